@@ -1,0 +1,53 @@
+"""The configuration: memmon's defaults with the operator's folder over them, checked as a whole before any of it is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from memmon.config.document import read
+from memmon.config.model import Section
+from memmon.config.playbooks import Escalation, Playbooks
+from memmon.config.routes import Routes
+from memmon.config.rules import RuleFile
+from memmon.config.sections import Checks, Detectors
+from memmon.config.targets import Targets, built_in
+from memmon.settings import Settings
+
+S = TypeVar("S", bound=Section)
+DEFAULTS = Path(__file__).parent.parent / "defaults"
+
+
+class Config(Section):
+    """Every section, checked. Lists of named things hold the defaults first, replaced by the operator's of one name."""
+
+    targets: Targets
+    rules: RuleFile
+    routes: Routes
+    escalation: Escalation
+    playbooks: Playbooks
+    detectors: Detectors
+    checks: Checks
+
+
+def load(settings: Settings) -> Config:
+    """Return the configuration for `settings`; raise BadConfig with file, line and key of the first thing wrong."""
+    folder = settings.config_folder
+    targets = read(DEFAULTS / "targets.yml", Targets).over(built_in(settings)).over(_own(folder, "targets.yml", Targets))
+    rules = read(DEFAULTS / "rules.yml", RuleFile).over(_own(folder, "rules.yml", RuleFile))
+    for path in sorted((folder / "rules").glob("*.yml")) if (folder / "rules").is_dir() else ():
+        rules = rules.over(read(path, RuleFile))
+    return Config(
+        targets=targets,
+        rules=rules,
+        routes=_own(folder, "routes.yml", Routes) or read(DEFAULTS / "routes.yml", Routes),
+        escalation=read(DEFAULTS / "escalation.yml", Escalation).over(_own(folder, "escalation.yml", Escalation)),
+        playbooks=read(DEFAULTS / "playbooks.yml", Playbooks).over(_own(folder, "playbooks.yml", Playbooks)),
+        detectors=read(DEFAULTS / "detectors.yml", Detectors).over(_own(folder, "detectors.yml", Detectors)),
+        checks=read(DEFAULTS / "checks.yml", Checks).over(_own(folder, "checks.yml", Checks)),
+    )
+
+
+def _own(folder: Path, name: str, model: type[S]) -> S | None:
+    path = folder / name
+    return read(path, model) if path.exists() else None

@@ -1,0 +1,102 @@
+"""playbooks.yml and escalation.yml: what is done about an incident, and who is told when nobody answers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from memmon.config.model import LabelMap, Section, Seconds
+
+Severity = Literal["low", "medium", "high", "critical"]
+
+
+class Match(Section):
+    """Which firing alerts open the incident: by alert name, by severity, by labels; every given part must hold."""
+
+    alerts: tuple[str, ...] = ()
+    severities: tuple[Literal["info", "warning", "error", "critical"], ...] = ()
+    labels: LabelMap = {}
+
+
+class Step(Section):
+    """One action. Parameters may name labels of the incident as `$label`; `when` is a PromQL expression."""
+
+    action: str
+    parameters: dict[str, Any] = {}
+    when: str | None = None
+    on_failure: Literal["continue", "stop", "escalate"] = "continue"
+    attempts: int = Field(3, ge=1, le=10)
+    timeout: Seconds = Field(30.0, gt=0, le=60)
+    approval: bool = False
+
+
+class Stage(Section):
+    """Steps with a due time, counted from the incident's opening."""
+
+    name: str
+    due: Seconds = Field(gt=0)
+    when: str | None = None
+    steps: tuple[Step, ...] = ()
+
+
+class Verification(Section):
+    """Recovered means: `expr` has a result for `hold` on end, looked at no sooner than `settle` after the last action
+    and given up `timeout` after it."""
+
+    expr: str
+    settle: Seconds = 10.0
+    hold: Seconds = 30.0
+    timeout: Seconds = 600.0
+
+
+class Playbook(Section):
+    """One workflow of the runbook."""
+
+    name: str
+    title: str
+    severity: Severity
+    mttr_target: Seconds = Field(gt=0)
+    match: Match
+    group_by: tuple[str, ...] = ()
+    window: Seconds = 300.0
+    chain: str = "operations"
+    stages: tuple[Stage, ...] = ()
+    verification: Verification | None = None
+    runbook: str = ""
+
+
+class Playbooks(Section):
+    """Every playbook; the first that matches an alert takes it."""
+
+    playbooks: tuple[Playbook, ...] = ()
+
+
+class Level(Section):
+    """One rung of an escalation chain: `after` the opening, these receivers (of routes.yml) are told."""
+
+    name: str
+    after: Seconds = Field(ge=0)
+    receivers: tuple[str, ...] = ()
+    contact: str = ""
+
+
+class Chain(Section):
+    """Levels in rising order of `after`; the last one is repeated every `repeat` until somebody answers."""
+
+    name: str
+    levels: tuple[Level, ...] = Field(min_length=1)
+    repeat: Seconds = Field(1800.0, gt=0)
+
+    @model_validator(mode="after")
+    def _levels_rise(self) -> Chain:
+        times = [level.after for level in self.levels]
+        if times != sorted(times):
+            raise ValueError(f"the levels of {self.name} must come in the order of their times")
+        return self
+
+
+class Escalation(Section):
+    """Every chain."""
+
+    chains: tuple[Chain, ...] = ()

@@ -1,0 +1,42 @@
+"""checks.yml and detectors.yml: the health checks and the security detectors."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from memmon.config.model import Section, Seconds
+
+
+class Check(Section):
+    """One health check: its weight in the score, its time limit and its own limits by name."""
+
+    name: str
+    enabled: bool = True
+    weight: float = Field(1.0, ge=0)
+    timeout: Seconds = Field(5.0, gt=0, le=60)
+    limits: dict[str, float] = {}
+
+
+class Checks(Section):
+    """Every health check."""
+
+    checks: tuple[Check, ...] = ()
+
+
+class Detector(Section):
+    """One detector of security events."""
+
+    name: str
+    enabled: bool = True
+    threshold: int = Field(1, ge=1)
+    window: Seconds = Field(900.0, gt=0)
+    block: bool = True
+    block_for: Seconds = Field(3600.0, gt=0)
+
+
+class Detectors(Section):
+    """The detectors, and the addresses (networks in CIDR notation) that are never blocked."""
+
+    detectors: tuple[Detector, ...] = ()
+    allow: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()

@@ -1,0 +1,108 @@
+"""targets.yml: what is watched, and how its parts are controlled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, HttpUrl, model_validator
+
+from memmon.config.model import LabelMap, Section, Seconds
+from memmon.settings import Settings
+
+Tier = Literal["critical", "standard", "detailed"]
+
+
+class Component(Section):
+    """A part of a target that can be restarted, and through what."""
+
+    control: Literal["supervisor", "systemd", "docker", "kubernetes", "celery", "http"]
+    unit: str
+
+
+class Client(Section):
+    """The control endpoint of `memmon.client` in a target's process."""
+
+    url: HttpUrl
+    token: str | None = None
+    token_file: Path | None = None
+
+
+class Target(Section):
+    """One thing that is watched."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")
+    kind: Literal["memmimic", "host", "memmon"] = "memmimic"
+    job: str = "memmimic"
+    instance: str = ""
+    metrics: HttpUrl | None = None
+    database: Path | None = None
+    tier: Tier = "critical"
+    timeout: Seconds = Field(5.0, gt=0, le=60)
+    labels: LabelMap = {}
+    depends_on: tuple[str, ...] = ()
+    components: dict[str, Component] = {}
+    client: Client | None = None
+
+    @model_validator(mode="after")
+    def _something_to_watch(self) -> Target:
+        if self.kind == "memmimic" and not (self.metrics or self.database):
+            raise ValueError(f"target {self.name} has neither metrics nor database")
+        return self
+
+    @property
+    def identity(self) -> str:
+        """The label `instance`: as given, else the page's host and port, else the name."""
+        if self.instance:
+            return self.instance
+        if self.metrics and self.metrics.host:
+            return f"{self.metrics.host}:{self.metrics.port}"
+        return self.name
+
+    @property
+    def own_labels(self) -> dict[str, str]:
+        """The labels that every sample of this target carries."""
+        return {**self.labels, "job": self.job, "instance": self.identity}
+
+
+class Targets(Section):
+    """Every target, by name."""
+
+    targets: tuple[Target, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Targets:
+        names = [target.name for target in self.targets]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two targets are called {name}")
+        return self
+
+    def get(self, name: str) -> Target | None:
+        """Return the target called `name`."""
+        return next((target for target in self.targets if target.name == name), None)
+
+
+def built_in(settings: Settings) -> Targets:
+    """Return the targets that need no file: this host, memmon itself, MemMimic's database and the demo."""
+    found = [
+        Target(name="host", kind="host", job="host", instance=settings.instance),
+        Target(name="memmon", kind="memmon", job="memmon", instance=settings.instance),
+    ]
+    if settings.db_path:
+        found.append(Target(name="memmimic", instance=settings.instance, database=settings.db_path))
+    if settings.demo_url:
+        found.append(_demo(settings, settings.demo_url.rstrip("/")))
+    return Targets(targets=tuple(found))
+
+
+def _demo(settings: Settings, url: str) -> Target:
+    token = settings.client_token.get_secret_value() if settings.client_token else None
+    return Target(
+        name="demo",
+        instance=url.split("://", 1)[1],
+        metrics=HttpUrl(f"{url}/metrics"),
+        database=settings.demo_database,
+        components={"api": Component(control="supervisor", unit="demo")},
+        client=Client(url=HttpUrl(f"{url}/-/memmon"), token=token),
+    )

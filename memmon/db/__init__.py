@@ -1,0 +1,1 @@
+"""SQL: the durable record. Rooms' stores use `tables`; nothing else does."""

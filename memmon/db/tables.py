@@ -1,0 +1,373 @@
+"""Every table. Times are Unix seconds (Float); JSON columns hold plain objects; ids are integers unless said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only in a column of the type INTEGER."""
+
+
+class Base(DeclarativeBase):
+    """Names constraints, so that a migration can find them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, float: Float(53), str: Text}  # noqa: RUF012
+
+
+# metrics
+
+
+class SeriesRow(Base):
+    """A label set with history; `hash` is the fingerprint of all labels, the name included."""
+
+    __tablename__ = "series"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    hash: Mapped[str] = mapped_column(String(16), unique=True)
+    name: Mapped[str] = mapped_column(String(255), index=True)
+    labels: Mapped[dict[str, Any]]
+    kind: Mapped[str] = mapped_column(String(16), default="untyped")
+
+
+class RollupRow(Base):
+    """The values of one series in [start, start + level seconds)."""
+
+    __tablename__ = "rollup"
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"), primary_key=True)
+    level: Mapped[int] = mapped_column(Integer, primary_key=True)
+    start: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    min: Mapped[float]
+    max: Mapped[float]
+    sum: Mapped[float]
+    count: Mapped[int]
+    last: Mapped[float]
+    increase: Mapped[float]
+    __table_args__ = (Index("ix_rollup_level_start", "level", "start"),)
+
+
+class BaselineRow(Base):
+    """What is usual for a metric: quartiles of its rollups."""
+
+    __tablename__ = "baseline"
+    metric: Mapped[str] = mapped_column(String(255), primary_key=True)
+    instance: Mapped[str] = mapped_column(String(255), primary_key=True, default="")
+    stats: Mapped[dict[str, Any]]
+    updated_at: Mapped[float]
+
+
+# health
+
+
+class HealthResult(Base):
+    """One check of one target in one round; a doubled task replaces its own row."""
+
+    __tablename__ = "health_result"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    round: Mapped[int] = mapped_column(BigInteger)
+    target: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16))
+    message: Mapped[str]
+    response_time_ms: Mapped[float]
+    detail: Mapped[dict[str, Any]]
+    at: Mapped[float] = mapped_column(index=True)
+    __table_args__ = (UniqueConstraint("target", "name", "round"),)
+
+
+class HealthRound(Base):
+    """The verdict of one round over all checks of one target."""
+
+    __tablename__ = "health_round"
+    target: Mapped[str] = mapped_column(String(255), primary_key=True)
+    round: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    status: Mapped[str] = mapped_column(String(16))
+    score: Mapped[float]
+    healthy_checks: Mapped[int]
+    total_checks: Mapped[int]
+    response_time_ms: Mapped[float]
+    at: Mapped[float] = mapped_column(index=True)
+
+
+# alerts
+
+
+class AlertRow(Base):
+    """One alert from its first pending evaluation to its end.
+
+    `active` is the rule's name and fingerprint while the alert is pending or firing and null afterwards, so that a label
+    set has one active alert at most. `version` rises with every change: the compare-and-set.
+    """
+
+    __tablename__ = "alert"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    active: Mapped[str | None] = mapped_column(String(300), unique=True)
+    version: Mapped[int] = mapped_column(default=1)
+    source: Mapped[str] = mapped_column(String(16), default="rule")  # rule, detector or api
+    rule: Mapped[str] = mapped_column(String(255), index=True)
+    fingerprint: Mapped[str] = mapped_column(String(16), index=True)
+    labels: Mapped[dict[str, Any]]
+    annotations: Mapped[dict[str, Any]]
+    severity: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16), index=True)  # pending, firing or resolved
+    value: Mapped[float | None]
+    threshold: Mapped[float | None]
+    pending_at: Mapped[float]
+    firing_at: Mapped[float | None]
+    resolved_at: Mapped[float | None] = mapped_column(index=True)
+    ends_at: Mapped[float | None]  # When a detector's or a caller's alert ends unless it is raised again.
+    evaluated_at: Mapped[float]
+    acknowledged_at: Mapped[float | None]
+    acknowledged_by: Mapped[str | None]
+    comment: Mapped[str | None]
+
+
+class RuleHealth(Base):
+    """How the last evaluation of a rule went."""
+
+    __tablename__ = "rule_health"
+    rule: Mapped[str] = mapped_column(String(255), primary_key=True)
+    evaluated_at: Mapped[float]
+    seconds: Mapped[float]
+    error: Mapped[str | None]
+
+
+# routing
+
+
+class SilenceRow(Base):
+    """Mutes what its matchers match between its two times; ending one early moves `ends_at`. `id` is a UUID."""
+
+    __tablename__ = "silence"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    matchers: Mapped[list[Any]]  # [{name, value, isRegex, isEqual}]
+    starts_at: Mapped[float]
+    ends_at: Mapped[float] = mapped_column(index=True)
+    created_by: Mapped[str]
+    comment: Mapped[str]
+    updated_at: Mapped[float]
+
+
+class GroupRow(Base):
+    """An aggregation group of one route: alerts that share the labels of `group_by`, and when it is looked at next."""
+
+    __tablename__ = "alert_group"
+    key: Mapped[str] = mapped_column(String(512), primary_key=True)
+    version: Mapped[int] = mapped_column(default=1)
+    route: Mapped[str] = mapped_column(String(255))
+    receiver: Mapped[str] = mapped_column(String(255))
+    labels: Mapped[dict[str, Any]]
+    alerts: Mapped[dict[str, Any]]  # alert id -> firing or resolved
+    due_at: Mapped[float | None] = mapped_column(index=True)
+    flushed_at: Mapped[float | None]
+
+
+class NotificationLog(Base):
+    """What a receiver was last told of a group: the basis of every later decision to tell it again."""
+
+    __tablename__ = "notification_log"
+    group_key: Mapped[str] = mapped_column(String(512), primary_key=True)
+    receiver: Mapped[str] = mapped_column(String(255), primary_key=True)
+    firing: Mapped[list[Any]]  # alert ids
+    resolved: Mapped[list[Any]]
+    reason: Mapped[str] = mapped_column(String(64))
+    decided_at: Mapped[float]
+    notified_at: Mapped[float | None]
+
+
+# notify
+
+
+class NotificationRow(Base):
+    """One message for one receiver. `key` makes a doubled enqueue one message; `due_at` is the next try."""
+
+    __tablename__ = "notification"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), unique=True)
+    receiver: Mapped[str] = mapped_column(String(255), index=True)
+    channel: Mapped[str] = mapped_column(String(32))
+    kind: Mapped[str] = mapped_column(String(16))  # alert, incident, page or test
+    payload: Mapped[dict[str, Any]]
+    incident_id: Mapped[int | None] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(String(16), index=True)  # waiting, sending, sent or failed
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[float] = mapped_column(index=True)
+    due_at: Mapped[float | None] = mapped_column(index=True)
+    deadline: Mapped[float]
+    sent_at: Mapped[float | None]
+    error: Mapped[str | None]
+
+
+class NotificationAttempt(Base):
+    """One try to send a notification, and what the other side said."""
+
+    __tablename__ = "notification_attempt"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    notification_id: Mapped[int] = mapped_column(ForeignKey("notification.id", ondelete="CASCADE"), index=True)
+    at: Mapped[float]
+    seconds: Mapped[float]
+    outcome: Mapped[str] = mapped_column(String(16))  # sent, transient or permanent
+    answer: Mapped[str]
+
+
+# security
+
+
+class SecurityEventRow(Base):
+    """One event as reported, and what the detectors made of it."""
+
+    __tablename__ = "security_event"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    event_type: Mapped[str] = mapped_column(String(32), index=True)
+    severity: Mapped[str] = mapped_column(String(16))
+    source_ip: Mapped[str | None] = mapped_column(String(64), index=True)
+    user: Mapped[str | None]
+    endpoint: Mapped[str | None]
+    message: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+    findings: Mapped[list[Any]]
+    at: Mapped[float] = mapped_column(index=True)
+    received_at: Mapped[float]
+
+
+class RestrictionRow(Base):
+    """Something memmon forbids for a while. `active` is null once it ended, so that one restriction of a kind is in
+    force for a subject at most."""
+
+    __tablename__ = "restriction"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    active: Mapped[str | None] = mapped_column(String(400), unique=True)
+    kind: Mapped[str] = mapped_column(String(16))  # block, throttle or disable
+    subject: Mapped[str] = mapped_column(String(255), index=True)  # address, address or *, feature
+    target: Mapped[str] = mapped_column(String(255), default="*")
+    parameters: Mapped[dict[str, Any]]
+    reason: Mapped[str]
+    created_by: Mapped[str]
+    incident_id: Mapped[int | None]
+    created_at: Mapped[float]
+    until: Mapped[float] = mapped_column(index=True)
+    ended_at: Mapped[float | None]
+    enforced: Mapped[dict[str, Any]]  # target -> {at, error}
+
+
+# incidents
+
+
+class IncidentRow(Base):
+    """One incident. `open_key` is null once it is closed; `token` changes with every step, so that a stale or doubled
+    task finds that it is not meant; `due_at` is when it must be looked at next, at the latest."""
+
+    __tablename__ = "incident"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    open_key: Mapped[str | None] = mapped_column(String(255), unique=True)
+    version: Mapped[int] = mapped_column(default=1)
+    token: Mapped[str] = mapped_column(String(36))
+    title: Mapped[str]
+    severity: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16), index=True)  # open, acknowledged, verifying, manual or resolved
+    playbook: Mapped[dict[str, Any]]
+    chain: Mapped[dict[str, Any]]
+    labels: Mapped[dict[str, Any]]
+    progress: Mapped[dict[str, Any]]
+    mttr_target_minutes: Mapped[float]
+    detected_at: Mapped[float]
+    opened_at: Mapped[float] = mapped_column(index=True)
+    acknowledged_at: Mapped[float | None]
+    acknowledged_by: Mapped[str | None]
+    mitigated_at: Mapped[float | None]
+    resolved_at: Mapped[float | None]
+    resolved_by: Mapped[str | None]
+    due_at: Mapped[float | None] = mapped_column(index=True)
+    level: Mapped[int] = mapped_column(default=0)
+    next_level_at: Mapped[float | None] = mapped_column(index=True)
+
+
+class IncidentSource(Base):
+    """An alert or event that an incident was opened from or has absorbed."""
+
+    __tablename__ = "incident_source"
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)  # alert or event
+    source_id: Mapped[int] = mapped_column(Id, primary_key=True)
+    at: Mapped[float]
+
+
+class IncidentEntry(Base):
+    """One line of an incident's timeline; entries are only ever added."""
+
+    __tablename__ = "incident_entry"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id", ondelete="CASCADE"), index=True)
+    at: Mapped[float]
+    kind: Mapped[str] = mapped_column(String(32))
+    by: Mapped[str]
+    text: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+
+
+class IncidentAction(Base):
+    """One action of an incident. `key` makes a doubled step one action; `state` is claimed by compare-and-set."""
+
+    __tablename__ = "incident_action"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int]
+    key: Mapped[str] = mapped_column(String(255), unique=True)
+    stage: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(64))
+    parameters: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16), index=True)  # waiting approval running done failed refused rejected
+    attempts: Mapped[int] = mapped_column(default=0)
+    max_attempts: Mapped[int] = mapped_column(default=3)
+    created_at: Mapped[float]
+    due_at: Mapped[float | None] = mapped_column(index=True)
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+    results: Mapped[list[Any]]  # one object an attempt: {at, seconds, outcome, output}
+
+
+# access and upkeep
+
+
+class TokenRow(Base):
+    """A caller's token; only its SHA-256 is kept."""
+
+    __tablename__ = "api_token"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(16))  # viewer, operator, admin or ingest
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[float]
+    last_used_at: Mapped[float | None]
+    revoked_at: Mapped[float | None]
+
+
+class DeadLetter(Base):
+    """A task that was given up: nothing that memmon could not do is silently gone."""
+
+    __tablename__ = "dead_letter"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    task_id: Mapped[str] = mapped_column(String(64), unique=True)
+    task: Mapped[str] = mapped_column(String(128))
+    args: Mapped[list[Any]]
+    error: Mapped[str]
+    attempts: Mapped[int]
+    at: Mapped[float] = mapped_column(index=True)
+
+
+class Redelivery(Base):
+    """How often a task came back because its process died: a poison task must not kill workers for ever."""
+
+    __tablename__ = "redelivery"
+    task_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    count: Mapped[int]
+    at: Mapped[float] = mapped_column(index=True)

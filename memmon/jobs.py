@@ -1,0 +1,12 @@
+"""What is to be done next: a service verb returns jobs, its door sends them once the state is committed."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Job(NamedTuple):
+    """One call of the task `workers.<name>`; `args` are ids, JSON-safe. Sending it twice does no harm."""
+
+    name: str
+    args: tuple[Any, ...] = ()

@@ -1,0 +1,193 @@
+"""The environment, checked: MEMMIMIC_* as the runbook names them, MEMMON_* our own. Nothing else reads it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from memmon.errors import BadConfig
+
+SHARED_HOME = Path("/var/lib/memmimic")
+SHARED_CONFIG = Path("/etc/memmimic")
+SHARED_LOGS = Path("/var/log/memmimic")
+LOCK_FILE = Path("/tmp/memmimic-monitoring.lock")  # noqa: S108 - the runbook's name.
+
+
+class Settings(BaseModel):
+    """Every setting, by the environment variable that is its alias. Intervals are seconds."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    # The runbook's.
+    dashboard_port: int = Field(8080, alias="MEMMIMIC_DASHBOARD_PORT", ge=0, le=65535)
+    dashboard_host: str = Field("127.0.0.1", alias="MEMMIMIC_DASHBOARD_HOST", min_length=1)
+    health_check_interval: float = Field(30, alias="MEMMIMIC_HEALTH_CHECK_INTERVAL", ge=1, le=3600)
+    alert_evaluation_interval: float = Field(30, alias="MEMMIMIC_ALERT_EVALUATION_INTERVAL", ge=1, le=3600)
+    metrics_collection_interval: float = Field(10, alias="MEMMIMIC_METRICS_COLLECTION_INTERVAL", ge=1, le=3600)
+    db_path: Path | None = Field(None, alias="MEMMIMIC_DB_PATH")
+    alert_email: str | None = Field(None, alias="MEMMIMIC_ALERT_EMAIL", pattern=r"^[^@\s]+@[^@\s]+$")
+    alert_webhook: str | None = Field(None, alias="MEMMIMIC_ALERT_WEBHOOK", pattern=r"^https?://[^\s/]+")
+
+    # Those that MemMimic's users have already.
+    retention_hours: int = Field(720, alias="MEMMIMIC_RETENTION_HOURS", ge=1, le=87600)
+    security_retention_hours: int = Field(2160, alias="MEMMIMIC_SECURITY_RETENTION_HOURS", ge=1, le=87600)
+    smtp_server: str = Field("localhost", alias="MEMMIMIC_SMTP_SERVER", min_length=1)
+    smtp_port: int = Field(25, alias="MEMMIMIC_SMTP_PORT", ge=1, le=65535)
+    smtp_username: str | None = Field(None, alias="MEMMIMIC_SMTP_USERNAME")
+    smtp_password: SecretStr | None = Field(None, alias="MEMMIMIC_SMTP_PASSWORD")
+    email_from: str = Field("memmon@localhost", alias="MEMMIMIC_EMAIL_FROM", pattern=r"^[^@\s]+@[^@\s]+$")
+    email_to: str | None = Field(None, alias="MEMMIMIC_EMAIL_TO", pattern=r"^[^@\s]+@[^@\s]+$")
+    webhook_url: str | None = Field(None, alias="MEMMIMIC_WEBHOOK_URL", pattern=r"^https?://[^\s/]+")
+    webhook_headers: str | None = Field(None, alias="MEMMIMIC_WEBHOOK_HEADERS")
+
+    # memmon's own.
+    home: Path = Field(default_factory=lambda: default_home({}), alias="MEMMON_HOME")
+    config_dir: Path | None = Field(None, alias="MEMMON_CONFIG")
+    log_file: Path | None = Field(None, alias="MEMMON_LOG_FILE")
+    lock_file: Path = Field(LOCK_FILE, alias="MEMMON_LOCK_FILE")
+    redis_url: SecretStr | None = Field(None, alias="MEMMON_REDIS_URL")
+    database_url: SecretStr | None = Field(None, alias="MEMMON_DATABASE_URL")
+    valkey_bin: Path | None = Field(None, alias="MEMMON_VALKEY_BIN")
+    api_token: SecretStr | None = Field(None, alias="MEMMON_API_TOKEN", min_length=16)
+    ingest_key: SecretStr | None = Field(None, alias="MEMMON_INGEST_KEY", min_length=16)
+    client_token: SecretStr | None = Field(None, alias="MEMMON_CLIENT_TOKEN", min_length=16)
+    external_url: str | None = Field(None, alias="MEMMON_EXTERNAL_URL", pattern=r"^https?://[^\s/]+")
+    instance: str = Field(default_factory=socket.gethostname, alias="MEMMON_INSTANCE", min_length=1)
+    hot_window_minutes: int = Field(60, alias="MEMMON_HOT_WINDOW_MINUTES", ge=5, le=1440)
+    standard_interval: float | None = Field(None, alias="MEMMON_STANDARD_INTERVAL", ge=1, le=3600)
+    detailed_interval: float | None = Field(None, alias="MEMMON_DETAILED_INTERVAL", ge=1, le=3600)
+    demo_url: str | None = Field(None, alias="MEMMON_DEMO_URL", pattern=r"^https?://[^\s/]+")
+    demo_database: Path | None = Field(None, alias="MEMMON_DEMO_DATABASE")
+    log_level: str = Field("INFO", alias="MEMMON_LOG_LEVEL", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("sqlite:///", "postgresql://", "postgres://")):
+            raise ValueError("must begin with sqlite:///, postgresql:// or postgres://")
+        return value
+
+    @property
+    def redis_address(self) -> str:
+        """The URL of Redis: the operator's, else the embedded one's socket with its password."""
+        if self.redis_url:
+            return self.redis_url.get_secret_value()
+        return f"unix://:{self.embedded_password}@{self.redis_socket}?db=0"
+
+    @property
+    def database_address(self) -> str:
+        """The SQLAlchemy URL: the operator's (psycopg 3 for PostgreSQL), else SQLite in the data directory."""
+        if not self.database_url:
+            return f"sqlite:///{self.home / 'memmon.db'}"
+        url = self.database_url.get_secret_value()
+        for prefix in ("postgresql://", "postgres://"):
+            if url.startswith(prefix):
+                return "postgresql+psycopg://" + url.removeprefix(prefix)
+        return url
+
+    @property
+    def embedded_redis(self) -> bool:
+        """Whether memmon brings its own Valkey."""
+        return self.redis_url is None
+
+    @property
+    def run_dir(self) -> Path:
+        """Sockets, pid files and secrets of the running stack; readable by its user only."""
+        return self.home / "run"
+
+    @property
+    def redis_socket(self) -> Path:
+        return self.run_dir / "valkey.sock"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        return self.run_dir / "supervisor.sock"
+
+    @property
+    def embedded_password(self) -> str:
+        """The password of the embedded Valkey, made by the stack at its first start."""
+        path = self.run_dir / "valkey.password"
+        return path.read_text().strip() if path.exists() else ""
+
+    @property
+    def config_folder(self) -> Path:
+        """Where the operator's configuration files are."""
+        if self.config_dir:
+            return self.config_dir
+        return SHARED_CONFIG if self.home == SHARED_HOME else self.home / "config"
+
+    @property
+    def log_path(self) -> Path:
+        """The log file: the runbook's folder for the shared home, else inside the data directory."""
+        if self.log_file:
+            return self.log_file
+        if self.home == SHARED_HOME and os.access(SHARED_LOGS, os.W_OK):
+            return SHARED_LOGS / "monitoring.log"
+        return self.home / "monitoring.log"
+
+    @property
+    def intervals(self) -> dict[str, float]:
+        """Seconds between two collections, by tier: 10, 30 and 60 by default, 1:3:6 when the first is changed."""
+        base = self.metrics_collection_interval
+        return {
+            "critical": base,
+            "standard": self.standard_interval or base * 3,
+            "detailed": self.detailed_interval or base * 6,
+        }
+
+
+def default_home(environ: Mapping[str, str]) -> Path:
+    """Return /var/lib/memmimic where it can be written, else ~/.local/state/memmon."""
+    if SHARED_HOME.is_dir() and os.access(SHARED_HOME, os.W_OK):
+        return SHARED_HOME
+    state = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME") or Path.home()) / ".local/state")
+    return Path(state) / "memmon"
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of `environ`; raise BadConfig naming every wrong one and what is allowed."""
+    environ = os.environ if environ is None else environ
+    values = _given(environ)
+    values.setdefault("MEMMON_HOME", str(default_home(environ)))
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise BadConfig("\n".join(_explain(problem) for problem in error.errors())) from None
+    return settings
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for field in Settings.model_fields.values():
+        name = str(field.alias)
+        if environ.get(name):
+            values[name] = environ[name]
+        elif environ.get(f"{name}_FILE"):
+            values[name] = _content(f"{name}_FILE", environ[f"{name}_FILE"])
+    return values
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{name}: {path} cannot be read: {error}") from None
+
+
+def _explain(problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    secret = "TOKEN" in name or "PASSWORD" in name or "KEY" in name or "_URL" in name
+    shown = "" if secret else f" (got {problem['input']!r})"
+    return f"{name}: {problem['msg']}{shown}"

@@ -1,0 +1,51 @@
+"""Counters that survive a restart of memmon: a hash in Redis, kept by its append-only file."""
+
+from __future__ import annotations
+
+import bisect
+import json
+from collections.abc import Mapping
+from typing import cast
+
+from redis import Redis, RedisError
+
+from memmon import labels
+from memmon.samples import Sample
+from memmon.state import client, keys
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+def add(redis: Redis, name: str, pairs: Mapping[str, str] | None = None, by: float = 1) -> None:
+    """Raise the counter `name`. A count is never worth failing the work it counts: Redis away loses it."""
+    try:
+        redis.hincrbyfloat(keys.counters(), _field(name, pairs), by)
+    except RedisError:
+        return
+
+
+def observe(redis: Redis, name: str, pairs: Mapping[str, str] | None, seconds: float) -> None:
+    """Add one observation to the histogram `name`, in the default buckets."""
+    pairs = dict(pairs or {})
+    bound = bisect.bisect_left(BUCKETS, seconds)
+    try:
+        pipe = redis.pipeline(transaction=False)
+        for upper in BUCKETS[bound:]:
+            pipe.hincrbyfloat(keys.counters(), _field(f"{name}_bucket", pairs | {"le": f"{upper:g}"}), 1)
+        pipe.hincrbyfloat(keys.counters(), _field(f"{name}_bucket", pairs | {"le": "+Inf"}), 1)
+        pipe.hincrbyfloat(keys.counters(), _field(f"{name}_sum", pairs), seconds)
+        pipe.hincrbyfloat(keys.counters(), _field(f"{name}_count", pairs), 1)
+        pipe.execute()
+    except RedisError:
+        return
+
+
+def read(redis: Redis) -> list[Sample]:
+    """Return every counter as a sample without a time."""
+    with client.edge():
+        stored = cast("dict[bytes, bytes]", redis.hgetall(keys.counters()))
+    return [Sample(tuple((k, v) for k, v in json.loads(field)), float(value)) for field, value in stored.items()]
+
+
+def _field(name: str, pairs: Mapping[str, str] | None) -> str:
+    return json.dumps(labels.of({**(pairs or {}), labels.NAME: name}))

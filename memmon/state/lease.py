@@ -1,0 +1,31 @@
+"""Who may do it: leases and periods claimed with SET NX EX, so that a doubled tick does nothing."""
+
+from __future__ import annotations
+
+import math
+
+from redis import Redis
+
+from memmon.state import client, keys
+
+
+def claim(redis: Redis, name: str, seconds: float, holder: str = "1") -> bool:
+    """Return True for the one caller that gets the lease `name` for `seconds`."""
+    with client.edge():
+        return bool(redis.set(keys.lease(name), holder, nx=True, px=max(1, round(seconds * 1000))))
+
+
+def release(redis: Redis, name: str) -> None:
+    """Give the lease `name` back before its time."""
+    with client.edge():
+        redis.delete(keys.lease(name))
+
+
+def claim_period(redis: Redis, name: str, seconds: float, now: float) -> bool:
+    """Return True for the first caller in the period of `seconds` that holds `now`.
+
+    Ticks of Celery beat drift and can double; the period's number is the key, not the tick.
+    """
+    number = math.floor(now / seconds)
+    with client.edge():
+        return bool(redis.set(keys.period(name, number), "1", nx=True, px=round(seconds * 2000)))
