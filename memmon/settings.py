@@ -87,6 +87,12 @@ class Settings(BaseModel):
         return f"unix://:{self.embedded_password}@{self.redis_socket}?db=0"
 
     @property
+    def broker_address(self) -> str:
+        """The same Redis in kombu's words, which call a unix socket `redis+socket`."""
+        address = self.redis_address
+        return "redis+socket://" + address.removeprefix("unix://") if address.startswith("unix://") else address
+
+    @property
     def database_address(self) -> str:
         """The SQLAlchemy URL: the operator's (psycopg 3 for PostgreSQL), else SQLite in the data directory."""
         if not self.database_url:

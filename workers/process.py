@@ -1,0 +1,19 @@
+"""This process' context: opened at first use, in the process that uses it and never before a fork."""
+
+from __future__ import annotations
+
+import os
+
+from memmon.context import Context
+from memmon.settings import load
+
+_contexts: dict[int, Context] = {}
+
+
+def context() -> Context:
+    """Return the context of this process."""
+    pid = os.getpid()
+    if pid not in _contexts:
+        _contexts.clear()  # One of the parent's would share its sockets; the parent still holds and closes its own.
+        _contexts[pid] = Context(load())
+    return _contexts[pid]
