@@ -64,5 +64,4 @@ beat_schedule = {
     "incidents": _tick("incidents.tick", 1.0),
     "rollup": _tick("upkeep.rollup", 60.0),
     "prune": _tick("upkeep.prune", 3600.0),
-    "reconcile": _tick("upkeep.reconcile", 60.0),
 }

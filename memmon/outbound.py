@@ -54,7 +54,7 @@ def request(
     json: Any = None,
     data: bytes | None = None,
     headers: Mapping[str, str] | None = None,
-    timeout: float = 10,  # noqa: ASYNC109 - the whole exchange's limit, in seconds.
+    timeout: float = 10,  # the whole exchange's limit, in seconds.
     allow_private: bool = False,
 ) -> Response:
     """Return the answer of one exchange, whatever its status.

@@ -15,7 +15,7 @@ from memmon.errors import BadConfig
 SHARED_HOME = Path("/var/lib/memmimic")
 SHARED_CONFIG = Path("/etc/memmimic")
 SHARED_LOGS = Path("/var/log/memmimic")
-LOCK_FILE = Path("/tmp/memmimic-monitoring.lock")  # noqa: S108 - the runbook's name.
+LOCK_FILE = Path("/tmp/memmimic-monitoring.lock")  # the runbook's name.
 
 
 class Settings(BaseModel):

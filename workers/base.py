@@ -41,7 +41,7 @@ class MemmonTask(Task):  # type: ignore[misc]
         except Transient as error:
             if self.request.called_directly:
                 raise
-            wait = min(LONGEST_WAIT, FIRST_WAIT * 2**self.request.retries) * random.uniform(0.5, 1)  # noqa: S311
+            wait = min(LONGEST_WAIT, FIRST_WAIT * 2**self.request.retries) * random.uniform(0.5, 1)
             raise self.retry(exc=error, countdown=wait) from error
 
     def _is_poison(self) -> bool:
