@@ -19,7 +19,7 @@ def connect(url: str) -> redis.Redis:
     options: dict[str, object] = dict(SOCKET_OPTIONS)
     if not url.startswith("unix://"):
         options["socket_keepalive"] = True
-    return redis.Redis.from_url(url, retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3), **options)  # type: ignore[arg-type]
+    return redis.Redis.from_url(url, retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3), **options)
 
 
 @contextmanager

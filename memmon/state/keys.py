@@ -38,3 +38,43 @@ def workers() -> str:
 def evaluation_pending() -> str:
     """String: an evaluation is waiting, so no other need be sent; expires after one interval."""
     return f"{PREFIX}evaluation-pending"
+
+
+def hot_names() -> str:
+    """Sorted set: metric name -> when it was last written (Unix ms)."""
+    return f"{PREFIX}hot:names"
+
+
+def hot_targets(name: str) -> str:
+    """Sorted set: target that gives the metric `name` -> when it was last written (Unix ms); expires with the window."""
+    return f"{PREFIX}hot:targets:{name}"
+
+
+def hot_families(target: str) -> str:
+    """Sorted set: metric name of `target` -> when it was last written (Unix ms); expires with the window."""
+    return f"{PREFIX}hot:families:{target}"
+
+
+def hot_schemas(target: str) -> str:
+    """Hash: `name:version` -> JSON columns, and `name` -> its newest version; expires with the window."""
+    return f"{PREFIX}hot:schemas:{target}"
+
+
+def hot_ring(target: str, name: str, version: str) -> str:
+    """String: slots of one int64 time and one float64 a column; expires with the window."""
+    return f"{PREFIX}hot:ring:{target}:{name}:{version}"
+
+
+def hot_metadata() -> str:
+    """Hash: metric name -> JSON [kind, help, unit]."""
+    return f"{PREFIX}hot:metadata"
+
+
+def last_collection() -> str:
+    """String: when samples last came in (Unix ms)."""
+    return f"{PREFIX}last-collection"
+
+
+def rolled_up() -> str:
+    """String: the end of the last minute that was rolled up (Unix seconds)."""
+    return f"{PREFIX}rolled-up"

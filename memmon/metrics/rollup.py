@@ -1,0 +1,63 @@
+"""Pure: what a stretch of samples, or of finer rollups, comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from memmon.samples import Series, stale_mask
+
+MINUTE, FIVE_MINUTES, HOUR = 60, 300, 3600
+LEVELS = (MINUTE, FIVE_MINUTES, HOUR)
+
+
+class Rollup(NamedTuple):
+    """The values of one series in [start, start + level). `increase` is reset-corrected and counts from the value before."""
+
+    start: int
+    min: float
+    max: float
+    sum: float
+    count: int  # type: ignore[assignment]  # Shadows tuple.count, which nobody calls here.
+    last: float
+    increase: float
+
+
+def of_samples(series: Series, start: int, level: int) -> Rollup | None:
+    """Return the rollup of the samples in [start, start + level) seconds; None where there is none."""
+    seconds = series.times / 1000
+    real = ~stale_mask(np.ascontiguousarray(series.values)) & np.isfinite(series.values)
+    inside = real & (seconds >= start) & (seconds < start + level)
+    values = series.values[inside]
+    if not len(values):
+        return None
+    before = series.values[real & (seconds < start)]
+    path = np.concatenate((before[-1:], values))
+    steps = np.diff(path)
+    increase = float(np.where(steps < 0, path[1:], steps).sum())
+    return Rollup(
+        start, float(values.min()), float(values.max()), float(values.sum()), len(values), float(values[-1]), increase
+    )
+
+
+def of_rollups(parts: Sequence[Rollup], start: int) -> Rollup | None:
+    """Return what finer rollups, in order of time, come to together."""
+    if not parts:
+        return None
+    return Rollup(
+        start,
+        min(part.min for part in parts),
+        max(part.max for part in parts),
+        sum(part.sum for part in parts),
+        sum(part.count for part in parts),
+        parts[-1].last,
+        sum(part.increase for part in parts),
+    )
+
+
+def retention(level: int, hours: int) -> float:
+    """Return for how many seconds rollups of `level` are kept when the longest are kept for `hours`."""
+    longest = {MINUTE: 48, FIVE_MINUTES: 14 * 24}.get(level, hours)
+    return min(longest, hours) * 3600.0

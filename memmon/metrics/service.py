@@ -1,0 +1,281 @@
+"""The verbs of metrics: take in, ask, roll up, forget."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from typing import Any, cast
+
+import numpy as np
+
+from memmon import encode
+from memmon import labels as label_sets
+from memmon.context import Context
+from memmon.errors import BadQuery
+from memmon.labels import Labels
+from memmon.metrics import baseline, exposition, rollup, snapshot, store
+from memmon.metrics.rollup import LEVELS, MINUTE, Rollup
+from memmon.metrics.window import HotStore, Written
+from memmon.promql.engine import LOOKBACK_MS, MAX_STEPS, Query
+from memmon.promql.matcher import Matcher
+from memmon.samples import Metadata, Point, Sample, Series
+from memmon.state import client, counters, keys
+
+QUERY_SECONDS = 10.0
+HISTORY_METRICS = (
+    "memmimic_health_score",
+    "memmimic_memory_usage_percent",
+    "memmimic_cpu_usage_percent",
+    "memmimic_disk_usage_percent",
+    "memmimic_cache_hit_rate",
+    "memmimic_db_size_bytes",
+)
+RATED = ("memmimic_searches_total", "memmimic_memories_stored_total", "memmimic_errors_total")
+
+
+def hot(ctx: Context) -> HotStore:
+    """Return the hot window of this Redis."""
+    return HotStore(ctx.redis, ctx.settings.hot_window_minutes * 60)
+
+
+def ingest(
+    ctx: Context, target: str, samples: Iterable[Sample], metadata: dict[str, Metadata], at: float, interval: float
+) -> Written:
+    """Take in the samples of `target` collected at `at`, one of which comes every `interval` seconds."""
+    window = hot(ctx)
+    # Half an interval a slot: two collections that drifted together must not fall into one.
+    written = window.write(target, samples, round(at * 1000), max(250, round(interval * 500)))
+    window.describe(metadata)
+    with client.edge():
+        ctx.redis.set(keys.last_collection(), round(at * 1000))
+    if written.dropped:
+        counters.add(ctx.redis, "memmon_samples_dropped_total", {"target": target}, written.dropped)
+    return written
+
+
+class Stitched:
+    """The hot window, and rollups for what is older than it reaches."""
+
+    def __init__(self, ctx: Context):
+        self.ctx = ctx
+        self.window = hot(ctx)
+
+    def select(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Series]:
+        """Return the series that fit in (start, end] (Unix ms)."""
+        recent = self.window.select(matchers, start, end)
+        edge = round(self.ctx.now() * 1000) - self.window.window_ms
+        if start >= edge:
+            return recent
+        level = _level(self.ctx.now() - start / 1000)
+        with self.ctx.read() as session:
+            old = store.history(session, matchers, level, start // 1000, min(edge, end) // 1000)
+        return _stitch(store.as_series(old, level), recent)
+
+
+def _level(age: float) -> int:
+    """Return the finest level that still reaches back `age` seconds."""
+    return next((level for level in LEVELS if age <= rollup.retention(level, 10**6)), LEVELS[-1])
+
+
+def _stitch(old: list[Series], recent: list[Series]) -> list[Series]:
+    joined = {series.labels: series for series in old}
+    for series in recent:
+        before = joined.get(series.labels)
+        if before is None or not len(series.times):
+            joined[series.labels] = series if before is None else before
+            continue
+        kept = before.times < series.times[0]
+        times = np.concatenate((before.times[kept], series.times))
+        joined[series.labels] = Series(series.labels, times, np.concatenate((before.values[kept], series.values)))
+    return list(joined.values())
+
+
+def _expiry() -> Any:
+    deadline = time.monotonic() + QUERY_SECONDS
+    return lambda: time.monotonic() > deadline
+
+
+def instant(ctx: Context, expr: str, at: float | None = None) -> list[Point]:
+    """Return the vector of `expr` at `at` (now by default); a scalar is one point without labels."""
+    moment = ctx.now() if at is None else at
+    return Query(expr, Stitched(ctx), moment, moment, _expiry()).instant(moment)
+
+
+def range(ctx: Context, expr: str, start: float, end: float, step: float) -> list[Series]:  # noqa: A001
+    """Return the series of `expr` at start, start + step, ... up to end (Unix seconds)."""
+    if step <= 0 or end < start:
+        raise BadQuery("the step must be positive and the end not before the start")
+    if (end - start) / step > MAX_STEPS:
+        raise BadQuery(f"exceeded maximum resolution of {MAX_STEPS} points per timeseries; increase the step")
+    query = Query(expr, Stitched(ctx), start, end, _expiry())
+    found: dict[Labels, list[tuple[int, float]]] = {}
+    moment, number = start, 0
+    while moment <= end + 1e-9:
+        for point in query.instant(moment):
+            found.setdefault(point.labels, []).append((round(moment * 1000), point.value))
+        number += 1
+        moment = start + number * step
+    return [
+        Series(labels, np.array([t for t, _ in rows], dtype=np.int64), np.array([v for _, v in rows]))
+        for labels, rows in found.items()
+    ]
+
+
+def series(ctx: Context, matchers: tuple[Matcher, ...], start: float, end: float) -> list[Labels]:
+    """Return the label sets that had samples in the time."""
+    return sorted(
+        s.labels for s in Stitched(ctx).select(matchers, round(start * 1000), round(end * 1000)) if len(s.times)
+    )
+
+
+def latest(ctx: Context, prefix: str = "(memmimic|memmon)_.*|up|scrape_.*") -> list[Point]:
+    """Return the newest value of every series whose name fits `prefix`."""
+    now = round(ctx.now() * 1000)
+    found = []
+    matcher = (Matcher(label_sets.NAME, "=~", prefix),)
+    for one in hot(ctx).select(matcher, now - LOOKBACK_MS, now):
+        if len(one.values) and not math.isnan(one.values[-1]):
+            found.append(Point(one.labels, float(one.values[-1])))
+    return found
+
+
+def metadata(ctx: Context) -> dict[str, Metadata]:
+    """Return what pages say of their families."""
+    return hot(ctx).metadata()
+
+
+def page(ctx: Context, prefix: str = "(memmimic|memmon)_.*|up|scrape_.*") -> str:
+    """Return the newest samples as a page in text format 0.0.4."""
+    return exposition.render(latest(ctx, prefix), metadata(ctx))
+
+
+def last_collection(ctx: Context) -> float | None:
+    """Return when samples last came in (Unix seconds)."""
+    with client.edge():
+        found = cast("bytes | None", ctx.redis.get(keys.last_collection()))
+    return int(found) / 1000 if found else None
+
+
+def current(ctx: Context, instance: str | None = None) -> dict[str, Any]:
+    """Return counters, gauges and histograms of the fleet, or of one instance."""
+    return snapshot.of(latest(ctx), metadata(ctx), instance)
+
+
+def snapshot_of(ctx: Context, instance: str | None = None) -> dict[str, Any]:
+    """Return the body of GET /api/metrics."""
+    points = latest(ctx)
+    found = snapshot.of(points, metadata(ctx), instance)
+    return {
+        "timestamp": encode.iso(last_collection(ctx)),
+        "metrics": found,
+        "metrics_summary": summary(ctx, found, len(points)),
+    }
+
+
+def summary(ctx: Context, found: dict[str, Any], series_count: int) -> dict[str, Any]:
+    """Return how much there is of everything."""
+    with ctx.read() as session:
+        kept = store.points(session)
+    return {
+        "counters": len(found["counters"]),
+        "gauges": len(found["gauges"]),
+        "histograms": len(found["histograms"]),
+        "series": series_count,
+        "collection_interval": ctx.settings.metrics_collection_interval,
+        "retention_hours": ctx.settings.retention_hours,
+        "historical_points": kept,
+        "last_collection": encode.iso(last_collection(ctx)),
+    }
+
+
+def roll_up(ctx: Context) -> int:
+    """Roll up every minute that is over, and the hours and five minutes that are; return how many minutes that were."""
+    now = ctx.now()
+    end = int(now - 5) // MINUTE * MINUTE  # Five seconds for samples that are still on their way.
+    with client.edge():
+        done = cast("bytes | None", ctx.redis.get(keys.rolled_up()))
+    start = max(int(done) if done else end - MINUTE, end - ctx.settings.hot_window_minutes * 60)
+    for minute in _steps(start, end, MINUTE):
+        _roll_minute(ctx, minute)
+        for level in LEVELS[1:]:
+            if (minute + MINUTE) % level == 0:
+                _roll_level(ctx, level, minute + MINUTE - level)
+    with client.edge():
+        ctx.redis.set(keys.rolled_up(), end)
+    return (end - start) // MINUTE
+
+
+def _steps(start: int, end: int, step: int) -> list[int]:
+    return list(np.arange(start, end, step).tolist())
+
+
+def _roll_minute(ctx: Context, minute: int) -> None:
+    low, high = (minute - 2 * MINUTE) * 1000, (minute + MINUTE) * 1000
+    everything = hot(ctx).select((Matcher(label_sets.NAME, "=~", ".+"),), low, high)
+    found = {one.labels: rolled for one in everything if (rolled := rollup.of_samples(one, minute, MINUTE))}
+    with ctx.write() as session:
+        ids = store.series_ids(session, found)
+        store.add_rollups(session, MINUTE, {ids[labels]: rolled for labels, rolled in found.items()})
+
+
+def _roll_level(ctx: Context, level: int, start: int) -> None:
+    finer = LEVELS[LEVELS.index(level) - 1]
+    with ctx.write() as session:
+        parts = store.finer(session, finer, start, start + level)
+        found: dict[int, Rollup] = {n: r for n, rows in parts.items() if (r := rollup.of_rollups(rows, start))}
+        store.add_rollups(session, level, found)
+
+
+def prune(ctx: Context) -> int:
+    """Forget rollups that are older than their level is kept, and series without any; return how many rows."""
+    gone = 0
+    with ctx.write() as session:
+        for level in LEVELS:
+            gone += store.prune(session, level, ctx.now() - rollup.retention(level, ctx.settings.retention_hours))
+        gone += store.prune_series(session)
+    hot(ctx).forget_old(round(ctx.now() * 1000))
+    return gone
+
+
+def performance(ctx: Context, hours: float) -> dict[str, Any]:
+    """Return the history of the last `hours`, its baselines and trends, and what they advise."""
+    now = ctx.now()
+    wanted = Matcher(label_sets.NAME, "=~", "|".join((*HISTORY_METRICS, *RATED)))
+    level = _level(hours * 3600) if hours > 6 else MINUTE
+    with ctx.read() as session:
+        rows = store.history(session, (wanted,), level, int(now - hours * 3600), int(now) + 1)
+    merged = _by_metric(rows, level)
+    baselines = {
+        name: baseline.stats([value for _, value in points]) | {"updated_at": encode.iso(points[-1][0] + level)}
+        for name, points in merged.items()
+    }
+    trends = {name: found for name, points in merged.items() if (found := baseline.trend(points))}
+    return {
+        "historical_metrics": _timeline(merged),
+        "baselines": baselines,
+        "trends": trends,
+        "recommendations": baseline.recommendations(current(ctx)["gauges"], trends),
+    }
+
+
+def _by_metric(rows: dict[Labels, list[Rollup]], level: int) -> dict[str, list[tuple[float, float]]]:
+    """Return (start, fleet value) by metric: means of gauges, increases per second of counters."""
+    collected: dict[str, dict[int, list[float]]] = {}
+    for labels, parts in rows.items():
+        name = label_sets.name_of(labels)
+        for part in parts:
+            value = part.increase / level if name in RATED else part.sum / part.count
+            collected.setdefault(name, {}).setdefault(part.start, []).append(value)
+    return {
+        name: [(float(start), snapshot.fleet_value(name, values)) for start, values in sorted(by_start.items())]
+        for name, by_start in collected.items()
+    }
+
+
+def _timeline(merged: dict[str, list[tuple[float, float]]]) -> list[dict[str, Any]]:
+    rows: dict[float, dict[str, Any]] = {}
+    for name, points in merged.items():
+        for start, value in points:
+            rows.setdefault(start, {"timestamp": encode.iso(start), "metrics": {}})["metrics"][name] = value
+    return [rows[start] for start in sorted(rows)]

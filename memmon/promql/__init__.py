@@ -1,0 +1,1 @@
+"""Prometheus' query language: guarded, parsed by promql-parser, evaluated here over any source of series."""

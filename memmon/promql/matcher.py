@@ -1,0 +1,60 @@
+"""Label matchers. Regular expressions go through RE2, so that none of them can run away."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import re2
+
+from memmon import labels as label_sets
+from memmon.errors import BadQuery
+from memmon.labels import Labels
+
+MAX_PATTERN = 1000
+
+
+class Matcher(NamedTuple):
+    """`op` is one of = != =~ !~; an absent label counts as empty."""
+
+    name: str
+    op: str
+    value: str
+
+    def accepts(self, labels: Labels) -> bool:
+        """Tell whether `labels` fit."""
+        found = label_sets.get(labels, self.name)
+        if self.op == "=":
+            return found == self.value
+        if self.op == "!=":
+            return found != self.value
+        return matches(self.value, found) == (self.op == "=~")
+
+    def __str__(self) -> str:
+        return f'{self.name}{self.op}"{label_sets.escape(self.value)}"'
+
+
+@lru_cache(maxsize=4096)
+def compiled(pattern: str) -> Any:
+    """Return the RE2 program of `pattern`, anchored at both ends; raise BadQuery when it is none."""
+    if len(pattern) > MAX_PATTERN:
+        raise BadQuery(f"regular expression longer than {MAX_PATTERN} characters")
+    options = re2.Options()
+    options.log_errors = False
+    options.dot_nl = True
+    options.max_mem = 1 << 20
+    try:
+        return re2.compile(f"^(?:{pattern})$", options)
+    except re2.error as error:
+        raise BadQuery(f"invalid regular expression {pattern!r}: {error}") from None
+
+
+@lru_cache(maxsize=65536)
+def matches(pattern: str, value: str) -> bool:
+    """Tell whether the whole `value` fits `pattern`; verdicts are kept, since label values repeat."""
+    return compiled(pattern).search(value) is not None
+
+
+def all_accept(matchers: tuple[Matcher, ...], labels: Labels) -> bool:
+    """Tell whether every one of `matchers` accepts `labels`."""
+    return all(matcher.accepts(labels) for matcher in matchers)

@@ -1,0 +1,109 @@
+"""What the demo really suffers, memmon really sees, tells, repairs and closes."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.e2e.stack import Inbox, Stack
+from tests.support import eventually
+
+pytestmark = pytest.mark.e2e
+
+
+def told(inbox: Inbox, alert: str, status: str) -> bool:
+    """Tell whether the webhook got the alert `alert` with `status`."""
+    return any(
+        message["kind"] == "alert" and any(a["name"] == alert and a["status"] == status for a in message["alerts"])
+        for message in inbox.received
+    )
+
+
+def incident_of(stack: Stack, alert: str) -> dict[str, Any] | None:
+    """Return the newest incident that `alert` is a source of, whole."""
+    for row in stack.get("/api/incidents")["incidents"]:
+        whole: dict[str, Any] = stack.get(f"/api/incidents/{row['id']}")
+        if any(source.get("name") == alert for source in whole["sources"]):
+            return whole
+    return None
+
+
+def closed(stack: Stack, alert: str) -> dict[str, Any] | None:
+    incident = incident_of(stack, alert)
+    return incident if incident and incident["state"] == "resolved" else None
+
+
+def done(incident: dict[str, Any], action: str) -> bool:
+    return any(item["action"] == action and item["state"] == "done" for item in incident["actions"])
+
+
+def demo(stack: Stack) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((stack.home / "run" / "demo.json").read_text())
+    return found
+
+
+def demo_pid(stack: Stack) -> int:
+    token = open(demo(stack)["token_file"]).read().strip()
+    request = urllib.request.Request(
+        f"{demo(stack)['url']}/-/memmon/evidence", headers={"Authorization": f"Bearer {token}"}
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return int(json.loads(answer.read())["pid"])
+
+
+def test_slow_queries_are_seen_told_repaired_and_closed(stack: Stack, inbox: Inbox) -> None:
+    assert stack.run("simulate", "slow-database", "--for", "2m").returncode == 0
+    eventually(lambda: told(inbox, "quick_database_slow", "firing"), within=60)
+    incident = eventually(lambda: incident_of(stack, "quick_database_slow"), within=20)
+    assert incident["severity"] == "high"
+    incident = eventually(lambda: closed(stack, "quick_database_slow"), within=120, every=0.5)
+    assert done(incident, "restart")
+    assert done(incident, "collect_evidence")
+    eventually(lambda: told(inbox, "quick_database_slow", "resolved"), within=30)
+
+
+def test_a_crash_is_answered_with_a_new_process(stack: Stack, inbox: Inbox) -> None:
+    before = eventually(lambda: demo_pid(stack))
+    assert stack.run("simulate", "crash").returncode == 0
+    eventually(lambda: told(inbox, "quick_target_down", "firing"), within=60)
+    incident = eventually(lambda: closed(stack, "quick_target_down"), within=120, every=0.5)
+    assert done(incident, "restart")
+    assert demo_pid(stack) != before
+    eventually(lambda: told(inbox, "quick_target_down", "resolved"), within=30)
+
+
+def status_from(stack: Stack, address: str) -> int:
+    """Return the status that the demo answers to `address`."""
+    request = urllib.request.Request(
+        f"{demo(stack)['url']}/memories/search?q=tea", headers={"X-Forwarded-For": address}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_brute_force_is_blocked_and_the_block_ends(stack: Stack, inbox: Inbox) -> None:
+    (stack.home / "config" / "detectors.yml").write_text(
+        "detectors: [{name: brute_force_attack, threshold: 5, window: 15m, block: true, block_for: 25s}]"
+    )
+    assert stack.run("config", "reload").returncode == 0
+    assert stack.run("simulate", "brute-force", "--for", "10s").returncode == 0
+    event = eventually(lambda: attack(stack), within=30)
+    address = event["source_ip"]
+    eventually(lambda: status_from(stack, address) == 403, within=15)
+    assert status_from(stack, "192.0.2.200") == 200
+    eventually(lambda: told(inbox, "brute_force_attack", "firing"), within=30)
+    incident = eventually(lambda: incident_of(stack, "brute_force_attack"), within=20)
+    assert incident["severity"] == "critical"
+    eventually(lambda: status_from(stack, address) == 200, within=90, every=0.5)
+
+
+def attack(stack: Stack) -> dict[str, Any] | None:
+    events = stack.get("/api/security")["recent_events"]
+    return next((event for event in events if event["event_type"] == "brute_force_attack"), None)

@@ -1,0 +1,102 @@
+import math
+
+from memmon import labels
+from memmon.context import Context
+from memmon.metrics.window import MAX_SERIES, HotStore
+from memmon.promql.matcher import Matcher
+from memmon.samples import Sample, Series, is_stale
+
+SECOND = 1000
+
+
+def sample(name: str, value: float, **pairs: str) -> Sample:
+    return Sample(labels.of(pairs | {"__name__": name}), value)
+
+
+def read(store: HotStore, name: str, start: int = 0, end: int = 10**12, **pairs: str) -> list[Series]:
+    matchers = (Matcher("__name__", "=", name), *(Matcher(k, "=", v) for k, v in pairs.items()))
+    return sorted(store.select(matchers, start, end), key=lambda s: s.labels)
+
+
+def store_of(ctx: Context) -> HotStore:
+    return HotStore(ctx.redis, 60)
+
+
+def test_what_is_written_reads_back_in_order_of_time(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    for tick in range(5):
+        store.write("a", [sample("x", tick, job="j"), sample("y", 0)], tick * SECOND, SECOND)
+    [series] = read(store, "x", start=SECOND)
+    assert series.labels == labels.of({"__name__": "x", "job": "j"})
+    assert series.times.tolist() == [2000, 3000, 4000]
+    assert series.values.tolist() == [2, 3, 4]
+
+
+def test_the_ring_keeps_just_its_window(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    for tick in range(200):
+        store.write("a", [sample("x", tick)], tick * SECOND, SECOND)
+    [series] = read(store, "x", start=140 * SECOND - 1)
+    assert series.times.tolist() == [tick * SECOND for tick in range(140, 200)]
+
+
+def test_a_task_that_runs_twice_changes_nothing(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    for _ in range(2):
+        store.write("a", [sample("x", 1)], 5 * SECOND, SECOND)
+    [series] = read(store, "x")
+    assert series.values.tolist() == [1]
+
+
+def test_a_new_label_set_joins_and_one_that_vanishes_goes_stale(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    store.write("a", [sample("x", 1, p="1")], 1 * SECOND, SECOND)
+    store.write("a", [sample("x", 2, p="1"), sample("x", 7, p="2")], 2 * SECOND, SECOND)
+    store.write("a", [sample("x", 8, p="2")], 3 * SECOND, SECOND)
+    first, second = read(store, "x")
+    assert first.values[:2].tolist() == [1, 2]
+    assert is_stale(float(first.values[2]))
+    assert second.values.tolist() == [7, 8]
+
+
+def test_a_target_that_is_gone_goes_stale_whole(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    store.write("a", [sample("x", 1), sample("y", 1)], 1 * SECOND, SECOND)
+    store.gone("a", 2 * SECOND, SECOND)
+    for name in ("x", "y"):
+        [series] = read(store, name)
+        assert is_stale(float(series.values[-1]))
+
+
+def test_targets_that_give_the_same_name_are_read_together(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    store.write("a", [sample("x", 1, instance="a")], SECOND, SECOND)
+    store.write("b", [sample("x", 2, instance="b")], SECOND, SECOND)
+    assert [series.values.tolist() for series in read(store, "x")] == [[1], [2]]
+    assert [series.values.tolist() for series in read(store, "x", instance="b")] == [[2]]
+
+
+def test_a_doubled_label_set_and_those_over_the_cap_are_dropped_and_counted(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    assert store.write("a", [sample("x", 1), sample("x", 2)], SECOND, SECOND) == (1, 1)
+    many = [sample("y", 1, n=str(n)) for n in range(MAX_SERIES + 3)]
+    assert store.write("b", many, SECOND, SECOND) == (MAX_SERIES, 3)
+
+
+def test_not_a_number_is_a_value_and_no_staleness(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    store.write("a", [sample("x", math.nan), sample("y", math.inf)], SECOND, SECOND)
+    [series] = read(store, "x")
+    assert math.isnan(series.values[0])
+    assert not is_stale(float(series.values[0]))
+    assert read(store, "y")[0].values.tolist() == [math.inf]
+
+
+def test_every_key_expires(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    store.write("a", [sample("x", 1)], SECOND, SECOND)
+    lasting = {b"memmon:hot:names"}
+    for key in sqlite_ctx.redis.scan_iter("memmon:hot:*"):
+        assert key in lasting or sqlite_ctx.redis.pttl(key) > 0, key
+    store.forget_old(1000 * SECOND)
+    assert store.names() == []

@@ -1,0 +1,18 @@
+"""Keeping house: rollups, and forgetting."""
+
+from memmon.metrics import service as metrics
+from memmon.upkeep import service as upkeep
+from workers.base import task
+
+
+@task
+def rollup(ctx):
+    """Roll the minutes up that are over."""
+    metrics.roll_up(ctx)
+
+
+@task
+def prune(ctx):
+    """Forget what has been kept long enough."""
+    metrics.prune(ctx)
+    upkeep.prune(ctx)
