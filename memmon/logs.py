@@ -14,7 +14,7 @@ FORMAT = "%(asctime)sZ %(levelname)s %(process)d %(name)s: %(message)s"
 class OneLine(logging.Formatter):
     """UTC times, and no line breaks: text from outside must not be able to write an entry of its own."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_msec_format = "%s.%03d"
 
     def format(self, record: logging.LogRecord) -> str:

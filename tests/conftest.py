@@ -19,6 +19,7 @@ from memmon.context import Context
 from memmon.db import migrate
 from memmon.settings import load
 from tests import postgres
+from tests.memmon.pages import pages  # noqa: F401 - a fixture for all.
 from tests.support import eventually
 
 STRICT = os.environ.get("MEMMON_TEST_STRICT") == "1"

@@ -76,3 +76,18 @@ def follow(jobs: Iterable[Job] | None) -> None:
             app.send_task(f"workers.{job.name}", args=list(job.args), retry=False)
         except OperationalError as error:
             log.warning("%s could not be queued (%s); its tick will find it", job.name, error)
+
+
+def follow_within(job: Job, seconds: float) -> None:
+    """Send `job` with a time limit of its own, in seconds; it expires when it has not begun by then."""
+    try:
+        app.send_task(
+            f"workers.{job.name}",
+            args=list(job.args),
+            retry=False,
+            soft_time_limit=seconds,
+            time_limit=seconds + 5,
+            expires=max(10.0, 2 * seconds),
+        )
+    except OperationalError as error:
+        log.warning("%s could not be queued (%s); the next tick sends it anew", job.name, error)

@@ -50,6 +50,7 @@ def connect(app: Celery) -> None:
     signals.celeryd_after_setup.connect(_name_worker, weak=False)
     signals.worker_process_init.connect(_name_child, weak=False)
     signals.beat_init.connect(_name_beat, weak=False)
+    signals.before_task_publish.connect(_stamp, weak=False)
     signals.task_prerun.connect(_before, weak=False)
     signals.task_postrun.connect(_after, weak=False)
 
@@ -69,6 +70,12 @@ def _name_child(**_: Any) -> None:
 
 def _name_beat(**_: Any) -> None:
     setproctitle("memmimic-monitoring: beat")
+
+
+def _stamp(headers: dict[str, Any] | None = None, **_: Any) -> None:
+    """Let a waiting message tell its age."""
+    if headers is not None:
+        headers["sent_at"] = time.time()
 
 
 def _before(task_id: str, **_: Any) -> None:

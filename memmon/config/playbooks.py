@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from memmon.config.model import LabelMap, Section, Seconds
+from memmon.config.model import LabelMap, Seconds, Section
 
 Severity = Literal["low", "medium", "high", "critical"]
 

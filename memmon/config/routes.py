@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from memmon.config.model import LabelMap, Section, Seconds
+from memmon.config.model import LabelMap, Seconds, Section
 
 
 class Global(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from memmon.config.model import LabelMap, Section, Seconds
+from memmon.config.model import LabelMap, Seconds, Section
 
 
 class Rule(Section):

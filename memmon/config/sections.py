@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from memmon.config.model import Section, Seconds
+from memmon.config.model import Seconds, Section
 
 
 class Check(Section):

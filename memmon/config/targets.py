@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, HttpUrl, model_validator
 
-from memmon.config.model import LabelMap, Section, Seconds
+from memmon.config.model import LabelMap, Seconds, Section
 from memmon.settings import Settings
 
 Tier = Literal["critical", "standard", "detailed"]

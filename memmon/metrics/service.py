@@ -102,7 +102,7 @@ def instant(ctx: Context, expr: str, at: float | None = None) -> list[Point]:
     return Query(expr, Stitched(ctx), moment, moment, _expiry()).instant(moment)
 
 
-def range(ctx: Context, expr: str, start: float, end: float, step: float) -> list[Series]:  # noqa: A001
+def range(ctx: Context, expr: str, start: float, end: float, step: float) -> list[Series]:
     """Return the series of `expr` at start, start + step, ... up to end (Unix seconds)."""
     if step <= 0 or end < start:
         raise BadQuery("the step must be positive and the end not before the start")

@@ -6,7 +6,7 @@ A value of an expression is a number, a text, an instant vector (list of Point) 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -192,7 +192,7 @@ class Query:
         return sum(round(sub.range.total_seconds() * 1000) for sub in _subqueries(self.tree))
 
     def _select(self, matchers: tuple[Matcher, ...], low: int, high: int) -> list[Series]:
-        if all(m.op in ("=", "=~") and m.value in ("", ".*") or m.op == "!=" for m in matchers):
+        if all((m.op in ("=", "=~") and m.value in ("", ".*")) or m.op == "!=" for m in matchers):
             raise BadQuery("vector selector must contain at least one non-empty matcher")
         for matcher in matchers:
             if "~" in matcher.op:

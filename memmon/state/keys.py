@@ -78,3 +78,13 @@ def last_collection() -> str:
 def rolled_up() -> str:
     """String: the end of the last minute that was rolled up (Unix seconds)."""
     return f"{PREFIX}rolled-up"
+
+
+def target_state() -> str:
+    """Hash: target -> JSON of its last collection: up, at, seconds, samples, error."""
+    return f"{PREFIX}targets"
+
+
+def queue(name: str) -> str:
+    """List: the messages of the Celery queue `name`, the oldest at its end. kombu's name, behind our global prefix."""
+    return f"{PREFIX}celery:{name}"

@@ -1,7 +1,9 @@
-import yaml
 from pathlib import Path
 
+import yaml
+
 import celeryconfig
+from workers import base
 from workers.app import app
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +46,5 @@ def test_only_json_is_spoken() -> None:
 
 
 def test_nothing_runs_or_waits_as_long_as_the_visibility_timeout() -> None:
-    from workers import base
-
     assert celeryconfig.task_time_limit < celeryconfig.VISIBILITY_TIMEOUT
     assert base.LONGEST_WAIT < celeryconfig.VISIBILITY_TIMEOUT

@@ -1,0 +1,64 @@
+"""memmon itself: its Redis, its queues, its workers, and what its processes counted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from redis import Redis
+
+from memmon import labels as label_sets
+from memmon.collect.base import Collected, Sheet
+from memmon.samples import Metadata
+from memmon.state import client, counters, keys
+
+QUEUES = ("collect", "health", "alerts", "notify", "security", "incidents", "upkeep")
+WORKER_LIFE = 20.0
+"""Seconds after its last heartbeat for which a worker counts as alive."""
+
+
+def collect(redis: Redis, now: float) -> Collected:
+    """Return memmon's own metrics: memmon_*, and memmimic_* for what it counts of MemMimic."""
+    sheet = Sheet()
+    with client.edge():
+        info = redis.info()
+    sheet.add("memmon_redis_memory_bytes", "Memory in use by Redis, in bytes", info["used_memory"])
+    sheet.add("memmon_redis_clients", "Connections to Redis", info["connected_clients"])
+    for name, depth, age in queues(redis, now):
+        sheet.add("memmon_queue_depth", "Messages waiting in a queue", depth, queue=name)
+        sheet.add("memmon_queue_oldest_seconds", "Age of a queue's oldest waiting message, in seconds", age, queue=name)
+    alive = workers(redis, now)
+    sheet.add("memmon_workers", "Workers with a recent heartbeat", len(alive))
+    for sample in counters.read(redis):
+        name = label_sets.name_of(sample.labels)
+        sheet.samples.append(sample)
+        sheet.metadata |= _kind_of(name)
+    return sheet.done()
+
+
+def queues(redis: Redis, now: float) -> list[tuple[str, int, float]]:
+    """Return name, messages waiting, and age of the oldest in seconds (0 when empty) of each queue."""
+    found = []
+    with client.edge():
+        for name in QUEUES:
+            depth = redis.llen(keys.queue(name))
+            oldest = cast("bytes | None", redis.lindex(keys.queue(name), -1)) if depth else None
+            sent = json.loads(oldest)["headers"].get("sent_at", now) if oldest else now
+            found.append((name, depth, max(0.0, now - sent)))
+    return found
+
+
+def workers(redis: Redis, now: float) -> list[dict[str, Any]]:
+    """Return the workers that were heard of lately: name, at, queues, pid, pool."""
+    with client.edge():
+        stored = cast("dict[bytes, bytes]", redis.hgetall(keys.workers()))
+    found = [{"name": name.decode(), **json.loads(text)} for name, text in sorted(stored.items())]
+    return [worker for worker in found if now - worker["at"] < WORKER_LIFE]
+
+
+def _kind_of(name: str) -> dict[str, Metadata]:
+    for suffix in ("_bucket", "_sum", "_count"):
+        if name.endswith(suffix):
+            base = name.removesuffix(suffix)
+            return {base: Metadata("histogram", base.replace("_", " "))}
+    return {name: Metadata("counter", name.removesuffix("_total").replace("_", " "))}

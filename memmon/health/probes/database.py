@@ -1,0 +1,80 @@
+"""Database: connects, reads a memory, can get the write lock, has disk space, is sound.
+
+Answers within `healthy_ms` (100) are healthy, within `degraded_ms` (500) degraded, slower unhealthy; an error or a missing file is
+critical. Of a target without a file memmon knows what its page says of its queries.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from memmon import memmimic
+from memmon.config.sections import Check
+from memmon.config.targets import Target
+from memmon.context import Context
+from memmon.errors import Permanent, Transient
+from memmon.health.model import Finding, Status, worst
+from memmon.health.probes import page
+from memmon.state import lease
+
+SOUNDNESS_SECONDS = 600.0
+LITTLE_SPACE = 100 << 20
+P95 = "histogram_quantile(0.95, sum by (le) (rate(memmimic_db_query_duration_seconds_bucket{%s}[5m])))"
+
+
+def check(ctx: Context, target: Target, check: Check) -> Finding:
+    """Return how the target's database is."""
+    if target.database:
+        return _of_file(ctx, target.database, check)
+    seconds = page.value(ctx, target, P95)
+    if not page.answers(ctx, target):
+        return Finding("critical", "the target does not answer, and its database file is not known")
+    if seconds is None:
+        return Finding("degraded", "no database file is configured and the page tells no query times")
+    status = _by_time(seconds * 1000, check)
+    return Finding(status, f"95th percentile of its queries is {seconds * 1000:.0f} ms", {"p95_ms": seconds * 1000})
+
+
+def _of_file(ctx: Context, path: Path, check: Check) -> Finding:
+    began = time.perf_counter()
+    try:
+        facts = memmimic.look(path, check.timeout * 0.6)
+        free = memmimic.write_lock_is_free(path, check.timeout * 0.2)
+        damage = None
+        if lease.claim(ctx.redis, f"quick-check:{path}", SOUNDNESS_SECONDS):
+            damage = memmimic.damage(path, check.timeout * 0.6)
+    except (Permanent, Transient) as error:
+        return Finding("critical", str(error), {"path": str(path)})
+    took = (time.perf_counter() - began) * 1000
+    space = shutil.disk_usage(path.parent).free
+    detail = {
+        "path": str(path),
+        "memories": facts.memories,
+        "size_bytes": facts.size,
+        "wal_bytes": facts.wal_size,
+        "read_ms": facts.read_seconds * 1000,
+        "write_lock_free": free,
+        "disk_free_bytes": space,
+    }
+    if damage:
+        return Finding("critical", f"the database is damaged: {damage}", detail)
+    statuses: list[Status] = [_by_time(facts.read_seconds * 1000, check)]
+    if facts.table is None:
+        return Finding("unhealthy", "the file has no table of memories", detail)
+    if not free:
+        statuses.append("unhealthy")
+    if space < LITTLE_SPACE:
+        statuses.append("critical")
+    status = worst(statuses)
+    message = f"{facts.memories} memories, read in {facts.read_seconds * 1000:.1f} ms"
+    message += "" if free else "; the write lock could not be had"
+    message += "" if space >= LITTLE_SPACE else f"; only {space >> 20} MiB of disk left"
+    return Finding(status, message, {**detail, "check_ms": took})
+
+
+def _by_time(milliseconds: float, check: Check) -> Status:
+    if milliseconds < check.limits.get("healthy_ms", 100):
+        return "healthy"
+    return "degraded" if milliseconds < check.limits.get("degraded_ms", 500) else "unhealthy"

@@ -1,0 +1,40 @@
+"""Memory system: memories can be had. Of a page: it answers and its operations do not fail; of a file: a memory is read."""
+
+from __future__ import annotations
+
+from memmon import memmimic
+from memmon.config.sections import Check
+from memmon.config.targets import Target
+from memmon.context import Context
+from memmon.errors import Permanent, Transient
+from memmon.health.model import Finding, banded
+from memmon.health.probes import page
+
+FAILED = "sum(increase(memmimic_errors_total{%s}[2m]))"
+DONE = "sum(increase(memmimic_operation_duration_seconds_count{%s}[2m]))"
+
+
+def check(ctx: Context, target: Target, check: Check) -> Finding:
+    """Return whether the target stores and finds memories."""
+    if target.metrics:
+        return _of_page(ctx, target)
+    assert target.database is not None  # The configuration demands one of the two.
+    try:
+        facts = memmimic.look(target.database, check.timeout * 0.8)
+    except (Permanent, Transient) as error:
+        return Finding("critical", str(error))
+    if facts.memories is None:
+        return Finding("unhealthy", "the file has no table of memories")
+    return Finding("healthy", f"{facts.memories} memories can be read", {"memories": facts.memories})
+
+
+def _of_page(ctx: Context, target: Target) -> Finding:
+    if not page.answers(ctx, target):
+        return Finding("critical", "the target does not answer")
+    failed = page.value(ctx, target, FAILED) or 0.0
+    done = page.value(ctx, target, DONE) or 0.0
+    if not done and not failed:
+        return Finding("healthy", "answers; no operation in 2 minutes", {"operations": 0})
+    share = min(1.0, failed / max(done, failed))
+    detail = {"operations": done, "errors": failed, "error_share": share}
+    return Finding(banded(share, 0.05, 0.2, 0.8), f"{share:.0%} of {done:.0f} operations failed in 2 minutes", detail)

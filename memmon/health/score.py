@@ -1,0 +1,44 @@
+"""Pure: the score of a round, and what it lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from memmon.health.model import VALUE, Status
+
+CRITICAL_CAP = 0.4
+"""One critical check holds the whole score below the emergency line of 0.5, whatever the others say."""
+
+
+class Loss(NamedTuple):
+    """What one check took from the score."""
+
+    check: str
+    points: float
+    message: str
+
+
+def score(statuses: Mapping[str, Status], weights: Mapping[str, float]) -> float:
+    """Return the weighted mean of the checks' values, at most 0.4 while one is critical; 1 without checks."""
+    total = sum(weights.get(name, 1.0) for name in statuses)
+    if not total:
+        return 1.0
+    mean = sum(VALUE[status] * weights.get(name, 1.0) for name, status in statuses.items()) / total
+    return min(mean, CRITICAL_CAP) if "critical" in statuses.values() else mean
+
+
+def losses(rows: Sequence[tuple[str, Status, str]], weights: Mapping[str, float]) -> list[Loss]:
+    """Return what each (check, status, message) that is not healthy took, the largest first; the cap is shared out
+    among the critical ones, so that the losses add up to what is missing."""
+    statuses = {name: status for name, status, _ in rows}
+    total = sum(weights.get(name, 1.0) for name in statuses) or 1.0
+    plain = {name: (1 - VALUE[status]) * weights.get(name, 1.0) / total for name, status in statuses.items()}
+    missing = 1 - score(statuses, weights) - sum(plain.values())
+    critical = [name for name, status in statuses.items() if status == "critical"]
+    found = [
+        Loss(name, plain[name] + (missing / len(critical) if name in critical else 0.0), message)
+        for name, status, message in rows
+        if status != "healthy"
+    ]
+    return sorted(found, key=lambda loss: -loss.points)

@@ -1,0 +1,128 @@
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from memmon.collect import service as collect
+from memmon.context import Context
+from memmon.health import service
+from memmon.metrics import service as metrics
+from tests.conftest import Clock
+from tests.memmon.pages import Pages
+
+PAGE = """memmimic_cache_hits_total 90
+memmimic_cache_misses_total 10
+memmimic_cxd_classifications_total 5
+"""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "memmimic.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE memories (id)")
+        connection.commit()
+        yield path
+
+
+@pytest.fixture
+def watched(ctx: Context, pages: Pages, database: Path) -> Context:
+    """A context that watches one MemMimic with page and database, collected once."""
+    folder = ctx.settings.config_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "targets.yml").write_text(
+        f"targets: [{{name: m, instance: one, metrics: '{pages.url}/metrics', database: {database}}}]"
+    )
+    pages.pages["/metrics"] = PAGE
+    ctx.reload_config()
+    collect.run(ctx, ["m", "host"])
+    return ctx
+
+
+def whole_round(ctx: Context) -> None:
+    for job in service.due(ctx):
+        service.check(ctx, *job.args)
+
+
+def test_a_round_ends_with_a_verdict_that_is_a_metric(watched: Context) -> None:
+    whole_round(watched)
+    report = service.report(watched)
+    assert report["total_checks"] == 5
+    assert {check["name"] for check in report["checks"]} == {
+        "database",
+        "cache",
+        "memory_system",
+        "cxd_classifier",
+        "system_resources",
+    }
+    assert {c["status"] for c in report["checks"] if c["name"] != "system_resources"} == {"healthy"}
+    [point] = metrics.instant(watched, 'memmimic_health_score{instance="one"}')
+    assert point.value == 1
+    assert metrics.instant(watched, 'memmimic_health_check_status{check="database"}')[0].value == 1
+
+
+def test_a_missing_database_is_critical_and_is_not_made(watched: Context, database: Path) -> None:
+    database.unlink()
+    whole_round(watched)
+    report = service.report(watched, "one")
+    assert report["status"] == "critical"
+    assert report["score"] < 0.5
+    assert not database.exists()
+    assert service.why(watched)[0]["check"] in ("database", "memory_system")
+
+
+def test_a_target_that_does_not_answer_is_critical(watched: Context, pages: Pages, clock: Clock) -> None:
+    pages.pages.clear()
+    clock.move(10)
+    collect.run(watched, ["m"])
+    whole_round(watched)
+    found = {check["name"]: check["status"] for check in service.report(watched)["checks"]}
+    assert (found["cache"], found["memory_system"], found["cxd_classifier"]) == ("critical",) * 3
+
+
+def test_an_absent_classifier_is_degraded(watched: Context, pages: Pages, clock: Clock) -> None:
+    pages.pages["/metrics"] = "memmimic_cache_hits_total 1\n"
+    clock.move(10)
+    collect.run(watched, ["m"])
+    whole_round(watched)
+    found = {check["name"]: check["status"] for check in service.report(watched)["checks"]}
+    assert found["cxd_classifier"] == "degraded"
+
+
+def test_a_check_that_was_cut_is_critical_and_says_so(watched: Context) -> None:
+    service.cut(watched, "m", "database", 1, 6)
+    check = service.report(watched)["checks"][0]
+    assert (check["status"], check["message"]) == ("critical", "the check did not end within 6 s and was cut")
+
+
+def test_a_doubled_check_is_one_result_and_a_doubled_tick_one_round(watched: Context) -> None:
+    jobs = service.due(watched)
+    assert service.due(watched) == []
+    for job in jobs + jobs:
+        service.check(watched, *job.args)
+    assert all(len(bars) == 1 for bars in service.recent(watched).values())
+
+
+def test_the_history_keeps_the_rounds_in_order(watched: Context, clock: Clock) -> None:
+    for _ in range(3):
+        whole_round(watched)
+        clock.move(30)
+    history = [row for row in service.history(watched, 1) if row["instance"] == "one"]
+    assert [row["timestamp"] for row in history] == sorted(row["timestamp"] for row in history)
+    assert len(history) == 3
+    assert len(service.recent(watched)["database"]) == 3
+
+
+def test_before_the_first_round_the_report_says_that_it_does_not_know(ctx: Context) -> None:
+    report = service.report(ctx)
+    assert (report["status"], report["score"], report["checks"]) == ("unknown", None, [])
+
+
+def test_old_results_are_no_longer_the_present(
+    watched: Context, clock: Clock, make_ctx: Callable[..., Context]
+) -> None:
+    whole_round(watched)
+    clock.move(600)
+    assert service.report(watched)["status"] == "unknown"

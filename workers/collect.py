@@ -1,0 +1,16 @@
+"""Collection: a tick that says what is due, and a task for each shard of targets."""
+
+from memmon.collect import service
+from workers.base import task
+
+
+@task
+def tick(ctx):
+    """Send what is due."""
+    return service.due(ctx)
+
+
+@task
+def run(ctx, names):
+    """Collect one shard."""
+    return service.run(ctx, names)
