@@ -1,0 +1,4 @@
+.PHONY: up test lint
+
+up test lint:
+	python3 -m memmon $@

@@ -1,0 +1,5 @@
+"""`python -m memmon.cli`, inside the environment."""
+
+from memmon.cli import main
+
+main(prog_name="memmon")
