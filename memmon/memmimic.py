@@ -1,7 +1,8 @@
 """The one module that knows MemMimic's storage: an SQLite file, only ever read.
 
 Whether the write lock can be had is asked of the kernel (F_GETLK on SQLite's lock bytes), not tried: a connection that could take
-it would checkpoint the write-ahead log when it closes, and so change the file.
+it would checkpoint the write-ahead log when it closes, and so change the file. For the same reason a WAL database without a
+-wal file, which no process has open, is read as `immutable`: any other connection would make that file.
 Sources: SQLite's `wal.c` (WAL_WRITE_LOCK is byte 120 of the -shm file) and `os.h` (RESERVED_BYTE is PENDING_BYTE + 1).
 """
 
@@ -30,30 +31,40 @@ _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, len, pi
 _one_at_a_time = threading.Lock()
 
 
-class Facts(NamedTuple):
-    """What a look at the database found. Times in seconds, sizes in bytes; None where the file has no such table."""
+HEADER = b"SQLite format 3\0"
+WAL_FORMAT = 2  # Byte 18 of the header ("The Database File Format", 1.3.2).
 
-    table: str | None
-    memories: int | None
+
+class Facts(NamedTuple):
+    """What a look at the database found. Times in seconds, sizes in bytes.
+
+    `counts` holds every table of memories that there is; a count is None where the time ran out, for it reads the whole table.
+    """
+
+    counts: dict[str, int | None]
     size: int
     wal_size: int
     read_seconds: float
     journal_mode: str
+
+    @property
+    def memories(self) -> int | None:
+        """The count of the table with the most memories: MemMimic moves from one to the other. None when not known."""
+        return max((count for count in self.counts.values() if count is not None), default=None)
 
 
 def look(path: Path, seconds: float = 5.0) -> Facts:
     """Return facts about the database at `path`; raise Permanent when it is none, Transient when it cannot be read now."""
     with _one_at_a_time, _reading(path, seconds) as connection:
         began = time.perf_counter()
-        table = _table(connection)
-        memories = None
-        if table:
-            memories = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-            connection.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT 1").fetchone()
+        tables = _tables(connection)
+        for table in tables:
+            connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()
         read_seconds = time.perf_counter() - began
-        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    wal = path.with_name(path.name + "-wal")
-    return Facts(table, memories, path.stat().st_size, wal.stat().st_size if wal.exists() else 0, read_seconds, mode)
+        mode = "wal" if _is_wal(path) else str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+        counts = {table: _count(connection, table) for table in tables}
+        wal = _beside(path, "-wal")
+        return Facts(counts, path.stat().st_size, wal.stat().st_size if wal.exists() else 0, read_seconds, mode)
 
 
 def damage(path: Path, seconds: float = 30.0) -> str | None:
@@ -74,8 +85,8 @@ def write_lock_is_free(path: Path, patience: float = 0.25) -> bool:
 
 
 def _held(path: Path) -> bool:
-    shm = path.with_name(path.name + "-shm")
-    with _one_at_a_time:
+    shm = _beside(path, "-shm")
+    with _one_at_a_time, _edge(path, 0):
         if shm.exists() and _locked(shm, WAL_WRITE_LOCK):
             return True
         return _locked(path, RESERVED_BYTE)
@@ -96,22 +107,62 @@ def _locked(path: Path, byte: int) -> bool:
 
 @contextmanager
 def _reading(path: Path, seconds: float) -> Iterator[sqlite3.Connection]:
-    if not path.is_file():
-        raise Permanent(f"{path}: no such file")
     deadline = time.monotonic() + seconds
-    try:
-        with closing(
-            sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=min(1.0, seconds))
-        ) as connection:
+    with _edge(path, seconds):
+        idle = _is_wal(path) and not _beside(path, "-wal").exists()
+        address = f"file:{quote(str(path.absolute()))}?mode=ro" + ("&immutable=1" if idle else "")
+        with closing(sqlite3.connect(address, uri=True, timeout=min(1.0, seconds))) as connection:
+            connection.text_factory = lambda raw: raw.decode(
+                errors="replace"
+            )  # A memory's bytes are not ours to judge.
             connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
             yield connection
+
+
+def _is_wal(path: Path) -> bool:
+    """Tell whether the file is in WAL mode; raise Permanent when it is no database (SQLite takes an empty file for one)."""
+    if not path.is_file():
+        raise Permanent(f"{path}: no such file")
+    with path.open("rb") as file:
+        header = file.read(100)
+    if not header.startswith(HEADER):
+        raise Permanent(f"{path}: file is not a database" + ("" if header else ", it is empty"))
+    return len(header) > 18 and header[18] == WAL_FORMAT
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    found = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
+    return [name for name in TABLES if name in found]
+
+
+def _count(connection: sqlite3.Connection, table: str) -> int | None:
+    try:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
     except sqlite3.OperationalError as error:
-        reason = f"no answer within {seconds:g} s" if "interrupted" in str(error) else str(error)
-        raise Transient(f"{path}: {reason}") from error
+        if error.sqlite_errorname == "SQLITE_INTERRUPT":
+            return None
+        raise
+
+
+@contextmanager
+def _edge(path: Path, seconds: float) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise Transient(f"{path}: {_reason(error, seconds)}") from error
     except sqlite3.DatabaseError as error:
         raise Permanent(f"{path}: {error}") from error
+    except OSError as error:
+        raise Permanent(f"{path}: {error.strerror or error}") from error
 
 
-def _table(connection: sqlite3.Connection) -> str | None:
-    found = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return next((name for name in TABLES if name in found), None)
+def _reason(error: sqlite3.OperationalError, seconds: float) -> str:
+    if error.sqlite_errorname == "SQLITE_INTERRUPT":
+        return f"no answer within {seconds:g} s"
+    if error.sqlite_errorname.startswith("SQLITE_READONLY"):
+        return "a writer crashed and left a journal that only MemMimic's next start can roll back"
+    return str(error)

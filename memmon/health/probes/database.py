@@ -61,14 +61,14 @@ def _of_file(ctx: Context, path: Path, check: Check) -> Finding:
     if damage:
         return Finding("critical", f"the database is damaged: {damage}", detail)
     statuses: list[Status] = [_by_time(facts.read_seconds * 1000, check)]
-    if facts.table is None:
+    if not facts.counts:
         return Finding("unhealthy", "the file has no table of memories", detail)
     if not free:
         statuses.append("unhealthy")
     if space < LITTLE_SPACE:
         statuses.append("critical")
     status = worst(statuses)
-    message = f"{facts.memories} memories, read in {facts.read_seconds * 1000:.1f} ms"
+    message = f"{_shown(facts.memories)} memories, read in {facts.read_seconds * 1000:.1f} ms"
     message += "" if free else "; the write lock could not be had"
     message += "" if space >= LITTLE_SPACE else f"; only {space >> 20} MiB of disk left"
     return Finding(status, message, {**detail, "check_ms": took})
@@ -78,3 +78,7 @@ def _by_time(milliseconds: float, check: Check) -> Status:
     if milliseconds < check.limits.get("healthy_ms", 100):
         return "healthy"
     return "degraded" if milliseconds < check.limits.get("degraded_ms", 500) else "unhealthy"
+
+
+def _shown(count: int | None) -> str:
+    return "uncounted" if count is None else str(count)

@@ -23,7 +23,7 @@ def check(ctx: Context, target: Target, check: Check) -> Finding:
         facts = memmimic.look(target.database, check.timeout * 0.8)
     except (Permanent, Transient) as error:
         return Finding("critical", str(error))
-    if facts.memories is None:
+    if not facts.counts:
         return Finding("unhealthy", "the file has no table of memories")
     return Finding("healthy", f"{facts.memories} memories can be read", {"memories": facts.memories})
 
