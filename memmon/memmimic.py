@@ -67,6 +67,14 @@ def look(path: Path, seconds: float = 5.0) -> Facts:
         return Facts(counts, path.stat().st_size, wal.stat().st_size if wal.exists() else 0, read_seconds, mode)
 
 
+def recall(path: Path, seconds: float = 5.0) -> bool | None:
+    """Read one memory; return whether there was one, None where no table holds memories. Raises like `look`."""
+    with _one_at_a_time, _reading(path, seconds) as connection:
+        tables = _tables(connection)
+        found = any(connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone() for table in tables)
+        return found if tables else None
+
+
 def damage(path: Path, seconds: float = 30.0) -> str | None:
     """Return what `PRAGMA quick_check` complains of first, or None for a sound file."""
     with _one_at_a_time, _reading(path, seconds) as connection:

@@ -1,0 +1,1 @@
+"""Alerts: rules over metrics, and findings of detectors, from inactive to resolved."""

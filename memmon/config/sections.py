@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from memmon.config.model import Seconds, Section
@@ -10,7 +12,7 @@ from memmon.config.model import Seconds, Section
 class Check(Section):
     """One health check: its weight in the score, its time limit and its own limits by name."""
 
-    name: str
+    name: Literal["database", "cache", "memory_system", "cxd_classifier", "system_resources"]
     enabled: bool = True
     weight: float = Field(1.0, ge=0)
     timeout: Seconds = Field(5.0, gt=0, le=60)

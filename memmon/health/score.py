@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from memmon.health.model import VALUE, Status
+
+Row = TypeVar("Row")
 
 CRITICAL_CAP = 0.4
 """One critical check holds the whole score below the emergency line of 0.5, whatever the others say."""
@@ -42,3 +45,22 @@ def losses(rows: Sequence[tuple[str, Status, str]], weights: Mapping[str, float]
         if status != "healthy"
     ]
     return sorted(found, key=lambda loss: -loss.points)
+
+
+def thinned(rows: Sequence[Row], about: Callable[[Row], tuple[str, float]], limit: int) -> list[Row]:
+    """Return about `limit` of `rows` in their order: of each stretch the row of the lowest score for each target.
+
+    `about` gives target and score of a row.
+    """
+    if len(rows) <= limit:
+        return list(rows)
+    kept: list[Row] = []
+    step = math.ceil(len(rows) / limit * len({about(row)[0] for row in rows}))
+    for start in range(0, len(rows), step):
+        lowest: dict[str, Row] = {}
+        for row in rows[start : start + step]:
+            target, value = about(row)
+            if target not in lowest or value < about(lowest[target])[1]:
+                lowest[target] = row
+        kept += [row for row in rows[start : start + step] if lowest[about(row)[0]] is row]
+    return kept

@@ -25,6 +25,11 @@ from memmon.state import lease, live, pulse
 log = logging.getLogger(__name__)
 
 COMPONENT = "health_monitor"
+LOST_AFTER = 15.0
+"""Seconds beyond three time limits after which a result comes no more: it may wait twice its limit, and run once."""
+
+LOST_WITHIN = 3600.0
+MAX_HISTORY = 1000
 METADATA = {
     "memmimic_health_score": Metadata("gauge", "Health of the instance between 0 and 1"),
     "memmimic_health_check_status": Metadata("gauge", "1 healthy, 0.7 degraded, 0.3 unhealthy, 0 critical"),
@@ -36,22 +41,47 @@ def due(ctx: Context) -> list[Job]:
     interval, now = ctx.settings.health_check_interval, ctx.now()
     if not lease.claim_period(ctx.redis, "health", interval, now):
         return []
-    number = math.floor(now / interval)
+    _close_lost(ctx, now)
+    number = int(
+        math.floor(now / interval) * interval
+    )  # When the period began: it grows whatever the interval becomes.
     return [Job("health.check", (target.name, check.name, number)) for target, check in _planned(ctx)]
 
 
+def _close_lost(ctx: Context, now: float) -> None:
+    """Judge the rounds whose missing checks can no longer come: a monitor does not hide that it could not look."""
+    limits = [definition.timeout for _, definition in _planned(ctx)]
+    late = now - 3 * max(limits, default=5.0) - LOST_AFTER
+    for name, wanted in _wanted(ctx).items():
+        with ctx.read() as session:
+            found = store.unjudged(session, name, late - LOST_WITHIN, late)
+        for number, there in found.items():
+            for missing in sorted(wanted - there):
+                log.warning("health check %s of %s gave no result", missing, name)
+                record(ctx, name, missing, number, Finding("critical", "no result: its task was lost"), 0.0)
+
+
+def _wanted(ctx: Context) -> dict[str, set[str]]:
+    """Return the checks of each target."""
+    found: dict[str, set[str]] = {}
+    for target, definition in _planned(ctx):
+        found.setdefault(target.name, set()).add(definition.name)
+    return found
+
+
 def _planned(ctx: Context) -> list[tuple[Target, Check]]:
-    checks = [check for check in ctx.config.checks.checks if check.enabled and check.name in PROBES]
-    return [
-        (target, check)
-        for target in ctx.config.targets.targets
-        for check in checks
-        if target.kind == ("host" if check.name in OF_HOSTS else "memmimic")
-    ]
+    """Return every MemMimic with all checks, so that one score holds all that its health depends on; where none is
+    configured, the host with them."""
+    all_targets = ctx.config.targets.targets
+    watched = [target for target in all_targets if target.kind == "memmimic"]
+    watched = watched or [target for target in all_targets if target.kind == "host"][:1]
+    checks = [check for check in ctx.config.checks.checks if check.enabled]
+    return [(target, check) for target in watched for check in checks]
 
 
 def check(ctx: Context, target_name: str, check_name: str, number: int) -> None:
     """Do one check, keep what it found, and judge the round once it is complete."""
+    planned: dict[tuple[str, str], tuple[Target, Check]]
     planned = {(target.name, check.name): (target, check) for target, check in _planned(ctx)}
     if (target_name, check_name) not in planned:
         return  # The configuration changed since the tick.
@@ -63,9 +93,11 @@ def check(ctx: Context, target_name: str, check_name: str, number: int) -> None:
 
 
 def _find(ctx: Context, target: Target, definition: Check) -> Finding:
+    if target.kind != "memmimic" and definition.name not in OF_HOSTS:
+        return Finding("degraded", "no MemMimic is configured: set MEMMIMIC_DB_PATH or write targets.yml")
     try:
         return PROBES[definition.name](ctx, target, definition)
-    except (Transient, BadQuery) as error:
+    except (Transient, BadQuery, OSError) as error:
         return Finding("critical", f"the check could not be done: {error}")
 
 
@@ -95,17 +127,27 @@ def record(ctx: Context, target_name: str, check_name: str, number: int, finding
             detail=finding.detail,
             at=now,
         )
-        rows = store.results(session, target_name, number)
-        wanted = {check.name for target, check in _planned(ctx) if target.name == target_name}
-        complete = wanted <= {row.name for row in rows}
-        if complete:
-            value = _judge(ctx, session, target_name, number, rows, now)
     pulse.beat(ctx.redis, COMPONENT, "ok", now, check=check_name, target=target_name)
-    if complete:
+    _judge(ctx, target_name, number, now)
+
+
+def _judge(ctx: Context, target_name: str, number: int, now: float) -> None:
+    """Give the verdict of a round when all of its checks are in.
+
+    In a transaction of its own: two checks that end together do not see each other's row before it is committed, and each
+    would leave the verdict to the other.
+    """
+    with ctx.write() as session:
+        rows = store.results(session, target_name, number)
+        if not _wanted(ctx).get(target_name, set()) <= {row.name for row in rows}:
+            return
+        value = _save_verdict(ctx, session, target_name, number, rows, now)
+        newest = number >= store.newest_round(session, target_name)
+    if newest:  # A round that was late says nothing of the present.
         _publish(ctx, target_name, value, rows, now)
 
 
-def _judge(ctx: Context, session: Any, target_name: str, number: int, rows: Any, now: float) -> float:
+def _save_verdict(ctx: Context, session: Any, target_name: str, number: int, rows: Any, now: float) -> float:
     value = score.score({row.name: row.status for row in rows}, _weights(ctx))
     store.save_round(
         session,
@@ -132,7 +174,17 @@ def _publish(ctx: Context, target_name: str, value: float, rows: Any, now: float
             samples.append(Sample(label_sets.of(named), VALUE[row.status]))
         interval = ctx.settings.health_check_interval
         metrics.ingest(ctx, f"health:{target_name}", samples, METADATA, now, interval)
-    live.publish(ctx.redis, "health", {"target": target_name, "score": value, "at": now})
+    live.publish(
+        ctx.redis,
+        "health",
+        {
+            "target": target_name,
+            "status": worst([row.status for row in rows]),
+            "score": value,
+            "at": now,
+            "checks": [{"name": row.name, "status": row.status, "message": row.message} for row in rows],
+        },
+    )
 
 
 def _weights(ctx: Context) -> dict[str, float]:
@@ -141,6 +193,7 @@ def _weights(ctx: Context) -> dict[str, float]:
 
 def _current(ctx: Context, instance: str | None = None) -> list[HealthResult]:
     """Return the newest result of each check that is still planned and not too old to speak of now."""
+    planned: dict[tuple[str, str], Target]
     planned = {(target.name, check.name): target for target, check in _planned(ctx)}
     with ctx.read() as session:
         rows = store.newest(session, ctx.now() - max(90.0, 5 * ctx.settings.health_check_interval))
@@ -196,9 +249,10 @@ def why(ctx: Context) -> list[dict[str, Any]]:
 
 
 def history(ctx: Context, hours: float) -> list[dict[str, Any]]:
-    """Return the verdicts of the last `hours`, the oldest first."""
+    """Return the verdicts of the last `hours`, the oldest first; of too many, the worst of each stretch."""
     names = {target.name: target.identity for target in ctx.config.targets.targets}
     with ctx.read() as session:
+        rows = store.rounds(session, ctx.now() - hours * 3600)
         return [
             {
                 "timestamp": encode.iso(row.at),
@@ -209,7 +263,7 @@ def history(ctx: Context, hours: float) -> list[dict[str, Any]]:
                 "total_checks": row.total_checks,
                 "response_time_ms": row.response_time_ms,
             }
-            for row in store.rounds(session, ctx.now() - hours * 3600)
+            for row in score.thinned(rows, lambda row: (row.target, row.score), MAX_HISTORY)
         ]
 
 

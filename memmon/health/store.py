@@ -29,17 +29,40 @@ def results(session: Session, target: str, number: int) -> Sequence[HealthResult
 
 
 def newest(session: Session, since: float) -> Sequence[HealthResult]:
-    """Return the newest result of each target and check since `since`."""
+    """Return the result of each target and check in its newest round since `since`."""
     last = (
-        select(func.max(HealthResult.id).label("id"))
+        select(HealthResult.target, HealthResult.name, func.max(HealthResult.round).label("round"))
         .where(HealthResult.at >= since)
         .group_by(HealthResult.target, HealthResult.name)
         .subquery()
     )
-    query = (
-        select(HealthResult).join(last, HealthResult.id == last.c.id).order_by(HealthResult.target, HealthResult.name)
+    same = (
+        (HealthResult.target == last.c.target)
+        & (HealthResult.name == last.c.name)
+        & (HealthResult.round == last.c.round)
     )
+    query = select(HealthResult).join(last, same).order_by(HealthResult.target, HealthResult.name)
     return session.scalars(query).all()
+
+
+def newest_round(session: Session, target: str) -> int:
+    """Return the number of the target's newest verdict, 0 before the first."""
+    return session.scalar(select(func.max(HealthRound.round)).where(HealthRound.target == target)) or 0
+
+
+def unjudged(session: Session, target: str, since: float, until: float) -> dict[int, set[str]]:
+    """Return the rounds begun between `since` and `until` that have results but no verdict, with the checks that are in."""
+    judged = select(HealthRound.round).where(HealthRound.target == target, HealthRound.round >= since)
+    query = select(HealthResult.round, HealthResult.name).where(
+        HealthResult.target == target,
+        HealthResult.round >= since,
+        HealthResult.round < until,
+        HealthResult.round.not_in(judged),
+    )
+    found: dict[int, set[str]] = {}
+    for number, name in session.execute(query):
+        found.setdefault(number, set()).add(name)
+    return found
 
 
 def rounds(session: Session, since: float) -> Sequence[HealthRound]:

@@ -21,4 +21,4 @@ PROBES: dict[str, Probe] = {
 }
 
 OF_HOSTS = ("system_resources",)
-"""Checks of a host; all others are checks of a MemMimic."""
+"""Checks of the host that memmon runs on; all others need a MemMimic."""

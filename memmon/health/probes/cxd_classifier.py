@@ -8,7 +8,7 @@ from memmon.context import Context
 from memmon.health.model import Finding
 from memmon.health.probes import page
 
-P95 = "histogram_quantile(0.95, sum by (le) (rate(memmimic_cxd_classification_duration_seconds_bucket{%s}[5m])))"
+P95 = "histogram_quantile(0.95, sum by (le) (rate(memmimic_cxd_classification_duration_seconds_bucket{%s}[$span])))"
 SLOW_SECONDS = 1.0
 
 

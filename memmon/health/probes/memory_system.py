@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from memmon import memmimic
 from memmon.config.sections import Check
 from memmon.config.targets import Target
@@ -16,16 +18,22 @@ DONE = "sum(increase(memmimic_operation_duration_seconds_count{%s}[2m]))"
 
 def check(ctx: Context, target: Target, check: Check) -> Finding:
     """Return whether the target stores and finds memories."""
-    if target.metrics:
-        return _of_page(ctx, target)
-    assert target.database is not None  # The configuration demands one of the two.
+    stored = _of_file(target.database, check.timeout * 0.8) if target.database else None
+    if not target.metrics or (stored and stored.status != "healthy"):
+        assert stored is not None  # The configuration demands one of the two.
+        return stored
+    found = _of_page(ctx, target)
+    return found._replace(message=f"{found.message}; {stored.message}") if stored else found
+
+
+def _of_file(path: Path, seconds: float) -> Finding:
     try:
-        facts = memmimic.look(target.database, check.timeout * 0.8)
+        read = memmimic.recall(path, seconds)
     except (Permanent, Transient) as error:
         return Finding("critical", str(error))
-    if not facts.counts:
+    if read is None:
         return Finding("unhealthy", "the file has no table of memories")
-    return Finding("healthy", f"{facts.memories} memories can be read", {"memories": facts.memories})
+    return Finding("healthy", "a memory was read" if read else "no memory is stored yet")
 
 
 def _of_page(ctx: Context, target: Target) -> Finding:

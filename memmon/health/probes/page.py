@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 
+from memmon import duration
 from memmon.config.targets import Target
 from memmon.context import Context
 from memmon.labels import escape
 from memmon.metrics import service as metrics
 
+SHORTEST_SPAN = 60.0
+
 
 def value(ctx: Context, target: Target, expr: str) -> float | None:
-    """Return the value of `expr`, in which %s stands for the target's own labels; None where it has none."""
+    """Return the value of `expr`, in which %s stands for the target's own labels and $span for a time that holds a few
+    collections and soon forgets what is over; None where it has none."""
+    span = max(SHORTEST_SPAN, 4 * ctx.settings.intervals[target.tier])
     own = f'job="{escape(target.job)}",instance="{escape(target.identity)}"'
-    points = metrics.instant(ctx, expr.replace("%s", own))
+    points = metrics.instant(ctx, expr.replace("%s", own).replace("$span", duration.show(span)))
     found = points[0].value if points else math.nan
     return None if math.isnan(found) else found
 

@@ -9,6 +9,7 @@ from memmon.config.sections import Check
 from memmon.config.targets import Target
 from memmon.context import Context
 from memmon.health.model import Finding, Status, banded, worst
+from memmon.labels import escape
 from memmon.metrics import service as metrics
 
 BANDS = {"memory": (70.0, 80.0, 90.0), "cpu": (70.0, 80.0, 90.0), "disk": (80.0, 90.0, 95.0)}
@@ -37,5 +38,6 @@ def _limits(check: Check, name: str) -> tuple[float, float, float]:
 
 def _cpu(ctx: Context) -> float:
     span = max(10, round(ctx.settings.health_check_interval))
-    points = metrics.instant(ctx, f'avg_over_time(memmimic_cpu_usage_percent{{job="host"}}[{span}s])')
+    here = escape(ctx.settings.instance)
+    points = metrics.instant(ctx, f'avg_over_time(memmimic_cpu_usage_percent{{job="host",instance="{here}"}}[{span}s])')
     return points[0].value if points else cpu_percent()

@@ -34,3 +34,12 @@ def test_bands_and_the_worst() -> None:
     assert [banded(value, 70, 80, 90) for value in (69, 70, 80, 95)] == ["healthy", "degraded", "unhealthy", "critical"]
     assert worst(["healthy", "unhealthy", "degraded"]) == "unhealthy"
     assert worst([]) == "healthy"
+
+
+def test_a_long_history_keeps_the_worst_of_each_stretch_of_each_target() -> None:
+    rows = [(f"{'ab'[n % 2]}", 0.1 if n == 57 else 1.0, n) for n in range(200)]
+    kept = score.thinned(rows, lambda row: row[:2], 20)
+    assert 20 <= len(kept) <= 22
+    assert ("b", 0.1, 57) in kept
+    assert [row[2] for row in kept] == sorted(row[2] for row in kept)
+    assert score.thinned(rows[:5], lambda row: row[:2], 20) == rows[:5]

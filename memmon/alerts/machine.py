@@ -1,0 +1,84 @@
+"""Pure: inactive -> pending -> firing -> resolved. The only place that moves an alert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from memmon import labels as label_sets
+from memmon.alerts.rule import AlertRule
+from memmon.labels import Labels
+from memmon.samples import Point
+
+State = Literal["pending", "firing", "resolved"]
+
+
+class Active(NamedTuple):
+    """An alert as it stands. Times are Unix seconds; `absent_at` is when its condition stopped holding."""
+
+    labels: Labels
+    state: State
+    value: float
+    pending_at: float
+    firing_at: float | None = None
+    resolved_at: float | None = None
+    absent_at: float | None = None
+
+
+class Transition(NamedTuple):
+    """A change of state that somebody may have to hear of. `before` is None for a new alert."""
+
+    before: State | None
+    after: State | None
+    alert: Active
+
+
+def identity(rule: AlertRule, labels: Labels) -> Labels:
+    """Return the labels of the alert that `rule` makes of a series with `labels`."""
+    return label_sets.merge(label_sets.without(labels, label_sets.NAME), {**rule.labels, "alertname": rule.name})
+
+
+def step(
+    rule: AlertRule, active: Mapping[Labels, Active], vector: Sequence[Point], now: float
+) -> tuple[dict[Labels, Active], list[Transition]]:
+    """Return the alerts that are active from `now` on, and the transitions made.
+
+    `for` counts the time that the condition has held without a gap. A pending alert whose condition ends is forgotten;
+    a firing one is resolved once it has been absent for `keep_firing_for`.
+    """
+    holding = {identity(rule, point.labels): point.value for point in vector}
+    after: dict[Labels, Active] = {}
+    made: list[Transition] = []
+    for labels, value in holding.items():
+        before = active.get(labels)
+        alert = _held(rule, before or Active(labels, "pending", value, now), value, now)
+        after[labels] = alert
+        if before is None or before.state != alert.state:
+            made.append(Transition(before.state if before else None, alert.state, alert))
+    for labels, before in active.items():
+        if labels in holding:
+            continue
+        alert_or_none = _ended(rule, before, now)
+        if alert_or_none is None:
+            made.append(Transition("pending", None, before))
+        elif alert_or_none.state == "resolved":
+            made.append(Transition("firing", "resolved", alert_or_none))
+        else:
+            after[labels] = alert_or_none
+    return after, made
+
+
+def _held(rule: AlertRule, alert: Active, value: float, now: float) -> Active:
+    alert = alert._replace(value=value, absent_at=None)
+    if alert.state == "pending" and now - alert.pending_at >= rule.hold:
+        return alert._replace(state="firing", firing_at=now)
+    return alert
+
+
+def _ended(rule: AlertRule, alert: Active, now: float) -> Active | None:
+    if alert.state == "pending":
+        return None
+    absent = alert.absent_at if alert.absent_at is not None else now
+    if now - absent >= rule.keep_firing:
+        return alert._replace(state="resolved", resolved_at=now, absent_at=None)
+    return alert._replace(absent_at=absent)

@@ -1,0 +1,87 @@
+"""The rows of alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from memmon import labels as label_sets
+from memmon.alerts.machine import Active
+from memmon.db import upsert
+from memmon.db.tables import AlertRow, RuleHealth
+from memmon.labels import Labels
+
+
+def key(rule_id: str, labels: Labels) -> str:
+    """Return what makes an active alert unique."""
+    return f"{rule_id[:280]}:{label_sets.fingerprint(labels)}"
+
+
+def active_rows(session: Session, rule_id: str | None = None) -> Sequence[AlertRow]:
+    """Return the pending and firing alerts, of one rule or of all."""
+    query = select(AlertRow).where(AlertRow.active.is_not(None)).order_by(AlertRow.id)
+    if rule_id is not None:
+        query = query.where(AlertRow.rule == rule_id)
+    return session.scalars(query).all()
+
+
+def as_active(row: AlertRow) -> Active:
+    """Return a row as the machine sees it. `ends_at` of a rule's alert is when its condition stopped holding."""
+    return Active(
+        labels=label_sets.of(row.labels),
+        state=row.state,  # type: ignore[arg-type]
+        value=row.value if row.value is not None else float("nan"),
+        pending_at=row.pending_at,
+        firing_at=row.firing_at,
+        absent_at=row.ends_at,
+    )
+
+
+def insert(session: Session, values: dict[str, Any]) -> bool:
+    """Insert an alert; False when its label set is active already."""
+    return upsert.insert_new(session, AlertRow, [values]) == 1
+
+
+def swap(session: Session, row_id: int, version: int, **values: Any) -> bool:
+    """Change an alert if it is still at `version`; False when another worker was first."""
+    statement = update(AlertRow).where(AlertRow.id == row_id, AlertRow.version == version)
+    return session.execute(statement.values(version=version + 1, **values)).rowcount == 1  # type: ignore[attr-defined, no-any-return]
+
+
+def get(session: Session, number: int) -> AlertRow | None:
+    """Return one alert."""
+    return session.get(AlertRow, number)
+
+
+def history(session: Session, limit: int) -> Sequence[AlertRow]:
+    """Return the newest resolved alerts that had fired."""
+    query = select(AlertRow).where(AlertRow.state == "resolved", AlertRow.firing_at.is_not(None))
+    return session.scalars(query.order_by(AlertRow.resolved_at.desc()).limit(limit)).all()
+
+
+def notifiable(session: Session, since: float) -> Sequence[AlertRow]:
+    """Return the firing alerts, and those that were resolved after `since`."""
+    resolved = (AlertRow.state == "resolved") & (AlertRow.resolved_at >= since) & AlertRow.firing_at.is_not(None)
+    return session.scalars(select(AlertRow).where((AlertRow.state == "firing") | resolved).order_by(AlertRow.id)).all()
+
+
+def counts(session: Session) -> tuple[int, int]:
+    """Return how many alerts ever fired, and how many of them were resolved, as far as they are kept."""
+    fired = AlertRow.firing_at.is_not(None)
+    total = session.scalar(select(func.count(AlertRow.id)).where(fired)) or 0
+    resolved = session.scalar(select(func.count(AlertRow.id)).where(fired, AlertRow.state == "resolved")) or 0
+    return total, resolved
+
+
+def save_health(session: Session, rule_id: str, at: float, seconds: float, error: str | None) -> None:
+    """Keep how the last evaluation of a rule went."""
+    row = {"rule": rule_id[:255], "evaluated_at": at, "seconds": seconds, "error": error}
+    upsert.replace(session, RuleHealth, [row], ("rule",))
+
+
+def health(session: Session) -> dict[str, RuleHealth]:
+    """Return how the last evaluation of each rule went."""
+    return {row.rule: row for row in session.scalars(select(RuleHealth))}

@@ -1,0 +1,94 @@
+"""Channel: e-mail over SMTP, with STARTTLS where it is demanded or offered."""
+
+from __future__ import annotations
+
+import html
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+from memmon.config.routes import EmailConfig, Global
+from memmon.errors import Permanent, Transient
+from memmon.notify.base import Message
+from memmon.settings import Settings
+
+TIMEOUT = 15.0
+
+
+def send(config: EmailConfig, message: Message, settings: Settings, defaults: Global) -> str:
+    """Hand the message to the SMTP server; a 5xx answer is final, all else is worth another try."""
+    host, port = _server(config, settings, defaults)
+    sender = config.sender or defaults.smtp_from or settings.email_from
+    mail = compose(message, sender, config.to)
+    try:
+        with smtplib.SMTP(host, port, timeout=TIMEOUT) as server:
+            server.ehlo()
+            _secure(server, config, settings, defaults)
+            refused = server.send_message(mail)
+    except smtplib.SMTPResponseException as error:
+        said = f"{error.smtp_code} {error.smtp_error!r}"
+        raise (Permanent if error.smtp_code >= 500 else Transient)(said) from error
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _ in error.recipients.values()]
+        raise (Permanent if all(code >= 500 for code in codes) else Transient)(str(error.recipients)) from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise Transient(f"{host}:{port}: {error}") from error
+    return f"accepted by {host}:{port}" + (f"; refused: {sorted(refused)}" if refused else "")
+
+
+def compose(message: Message, sender: str, to: str) -> EmailMessage:
+    """Return the mail as text and as HTML in which everything is escaped."""
+    mail = EmailMessage()
+    mail["Subject"] = message.subject
+    mail["From"] = sender
+    mail["To"] = to
+    mail["Date"] = formatdate(localtime=False)
+    mail["Message-ID"] = make_msgid(domain="memmon")
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(message.text)
+    mail.add_alternative(f"<pre>{html.escape(message.text)}</pre>", subtype="html")
+    return mail
+
+
+def _server(config: EmailConfig, settings: Settings, defaults: Global) -> tuple[str, int]:
+    smarthost = config.smarthost or defaults.smtp_smarthost
+    if not smarthost:
+        return settings.smtp_server, settings.smtp_port
+    host, _, port = smarthost.rpartition(":")
+    return host, int(port)
+
+
+def _secure(server: smtplib.SMTP, config: EmailConfig, settings: Settings, defaults: Global) -> None:
+    """Go over to TLS, and log in. Without a smarthost of the routes the environment's server decides what it offers."""
+    own = bool(config.smarthost or defaults.smtp_smarthost)
+    demanded = config.require_tls if config.require_tls is not None else own and defaults.smtp_require_tls
+    if server.has_extn("starttls"):
+        server.starttls(context=ssl.create_default_context() if demanded else _opportunistic())
+        server.ehlo()
+    elif demanded:
+        raise Permanent("the server offers no STARTTLS, which is demanded")
+    user = config.auth_username or defaults.smtp_auth_username or settings.smtp_username
+    if user:
+        server.login(user, _password(config, settings, defaults))
+
+
+def _opportunistic() -> ssl.SSLContext:
+    """Encrypt without asking who it is: better than nothing where nothing was demanded."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _password(config: EmailConfig, settings: Settings, defaults: Global) -> str:
+    given = config.auth_password or defaults.smtp_auth_password
+    path = config.auth_password_file or defaults.smtp_auth_password_file
+    if given:
+        return given
+    if path:
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise Permanent(f"{path} cannot be read: {error}") from error
+    return settings.smtp_password.get_secret_value() if settings.smtp_password else ""

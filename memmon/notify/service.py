@@ -1,0 +1,212 @@
+"""The verbs of notification: put into the outbox, deliver, show."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from memmon import encode
+from memmon.config.routes import Receiver
+from memmon.context import Context
+from memmon.errors import NotFound, Permanent, Transient
+from memmon.jobs import Job
+from memmon.notify import log as log_channel
+from memmon.notify import mail, render, store, webhook
+from memmon.notify.base import Busy, Sender
+from memmon.routing import route
+from memmon.routing import service as routing
+from memmon.state import counters, live
+
+log = logging.getLogger(__name__)
+
+SENDERS: dict[str, Sender] = {"email": mail.send, "webhook": webhook.send, "log": log_channel.send}
+LEASE_SECONDS = 40.0
+"""Longer than any channel takes; after it a message whose sender died is sent by another."""
+FIRST_WAIT, LONGEST_WAIT = 2.0, 120.0
+DEADLINE = 3600.0
+
+
+def flush(ctx: Context) -> list[Job]:
+    """Place all alerts, look at the groups that are due, and return the deliveries that follow."""
+    routing.place(ctx)
+    routing.flush(ctx, lambda session, receiver, payload, key: add(ctx, session, receiver, payload, key))
+    return due(ctx)
+
+
+def add(
+    ctx: Context,
+    session: Session,
+    receiver: str,
+    payload: Mapping[str, Any],
+    key: str,
+    incident_id: int | None = None,
+) -> list[str]:
+    """Put a message for every channel of `receiver` into the outbox; return their keys. The same key is the same message."""
+    found = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
+    if found is None:
+        raise NotFound(f"no receiver {receiver} in routes.yml")
+    now, rows = ctx.now(), []
+    for channel, config in channels_of(found):
+        kind = channel.split("[")[0]
+        if payload.get("status") == "resolved" and not config.send_resolved:
+            continue
+        full = f"{key}:{receiver}:{channel}"
+        rows.append(
+            {
+                "key": full if len(full) <= 255 else hashlib.sha256(full.encode()).hexdigest(),
+                "receiver": receiver,
+                "channel": channel,
+                "kind": payload["kind"],
+                "payload": {**payload, "receiver": receiver, "channel": kind},
+                "incident_id": incident_id,
+                "state": "waiting",
+                "attempts": 0,
+                "created_at": now,
+                "due_at": now,
+                "deadline": now + DEADLINE,
+            }
+        )
+    store.add(session, rows)
+    return [str(row["key"]) for row in rows]
+
+
+def enqueue(
+    ctx: Context, receiver: str, payload: Mapping[str, Any], key: str, incident_id: int | None = None
+) -> list[Job]:
+    """Put a message into the outbox in a transaction of its own; return its deliveries."""
+    with ctx.write() as session:
+        keys = add(ctx, session, receiver, payload, key, incident_id)
+        return [Job("notify.deliver", (number,)) for number in store.ids(session, keys)]
+
+
+def channels_of(receiver: Receiver) -> list[tuple[str, Any]]:
+    """Return name and configuration of each of the receiver's channels."""
+    lists = {"email": receiver.email_configs, "webhook": receiver.webhook_configs, "log": receiver.log_configs}
+    return [(f"{kind}[{n}]", config) for kind, configs in lists.items() for n, config in enumerate(configs)]
+
+
+def due(ctx: Context) -> list[Job]:
+    """Return the deliveries that are due: new ones, retries, and those whose sender died."""
+    with ctx.read() as session:
+        return [Job("notify.deliver", (number,)) for number in store.due(session, ctx.now())]
+
+
+def deliver(ctx: Context, number: int) -> None:
+    """Send one message, once: claim it, send it, record what the other side said."""
+    now = ctx.now()
+    with ctx.write() as session:
+        row = store.claim(session, number, now, now + LEASE_SECONDS)
+        if row is None:
+            return  # Another worker has it, or it is done.
+        receiver, channel, payload, attempts, deadline = (
+            row.receiver,
+            row.channel,
+            row.payload,
+            row.attempts,
+            row.deadline,
+        )
+    began = time.perf_counter()
+    outcome, answer, wait = _send(ctx, receiver, channel, payload, attempts)
+    seconds = time.perf_counter() - began
+    now = ctx.now()
+    values: dict[str, Any] = {"error": None if outcome == "sent" else answer[:2000]}
+    if outcome == "sent":
+        values |= {"state": "sent", "sent_at": now, "due_at": None}
+    elif outcome == "transient" and now + wait < deadline:
+        values |= {"state": "waiting", "due_at": now + wait}
+    else:
+        values |= {"state": "failed", "due_at": None}
+    attempt = {"at": now, "seconds": seconds, "outcome": outcome, "answer": answer[:2000]}
+    with ctx.write() as session:
+        store.finish(session, number, attempt, **values)
+    _count(ctx, receiver, channel, values["state"], answer, seconds)
+
+
+def _send(ctx: Context, receiver: str, channel: str, payload: dict[str, Any], attempts: int) -> tuple[str, str, float]:
+    """Return outcome (sent, transient or permanent), what was said, and the wait before another try in seconds."""
+    wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempts - 1)) * random.uniform(0.8, 1.2)
+    known = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
+    config = dict(channels_of(known)).get(channel) if known else None
+    if config is None:
+        return "permanent", f"receiver {receiver} no longer has {channel}", 0.0
+    try:
+        sender = SENDERS[channel.split("[")[0]]
+        return "sent", sender(config, render.message(payload), ctx.settings, ctx.config.routes.global_), 0.0
+    except Busy as error:
+        return "transient", str(error), max(wait, error.retry_after)
+    except Transient as error:
+        return "transient", str(error), wait
+    except Permanent as error:
+        return "permanent", str(error), 0.0
+
+
+def _count(ctx: Context, receiver: str, channel: str, state: str, answer: str, seconds: float) -> None:
+    kind = channel.split("[")[0]
+    counters.observe(ctx.redis, "memmon_notification_duration_seconds", {"channel": kind}, seconds)
+    if state == "sent":
+        counters.add(ctx.redis, "memmon_notifications_total", {"channel": kind})
+    elif state == "failed":
+        counters.add(ctx.redis, "memmon_notifications_failed_total", {"channel": kind})
+        log.error("notification to %s by %s failed for good: %s", receiver, channel, answer)
+    else:
+        log.warning("notification to %s by %s failed, will be tried again: %s", receiver, channel, answer)
+    live.publish(ctx.redis, "alerts", {"notification": state, "receiver": receiver})
+
+
+def recent(ctx: Context, limit: int = 50, incident_id: int | None = None) -> list[dict[str, Any]]:
+    """Return the newest messages with every attempt."""
+    with ctx.read() as session:
+        rows = store.recent(session, limit, incident_id)
+        tried = store.attempts(session, [row.id for row in rows])
+        return [
+            {
+                "id": row.id,
+                "receiver": row.receiver,
+                "channel": row.channel,
+                "kind": row.kind,
+                "status": row.payload.get("status"),
+                "title": render.message(row.payload).subject,
+                "state": row.state,
+                "created_at": encode.iso(row.created_at),
+                "sent_at": encode.iso(row.sent_at),
+                "next_attempt_at": encode.iso(row.due_at),
+                "error": row.error,
+                "attempts": [
+                    {"at": encode.iso(a.at), "seconds": a.seconds, "outcome": a.outcome, "answer": a.answer}
+                    for a in tried.get(row.id, [])
+                ],
+            }
+            for row in rows
+        ]
+
+
+def channels(ctx: Context) -> list[dict[str, Any]]:
+    """Return every channel that is configured, and how its last message went."""
+    with ctx.read() as session:
+        last = store.last_by_receiver(session)
+    found = []
+    for name, receiver in route.receivers(ctx.config.routes, ctx.settings).items():
+        for channel, _ in channels_of(receiver):
+            row = last.get((name, channel))
+            found.append(
+                {
+                    "receiver": name,
+                    "channel": channel.split("[")[0],
+                    "last_state": row.state if row else None,
+                    "last_at": encode.iso(row.sent_at or row.created_at) if row else None,
+                    "error": row.error if row else None,
+                }
+            )
+    return found
+
+
+def counts(ctx: Context) -> dict[str, int]:
+    """Return how many messages there are, by state."""
+    with ctx.read() as session:
+        return store.counts(session)
