@@ -1,0 +1,1 @@
+"""Security: events, detectors over them, restrictions that follow, and who may call memmon."""

@@ -1,0 +1,1 @@
+"""Detectors: pure functions that say what an event, or a number of them, amounts to."""

@@ -1,0 +1,84 @@
+"""The rows of security: events and restrictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from memmon.db import upsert
+from memmon.db.tables import RestrictionRow, SecurityEventRow
+
+
+def add_event(session: Session, **values: Any) -> int:
+    """Write an event; return its id."""
+    row = SecurityEventRow(**values)
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def failures(session: Session, source_ip: str, since: float) -> list[float]:
+    """Return when logins of an address failed since `since`."""
+    query = select(SecurityEventRow.at).where(
+        SecurityEventRow.source_ip == source_ip,
+        SecurityEventRow.event_type == "auth_failure",
+        SecurityEventRow.at >= since,
+    )
+    return list(session.scalars(query))
+
+
+def has_event(session: Session, source_ip: str, event_type: str, since: float) -> bool:
+    """Tell whether there is an event of this type and address since `since`."""
+    query = select(SecurityEventRow.id).where(
+        SecurityEventRow.source_ip == source_ip,
+        SecurityEventRow.event_type == event_type,
+        SecurityEventRow.at >= since,
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def recent(session: Session, limit: int) -> Sequence[SecurityEventRow]:
+    """Return the newest events."""
+    return session.scalars(select(SecurityEventRow).order_by(SecurityEventRow.id.desc()).limit(limit)).all()
+
+
+def counts(session: Session, since: float) -> list[tuple[str, str, int]]:
+    """Return type, severity and number of the events since `since`."""
+    query = select(SecurityEventRow.event_type, SecurityEventRow.severity, func.count(SecurityEventRow.id))
+    grouped = query.where(SecurityEventRow.at >= since).group_by(SecurityEventRow.event_type, SecurityEventRow.severity)
+    return [(row[0], row[1], row[2]) for row in session.execute(grouped)]
+
+
+def restrict(session: Session, values: dict[str, Any]) -> tuple[RestrictionRow, bool]:
+    """Put a restriction in force; one that is in force already lasts at least as long. Returns it, and whether it is new."""
+    new = upsert.insert_new(session, RestrictionRow, [values]) == 1
+    row = session.scalars(select(RestrictionRow).where(RestrictionRow.active == values["active"])).one()
+    if not new and row.until < values["until"]:
+        row.until = values["until"]
+    return row, new
+
+
+def in_force(session: Session) -> Sequence[RestrictionRow]:
+    """Return the restrictions that have not ended."""
+    return session.scalars(
+        select(RestrictionRow).where(RestrictionRow.active.is_not(None)).order_by(RestrictionRow.id)
+    ).all()
+
+
+def get(session: Session, number: int) -> RestrictionRow | None:
+    """Return one restriction."""
+    return session.get(RestrictionRow, number)
+
+
+def end(session: Session, number: int, at: float) -> bool:
+    """End a restriction; False when it had ended already."""
+    statement = update(RestrictionRow).where(RestrictionRow.id == number, RestrictionRow.active.is_not(None))
+    return bool(session.execute(statement.values(active=None, ended_at=at)).rowcount == 1)  # type: ignore[attr-defined]
+
+
+def enforced(session: Session, number: int, state: dict[str, Any]) -> None:
+    """Keep where a restriction is enforced."""
+    session.execute(update(RestrictionRow).where(RestrictionRow.id == number).values(enforced=state))
