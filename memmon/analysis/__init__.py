@@ -1,0 +1,1 @@
+"""Over all rooms: how memmon itself is, as one answer."""
