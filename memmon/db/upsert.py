@@ -18,7 +18,8 @@ def insert_new(session: Session, model: type[DeclarativeBase], rows: Sequence[di
     made = 0
     for start in range(0, len(rows), CHUNK):
         statement = _insert(session, model).values(rows[start : start + CHUNK]).on_conflict_do_nothing()
-        made += session.execute(statement).rowcount  # type: ignore[attr-defined]
+        # SQLAlchemy counts the rows of an INSERT only when it is asked to.
+        made += session.execute(statement, execution_options={"preserve_rowcount": True}).rowcount  # type: ignore[attr-defined]
     return made
 
 
