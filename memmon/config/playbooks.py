@@ -20,31 +20,36 @@ class Match(Section):
 
 
 class Step(Section):
-    """One action. Parameters may name labels of the incident as `$label`; `when` is a PromQL expression."""
+    """One action, `delay` after the one before it. Parameters may name labels of the incident as `$label`; `when` is a PromQL
+    expression, and holds when its result is not empty; `while_firing` skips the step once no source alert fires any more."""
 
     action: str
     parameters: dict[str, Any] = {}
     when: str | None = None
+    while_firing: bool = False
+    delay: Seconds = Field(0.0, ge=0)
     on_failure: Literal["continue", "stop", "escalate"] = "continue"
     attempts: int = Field(3, ge=1, le=10)
-    timeout: Seconds = Field(30.0, gt=0, le=60)
+    timeout: Seconds = Field(15.0, gt=0, le=45)
     approval: bool = False
 
 
 class Stage(Section):
-    """Steps with a due time, counted from the incident's opening."""
+    """Steps with a due time, counted from the incident's opening. A stage that `mitigates` ends the harm: its success is the
+    moment that the time to mitigate is measured to, where no recovery was seen before it."""
 
-    name: str
+    name: str = Field(min_length=1, max_length=64)
     due: Seconds = Field(gt=0)
     when: str | None = None
+    mitigates: bool = False
     steps: tuple[Step, ...] = ()
 
 
 class Verification(Section):
-    """Recovered means: `expr` has a result for `hold` on end, looked at no sooner than `settle` after the last action
-    and given up `timeout` after it."""
+    """Recovered means: no source alert fires and `expr`, where there is one, has a result, for `hold` on end, looked at no
+    sooner than `settle` after the last action. What has not recovered `timeout` after it is for people to mend."""
 
-    expr: str
+    expr: str | None = None
     settle: Seconds = 10.0
     hold: Seconds = 30.0
     timeout: Seconds = 600.0
@@ -59,11 +64,18 @@ class Playbook(Section):
     mttr_target: Seconds = Field(gt=0)
     match: Match
     group_by: tuple[str, ...] = ()
-    window: Seconds = 300.0
     chain: str = "operations"
     stages: tuple[Stage, ...] = ()
-    verification: Verification | None = None
+    verification: Verification = Verification()
     runbook: str = ""
+
+    @model_validator(mode="after")
+    def _stages_have_names_of_their_own(self) -> Playbook:
+        names = [stage.name for stage in self.stages]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two stages of {self.name} are called {name}")
+        return self
 
 
 class Playbooks(Section):

@@ -14,10 +14,11 @@ Tier = Literal["critical", "standard", "detailed"]
 
 
 class Component(Section):
-    """A part of a target that can be restarted, and through what."""
+    """A part of a target that can be restarted, and through what: `unit` is a program of memmon's own supervisor, a unit of
+    systemd, or a URL that restarts it when POSTed to."""
 
-    control: Literal["supervisor", "systemd", "docker", "kubernetes", "celery", "http"]
-    unit: str
+    control: Literal["supervisor", "systemd", "http"]
+    unit: str = Field(min_length=1)
 
 
 class Client(Section):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.engine import Connection, Engine
@@ -13,6 +14,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from memmon.errors import Transient
+
+T = TypeVar("T")
 
 BUSY_SECONDS = 5
 """How long a writer waits for another one's lock before the failure becomes Transient."""
@@ -66,6 +69,19 @@ def writing(engine: Engine) -> Iterator[Session]:
     bound = engine.execution_options(memmon_writes=True)
     with _edge(), Session(bound, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def insist(write: Callable[[], T], seconds: float = 30.0) -> T:
+    """Return what `write` returns, tried again for `seconds` while the database is away: for the record of something that was
+    done outside, and would be done twice if it were not kept."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return write()
+        except Transient:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 @contextmanager

@@ -263,17 +263,16 @@ class RestrictionRow(Base):
 
 
 class IncidentRow(Base):
-    """One incident. `open_key` is null once it is closed; `token` changes with every step, so that a stale or doubled
-    task finds that it is not meant; `due_at` is when it must be looked at next, at the latest."""
+    """One incident. `open_key` is null once it is closed; `version` rises with every step, so that a stale or doubled task
+    changes nothing; `due_at` is when it must be looked at next, at the latest. `level` counts the levels that were paged."""
 
     __tablename__ = "incident"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     open_key: Mapped[str | None] = mapped_column(String(255), unique=True)
     version: Mapped[int] = mapped_column(default=1)
-    token: Mapped[str] = mapped_column(String(36))
     title: Mapped[str]
     severity: Mapped[str] = mapped_column(String(16))
-    state: Mapped[str] = mapped_column(String(16), index=True)  # open, acknowledged, verifying, manual or resolved
+    state: Mapped[str] = mapped_column(String(16), index=True)  # open, verifying, manual or resolved
     playbook: Mapped[dict[str, Any]]
     chain: Mapped[dict[str, Any]]
     labels: Mapped[dict[str, Any]]
@@ -315,7 +314,8 @@ class IncidentEntry(Base):
 
 
 class IncidentAction(Base):
-    """One action of an incident. `key` makes a doubled step one action; `state` is claimed by compare-and-set."""
+    """One action of an incident: the step `step` of `stage`. `key` makes a doubled step one action; `state` is claimed by
+    compare-and-set, and while it runs `due_at` is the end of the claim."""
 
     __tablename__ = "incident_action"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -323,6 +323,7 @@ class IncidentAction(Base):
     number: Mapped[int]
     key: Mapped[str] = mapped_column(String(255), unique=True)
     stage: Mapped[str] = mapped_column(String(64))
+    step: Mapped[int] = mapped_column(Integer)
     action: Mapped[str] = mapped_column(String(64))
     parameters: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(16), index=True)  # waiting approval running done failed refused rejected
@@ -332,7 +333,7 @@ class IncidentAction(Base):
     due_at: Mapped[float | None] = mapped_column(index=True)
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
-    results: Mapped[list[Any]]  # one object an attempt: {at, seconds, outcome, output}
+    results: Mapped[list[Any]]  # one object an attempt: {at, seconds, outcome, output}; of a running one {at, outcome, before}
 
 
 # access and upkeep

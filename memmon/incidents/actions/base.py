@@ -1,0 +1,89 @@
+"""What an action is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from memmon.config.targets import Target
+from memmon.context import Context
+from memmon.errors import Permanent
+
+
+class Call(NamedTuple):
+    """One action of one incident. `key` is the same at each attempt; `timeout` is in seconds."""
+
+    incident_id: int
+    labels: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    key: str
+    timeout: float
+
+
+def nothing(ctx: Context, call: Call) -> dict[str, Any]:
+    """An action that may be done again needs to know nothing of the time before it."""
+    return {}
+
+
+def again(ctx: Context, call: Call, before: Mapping[str, Any]) -> str | None:
+    """An action that has the same effect once or twice is done again after its worker died in the middle of it."""
+    return None
+
+
+class Action(NamedTuple):
+    """`act` does it and returns what was done, or raises Transient (try again), Permanent or Refused.
+
+    When a worker died in mid action, `probe` is asked first: it returns what was done when it was done, None when the action may be
+    done again, and raises Permanent when that cannot be known. `before` gathers what `probe` needs, and is kept before `act`.
+    """
+
+    act: Callable[[Context, Call], str]
+    before: Callable[[Context, Call], dict[str, Any]] = nothing
+    probe: Callable[[Context, Call, Mapping[str, Any]], str | None] = again
+
+
+def text(call: Call, name: str, default: str | None = None) -> str:
+    """Return the parameter `name` as text; raise Permanent when it is missing."""
+    value = call.parameters.get(name, default)
+    if value is None or value == "":
+        raise Permanent(f"parameter {name} is missing")
+    return str(value)
+
+
+def number(call: Call, name: str, default: float) -> float:
+    """Return the parameter `name` as a number; raise Permanent when it is none."""
+    try:
+        return float(call.parameters.get(name, default))
+    except (TypeError, ValueError):
+        raise Permanent(f"parameter {name} must be a number") from None
+
+
+def target(ctx: Context, call: Call) -> Target:
+    """Return the target that the action is about: the one it names, else the one whose labels the incident has."""
+    found = target_or_none(ctx, call)
+    if found is None:
+        given = call.parameters.get("target") or call.labels.get("instance") or "an unnamed instance"
+        raise Permanent(f"no target is {given}")
+    return found
+
+
+def target_or_none(ctx: Context, call: Call) -> Target | None:
+    """Return the same, or None where the incident is about no single target."""
+    named = call.parameters.get("target")
+    if named:
+        return ctx.config.targets.get(str(named))
+    job, instance = call.labels.get("job", ""), call.labels.get("instance", "")
+    fitting = [t for t in ctx.config.targets.targets if t.identity == instance and job in ("", t.job)]
+    return fitting[0] if instance and fitting else None
+
+
+def clients(ctx: Context, call: Call) -> list[Target]:
+    """Return the incident's target where it has a client, else every target that has one: what a host or an address does
+    concerns all of them. Raise Permanent when there is none."""
+    own = target_or_none(ctx, call)
+    if own and own.client:
+        return [own]
+    found = [one for one in ctx.config.targets.targets if one.client and not (own and own.kind == "memmimic")]
+    if not found:
+        raise Permanent(f"{own.name if own else 'no target'} has no client of memmon in its process")
+    return found

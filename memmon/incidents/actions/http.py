@@ -1,0 +1,45 @@
+"""Call an address of the operator's. Parameters: url (as written, never out of a label), method (POST), body, headers,
+idempotent (false).
+
+Each attempt carries the same Idempotency-Key. When a worker died in mid call it is not known whether it came through, and only one
+that the playbook calls idempotent is made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from memmon import outbound
+from memmon.context import Context
+from memmon.errors import Permanent, Transient
+from memmon.incidents.actions import base
+from memmon.incidents.actions.base import Action, Call
+
+
+def act(ctx: Context, call: Call) -> str:
+    """Make the call; 2xx is done, 408, 429 and 5xx are worth another try."""
+    answer = outbound.request(
+        base.text(call, "method", "POST").upper(),
+        base.text(call, "url"),
+        json=call.parameters.get("body", {"incident": call.incident_id, "labels": dict(call.labels)}),
+        headers={**call.parameters.get("headers", {}), "Idempotency-Key": call.key},
+        timeout=call.timeout,
+        allow_private=True,  # The operator wrote the address.
+    )
+    said = f"{answer.status} {answer.body[:500].decode(errors='replace')}".strip()
+    if answer.status in (408, 429) or answer.status >= 500:
+        raise Transient(said)
+    if answer.status >= 300:
+        raise Permanent(said)
+    return said
+
+
+def probe(ctx: Context, call: Call, before: Mapping[str, Any]) -> str | None:
+    """Nobody can know whether the other side got it."""
+    if call.parameters.get("idempotent"):
+        return None
+    raise Permanent("its worker died in mid call; whether it came through is not known, so it is not made again")
+
+
+ACTION = Action(act, probe=probe)

@@ -1,0 +1,21 @@
+"""Tell people. Parameters: receiver (those of the first level of the incident's chain)."""
+
+from __future__ import annotations
+
+from memmon.context import Context
+from memmon.errors import NotFound, Permanent
+from memmon.incidents import pages
+from memmon.incidents.actions.base import Action, Call
+
+
+def act(ctx: Context, call: Call) -> str:
+    """Put the page into the outbox; its key makes a doubled one the same page."""
+    receiver = call.parameters.get("receiver")
+    try:
+        told = pages.tell(ctx, call.incident_id, [str(receiver)] if receiver else None, f"page:{call.key}")
+    except NotFound as error:
+        raise Permanent(str(error)) from error
+    return f"paged {', '.join(told)}"
+
+
+ACTION = Action(act)

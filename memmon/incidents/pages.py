@@ -1,0 +1,113 @@
+"""Telling people of an incident: the levels of its chain, and that it is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from memmon import encode
+from memmon.config.playbooks import Chain
+from memmon.context import Context
+from memmon.db.tables import IncidentRow
+from memmon.errors import NotFound
+from memmon.incidents import escalation, store
+from memmon.notify import service as notify
+
+
+def level(ctx: Context, session: Session, row: IncidentRow, reason: str) -> None:
+    """Page the next level of an incident's chain, in the transaction that writes down that it was."""
+    now = ctx.now()
+    due = escalation.page(chain_of(row), row.level, row.opened_at, now)
+    name = f"level {due.number + 1}" if due.number < len(chain_of(row).levels) else "again"
+    title = f"{name}, {due.level.name}: {_name(row)}"
+    told, unknown = _send(ctx, session, row, due.level.receivers, "page", title, f"page:{row.id}:{due.number}")
+    text = f"{name}, {due.level.name}: paged {', '.join(told) or 'nobody'} ({reason})"
+    text += f"; contact {due.level.contact}" if due.level.contact else ""
+    text += f"; not in routes.yml: {', '.join(unknown)}" if unknown else ""
+    store.note(session, row.id, now, "page", "memmon", text, level=due.number + 1, receivers=told)
+    row.level = due.number + 1
+    row.next_level_at = None if row.acknowledged_at else due.next_at
+
+
+def over(ctx: Context, session: Session, row: IncidentRow) -> None:
+    """Tell everybody who was paged that it is over."""
+    levels = chain_of(row).levels[: max(1, row.level)]
+    receivers = tuple(dict.fromkeys(name for one in levels for name in one.receivers))
+    title = f"resolved: {_name(row)}"
+    _send(ctx, session, row, receivers, "incident", title, f"incident:{row.id}:resolved", "resolved")
+
+
+def tell(ctx: Context, number: int, receivers: list[str] | None, key: str) -> list[str]:
+    """Page `receivers`, or the first level's; return who was told. NotFound when none of them is in routes.yml."""
+    with ctx.write() as session:
+        row = store.get(session, number)
+        if row is None:
+            raise NotFound(f"no incident {number}")
+        wanted = receivers or chain_of(row).levels[0].receivers
+        told, unknown = _send(ctx, session, row, tuple(wanted), "page", _name(row), key)
+    if not told:
+        raise NotFound(f"no receiver {', '.join(unknown) or 'at all'} in routes.yml")
+    return told
+
+
+def chain_of(row: IncidentRow) -> Chain:
+    """Return the chain as it was when the incident was opened."""
+    return Chain.model_validate(row.chain)
+
+
+def _send(
+    ctx: Context,
+    session: Session,
+    row: IncidentRow,
+    receivers: tuple[str, ...],
+    kind: str,
+    title: str,
+    key: str,
+    status: str = "firing",
+) -> tuple[list[str], list[str]]:
+    """Put the message into the outbox; return who is told, and which receivers do not exist."""
+    told: list[str] = []
+    unknown: list[str] = []
+    payload = _payload(ctx, row, kind, title, status)
+    for receiver in receivers:
+        try:
+            notify.add(ctx, session, receiver, payload, key, row.id)
+            told.append(receiver)
+        except NotFound:
+            unknown.append(receiver)
+    return told, unknown
+
+
+def _payload(ctx: Context, row: IncidentRow, kind: str, title: str, status: str) -> dict[str, Any]:
+    base = ctx.settings.external_url or f"http://localhost:{ctx.settings.dashboard_port}"
+    link = f"{base.rstrip('/')}/dashboard/incidents/{row.id}"
+    runbook = row.playbook.get("runbook")
+    lines = [
+        f"Severity {row.severity}, opened {encode.iso(row.opened_at)}, target {row.mttr_target_minutes:g} min",
+        *(["Acknowledged by " + str(row.acknowledged_by)] if row.acknowledged_at else []),
+        *([f"Runbook: {runbook}"] if runbook else []),
+        f"Timeline and acknowledgement: {link}",
+    ]
+    return {
+        "kind": kind,
+        "status": status,
+        "title": title,
+        "lines": lines,
+        "incident": {
+            "id": row.id,
+            "title": row.title,
+            "severity": row.severity,
+            "state": row.state,
+            "labels": row.labels,
+            "opened_at": encode.iso(row.opened_at),
+            "resolved_at": encode.iso(row.resolved_at),
+            "mttr_target_minutes": row.mttr_target_minutes,
+            "url": link,
+        },
+        "at": encode.iso(ctx.now()),
+    }
+
+
+def _name(row: IncidentRow) -> str:
+    return f"INC-{row.id} [{row.severity}] {row.title}"

@@ -1,0 +1,175 @@
+"""What is shown of incidents: lists, one whole, numbers over time, and the post-mortem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from memmon import encode
+from memmon.alerts import service as alerts
+from memmon.config.playbooks import Playbook
+from memmon.context import Context
+from memmon.db.tables import IncidentAction, IncidentRow
+from memmon.errors import NotFound
+from memmon.incidents import pages, store
+from memmon.incidents import postmortem as writing
+from memmon.notify import service as notify
+
+SEVERITIES = ("low", "medium", "high", "critical")
+DAYS = 30
+
+
+def listing(ctx: Context, state: str | None = None, limit: int = 50, after: int | None = None) -> dict[str, Any]:
+    """Return {incidents, total, next}: the newest first, those older than id `after`; `next` is its value for the next page."""
+    with ctx.read() as session:
+        rows, total = store.listing(session, state, limit + 1, after)
+        shown = [brief(row, ctx.now()) for row in rows[:limit]]
+    return {"incidents": shown, "total": total, "next": shown[-1]["id"] if len(rows) > limit else None}
+
+
+def open_security(ctx: Context) -> list[dict[str, Any]]:
+    """Return the open incidents that security opened: those that an address or a security alert is behind."""
+    with ctx.read() as session:
+        rows, _ = store.listing(session, "open", 200, None)
+        return [brief(row, ctx.now()) for row in rows if row.labels.get("category") == "security"]
+
+
+def show(ctx: Context, number: int) -> dict[str, Any]:
+    """Return one incident whole; NotFound when there is none."""
+    with ctx.read() as session:
+        row = store.get(session, number)
+        if row is None:
+            raise NotFound(f"no incident {number}")
+        actions = store.actions(session, number)
+        entries = store.entries(session, number)
+        sources = [(source.kind, source.source_id) for source in store.sources(session, number)]
+    found = {alert["id"]: alert for alert in alerts.by_ids(ctx, [i for kind, i in sources if kind == "alert"])}
+    return {
+        **brief(row, ctx.now()),
+        "stages": _stages(row, actions),
+        "actions": [_action(one) for one in actions],
+        "timeline": [
+            {"at": encode.iso(e.at), "kind": e.kind, "by": e.by, "text": e.text, "detail": e.detail} for e in entries
+        ],
+        "sources": [{"kind": kind, "id": i, **_source(found.get(i))} for kind, i in sources],
+        "notifications": notify.recent(ctx, 100, number),
+    }
+
+
+def brief(row: IncidentRow, now: float) -> dict[str, Any]:
+    """Return an incident as lists show it."""
+    chain = pages.chain_of(row)
+    end = row.resolved_at or now
+    return {
+        "id": row.id,
+        "title": row.title,
+        "severity": row.severity,
+        "state": _state(row),
+        "playbook": row.playbook["name"],
+        "runbook": row.playbook.get("runbook", ""),
+        "labels": row.labels,
+        "detected_at": encode.iso(row.detected_at),
+        "opened_at": encode.iso(row.opened_at),
+        "acknowledged_at": encode.iso(row.acknowledged_at),
+        "acknowledged_by": row.acknowledged_by,
+        "mitigated_at": encode.iso(row.mitigated_at),
+        "resolved_at": encode.iso(row.resolved_at),
+        "resolved_by": row.resolved_by,
+        "minutes_open": round((end - row.opened_at) / 60, 2),
+        "mttr_target_minutes": row.mttr_target_minutes,
+        "mttr_minutes": minutes(row.opened_at, row.mitigated_at),
+        "within_target": _within(row, now),
+        "escalation": {
+            "chain": chain.name,
+            "level": row.level,
+            "level_name": chain.levels[min(row.level, len(chain.levels)) - 1].name if row.level else None,
+            "next_level_at": encode.iso(row.next_level_at),
+            "next_level_name": chain.levels[min(row.level, len(chain.levels) - 1)].name if row.next_level_at else None,
+            "acknowledged_by": row.acknowledged_by,
+            "levels": [{"name": one.name, "at": encode.iso(row.opened_at + one.after)} for one in chain.levels],
+        },
+    }
+
+
+def _state(row: IncidentRow) -> str:
+    return "acknowledged" if row.acknowledged_at and row.state in ("open", "manual") else row.state
+
+
+def _within(row: IncidentRow, now: float) -> bool:
+    return (row.mitigated_at or now) - row.opened_at <= row.mttr_target_minutes * 60
+
+
+def minutes(start: float, end: float | None) -> float | None:
+    """Return the minutes from `start` to `end` (Unix seconds), or None where there is no end."""
+    return None if end is None else round((end - start) / 60, 3)
+
+
+def _stages(row: IncidentRow, actions: Sequence[IncidentAction]) -> list[dict[str, Any]]:
+    at, skipped, overdue = row.progress["stage"], row.progress["skipped"], row.progress["overdue"]
+    shown = []
+    for index, stage in enumerate(Playbook.model_validate(row.playbook).stages):
+        state = "done" if index < at else ("active" if index == at and row.open_key else "waiting")
+        if stage.name in skipped:
+            state = "skipped"
+        elif state == "waiting" and not row.open_key:
+            state = "not reached"
+        own = [one.number for one in actions if one.stage == stage.name]
+        due = encode.iso(row.opened_at + stage.due)
+        shown.append(
+            {"name": stage.name, "due_at": due, "state": state, "overdue": stage.name in overdue, "actions": own}
+        )
+    return shown
+
+
+def _action(row: IncidentAction) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "stage": row.stage,
+        "action": row.action,
+        "parameters": row.parameters,
+        "state": row.state,
+        "attempts": row.attempts,
+        "max_attempts": row.max_attempts,
+        "created_at": encode.iso(row.created_at),
+        "finished_at": encode.iso(row.finished_at),
+        "results": [
+            {"at": encode.iso(r["at"]), **{name: r.get(name) for name in ("seconds", "outcome", "output")}}
+            for r in row.results
+        ],
+    }
+
+
+def _source(alert: dict[str, Any] | None) -> dict[str, Any]:
+    names = ("name", "severity", "state", "message", "labels", "created_at", "resolved_at")
+    return {name: alert[name] for name in names} if alert else {"name": None, "state": "forgotten"}
+
+
+def summary(ctx: Context) -> dict[str, Any]:
+    """Return how many are open, by severity, and how long those of the last 30 days took, in minutes."""
+    now = ctx.now()
+    with ctx.read() as session:
+        rows = store.since(session, now - DAYS * 86400)
+        waiting = store.waiting_for_approval(session)
+    still = [row for row in rows if row.open_key is not None]
+    ended = [row for row in rows if row.open_key is None]
+    return {
+        "open": len(still),
+        "unacknowledged": sum(row.acknowledged_at is None for row in still),
+        "by_severity": {name: sum(row.severity == name for row in still) for name in SEVERITIES},
+        "waiting_for_approval": waiting,
+        "resolved_30d": len(ended),
+        "mean_minutes_to_acknowledge": _mean([minutes(row.opened_at, row.acknowledged_at) for row in rows]),
+        "mean_minutes_to_mitigate": _mean([minutes(row.opened_at, row.mitigated_at) for row in rows]),
+        "mean_minutes_to_resolve": _mean([minutes(row.opened_at, row.resolved_at) for row in ended]),
+        "within_target": _mean([float(_within(row, now)) for row in ended]),
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(sum(known) / len(known), 3) if known else None
+
+
+def postmortem(ctx: Context, number: int) -> str:
+    """Return the record of an incident as Markdown, with all facts filled in."""
+    return writing.write(show(ctx, number))

@@ -1,0 +1,344 @@
+"""The verbs of incidents: open, go on, act. Those of people are in `desk`, what is shown is in `record`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from memmon import encode
+from memmon.alerts import service as alerts
+from memmon.config import Config
+from memmon.config.playbooks import Playbook, Step
+from memmon.context import Context
+from memmon.db.tables import IncidentAction, IncidentRow
+from memmon.errors import BadConfig, BadQuery, Permanent, Refused, Transient
+from memmon.incidents import correlate as correlation
+from memmon.incidents import escalation, pages, playbook, store
+from memmon.incidents.actions import ACTIONS
+from memmon.incidents.actions.base import Call
+from memmon.incidents.desk import acknowledge, close, decide, escalate, note, resolve
+from memmon.incidents.playbook import Ask, Close, Ended, Escalate, Mitigated, Move, Note, Progress, Run, Situation
+from memmon.incidents.record import listing, open_security, postmortem, show, summary
+from memmon.jobs import Job
+from memmon.metrics import service as metrics
+from memmon.promql import guard
+from memmon.routing import service as routing
+from memmon.state import counters, lease, live, pulse
+
+__all__ = [
+    "acknowledge",
+    "act",
+    "advance",
+    "check",
+    "correlate",
+    "decide",
+    "due",
+    "escalate",
+    "listing",
+    "note",
+    "open_security",
+    "postmortem",
+    "resolve",
+    "show",
+    "summary",
+]
+
+log = logging.getLogger(__name__)
+
+COMPONENT = "incident_response"
+CORRELATE_EVERY = 10.0
+"""Seconds after which firing alerts are looked at although no message said that one changed."""
+
+SPARE = 10.0
+"""Seconds beyond its time limit for which an action is still its worker's."""
+
+LONGEST_WAIT = 10.0
+
+
+def check(config: Config) -> None:
+    """Raise BadConfig for a playbook or chain that names what does not exist, or asks what cannot be asked."""
+    chains = {chain.name for chain in config.escalation.chains}
+    receivers = {receiver.name for receiver in config.routes.receivers} | {"environment"}
+    for chain in config.escalation.chains:
+        for name in (name for level in chain.levels for name in level.receivers):
+            if name not in receivers:
+                raise BadConfig(f"escalation.yml: chain {chain.name}: no receiver {name} in routes.yml")
+    for one in config.playbooks.playbooks:
+        if one.chain not in chains:
+            raise BadConfig(f"playbooks.yml: playbook {one.name}: no chain {one.chain} in escalation.yml")
+        for stage in one.stages:
+            for step in stage.steps:
+                if step.action not in ACTIONS:
+                    known = ", ".join(sorted(ACTIONS))
+                    raise BadConfig(f"playbooks.yml: {one.name}: {stage.name}: {step.action} is none of {known}")
+        for expr in _expressions(one):
+            try:
+                guard.parse(correlation.fill_query(expr, {}))
+            except BadQuery as error:
+                raise BadConfig(f"playbooks.yml: playbook {one.name}: {expr}: {error}") from None
+
+
+def _expressions(one: Playbook) -> list[str]:
+    steps = [step for stage in one.stages for step in stage.steps]
+    given = [*(stage.when for stage in one.stages), *(step.when for step in steps), one.verification.expr]
+    return [expr for expr in given if expr]
+
+
+def due(ctx: Context) -> list[Job]:
+    """Return what is due: incidents to look at, actions to do. What the broker lost is found here."""
+    now = ctx.now()
+    with ctx.read() as session:
+        jobs = [Job("incidents.act", (number,)) for number in store.due_actions(session, now)]
+        jobs += [Job("incidents.advance", (number,)) for number in store.due(session, now)]
+    if lease.claim_period(ctx.redis, "correlate", CORRELATE_EVERY, now):
+        jobs.append(Job("incidents.correlate"))
+    pulse.beat(ctx.redis, COMPONENT, "ok", now, due=len(jobs))
+    return jobs
+
+
+def correlate(ctx: Context) -> list[Job]:
+    """Open incidents for the alerts that fire, or join them to one that is open. An alert is taken once: one that still fires
+    after its incident was closed by hand opens no other. A silenced one is left alone."""
+    firing = alerts.firing(ctx)
+    muted = routing.suppressed(ctx)
+    with ctx.read() as session:
+        known = store.known_sources(session, "alert", [alert["id"] for alert in firing])
+    touched: list[int] = []
+    for alert in firing:
+        if alert["id"] in known or alert["id"] in muted:
+            continue
+        wanted = correlation.playbook_for(ctx.config.playbooks.playbooks, alert)
+        if wanted:
+            touched.append(_take(ctx, wanted, alert))
+    with ctx.read() as session:
+        touched += store.watched(session)
+    return [Job("incidents.advance", (number,)) for number in dict.fromkeys(touched)]
+
+
+def _take(ctx: Context, wanted: Playbook, alert: dict[str, Any]) -> int:
+    """Join the alert to the incident that is open for it, or open one; return its id."""
+    now = ctx.now()
+    key = correlation.key(wanted, alert["labels"])
+    with ctx.write() as session:
+        fresh = store.open_for(session, key) is None and store.insert(session, _opened(ctx, wanted, alert, key, now))
+        row = store.open_for(session, key)
+        assert row is not None  # Either it was there, or it is now.
+        if fresh:
+            store.note(session, row.id, now, "opened", "memmon", f"opened by playbook {wanted.name}")
+        if store.add_source(session, row.id, "alert", alert["id"], now):
+            text = f"{alert['name']} [{alert['severity']}] {alert['message']}"
+            store.note(session, row.id, now, "alert", "memmon", text, alert=alert["id"], value=alert["value"])
+            row.due_at = now
+        number = row.id
+    if fresh:
+        log.warning("incident %d opened: %s", number, row.title)
+        counters.add(ctx.redis, "memmimic_incidents_total", {"severity": row.severity})
+    live.publish(ctx.redis, "incidents", {"id": number, "state": row.state})
+    return number
+
+
+def _opened(ctx: Context, wanted: Playbook, alert: dict[str, Any], key: str, now: float) -> dict[str, Any]:
+    chain = next((c for c in ctx.config.escalation.chains if c.name == wanted.chain), None)
+    if chain is None:
+        raise Permanent(f"playbook {wanted.name}: no chain {wanted.chain} in escalation.yml")
+    return {
+        "open_key": key,
+        "version": 1,
+        "title": correlation.fill(wanted.title, alert["labels"])[:500],
+        "severity": wanted.severity,
+        "state": "open",
+        "playbook": wanted.model_dump(mode="json", by_alias=True),
+        "chain": chain.model_dump(mode="json", by_alias=True),
+        "labels": alert["labels"],
+        "progress": Progress()._asdict(),
+        "mttr_target_minutes": wanted.mttr_target / 60,
+        "detected_at": encode.seconds_of(alert["created_at"]),
+        "opened_at": now,
+        "due_at": now,
+        "level": 0,
+        "next_level_at": escalation.first_at(chain, now),
+    }
+
+
+def advance(ctx: Context, number: int) -> list[Job]:
+    """Do what an incident needs now: page who is due, take the next step, look at recovery, or close it."""
+    answers: dict[str, bool] = {}
+    with ctx.read() as session:
+        row = store.get(session, number)
+        if row is None or row.open_key is None:
+            return []
+        situation = _situation(ctx, session, row)
+    while isinstance(found := playbook.advance(situation, answers, ctx.now()), Ask):
+        answers[found.expr] = _holds(ctx, correlation.fill_query(found.expr, row.labels))
+    return _apply(ctx, row.id, row.version, situation, found)
+
+
+def _situation(ctx: Context, session: Session, row: IncidentRow) -> Situation:
+    ids = [source.source_id for source in store.sources(session, row.id) if source.kind == "alert"]
+    actions = {(a.stage, a.step): Ended(a.state, a.finished_at) for a in store.actions(session, row.id)}
+    return Situation(
+        opened_at=row.opened_at,
+        playbook=Playbook.model_validate(row.playbook),
+        progress=_progress(row.progress),
+        actions=actions,
+        firing=any(alert["state"] == "firing" for alert in alerts.by_ids(ctx, ids)),
+    )
+
+
+def _progress(stored: dict[str, Any]) -> Progress:
+    lists = {"overdue": tuple(stored["overdue"]), "skipped": tuple(stored["skipped"])}
+    return Progress(**{**stored, **lists})
+
+
+def _holds(ctx: Context, expr: str) -> bool:
+    """Tell whether `expr` has a result. One that cannot be asked holds not: nothing is done on a guess."""
+    try:
+        return bool(metrics.instant(ctx, expr))
+    except BadQuery as error:
+        log.error("playbook expression %s could not be evaluated: %s", expr, error)
+        return False
+
+
+def _apply(ctx: Context, number: int, version: int, before: Situation, move: Move) -> list[Job]:
+    """Write down what was decided, all or nothing."""
+    now, jobs = ctx.now(), []
+    state = playbook.state_of(before.playbook, move.progress)
+    with ctx.write() as session:
+        changed = {"progress": move.progress._asdict(), "state": state, "due_at": move.due_at}
+        if not store.swap(session, number, version, **changed):
+            return []  # Another worker got there first.
+        row = store.get(session, number)
+        assert row is not None
+        paged = row.next_level_at is not None and row.next_level_at <= now
+        if paged:
+            pages.level(ctx, session, row, "not acknowledged" if row.level else "opened")
+        for command in move.commands:
+            match command:
+                case Note(kind, text):
+                    store.note(session, number, now, kind, "memmon", text)
+                case Run():
+                    jobs += _write_action(session, row, command, now)
+                case Escalate(reason):
+                    store.note(session, number, now, "escalated", "memmon", reason)
+                    if not row.acknowledged_at:  # Whoever acknowledged it is at it already.
+                        pages.level(ctx, session, row, reason)
+                        paged = True
+                case Mitigated():
+                    row.mitigated_at = row.mitigated_at or now
+                case Close(reason):
+                    row.mitigated_at = row.mitigated_at or move.progress.held_since
+                    close(ctx, session, row, "memmon", reason)
+                    paged = True
+        told = {"id": number, "state": row.state, "level": row.level}
+    if move.commands or paged or state != playbook.state_of(before.playbook, before.progress):
+        live.publish(ctx.redis, "incidents", told)
+    return [*jobs, Job("notify.tick")] if paged else jobs
+
+
+def _write_action(session: Session, row: IncidentRow, run: Run, now: float) -> list[Job]:
+    """Write the step down as an action that is due, waits for approval, or cannot be done for want of a label."""
+    step = run.step
+    values: dict[str, Any] = {
+        "incident_id": row.id,
+        "key": f"{row.id}/{run.stage.name}/{run.number}",
+        "stage": run.stage.name,
+        "step": run.number,
+        "action": step.action,
+        "parameters": dict(step.parameters),
+        "state": "approval" if step.approval else "waiting",
+        "attempts": 0,
+        "max_attempts": step.attempts,
+        "created_at": now,
+        "due_at": None if step.approval else now,
+        "results": [],
+    }
+    try:
+        values["parameters"] = correlation.fill_parameters(step.parameters, row.labels)
+    except Permanent as error:
+        result = {"at": now, "seconds": 0.0, "outcome": "permanent", "output": str(error)}
+        values |= {"state": "failed", "due_at": None, "finished_at": now, "results": [result]}
+    written = store.add_action(session, values)
+    if written is None:
+        return []
+    if written.state == "failed":
+        row.due_at = now
+        store.note(session, row.id, now, "action", "memmon", f"{step.action} failed: {values['results'][0]['output']}")
+        return [Job("incidents.advance", (row.id,))]
+    if step.approval:
+        store.note(
+            session, row.id, now, "approval", "memmon", f"{step.action} waits for approval", number=written.number
+        )
+        return []
+    return [Job("incidents.act", (written.id,))]
+
+
+def act(ctx: Context, number: int) -> list[Job]:
+    """Do one action: claim it, do it, record it. Who loses the claim does nothing."""
+    now = ctx.now()
+    with ctx.write() as session:
+        row = store.action(session, number)
+        if row is None:
+            return []
+        incident = store.get(session, row.incident_id)
+        assert incident is not None  # Actions go with their incident.
+        timeout = _step_of(incident, row).timeout
+        if not store.claim(session, number, now, now + timeout + SPARE):
+            return []  # Another worker has it, or it is done.
+        left = row.results[-1] if row.results and row.results[-1]["outcome"] == "begun" else None
+        session.refresh(row)
+        call = Call(incident.id, incident.labels, row.parameters, row.key, timeout)
+    outcome, output = _do(ctx, row, call, left)
+    return _finish(ctx, row, now, outcome, output)
+
+
+def _step_of(incident: IncidentRow, row: IncidentAction) -> Step:
+    stages = Playbook.model_validate(incident.playbook).stages
+    return next(stage.steps[row.step] for stage in stages if stage.name == row.stage)
+
+
+def _do(ctx: Context, row: IncidentAction, call: Call, left: dict[str, Any] | None) -> tuple[str, str]:
+    """Return outcome (done, transient, permanent or refused) and what was done or said."""
+    action = ACTIONS.get(row.action)
+    if action is None:
+        return "permanent", f"there is no action {row.action}"
+    try:
+        if left is not None and (found := action.probe(ctx, call, left["before"])) is not None:
+            return "done", f"{found}; its first worker died after it"
+        begun = {"at": ctx.now(), "outcome": "begun", "before": action.before(ctx, call)}
+        with ctx.write() as session:
+            kept = [*(one for one in row.results if one["outcome"] != "begun"), begun]
+            if not store.change_action(session, row.id, "running", row.attempts, results=kept):
+                return "lost", ""
+        return "done", action.act(ctx, call)
+    except Refused as error:
+        return "refused", str(error)
+    except Permanent as error:
+        return "permanent", str(error)
+    except Transient as error:
+        return "transient", str(error)
+
+
+def _finish(ctx: Context, row: IncidentAction, began: float, outcome: str, output: str) -> list[Job]:
+    """Record an attempt; a transient failure waits for the next one while there is one left."""
+    if outcome == "lost":
+        return []  # It took so long that another worker has it now.
+    now = ctx.now()
+    again = outcome == "transient" and row.attempts < row.max_attempts
+    state = "waiting" if again else {"done": "done", "refused": "refused"}.get(outcome, "failed")
+    result = {"at": began, "seconds": round(now - began, 3), "outcome": outcome, "output": output[:4000]}
+    kept = [one for one in row.results if one["outcome"] != "begun"]
+    wait = min(LONGEST_WAIT, 2.0 ** (row.attempts - 1))
+    with ctx.write() as session:
+        values = {"state": state, "results": [*kept, result], "due_at": now + wait if again else None}
+        values["finished_at"] = None if again else now
+        if not store.change_action(session, row.id, "running", row.attempts, **values):
+            return []
+        text = f"{row.action} {'failed, will be tried again' if again else state}: {output}"
+        store.note(session, row.incident_id, now, "action", "memmon", text, number=row.number, attempt=row.attempts)
+        store.wake(session, row.incident_id, now)
+    counters.add(ctx.redis, "memmon_actions_total", {"action": row.action, "outcome": outcome})
+    log.info("incident %d: %s %s: %s", row.incident_id, row.action, outcome, output)
+    live.publish(ctx.redis, "incidents", {"id": row.incident_id, "action": row.number, "state": state})
+    return [] if again else [Job("incidents.advance", (row.incident_id,))]

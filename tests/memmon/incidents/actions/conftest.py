@@ -1,0 +1,21 @@
+"""Calls of actions as an incident makes them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from memmon.incidents.actions.base import Call
+
+Make = Callable[..., Call]
+
+
+@pytest.fixture
+def call() -> Make:
+    """Make calls: call(labels={...}, **parameters)."""
+
+    def make(labels: dict[str, str] | None = None, **parameters: Any) -> Call:
+        given = {"job": "memmimic", "instance": "demo:1"} if labels is None else labels
+        return Call(7, given, parameters, "7/stage/0", 5.0)
+
+    return make

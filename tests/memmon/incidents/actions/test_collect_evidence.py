@@ -1,0 +1,56 @@
+import json
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from memmon.alerts import service as alerts
+from memmon.context import Context
+from memmon.errors import Permanent
+from memmon.incidents.actions import collect_evidence
+from tests.memmon.incidents.actions.conftest import Make
+from tests.memmon.incidents.conftest import Endpoint
+
+TARGETS = """
+targets:
+  - {name: demo, instance: demo:1, database: /nonexistent, client: {url: '%s/-/memmon', token: t}}
+"""
+
+
+def kept(said: str) -> Path:
+    found = re.match(r"kept ([^;]+)", said)
+    assert found
+    return Path(found.group(1))
+
+
+def test_everything_that_is_known_is_kept_for_memmons_user_only(
+    configure: Callable[..., Context], call: Make, endpoint: Endpoint
+) -> None:
+    ready = configure(targets=TARGETS % endpoint.url)
+    ready.settings.log_path.write_text("an earlier line\nthe last line\n")
+    alerts.raise_event(ready, "trouble", "error", {"instance": "demo:1"}, {"summary": "s"}, 60)
+    path = kept(collect_evidence.act(ready, call()))
+    assert path.is_relative_to(ready.settings.home / "evidence")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    found = json.loads(path.read_text())
+    assert [alert["name"] for alert in found["alerts"]] == ["trouble"]
+    assert found["log"][-1] == "the last line"
+    assert found["client"] == {"demo": {"cleared": 3, "pid": 1}}
+    assert {"metrics", "health", "targets", "events"} <= set(found)
+
+
+def test_a_part_that_cannot_be_had_is_said_and_the_rest_kept(
+    configure: Callable[..., Context], call: Make, endpoint: Endpoint
+) -> None:
+    ready = configure(targets=TARGETS % endpoint.url)
+    endpoint.status = 500
+    said = collect_evidence.act(ready, call(include=["client", "alerts", "log"]))
+    assert said.endswith("could not be had: client, log")
+    assert json.loads(kept(said).read_text())["client"] == {"missing": "demo: 500"}
+
+
+def test_an_unknown_part_is_named(configure: Callable[..., Context], call: Make) -> None:
+    with pytest.raises(Permanent, match="include: secrets is none of"):
+        collect_evidence.act(configure(), call(include=["secrets"]))

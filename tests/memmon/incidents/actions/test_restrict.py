@@ -1,0 +1,93 @@
+from collections.abc import Callable
+
+import pytest
+
+from memmon.context import Context
+from memmon.errors import Permanent, Refused, Transient
+from memmon.incidents.actions import clear_cache, restrict
+from memmon.security import service as security
+from tests.memmon.incidents.actions.conftest import Make
+from tests.memmon.incidents.conftest import TOKEN, Endpoint
+
+TARGETS = """
+targets:
+  - {name: demo, instance: demo:1, database: /nonexistent, client: {url: '%s/-/memmon', token: %s}}
+  - {name: mute, instance: mute:1, database: /nonexistent}
+"""
+
+
+@pytest.fixture
+def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
+    return configure(targets=TARGETS % (endpoint.url, TOKEN))
+
+
+def test_a_block_is_told_to_the_clients_and_says_who_enforces_it(
+    ready: Context, call: Make, endpoint: Endpoint
+) -> None:
+    said = restrict.block_ip(ready, call(address="203.0.113.9", seconds=60))
+    assert said.startswith("block 203.0.113.9 until ")
+    assert said.endswith("enforced by demo")
+    method, path, body = endpoint.calls[-1]
+    assert (method, path) == ("PUT", "/-/memmon/restrictions")
+    assert [one["address"] for one in body["blocked"]] == ["203.0.113.9"]
+    assert endpoint.headers[-1]["Authorization"] == f"Bearer {TOKEN}"
+    [held] = security.restrictions(ready)
+    assert held["incident_id"] == 7
+
+
+def test_doing_it_twice_is_one_block(ready: Context, call: Make) -> None:
+    for _ in range(2):
+        restrict.block_ip(ready, call(address="203.0.113.9"))
+    assert len(security.restrictions(ready)) == 1
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "::1", "::ffff:127.0.0.1", "nonsense"])
+def test_an_address_that_must_never_be_blocked_is_refused(ready: Context, call: Make, address: str) -> None:
+    with pytest.raises(Refused):
+        restrict.block_ip(ready, call(address=address))
+    assert security.restrictions(ready) == []
+
+
+def test_throttle_and_disable_are_for_the_incidents_target(ready: Context, call: Make, endpoint: Endpoint) -> None:
+    restrict.throttle(ready, call(per_minute=10, endpoint="/search"))
+    restrict.disable_feature(ready, call(feature="search"))
+    body = endpoint.calls[-1][2]
+    assert [(t["subject"], t["endpoint"], t["per_minute"]) for t in body["throttled"]] == [("*", "/search", 10)]
+    assert [one["feature"] for one in body["disabled"]] == ["search"]
+    assert {one["target"] for one in security.restrictions(ready)} == {"demo"}
+
+
+def test_a_client_that_does_not_answer_is_worth_another_try(ready: Context, call: Make, endpoint: Endpoint) -> None:
+    endpoint.status = 503
+    with pytest.raises(Transient, match="demo: 503"):
+        restrict.block_ip(ready, call(address="203.0.113.9"))
+
+
+def test_what_nobody_enforces_is_no_success(configure: Callable[..., Context], call: Make) -> None:
+    ready = configure(targets="targets: [{name: mute, instance: mute:1, database: /nonexistent}]")
+    with pytest.raises(Permanent, match="no target has a client"):
+        restrict.block_ip(ready, call(address="203.0.113.9"))
+
+
+def test_a_missing_or_wrong_parameter_is_named(ready: Context, call: Make) -> None:
+    with pytest.raises(Permanent, match="parameter address is missing"):
+        restrict.block_ip(ready, call())
+    with pytest.raises(Permanent, match="parameter seconds must be a number"):
+        restrict.block_ip(ready, call(address="203.0.113.9", seconds="long"))
+    with pytest.raises(Permanent, match="seconds"):
+        restrict.block_ip(ready, call(address="203.0.113.9", seconds=-1))
+
+
+def test_the_cache_of_the_target_is_cleared(ready: Context, call: Make, endpoint: Endpoint) -> None:
+    assert clear_cache.act(ready, call()) == "demo cleared 3 entries"
+    assert endpoint.paths() == ["POST /-/memmon/cache/clear"]
+
+
+def test_an_incident_of_the_host_clears_every_cache(ready: Context, call: Make) -> None:
+    host = {"job": "host", "instance": "test"}
+    assert clear_cache.act(ready, call(labels=host)) == "demo cleared 3 entries"
+
+
+def test_a_target_without_client_says_so(ready: Context, call: Make) -> None:
+    with pytest.raises(Permanent, match="mute has no client"):
+        clear_cache.act(ready, call(labels={"instance": "mute:1"}))

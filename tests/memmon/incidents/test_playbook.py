@@ -1,0 +1,180 @@
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from memmon.config.playbooks import Playbook
+from memmon.incidents import playbook
+from memmon.incidents.playbook import Ask, Close, Ended, Escalate, Mitigated, Move, Note, Progress, Run, Situation
+
+OPENED = 1000.0
+
+
+def a_playbook(*stages: dict[str, Any], **verification: Any) -> Playbook:
+    return Playbook.model_validate(
+        {
+            "name": "p",
+            "title": "t",
+            "severity": "high",
+            "mttr_target": 60,
+            "match": {},
+            "stages": stages,
+            "verification": {"settle": 5, "hold": 10, "timeout": 100, **verification},
+        }
+    )
+
+
+def a_stage(*steps: dict[str, Any], name: str = "first", due: float = 30, **more: Any) -> dict[str, Any]:
+    return {"name": name, "due": due, "steps": steps, **more}
+
+
+def situation(
+    book: Playbook,
+    progress: Progress | None = None,
+    actions: Mapping[tuple[str, int], Ended] | None = None,
+    firing: bool = True,
+) -> Situation:
+    return Situation(OPENED, book, progress or Progress(), actions or {}, firing)
+
+
+def moved(given: Situation, now: float = OPENED, **answers: bool) -> Move:
+    found = playbook.advance(given, answers, now)
+    assert isinstance(found, Move)
+    return found
+
+
+def runs(move: Move) -> list[str]:
+    return [command.step.action for command in move.commands if isinstance(command, Run)]
+
+
+def notes(move: Move, kind: str) -> list[str]:
+    return [command.text for command in move.commands if isinstance(command, Note) and command.kind == kind]
+
+
+def test_the_first_step_of_the_first_stage_is_run_at_once() -> None:
+    move = moved(situation(a_playbook(a_stage({"action": "page"}, {"action": "restart"}))))
+    assert runs(move) == ["page"]
+    assert notes(move, "stage") == ["first began"]
+
+
+def test_nothing_new_is_run_while_an_action_is_under_way() -> None:
+    book = a_playbook(a_stage({"action": "page"}, {"action": "restart"}))
+    for state in ("waiting", "approval", "running"):
+        move = moved(situation(book, Progress(entered=True), {("first", 0): Ended(state, None)}))
+        assert move.commands == ()
+        assert move.due_at == OPENED + playbook.LOOK_EVERY
+
+
+def test_the_next_step_follows_the_end_of_the_one_before() -> None:
+    book = a_playbook(a_stage({"action": "page"}, {"action": "restart"}))
+    move = moved(situation(book, Progress(entered=True), {("first", 0): Ended("done", OPENED + 1)}), OPENED + 1)
+    assert runs(move) == ["restart"]
+
+
+def test_a_stage_whose_condition_does_not_hold_is_skipped() -> None:
+    book = a_playbook(a_stage({"action": "page"}, when="up == 0"), a_stage({"action": "restart"}, name="second"))
+    assert playbook.advance(situation(book), {}, OPENED) == Ask("up == 0")
+    move = moved(situation(book), OPENED, **{"up == 0": False})
+    assert runs(move) == ["restart"]
+    assert move.progress.skipped == ("first",)
+
+
+def test_a_step_is_asked_about_only_when_its_turn_comes() -> None:
+    book = a_playbook(a_stage({"action": "page"}, {"action": "restart", "when": "up == 0"}))
+    assert runs(moved(situation(book))) == ["page"]
+    after = situation(book, Progress(entered=True), {("first", 0): Ended("done", OPENED)})
+    assert playbook.advance(after, {}, OPENED) == Ask("up == 0")
+    assert runs(moved(after, OPENED, **{"up == 0": True})) == ["restart"]
+
+
+def test_a_step_for_while_it_fires_is_passed_over_once_nothing_does() -> None:
+    book = a_playbook(a_stage({"action": "restart", "while_firing": True}))
+    assert runs(moved(situation(book, firing=True))) == ["restart"]
+    move = moved(situation(book, firing=False))
+    assert runs(move) == []
+    assert notes(move, "skipped") == ["restart is not needed: nothing fires any more"]
+
+
+def test_a_delay_counts_from_the_action_before() -> None:
+    book = a_playbook(a_stage({"action": "clear_cache"}, {"action": "restart", "delay": 20}, due=600))
+    begun = situation(book, Progress(entered=True), {("first", 0): Ended("done", OPENED + 3)})
+    waiting = moved(begun, OPENED + 4)
+    assert runs(waiting) == []
+    assert waiting.due_at == OPENED + 23
+    later = situation(book, waiting.progress, begun.actions)
+    assert runs(moved(later, OPENED + 23)) == ["restart"]
+
+
+@pytest.mark.parametrize("state", ["failed", "refused", "rejected"])
+def test_a_step_that_failed_escalates_where_the_playbook_says_so(state: str) -> None:
+    book = a_playbook(a_stage({"action": "restart", "on_failure": "escalate"}, {"action": "page"}))
+    move = moved(situation(book, Progress(entered=True), {("first", 0): Ended(state, OPENED)}))
+    assert Escalate(f"restart {state}") in move.commands
+    assert runs(move) == ["page"]
+
+
+def test_a_step_that_stops_leaves_the_rest_to_verification() -> None:
+    book = a_playbook(
+        a_stage({"action": "restart", "on_failure": "stop"}, {"action": "page"}), a_stage({"action": "http"}, name="b")
+    )
+    move = moved(situation(book, Progress(entered=True), {("first", 0): Ended("failed", OPENED)}))
+    assert runs(move) == []
+    assert playbook.state_of(book, move.progress) == "verifying"
+
+
+def test_the_success_of_a_mitigating_stage_ends_the_harm_and_its_failure_does_not() -> None:
+    book = a_playbook(a_stage({"action": "block_ip"}, mitigates=True))
+    entered = Progress(entered=True)
+    assert Mitigated() in moved(situation(book, entered, {("first", 0): Ended("done", OPENED)})).commands
+    assert Mitigated() not in moved(situation(book, entered, {("first", 0): Ended("refused", OPENED)})).commands
+
+
+def test_a_stage_that_is_late_is_named_once() -> None:
+    book = a_playbook(a_stage({"action": "page"}, due=30))
+    running = {("first", 0): Ended("running", None)}
+    waiting = moved(situation(book, Progress(entered=True), running), OPENED + 28)
+    assert waiting.due_at == OPENED + 30
+    late = moved(situation(book, Progress(entered=True), running), OPENED + 30)
+    assert notes(late, "overdue") == ["first was due after 30 s"]
+    assert notes(moved(situation(book, late.progress, running), OPENED + 40), "overdue") == []
+
+
+def test_recovery_must_hold_before_the_incident_closes() -> None:
+    book = a_playbook(expr="up == 1")
+    acted = Progress(acted_at=OPENED)
+    assert moved(situation(book, acted, firing=False), OPENED + 4).due_at == OPENED + 5
+    assert playbook.advance(situation(book, acted, firing=False), {}, OPENED + 5) == Ask("up == 1")
+    good = moved(situation(book, acted, firing=False), OPENED + 5, **{"up == 1": True})
+    assert good.progress.held_since == OPENED + 5
+    assert good.due_at == OPENED + 15
+    closed = moved(situation(book, good.progress, firing=False), OPENED + 15, **{"up == 1": True})
+    assert closed.commands == (Close("recovery verified"),)
+
+
+def test_a_relapse_starts_the_hold_again() -> None:
+    book = a_playbook()
+    held = Progress(acted_at=OPENED, held_since=OPENED + 5)
+    relapsed = moved(situation(book, held, firing=True), OPENED + 12)
+    assert relapsed.progress.held_since is None
+    again = moved(situation(book, relapsed.progress, firing=False), OPENED + 16)
+    assert again.commands == ()
+    assert again.progress.held_since == OPENED + 16
+
+
+def test_what_fires_still_is_not_recovered_whatever_the_expression_says() -> None:
+    book = a_playbook(expr="up == 1")
+    move = moved(situation(book, Progress(acted_at=OPENED), firing=True), OPENED + 50)
+    assert move.progress.held_since is None
+
+
+def test_no_recovery_in_time_is_for_people_and_still_watched() -> None:
+    book = a_playbook()
+    given = moved(situation(book, Progress(acted_at=OPENED)), OPENED + 100)
+    assert playbook.state_of(book, given.progress) == "manual"
+    assert Escalate("no recovery") in given.commands
+    quiet = moved(situation(book, given.progress), OPENED + 105)
+    assert quiet.commands == ()
+    recovered = moved(situation(book, given.progress, firing=False), OPENED + 110)
+    assert moved(situation(book, recovered.progress, firing=False), OPENED + 120).commands == (
+        Close("recovery verified"),
+    )

@@ -1,0 +1,386 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from memmon.alerts import service as alerts
+from memmon.config import load
+from memmon.context import Context
+from memmon.errors import BadConfig, BadInput, Conflict, NotFound
+from memmon.incidents import service
+from memmon.jobs import Job
+from memmon.notify import service as notify
+from memmon.promql.matcher import Matcher
+from memmon.routing import service as routing
+from memmon.settings import load as load_settings
+from tests.conftest import Clock
+from tests.memmon.incidents.conftest import Endpoint
+from tests.support import free_port
+
+PLAYBOOKS = """
+playbooks:
+  - name: test
+    title: 'Trouble of $instance'
+    severity: high
+    mttr_target: 10m
+    match: {labels: {category: test}}
+    group_by: [instance]
+    stages:
+      - name: act
+        due: 60s
+        mitigates: true
+        steps: [{action: http, parameters: {url: '%s/hook'}, attempts: 2, timeout: 1s}]
+    verification: {settle: 1s, hold: 5s, timeout: 300s}
+"""
+ROUTES = """
+route: {receiver: default}
+receivers: [{name: default, log_configs: [{}]}, {name: seniors, log_configs: [{}]}]
+"""
+ESCALATION = """
+chains:
+  - name: operations
+    repeat: 60s
+    levels:
+      - {name: Operations Team, after: 0s, receivers: [default]}
+      - {name: Senior Engineers, after: 30s, receivers: [seniors]}
+"""
+
+
+@pytest.fixture
+def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
+    """A context with one small playbook whose action is a call of a real server."""
+    return configure(playbooks=PLAYBOOKS % endpoint.url, routes=ROUTES, escalation=ESCALATION)
+
+
+def fire(ctx: Context, instance: str = "a", name: str = "trouble", ttl: float = 3600) -> None:
+    """Make an alert that fires for `ttl` seconds, by the door of detectors."""
+    alerts.raise_event(ctx, name, "error", {"category": "test", "instance": instance}, {"summary": name}, ttl)
+
+
+def run(ctx: Context, jobs: list[Job]) -> None:
+    """Do all jobs about incidents that follow, as workers would."""
+    verbs: dict[str, Callable[..., list[Job]]] = {
+        "incidents.advance": service.advance,
+        "incidents.act": service.act,
+        "incidents.correlate": service.correlate,
+    }
+    left = list(jobs)
+    while left:
+        job = left.pop(0)
+        if job.name in verbs:
+            left += verbs[job.name](ctx, *job.args)
+
+
+def tick(ctx: Context) -> None:
+    run(ctx, service.due(ctx))
+
+
+def only(ctx: Context) -> dict[str, Any]:
+    """Return the one incident that there is, whole."""
+    rows = service.listing(ctx)["incidents"]
+    assert len(rows) == 1
+    return service.show(ctx, rows[0]["id"])
+
+
+def paged(ctx: Context) -> list[str]:
+    return [row["receiver"] for row in reversed(notify.recent(ctx)) if row["kind"] == "page"]
+
+
+def texts(incident: dict[str, Any], kind: str) -> list[str]:
+    return [entry["text"] for entry in incident["timeline"] if entry["kind"] == kind]
+
+
+def test_an_alert_opens_an_incident_that_acts_recovers_and_closes(
+    ready: Context, endpoint: Endpoint, clock: Clock
+) -> None:
+    fire(ready, ttl=20)
+    run(ready, service.correlate(ready))
+    opened = only(ready)
+    assert opened["title"] == "Trouble of a"
+    assert opened["actions"][0]["state"] == "done"
+    assert endpoint.paths() == ["POST /hook"]
+    assert opened["state"] == "verifying"
+    clock.move(21)
+    alerts.evaluate(ready)
+    tick(ready)
+    clock.move(6)
+    tick(ready)
+    closed = only(ready)
+    assert closed["state"] == "resolved"
+    assert texts(closed, "resolved") == ["recovery verified"]
+    assert closed["mttr_minutes"] == 0.0
+    assert closed["within_target"]
+    assert [row["kind"] for row in notify.recent(ready)] == ["incident", "page"]
+
+
+def test_alerts_of_one_instance_share_an_incident_and_those_of_another_do_not(ready: Context) -> None:
+    for instance, name in (("a", "one"), ("a", "two"), ("b", "one")):
+        fire(ready, instance, name)
+    run(ready, service.correlate(ready))
+    found = service.listing(ready)
+    assert found["total"] == 2
+    names = [[s["name"] for s in service.show(ready, row["id"])["sources"]] for row in found["incidents"]]
+    assert sorted(names) == [["one"], ["one", "two"]]
+
+
+def test_correlating_twice_opens_one_incident_and_runs_its_step_once(ready: Context, endpoint: Endpoint) -> None:
+    fire(ready)
+    run(ready, [*service.correlate(ready), *service.correlate(ready)])
+    assert len(only(ready)["actions"]) == 1
+    assert endpoint.paths() == ["POST /hook"]
+
+
+def test_two_workers_at_once_open_one_incident_and_act_once(ready: Context, endpoint: Endpoint) -> None:
+    fire(ready)
+    barrier = threading.Barrier(2)
+
+    def work() -> None:
+        barrier.wait()
+        run(ready, service.correlate(ready))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    tick(ready)
+    assert texts(only(ready), "opened") == ["opened by playbook test"]
+    assert endpoint.paths() == ["POST /hook"]
+    assert paged(ready) == ["default"]
+
+
+def test_a_silenced_alert_opens_nothing(ready: Context) -> None:
+    routing.silence(ready, [Matcher("instance", "=", "a")], 600, "dana", "works")
+    fire(ready)
+    run(ready, service.correlate(ready))
+    assert service.listing(ready)["total"] == 0
+
+
+def test_an_alert_that_still_fires_after_its_incident_was_closed_by_hand_opens_no_other(ready: Context) -> None:
+    fire(ready)
+    run(ready, service.correlate(ready))
+    service.resolve(ready, only(ready)["id"], "dana", "known")
+    run(ready, service.correlate(ready))
+    assert service.listing(ready)["total"] == 1
+
+
+def test_nobody_who_answers_means_the_next_level_and_an_answer_ends_it(ready: Context, clock: Clock) -> None:
+    fire(ready)
+    run(ready, service.correlate(ready))
+    assert paged(ready) == ["default"]
+    assert only(ready)["escalation"]["next_level_name"] == "Senior Engineers"
+    clock.move(31)
+    tick(ready)
+    tick(ready)
+    assert paged(ready) == ["default", "seniors"]
+    service.acknowledge(ready, only(ready)["id"], "dana", "on it")
+    clock.move(600)
+    tick(ready)
+    assert paged(ready) == ["default", "seniors"]
+    assert only(ready)["escalation"]["next_level_at"] is None
+    with pytest.raises(Conflict, match="acknowledged by dana"):
+        service.acknowledge(ready, only(ready)["id"], "lee")
+
+
+def test_the_last_level_is_paged_again_until_somebody_answers(ready: Context, clock: Clock) -> None:
+    fire(ready)
+    run(ready, service.correlate(ready))
+    for _ in range(3):
+        clock.move(61)
+        tick(ready)
+    assert paged(ready) == ["default", "seniors", "seniors", "seniors"]
+
+
+def test_escalating_by_hand_pages_the_next_level_now(ready: Context) -> None:
+    fire(ready)
+    run(ready, service.correlate(ready))
+    shown, jobs = service.escalate(ready, only(ready)["id"], "dana", "need help")
+    assert paged(ready) == ["default", "seniors"]
+    assert shown["escalation"]["level_name"] == "Senior Engineers"
+    assert jobs == [Job("notify.tick")]
+
+
+def test_an_action_that_fails_for_now_is_tried_again_and_then_given_up(
+    ready: Context, endpoint: Endpoint, clock: Clock
+) -> None:
+    endpoint.status = 503
+    fire(ready)
+    run(ready, service.correlate(ready))
+    assert only(ready)["actions"][0]["state"] == "waiting"
+    clock.move(2)
+    tick(ready)
+    action = only(ready)["actions"][0]
+    assert (action["state"], action["attempts"]) == ("failed", 2)
+    assert [result["outcome"] for result in action["results"]] == ["transient", "transient"]
+    keys = {headers["Idempotency-Key"] for headers in endpoint.headers}
+    assert keys == {f"{only(ready)['id']}/act/0"}
+
+
+def test_an_answer_that_is_final_is_not_tried_again(ready: Context, endpoint: Endpoint, clock: Clock) -> None:
+    endpoint.status = 404
+    fire(ready)
+    run(ready, service.correlate(ready))
+    clock.move(30)
+    tick(ready)
+    assert only(ready)["actions"][0]["state"] == "failed"
+    assert len(endpoint.calls) == 1
+
+
+def test_a_call_whose_worker_died_in_the_middle_is_not_made_again(
+    ready: Context, endpoint: Endpoint, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker dies between beginning and recording: the row stays claimed until its lease ends."""
+    fire(ready)
+    [advance, *_] = service.correlate(ready)
+    [act] = [job for job in service.advance(ready, *advance.args) if job.name == "incidents.act"]
+    with monkeypatch.context() as patch:
+        patch.setattr(service, "_finish", lambda *_: [])
+        service.act(ready, *act.args)
+    assert len(endpoint.calls) == 1
+    tick(ready)
+    assert len(endpoint.calls) == 1
+    clock.move(12)
+    tick(ready)
+    action = only(ready)["actions"][0]
+    assert len(endpoint.calls) == 1
+    assert action["state"] == "failed"
+    assert "not made again" in action["results"][-1]["output"]
+
+
+def test_a_call_that_the_playbook_calls_idempotent_is_made_again(
+    configure: Callable[..., Context], endpoint: Endpoint, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = (PLAYBOOKS % endpoint.url).replace("/hook'}", "/hook', idempotent: true}")
+    ready = configure(playbooks=book, routes=ROUTES, escalation=ESCALATION)
+    fire(ready)
+    [advance, *_] = service.correlate(ready)
+    [act] = [job for job in service.advance(ready, *advance.args) if job.name == "incidents.act"]
+    with monkeypatch.context() as patch:
+        patch.setattr(service, "_finish", lambda *_: [])
+        service.act(ready, *act.args)
+    clock.move(12)
+    tick(ready)
+    assert len(endpoint.calls) == 2
+    assert only(ready)["actions"][0]["state"] == "done"
+
+
+def test_an_action_that_needs_approval_waits_for_it(
+    configure: Callable[..., Context], endpoint: Endpoint, clock: Clock
+) -> None:
+    book = (PLAYBOOKS % endpoint.url).replace("timeout: 1s", "timeout: 1s, approval: true")
+    ready = configure(playbooks=book, routes=ROUTES, escalation=ESCALATION)
+    fire(ready)
+    run(ready, service.correlate(ready))
+    clock.move(600)
+    tick(ready)
+    number = only(ready)["id"]
+    assert only(ready)["actions"][0]["state"] == "approval"
+    assert service.summary(ready)["waiting_for_approval"] == 1
+    assert texts(only(ready), "overdue") == ["act was due after 60 s"]
+    _, jobs = service.decide(ready, number, 1, True, "dana", "go")
+    run(ready, jobs)
+    assert endpoint.paths() == ["POST /hook"]
+    with pytest.raises(Conflict, match="does not wait for approval"):
+        service.decide(ready, number, 1, False, "lee")
+    with pytest.raises(NotFound, match="no action 7"):
+        service.decide(ready, number, 7, True, "lee")
+
+
+def test_what_was_not_begun_is_left_undone_when_an_incident_is_closed_by_hand(
+    configure: Callable[..., Context], endpoint: Endpoint
+) -> None:
+    book = (PLAYBOOKS % endpoint.url).replace("timeout: 1s", "timeout: 1s, approval: true")
+    ready = configure(playbooks=book, routes=ROUTES, escalation=ESCALATION)
+    fire(ready)
+    run(ready, service.correlate(ready))
+    service.resolve(ready, only(ready)["id"], "dana")
+    assert only(ready)["actions"][0]["state"] == "rejected"
+    tick(ready)
+    assert endpoint.calls == []
+    with pytest.raises(Conflict, match="is resolved"):
+        service.escalate(ready, only(ready)["id"], "dana")
+
+
+def test_no_recovery_in_time_asks_for_people(ready: Context, clock: Clock) -> None:
+    fire(ready)
+    run(ready, service.correlate(ready))
+    clock.move(301)
+    tick(ready)
+    shown = only(ready)
+    assert shown["state"] == "manual"
+    assert texts(shown, "manual")
+    assert not service.summary(ready)["within_target"]
+
+
+def test_a_note_is_kept_and_an_empty_one_refused(ready: Context) -> None:
+    fire(ready)
+    run(ready, service.correlate(ready))
+    shown, _ = service.note(ready, only(ready)["id"], "dana", "<b>saw it</b>")
+    assert texts(shown, "note") == ["<b>saw it</b>"]
+    with pytest.raises(BadInput, match="comment"):
+        service.note(ready, shown["id"], "dana", "  ")
+    with pytest.raises(NotFound):
+        service.note(ready, 999, "dana", "x")
+
+
+def test_lists_go_on_from_page_to_page(ready: Context) -> None:
+    for instance in "abc":
+        fire(ready, instance)
+    run(ready, service.correlate(ready))
+    first = service.listing(ready, limit=2)
+    rest = service.listing(ready, limit=2, after=first["next"])
+    assert [row["title"] for row in first["incidents"] + rest["incidents"]] == [f"Trouble of {i}" for i in "cba"]
+    assert rest["next"] is None
+    service.resolve(ready, rest["incidents"][0]["id"], "dana")
+    assert service.listing(ready, state="open")["total"] == 2
+    assert service.listing(ready, state="resolved")["total"] == 1
+
+
+def test_the_postmortem_has_the_facts_and_no_markup_of_others(ready: Context) -> None:
+    fire(ready, instance="<script>|x")
+    run(ready, service.correlate(ready))
+    service.acknowledge(ready, only(ready)["id"], "dana", "looking")
+    text = service.postmortem(ready, only(ready)["id"])
+    assert "Trouble of \\<script>\\|x" in text
+    assert "| 1 | act | http | done | 1 |" in text
+    assert "| dana | looking |" in text
+
+
+def test_a_dead_receiver_is_said_and_stops_nothing(configure: Callable[..., Context], endpoint: Endpoint) -> None:
+    chain = ESCALATION.replace("[default]", "[default, nobody]")
+    ready = configure(playbooks=PLAYBOOKS % endpoint.url, routes=ROUTES, escalation=chain)
+    fire(ready)
+    run(ready, service.correlate(ready))
+    assert "not in routes.yml: nobody" in texts(only(ready), "page")[0]
+    assert endpoint.paths() == ["POST /hook"]
+    with pytest.raises(BadConfig, match="no receiver nobody"):
+        service.check(ready.config)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("action: http", "action: htpp", "htpp is none of"),
+        ("due: 60s", "due: 60s, when: 'up ==='", "up ==="),
+        ("severity: high", "severity: high\n    chain: nowhere", "no chain nowhere"),
+    ],
+)
+def test_a_playbook_that_cannot_work_is_an_error_at_load(tmp_path: Any, old: str, new: str, message: str) -> None:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    text = (PLAYBOOKS % "http://127.0.0.1").replace("due: 60s\n", "due: 60s\n")
+    text = text.replace("due: 60s\n", "due: 60s\n        when: 'up ==='\n") if "when" in new else text.replace(old, new)
+    (folder / "playbooks.yml").write_text(text)
+    with pytest.raises(BadConfig, match=message):
+        service.check(load(load_settings({"MEMMON_HOME": str(tmp_path)})))
+
+
+def test_a_server_that_is_not_there_is_worth_another_try(configure: Callable[..., Context], clock: Clock) -> None:
+    book = PLAYBOOKS % f"http://127.0.0.1:{free_port()}"
+    ready = configure(playbooks=book, routes=ROUTES, escalation=ESCALATION)
+    fire(ready)
+    run(ready, service.correlate(ready))
+    assert only(ready)["actions"][0]["results"][0]["outcome"] == "transient"

@@ -1,0 +1,28 @@
+"""Incidents: a tick that finds what is due, and one task a step."""
+
+from memmon.incidents import service
+from workers.base import task
+
+
+@task
+def tick(ctx):
+    """Send what is due."""
+    return service.due(ctx)
+
+
+@task
+def correlate(ctx):
+    """Open incidents for alerts that fire."""
+    return service.correlate(ctx)
+
+
+@task
+def advance(ctx, number):
+    """Do what one incident needs now."""
+    return service.advance(ctx, number)
+
+
+@task
+def act(ctx, number):
+    """Do one action."""
+    return service.act(ctx, number)
