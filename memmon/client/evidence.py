@@ -1,0 +1,60 @@
+"""What this process can say about itself when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+STARTED_AT = time.time()
+MAX_FRAMES = 50
+
+
+class Recorder:
+    """The last requests and errors, bounded."""
+
+    def __init__(self, requests: int = 100, errors: int = 50):
+        self.requests: deque[dict[str, Any]] = deque(maxlen=requests)
+        self.errors: deque[dict[str, Any]] = deque(maxlen=errors)
+
+    def shown(self) -> dict[str, Any]:
+        """Return both, oldest first."""
+        return {"recent_requests": list(self.requests), "recent_errors": list(self.errors)}
+
+
+def collect(recorder: Recorder, restrictions: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of this process: who it is, how large, what every thread does, what it was asked last."""
+    return {
+        "pid": os.getpid(),
+        "started_at": STARTED_AT,
+        "memory_bytes": memory_bytes(),
+        "threads": threads(),
+        "restrictions": restrictions,
+        **recorder.shown(),
+    }
+
+
+def memory_bytes() -> int | None:
+    """Return the resident memory of this process, None where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def threads() -> dict[str, list[str]]:
+    """Return the stack of every thread by its name, innermost call last."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return {f"{names.get(ident, '?')} ({ident})": _lines(frame) for ident, frame in sys._current_frames().items()}
+
+
+def _lines(frame: Any) -> list[str]:
+    stack: Iterable[traceback.FrameSummary] = traceback.extract_stack(frame, MAX_FRAMES)
+    return [f"{one.filename}:{one.lineno} {one.name}: {one.line}" for one in stack]

@@ -1,0 +1,30 @@
+"""A page of its own for tests of what is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from memmon.client import registry, watch
+from tests.memmon.client.serving import Memmon
+
+
+@pytest.fixture
+def new_page(monkeypatch: pytest.MonkeyPatch) -> watch.Watched:
+    """Empty registries, and the collector of what is watched in them."""
+    watched = watch.Watched()
+    monkeypatch.setattr(registry, "REGISTRY", CollectorRegistry())
+    monkeypatch.setattr(registry, "_made", {})
+    monkeypatch.setattr(watch, "_watched", watched)
+    registry.REGISTRY.register(watched)
+    return watched
+
+
+@pytest.fixture
+def memmon() -> Iterator[Memmon]:
+    """A receiver of security events."""
+    receiver = Memmon()
+    yield receiver
+    receiver.close()
