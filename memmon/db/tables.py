@@ -333,7 +333,7 @@ class IncidentAction(Base):
     due_at: Mapped[float | None] = mapped_column(index=True)
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
-    results: Mapped[list[Any]]  # one object an attempt: {at, seconds, outcome, output}; of a running one {at, outcome, before}
+    results: Mapped[list[Any]]  # one object an attempt: {at, seconds, outcome, output}; running: {at, outcome, before}
 
 
 # access and upkeep

@@ -17,16 +17,23 @@ def insert_new(session: Session, model: type[DeclarativeBase], rows: Sequence[di
     """Insert the rows whose keys are not there yet; return how many that were."""
     made = 0
     for start in range(0, len(rows), CHUNK):
-        statement = _insert(session, model).values(rows[start : start + CHUNK]).on_conflict_do_nothing()
+        statement = _insert(session, model).values(_values(rows[start : start + CHUNK])).on_conflict_do_nothing()
         # SQLAlchemy counts the rows of an INSERT only when it is asked to.
         made += session.execute(statement, execution_options={"preserve_rowcount": True}).rowcount  # type: ignore[attr-defined]
     return made
 
 
+def insert_many(session: Session, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows whose keys are not there yet, without counting: one prepared statement for all, which is many times
+    faster than a long one that must be built."""
+    if rows:
+        session.execute(_insert(session, model).on_conflict_do_nothing(), list(rows))
+
+
 def replace(session: Session, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]], key: Sequence[str]) -> None:
     """Insert `rows`; where `key` is there already, put the new values in its place."""
     for start in range(0, len(rows), CHUNK):
-        statement = _insert(session, model).values(rows[start : start + CHUNK])
+        statement = _insert(session, model).values(_values(rows[start : start + CHUNK]))
         changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
         session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed))
 
@@ -36,3 +43,8 @@ def _insert(session: Session, model: type[DeclarativeBase]) -> Any:
     table = model.__table__
     assert isinstance(table, Table)
     return dialect.insert(table)
+
+
+def _values(rows: Sequence[dict[str, Any]]) -> Any:
+    """Return what is inserted. SQLAlchemy keeps the statement of one row, and builds one of several each time anew."""
+    return rows[0] if len(rows) == 1 else rows

@@ -40,3 +40,22 @@ def test_a_database_that_is_away_is_a_transient_failure() -> None:
     away = engine.create("postgresql+psycopg://nobody@127.0.0.1:1/none")
     with pytest.raises(Transient, match="database"), engine.reading(away) as session:
         session.execute(text("SELECT 1"))
+
+
+def test_what_must_be_kept_is_tried_until_the_database_is_back() -> None:
+    failures = [Transient("away"), Transient("away")]
+
+    def write() -> str:
+        if failures:
+            raise failures.pop()
+        return "kept"
+
+    assert engine.insist(write, seconds=5) == "kept"
+
+
+def test_insisting_ends_with_the_failure_when_the_database_stays_away() -> None:
+    def write() -> None:
+        raise Transient("away")
+
+    with pytest.raises(Transient, match="away"):
+        engine.insist(write, seconds=0)
