@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 
 class Job(NamedTuple):
-    """One call of the task `workers.<name>`; `args` are ids, JSON-safe. Sending it twice does no harm."""
+    """One call of the task `workers.<name>`; `args` are ids, JSON-safe. Sending it twice does no harm, and one that has not
+    begun within `expires` seconds is dropped."""
 
     name: str
     args: tuple[Any, ...] = ()
+    expires: float | None = None

@@ -19,7 +19,7 @@ USER_AGENT = "memmon"
 
 
 class Response(NamedTuple):
-    """What the other side answered; `body` is cut at 1 MiB."""
+    """What the other side answered; `headers` are found in any case, `body` is cut at 1 MiB."""
 
     status: int
     headers: Mapping[str, str]
@@ -87,7 +87,7 @@ async def _request(
             session.request(method, url, data=data, headers=sent, allow_redirects=False) as answer,
         ):
             body = await answer.content.read(MAX_ANSWER_BYTES)
-            return Response(answer.status, dict(answer.headers), body)
+            return Response(answer.status, answer.headers, body)
     except aiohttp.InvalidURL as error:
         raise Permanent(f"{url}: not an address: {error}") from error
     except TimeoutError as error:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from memmon.samples import Series, stale_mask
+from memmon.samples import Series
 
 MINUTE, FIVE_MINUTES, HOUR = 60, 300, 3600
 LEVELS = (MINUTE, FIVE_MINUTES, HOUR)
@@ -27,19 +27,15 @@ class Rollup(NamedTuple):
 
 def of_samples(series: Series, start: int, level: int) -> Rollup | None:
     """Return the rollup of the samples in [start, start + level) seconds; None where there is none."""
-    seconds = series.times / 1000
-    real = ~stale_mask(np.ascontiguousarray(series.values)) & np.isfinite(series.values)
-    inside = real & (seconds >= start) & (seconds < start + level)
-    values = series.values[inside]
-    if not len(values):
+    real = np.isfinite(series.values)  # A staleness marker is no number either.
+    times, values = series.times[real], series.values[real]
+    low, high = times.searchsorted((start * 1000, (start + level) * 1000)).tolist()
+    if low == high:
         return None
-    before = series.values[real & (seconds < start)]
-    path = np.concatenate((before[-1:], values))
-    steps = np.diff(path)
-    increase = float(np.where(steps < 0, path[1:], steps).sum())
-    return Rollup(
-        start, float(values.min()), float(values.max()), float(values.sum()), len(values), float(values[-1]), increase
-    )
+    inside = values[low:high].tolist()
+    path = values[max(0, low - 1) : high].tolist()
+    increase = sum(after if after < before else after - before for before, after in zip(path, path[1:], strict=False))
+    return Rollup(start, min(inside), max(inside), sum(inside), len(inside), inside[-1], float(increase))
 
 
 def of_rollups(parts: Sequence[Rollup], start: int) -> Rollup | None:

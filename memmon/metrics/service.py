@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import numpy as np
@@ -15,10 +15,12 @@ from memmon.context import Context
 from memmon.errors import BadQuery
 from memmon.labels import Labels
 from memmon.metrics import baseline, exposition, rollup, snapshot, store
-from memmon.metrics.rollup import LEVELS, MINUTE, Rollup
+from memmon.metrics.rollup import FIVE_MINUTES, LEVELS, MINUTE, Rollup
 from memmon.metrics.window import HotStore, Written
-from memmon.promql.engine import LOOKBACK_MS, MAX_STEPS, Query
+from memmon.promql import selection
+from memmon.promql.engine import LOOKBACK_MS, MAX_STEPS, Query, Value
 from memmon.promql.matcher import Matcher
+from memmon.promql.tree import Kind
 from memmon.samples import Metadata, Point, Sample, Series
 from memmon.state import client, counters, keys
 
@@ -31,6 +33,8 @@ HISTORY_METRICS = (
     "memmimic_cache_hit_rate",
     "memmimic_db_size_bytes",
 )
+FINE_FOR_HOURS = ((MINUTE, 6), (FIVE_MINUTES, 72))
+"""Rollups of which length are told for up to how many hours."""
 RATED = ("memmimic_searches_total", "memmimic_memories_stored_total", "memmimic_errors_total")
 
 
@@ -91,42 +95,60 @@ def _stitch(old: list[Series], recent: list[Series]) -> list[Series]:
     return list(joined.values())
 
 
-def _expiry() -> Any:
-    deadline = time.monotonic() + QUERY_SECONDS
+def _expiry(seconds: float) -> Callable[[], bool]:
+    deadline = time.monotonic() + min(seconds, QUERY_SECONDS)
     return lambda: time.monotonic() > deadline
 
 
 def instant(ctx: Context, expr: str, at: float | None = None) -> list[Point]:
     """Return the vector of `expr` at `at` (now by default); a scalar is one point without labels."""
     moment = ctx.now() if at is None else at
-    return Query(expr, Stitched(ctx), moment, moment, _expiry()).instant(moment)
+    return _query(ctx, expr, moment, moment).instant(moment)
 
 
-def range(ctx: Context, expr: str, start: float, end: float, step: float) -> list[Series]:
+def value(ctx: Context, expr: str, at: float, timeout: float = QUERY_SECONDS) -> tuple[Kind, Value]:
+    """Return what `expr` is at `at`: a number, a text, a vector or a range vector, and which of them."""
+    query = _query(ctx, expr, at, at, timeout)
+    return query.kind, query.value(at)
+
+
+def range(
+    ctx: Context, expr: str, start: float, end: float, step: float, timeout: float = QUERY_SECONDS
+) -> list[Series]:
     """Return the series of `expr` at start, start + step, ... up to end (Unix seconds)."""
     if step <= 0 or end < start:
         raise BadQuery("the step must be positive and the end not before the start")
     if (end - start) / step > MAX_STEPS:
         raise BadQuery(f"exceeded maximum resolution of {MAX_STEPS} points per timeseries; increase the step")
-    query = Query(expr, Stitched(ctx), start, end, _expiry())
-    found: dict[Labels, list[tuple[int, float]]] = {}
-    moment, number = start, 0
-    while moment <= end + 1e-9:
-        for point in query.instant(moment):
-            found.setdefault(point.labels, []).append((round(moment * 1000), point.value))
-        number += 1
-        moment = start + number * step
-    return [
-        Series(labels, np.array([t for t, _ in rows], dtype=np.int64), np.array([v for _, v in rows]))
-        for labels, rows in found.items()
-    ]
+    return _query(ctx, expr, start, end, timeout).steps(step)
+
+
+def _query(ctx: Context, expr: str, start: float, end: float, timeout: float = QUERY_SECONDS) -> Query:
+    return Query(expr, Stitched(ctx), start, end, _expiry(timeout))
 
 
 def series(ctx: Context, matchers: tuple[Matcher, ...], start: float, end: float) -> list[Labels]:
-    """Return the label sets that had samples in the time."""
-    return sorted(
-        s.labels for s in Stitched(ctx).select(matchers, round(start * 1000), round(end * 1000)) if len(s.times)
-    )
+    """Return the label sets that fit and may have samples in the time (Unix seconds): a superset, since none is read.
+
+    Where the time begins before the hot window, those that have a history are among them.
+    """
+    selection.check(matchers)
+    return _label_sets(ctx, matchers, start, end)
+
+
+def every_series(ctx: Context, start: float, end: float) -> list[Labels]:
+    """Return all label sets that may have samples in the time (Unix seconds)."""
+    return _label_sets(ctx, (), start, end)
+
+
+def _label_sets(ctx: Context, matchers: tuple[Matcher, ...], start: float, end: float) -> list[Labels]:
+    window = hot(ctx)
+    edge = ctx.now() - window.window_ms / 1000
+    found = window.label_sets(matchers, round(start * 1000)) if end >= edge else set()
+    if start < edge:
+        with ctx.read() as session:
+            found |= set(store.series(session, matchers).values())
+    return sorted(found)
 
 
 def latest(ctx: Context, prefix: str = "(memmimic|memmon)_.*|up|scrape_.*") -> list[Point]:
@@ -175,8 +197,6 @@ def snapshot_of(ctx: Context, instance: str | None = None) -> dict[str, Any]:
 
 def summary(ctx: Context, found: dict[str, Any], series_count: int) -> dict[str, Any]:
     """Return how much there is of everything."""
-    with ctx.read() as session:
-        kept = store.points(session)
     return {
         "counters": len(found["counters"]),
         "gauges": len(found["gauges"]),
@@ -184,9 +204,22 @@ def summary(ctx: Context, found: dict[str, Any], series_count: int) -> dict[str,
         "series": series_count,
         "collection_interval": ctx.settings.metrics_collection_interval,
         "retention_hours": ctx.settings.retention_hours,
-        "historical_points": kept,
+        "historical_points": historical_points(ctx),
         "last_collection": encode.iso(last_collection(ctx)),
     }
+
+
+def historical_points(ctx: Context) -> int:
+    """Return how many rollups are kept; counted at most once a minute, since counting reads them all."""
+    with client.edge():
+        known = cast("bytes | None", ctx.redis.get(keys.rollup_points()))
+    if known is not None:
+        return int(known)
+    with ctx.read() as session:
+        found = store.points(session)
+    with client.edge():
+        ctx.redis.set(keys.rollup_points(), found, ex=MINUTE)
+    return found
 
 
 def roll_up(ctx: Context) -> int:
@@ -203,6 +236,7 @@ def roll_up(ctx: Context) -> int:
                 _roll_level(ctx, level, minute + MINUTE - level)
     with client.edge():
         ctx.redis.set(keys.rolled_up(), end)
+        ctx.redis.delete(keys.rollup_points())
     return (end - start) // MINUTE
 
 
@@ -235,19 +269,16 @@ def prune(ctx: Context) -> int:
             gone += store.prune(session, level, ctx.now() - rollup.retention(level, ctx.settings.retention_hours))
         gone += store.prune_series(session)
     hot(ctx).forget_old(round(ctx.now() * 1000))
+    with client.edge():
+        ctx.redis.delete(keys.rollup_points())
     return gone
 
 
 def performance(ctx: Context, hours: float) -> dict[str, Any]:
     """Return the history of the last `hours`, its baselines and trends, and what they advise."""
-    now = ctx.now()
-    wanted = Matcher(label_sets.NAME, "=~", "|".join((*HISTORY_METRICS, *RATED)))
-    level = _level(hours * 3600) if hours > 6 else MINUTE
-    with ctx.read() as session:
-        rows = store.history(session, (wanted,), level, int(now - hours * 3600), int(now) + 1)
-    merged = _by_metric(rows, level)
+    merged = _by_metric(_history(ctx, hours))
     baselines = {
-        name: baseline.stats([value for _, value in points]) | {"updated_at": encode.iso(points[-1][0] + level)}
+        name: baseline.stats([value for _, value in points]) | {"updated_at": encode.iso(points[-1][0])}
         for name, points in merged.items()
     }
     trends = {name: found for name, points in merged.items() if (found := baseline.trend(points))}
@@ -259,17 +290,32 @@ def performance(ctx: Context, hours: float) -> dict[str, Any]:
     }
 
 
-def _by_metric(rows: dict[Labels, list[Rollup]], level: int) -> dict[str, list[tuple[float, float]]]:
-    """Return (start, fleet value) by metric: means of gauges, increases per second of counters."""
+def _history(ctx: Context, hours: float) -> list[tuple[int, dict[Labels, list[Rollup]]]]:
+    """Return rollups of what is told of performance, by the seconds that each covers: some hundred of the coarser ones, and
+    minutes since the last of those."""
+    now, wanted = ctx.now(), (Matcher(label_sets.NAME, "=~", "|".join((*HISTORY_METRICS, *RATED))),)
+    level = next((level for level, most in FINE_FOR_HOURS if hours <= most), LEVELS[-1])
+    start, end = int(now - hours * 3600), int(now) + 1
+    with ctx.read() as session:
+        found = [(level, store.history(session, wanted, level, start, end))]
+        if level != MINUTE:
+            start = max((parts[-1].start + level for parts in found[0][1].values()), default=start)
+            found.append((MINUTE, store.history(session, wanted, MINUTE, start, end)))
+    return found
+
+
+def _by_metric(history: list[tuple[int, dict[Labels, list[Rollup]]]]) -> dict[str, list[tuple[float, float]]]:
+    """Return (end, fleet value) by metric: means of gauges, increases per second of counters."""
     collected: dict[str, dict[int, list[float]]] = {}
-    for labels, parts in rows.items():
-        name = label_sets.name_of(labels)
-        for part in parts:
-            value = part.increase / level if name in RATED else part.sum / part.count
-            collected.setdefault(name, {}).setdefault(part.start, []).append(value)
+    for level, rows in history:
+        for labels, parts in rows.items():
+            name = label_sets.name_of(labels)
+            for part in parts:
+                value = part.increase / level if name in RATED else part.sum / part.count
+                collected.setdefault(name, {}).setdefault(part.start + level, []).append(value)
     return {
-        name: [(float(start), snapshot.fleet_value(name, values)) for start, values in sorted(by_start.items())]
-        for name, by_start in collected.items()
+        name: [(float(end), snapshot.fleet_value(name, values)) for end, values in sorted(by_end.items())]
+        for name, by_end in collected.items()
     }
 
 

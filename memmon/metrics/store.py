@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from memmon import labels as label_sets
@@ -16,72 +18,85 @@ from memmon.metrics.rollup import Rollup
 from memmon.promql.matcher import Matcher, all_accept
 from memmon.samples import Series
 
+_fingerprint = lru_cache(maxsize=100_000)(label_sets.fingerprint)
+
 
 def series_ids(session: Session, wanted: Iterable[Labels]) -> dict[Labels, int]:
     """Return the id of each label set, made where it is new."""
-    by_hash = {label_sets.fingerprint(labels): labels for labels in wanted}
-    rows = [
-        {"hash": key, "name": label_sets.name_of(labels), "labels": dict(labels), "kind": "untyped"}
-        for key, labels in by_hash.items()
-    ]
-    upsert.insert_new(session, SeriesRow, rows)
-    found: dict[Labels, int] = {}
-    hashes = list(by_hash)
+    by_hash = {_fingerprint(labels): labels for labels in wanted}
+    found = _ids(session, list(by_hash))
+    new = [key for key in by_hash if key not in found]
+    if new:
+        rows = [
+            {"hash": key, "name": label_sets.name_of(labels), "labels": dict(labels), "kind": "untyped"}
+            for key in new
+            for labels in (by_hash[key],)
+        ]
+        upsert.insert_many(session, SeriesRow, rows)
+        found |= _ids(session, new)
+    return {by_hash[key]: number for key, number in found.items()}
+
+
+def _ids(session: Session, hashes: list[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
     for start in range(0, len(hashes), upsert.CHUNK):
         query = select(SeriesRow.hash, SeriesRow.id).where(SeriesRow.hash.in_(hashes[start : start + upsert.CHUNK]))
-        found.update({by_hash[key]: number for key, number in session.execute(query)})
+        found |= {row.hash: row.id for row in session.execute(query)}
     return found
 
 
 def add_rollups(session: Session, level: int, rollups: dict[int, Rollup]) -> None:
     """Write the rollups by series id; one that is there already stays as it is."""
     rows = [{"series_id": number, "level": level, **rollup._asdict()} for number, rollup in rollups.items()]
-    upsert.insert_new(session, RollupRow, rows)
+    upsert.insert_many(session, RollupRow, rows)
 
 
 def finer(session: Session, level: int, start: int, end: int) -> dict[int, list[Rollup]]:
     """Return the rollups of `level` that begin in [start, end), by series id and in order of time."""
-    query = (
-        select(RollupRow)
-        .where(RollupRow.level == level, RollupRow.start >= start, RollupRow.start < end)
-        .order_by(RollupRow.start)
-    )
+    query = _rollups(level, start, end)
     found: dict[int, list[Rollup]] = {}
-    for row in session.scalars(query):
-        found.setdefault(row.series_id, []).append(_plain(row))
+    for number, *values in session.execute(query):
+        found.setdefault(number, []).append(Rollup(*values))
     return found
 
 
-def newest(session: Session, level: int) -> int | None:
-    """Return the start of the newest rollup of `level`."""
-    return session.scalar(select(func.max(RollupRow.start)).where(RollupRow.level == level))
+def _rollups(level: int, start: int, end: int) -> Select[Any]:
+    """Return the query for series id and rollup, in order of time: columns, since rows as objects cost three times as much."""
+    columns = [RollupRow.series_id, *(getattr(RollupRow, name) for name in Rollup._fields)]
+    return (
+        select(*columns)
+        .where(RollupRow.level == level, RollupRow.start >= start, RollupRow.start < end)
+        .order_by(RollupRow.start)
+    )
 
 
 def history(
     session: Session, matchers: tuple[Matcher, ...], level: int, start: int, end: int
 ) -> dict[Labels, list[Rollup]]:
     """Return the rollups of the series that fit, beginning in [start, end), in order of time."""
-    query = select(SeriesRow)
-    for matcher in matchers:
-        if matcher.name == label_sets.NAME and matcher.op == "=":
-            query = query.where(SeriesRow.name == matcher.value)
-    rows = {row.id: label_sets.of(row.labels) for row in session.scalars(query)}
-    fitting = {number: labels for number, labels in rows.items() if all_accept(matchers, labels)}
+    fitting = series(session, matchers)
     found: dict[Labels, list[Rollup]] = {}
     wanted = list(fitting)
     for first in range(0, len(wanted), upsert.CHUNK):
-        parts = (
-            select(RollupRow)
-            .where(
-                RollupRow.series_id.in_(wanted[first : first + upsert.CHUNK]),
-                RollupRow.level == level,
-                RollupRow.start >= start,
-                RollupRow.start < end,
-            )
-            .order_by(RollupRow.start)
-        )
-        for row in session.scalars(parts):
-            found.setdefault(fitting[row.series_id], []).append(_plain(row))
+        some = RollupRow.series_id.in_(wanted[first : first + upsert.CHUNK])
+        for number, *values in session.execute(_rollups(level, start, end).where(some)):
+            found.setdefault(fitting[number], []).append(Rollup(*values))
+    return found
+
+
+def series(session: Session, matchers: tuple[Matcher, ...]) -> dict[int, Labels]:
+    """Return the label sets that fit, by series id."""
+    about_name = tuple(matcher for matcher in matchers if matcher.name == label_sets.NAME)
+    query = select(SeriesRow.id, SeriesRow.name, SeriesRow.labels)
+    for matcher in about_name:
+        if matcher.op == "=":
+            query = query.where(SeriesRow.name == matcher.value)
+    found: dict[int, Labels] = {}
+    for number, name, labels in session.execute(query):
+        if all_accept(about_name, ((label_sets.NAME, name),)):
+            full = label_sets.of(labels)
+            if all_accept(matchers, full):
+                found[number] = full
     return found
 
 
@@ -112,7 +127,3 @@ def prune_series(session: Session) -> int:
 def points(session: Session) -> int:
     """Return how many rollups are kept."""
     return session.scalar(select(func.count()).select_from(RollupRow)) or 0
-
-
-def _plain(row: RollupRow) -> Rollup:
-    return Rollup(row.start, row.min, row.max, row.sum, row.count, row.last, row.increase)

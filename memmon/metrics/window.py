@@ -7,7 +7,6 @@ version, named by its content, and with it a new ring; readers join the versions
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
@@ -17,34 +16,14 @@ from redis import Redis
 
 from memmon import labels as label_sets
 from memmon.labels import Labels
+from memmon.metrics import schema as schemas
+from memmon.metrics.schema import Schema, Version
 from memmon.promql.matcher import Matcher, all_accept
 from memmon.samples import STALE_BITS, Metadata, Sample, Series
 from memmon.state import client, keys
 
 MAX_SERIES = 10_000
 """Series that one target may have; what is over is dropped and counted."""
-
-SPARE_COLUMNS = 64
-
-
-class Schema(NamedTuple):
-    """The columns of a ring, and how its slots follow from the time."""
-
-    columns: tuple[Labels, ...]
-    slot_ms: int
-    slots: int
-
-    @property
-    def version(self) -> str:
-        return hashlib.sha256(self.dump().encode()).hexdigest()[:12]
-
-    def dump(self) -> str:
-        return json.dumps([self.slot_ms, self.slots, self.columns])
-
-    @classmethod
-    def load(cls, text: bytes | str) -> Schema:
-        slot_ms, slots, columns = json.loads(text)
-        return cls(tuple(tuple((k, v) for k, v in column) for column in columns), slot_ms, slots)
 
 
 class Written(NamedTuple):
@@ -54,62 +33,110 @@ class Written(NamedTuple):
     dropped: int
 
 
+class Ring(NamedTuple):
+    """One ring to read."""
+
+    target: str
+    name: str
+    schema: Schema
+
+
 class HotStore:
     """The rings of one Redis."""
 
     def __init__(self, redis: Redis, window_seconds: float):
         self.redis = redis
         self.window_ms = round(window_seconds * 1000)
+        self.life_ms = self.window_ms + 600_000
 
     def write(self, target: str, samples: Iterable[Sample], at: int, slot_ms: int) -> Written:
         """Write the samples of `target` at `at` (Unix ms); series that it gave before and no longer gives go stale."""
         families, dropped = _by_name(samples)
-        kept = sum(len(columns) for columns in families.values())
         with client.edge():
-            old = self._newest(target)
+            known = self._versions(target)
+            held = self._load(target, {versions[0].id for versions in known.values()})
             pipe = self.redis.pipeline(transaction=False)
-            for name in {*families, *old}:
-                self._write_family(pipe, target, name, families.get(name, {}), old.get(name), at, slot_ms)
-            life = self.window_ms + 600_000
-            for key in (keys.hot_schemas(target), keys.hot_families(target)):
-                pipe.pexpire(key, life)
+            changed = {}
+            for name in {*families, *known}:
+                old = held.get(known[name][0].id) if name in known else None
+                schema = self._write_family(pipe, target, name, families.get(name, {}), old, at, slot_ms)
+                if schema is not None:
+                    changed[name] = schema
+            self._announce(pipe, target, families, at)
+            if changed:
+                self._keep_schemas(pipe, target, known, changed, at)
+            for key in (keys.hot_versions(target), keys.hot_schemas(target)):
+                pipe.pexpire(key, self.life_ms)
             pipe.execute()
-        return Written(kept, dropped)
+        return Written(sum(len(columns) for columns in families.values()), dropped)
 
-    def _newest(self, target: str) -> dict[str, Schema]:
-        """Return the schema in force of each name of `target`."""
-        stored = cast("dict[bytes, bytes]", self.redis.hgetall(keys.hot_schemas(target)))
-        newest = {key.decode(): value.decode() for key, value in stored.items() if b":v" not in key}
-        return {
-            name: Schema.load(stored[f"{name}:v{version}".encode()])
-            for name, version in newest.items()
-            if f"{name}:v{version}".encode() in stored
-        }
+    def _versions(self, target: str) -> dict[str, tuple[Version, ...]]:
+        """Return the versions of each name of `target`, the one in force first."""
+        stored = cast("dict[bytes, bytes]", self.redis.hgetall(keys.hot_versions(target)))
+        return {name.decode(): schemas.versions(text.decode()) for name, text in stored.items()}
+
+    def _load(self, target: str, wanted: set[str]) -> dict[str, Schema]:
+        """Return the schemas of the `wanted` versions; those are read that this process has not met."""
+        found = {one: schema for one in wanted if (schema := schemas.get(one)) is not None}
+        missing = sorted(wanted - found.keys())
+        if missing:
+            stored = cast("list[bytes | None]", self.redis.hmget(keys.hot_schemas(target), missing))
+            found |= {one: schemas.load(text) for one, text in zip(missing, stored, strict=True) if text is not None}
+        return found
 
     def _write_family(
-        self, pipe: Any, target: str, name: str, values: dict[Labels, float], old: Schema | None, at: int, slot_ms: int
+        self,
+        pipe: Any,
+        target: str,
+        name: str,
+        values: dict[Labels, float],
+        old: Schema | None,
+        at: int,
+        slot_ms: int,
+    ) -> Schema | None:
+        """Write one row; return the schema that it is the first of."""
+        new = schemas.following(old, tuple(values), slot_ms, self.window_ms)
+        self._write_row(pipe, target, name, new, values, at)
+        if new is old:
+            return None
+        if old is not None and not old.position.keys() <= new.position.keys():
+            self._write_row(pipe, target, name, old, {}, at)  # The columns that were let go end here.
+        return new
+
+    def _write_row(
+        self, pipe: Any, target: str, name: str, schema: Schema, values: dict[Labels, float], at: int
     ) -> None:
-        schema = _next_schema(old, tuple(values), slot_ms, self.window_ms)
-        row = np.empty(len(schema.columns) + 1, dtype="<u8")
+        row = np.full(len(schema.columns) + 1, STALE_BITS, dtype="<u8")
         row[0] = at
-        row[1:] = STALE_BITS
         floats = row.view("<f8")
-        for index, column in enumerate(schema.columns, start=1):
-            if column in values:
-                floats[index] = values[column]
+        for column, value in values.items():
+            floats[schema.position[column] + 1] = value
         key = keys.hot_ring(target, name, schema.version)
-        life = self.window_ms + 600_000
-        if old is None or old.version != schema.version:
-            pipe.hset(
-                keys.hot_schemas(target), mapping={name: schema.version, f"{name}:v{schema.version}": schema.dump()}
-            )
         pipe.setrange(key, (at // schema.slot_ms % schema.slots) * row.nbytes, row.tobytes())
-        pipe.pexpire(key, life)
-        if values:
-            pipe.zadd(keys.hot_names(), {name: at})
+        pipe.pexpire(key, self.life_ms)
+
+    def _announce(self, pipe: Any, target: str, families: dict[str, Any], at: int) -> None:
+        """Let readers find what `target` gave."""
+        if families:
+            pipe.zadd(keys.hot_names(), dict.fromkeys(families, at))
+        for name in families:
             pipe.zadd(keys.hot_targets(name), {target: at})
-            pipe.pexpire(keys.hot_targets(name), life)
-            pipe.zadd(keys.hot_families(target), {name: at})
+            pipe.pexpire(keys.hot_targets(name), self.life_ms)
+
+    def _keep_schemas(
+        self, pipe: Any, target: str, known: dict[str, tuple[Version, ...]], changed: dict[str, Schema], at: int
+    ) -> None:
+        """Write new schemas down as what is in force; forget those that the window no longer needs."""
+        versions = {
+            name: schemas.followed(known.get(name, ()), Version(schema.version, at), at - self.window_ms)
+            for name, schema in changed.items()
+        }
+        pipe.hset(keys.hot_versions(target), mapping={name: schemas.dump(found) for name, found in versions.items()})
+        pipe.hset(keys.hot_schemas(target), mapping={schema.version: schema.dump() for schema in changed.values()})
+        used = {version.id for found in {**known, **versions}.values() for version in found}
+        stored = {field.decode() for field in cast("list[bytes]", self.redis.hkeys(keys.hot_schemas(target)))}
+        if stored - used:
+            pipe.hdel(keys.hot_schemas(target), *(stored - used))
 
     def gone(self, target: str, at: int, slot_ms: int) -> None:
         """Mark every series of `target` stale at `at`."""
@@ -122,40 +149,69 @@ class HotStore:
         return sorted(name.decode() for name in found)
 
     def select(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Series]:
-        """Return the series that fit, with their samples in (start, end] (Unix ms), stale markers among them."""
-        found: list[Series] = []
+        """Return the series that fit, with their samples in (start, end] (Unix ms), stale markers among them.
+
+        However many names fit, it is four round trips: targets, versions, schemas that are new to this process, rings.
+        """
+        others = _but_name(matchers)
         with client.edge():
-            for name in self._fitting_names(matchers):
-                found += self._family(name, matchers, start, end)
-        return found
+            rings = self._fitting(matchers, start)
+            pipe = self.redis.pipeline(transaction=False)
+            counts = [_ask(pipe, ring, start, end) for ring in rings]
+            answers = iter(pipe.execute())
+        parts: dict[Labels, list[tuple[Any, Any]]] = {}
+        for ring, count in zip(rings, counts, strict=True):
+            raw = b"".join(next(answers) for _ in range(count))
+            _read_ring(raw, ring, others, start, end, parts)
+        return [_joined(key, pieces) for key, pieces in parts.items()]
+
+    def label_sets(self, matchers: tuple[Matcher, ...], since: int) -> set[Labels]:
+        """Return the label sets that fit of what was written since `since` (Unix ms): a superset, since no sample is read."""
+        others = _but_name(matchers)
+        with client.edge():
+            return {
+                labels
+                for ring in self._fitting(matchers, since)
+                for column, labels in zip(ring.schema.columns, ring.schema.full(ring.name), strict=True)
+                if all_accept(others, column)
+            }
+
+    def _fitting(self, matchers: tuple[Matcher, ...], since: int) -> list[Ring]:
+        others = _but_name(matchers)
+        rings = self._rings(self._fitting_names(matchers), since)
+        return [ring for ring in rings if any(all_accept(others, column) for column in ring.schema.columns)]
 
     def _fitting_names(self, matchers: tuple[Matcher, ...]) -> list[str]:
-        about_name = [m for m in matchers if m.name == label_sets.NAME]
-        if any(m.op == "=" for m in about_name):
-            return [next(m.value for m in about_name if m.op == "=")]
-        return [name for name in self.names() if all_accept(tuple(about_name), ((label_sets.NAME, name),))]
+        about_name = tuple(m for m in matchers if m.name == label_sets.NAME)
+        exact = [m.value for m in about_name if m.op == "="]
+        known = exact[:1] or self.names()
+        return [name for name in known if all_accept(about_name, ((label_sets.NAME, name),))]
 
-    def _family(self, name: str, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Series]:
-        targets = [
-            t.decode() for t in cast("list[bytes]", self.redis.zrangebyscore(keys.hot_targets(name), start, "+inf"))
-        ]
+    def _rings(self, names: list[str], since: int) -> list[Ring]:
+        """Return the rings of `names` that were written since `since` (Unix ms)."""
         pipe = self.redis.pipeline(transaction=False)
-        for target in targets:
-            pipe.hgetall(keys.hot_schemas(target))
-        rings = [
-            (target, Schema.load(text))
-            for target, stored in zip(targets, pipe.execute(), strict=True)
-            for field, text in stored.items()
-            if field.decode().rpartition(":v")[0] == name
+        for name in names:
+            pipe.zrangebyscore(keys.hot_targets(name), since, "+inf")
+        by_target: dict[str, list[str]] = {}
+        for name, targets in zip(names, pipe.execute(), strict=True):
+            for target in targets:
+                by_target.setdefault(target.decode(), []).append(name)
+        for target, given in by_target.items():
+            pipe.hmget(keys.hot_versions(target), given)
+        found = [
+            (target, name, version.id)
+            for (target, given), texts in zip(by_target.items(), pipe.execute(), strict=True)
+            for name, text in zip(given, texts, strict=True)
+            if text is not None
+            for version in schemas.since(schemas.versions(text.decode()), since)
         ]
-        rings = [ring for ring in rings if any(all_accept(matchers, _full(name, c)) for c in ring[1].columns)]
-        for target, schema in rings:
-            pipe.get(keys.hot_ring(target, name, schema.version))
-        parts: dict[Labels, list[tuple[Any, Any]]] = {}
-        for (_, schema), raw in zip(rings, pipe.execute(), strict=True):
-            if raw:
-                _read_ring(raw, schema, name, matchers, start, end, parts)
-        return [_joined(key, pieces) for key, pieces in parts.items()]
+        held = {version: schemas.get(version) for _, _, version in found}
+        missing = {version: target for target, _, version in found if held[version] is None}
+        for version, target in missing.items():
+            pipe.hget(keys.hot_schemas(target), version)
+        for version, text in zip(missing, pipe.execute(), strict=True):
+            held[version] = schemas.load(text) if text is not None else None
+        return [Ring(target, name, schema) for target, name, version in found if (schema := held[version]) is not None]
 
     def describe(self, metadata: dict[str, Metadata]) -> None:
         """Keep what pages say of their families."""
@@ -190,42 +246,49 @@ def _by_name(samples: Iterable[Sample]) -> tuple[dict[str, dict[Labels, float]],
     return families, dropped
 
 
-def _next_schema(old: Schema | None, columns: tuple[Labels, ...], slot_ms: int, window_ms: int) -> Schema:
-    """Return `old` while it has every column of now, else a schema of both; too many dead columns are let go."""
-    if old and old.slot_ms == slot_ms and set(columns) <= set(old.columns):
-        return old
-    kept = old.columns if old else ()
-    if len(kept) > 2 * len(columns) + SPARE_COLUMNS:
-        kept = ()
-    merged = tuple(sorted({*kept, *columns}))
-    return Schema(merged, slot_ms, window_ms // slot_ms + 2)
+def _but_name(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
+    return tuple(matcher for matcher in matchers if matcher.name != label_sets.NAME)
 
 
-def _full(name: str, column: Labels) -> Labels:
-    return tuple(sorted(((label_sets.NAME, name), *column)))
+def _ask(pipe: Any, ring: Ring, start: int, end: int) -> int:
+    """Ask for the slots of (start, end]; return how many answers that will be."""
+    schema, key = ring.schema, keys.hot_ring(ring.target, ring.name, ring.schema.version)
+    width = 8 * (len(schema.columns) + 1)
+    first, last = (start + 1) // schema.slot_ms, end // schema.slot_ms
+    if last - first + 1 >= schema.slots:
+        pipe.get(key)
+        return 1
+    low, high = first % schema.slots, last % schema.slots
+    if low <= high:
+        pipe.getrange(key, low * width, (high + 1) * width - 1)
+        return 1
+    pipe.getrange(key, low * width, -1)
+    pipe.getrange(key, 0, (high + 1) * width - 1)
+    return 2
 
 
 def _read_ring(
     raw: bytes,
-    schema: Schema,
-    name: str,
+    ring: Ring,
     matchers: tuple[Matcher, ...],
     start: int,
     end: int,
     parts: dict[Labels, list[tuple[Any, Any]]],
 ) -> None:
-    width = len(schema.columns) + 1
+    width = len(ring.schema.columns) + 1
     whole = len(raw) // (8 * width)
     table = np.frombuffer(raw, dtype="<i8", count=whole * width).reshape(whole, width)
-    rows = table[(table[:, 0] > start) & (table[:, 0] <= end)]
+    rows = table[(table[:, 0] > max(start, 0)) & (table[:, 0] <= end)]
     if not len(rows):
         return
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    values = rows.view("<f8")
-    for index, column in enumerate(schema.columns, start=1):
-        labels = _full(name, column)
-        if all_accept(matchers, labels):
-            parts.setdefault(labels, []).append((rows[:, 0].copy(), values[:, index].copy()))
+    times = rows[:, 0].copy()
+    values = np.ascontiguousarray(rows.T).view("<f8")
+    for index, (column, labels) in enumerate(
+        zip(ring.schema.columns, ring.schema.full(ring.name), strict=True), start=1
+    ):
+        if all_accept(matchers, column):
+            parts.setdefault(labels, []).append((times, values[index]))
 
 
 def _joined(labels: Labels, pieces: list[tuple[Any, Any]]) -> Series:

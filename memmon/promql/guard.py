@@ -3,31 +3,60 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TypeVar
 
 import promql_parser
 
 from memmon.errors import BadQuery
+from memmon.promql import tree
+from memmon.promql.matcher import Matcher
+
+T = TypeVar("T")
 
 MAX_LENGTH = 10_000
 MAX_NESTING = 50
 MAX_TOKENS = 2_000
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`', re.DOTALL)
-_COMMENT = re.compile(r"#[^\n]*")
+# One pattern, so that a quote in a comment opens no string and a # in a string no comment.
+_HIDDEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|`[^`]*`|#[^\n]*')
 _NEGATIVE_AT = re.compile(r"@\s*-")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 @lru_cache(maxsize=1024)
-def parse(text: str) -> Any:
-    """Return promql-parser's tree of `text`; raise BadQuery with the reason otherwise."""
+def parse(text: str) -> tree.Node:
+    """Return the tree of `text`; raise BadQuery with the reason otherwise."""
     check(text)
+    return _careful(lambda: tree.of(promql_parser.parse(text)))
+
+
+def selector(text: str) -> tuple[Matcher, ...]:
+    """Return the matchers of `text`, which is a selector like `up{job="x"}` and nothing more."""
+    node = parse(text)
+    if not isinstance(node, tree.Selector) or node.offset or node.at is not None:
+        raise BadQuery(f'parse error: {text!r} is not a selector like up{{job="x"}}')
+    return node.matchers
+
+
+def pretty(text: str) -> str:
+    """Return `text` as Prometheus lays an expression out; raise BadQuery when it is none."""
+    check(text)
+    return _careful(lambda: str(promql_parser.parse(text).prettify()))
+
+
+def _careful(work: Callable[[], T]) -> T:
+    """Return what `work` makes of an expression. The parser reads some numbers only when its tree is looked at."""
     try:
-        return promql_parser.parse(text)
-    except ValueError as error:
+        return work()
+    except (ValueError, OverflowError) as error:
         raise BadQuery(f"parse error: {error}") from None
+    except BaseException as error:
+        # A panic in the parser is none of Exception's; it must cost its caller an error and not the process.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise BadQuery("parse error: the parser does not understand this expression") from None
 
 
 def check(text: str) -> None:
@@ -36,7 +65,7 @@ def check(text: str) -> None:
         raise BadQuery("parse error: no expression found in input")
     if len(text) > MAX_LENGTH:
         raise BadQuery(f"expression longer than {MAX_LENGTH} characters")
-    bare = _COMMENT.sub("", _STRING.sub('""', text))
+    bare = _HIDDEN.sub(lambda found: " " if found.group().startswith("#") else '""', text)
     if _NEGATIVE_AT.search(bare):
         raise BadQuery("a negative time after @ is not supported")
     if len(_TOKEN.findall(bare)) > MAX_TOKENS:

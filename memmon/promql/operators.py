@@ -1,4 +1,4 @@
-"""Binary operators on two numbers, and the aggregations of many."""
+"""Binary operators on two numbers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import operator
 from collections.abc import Callable
 
 import numpy as np
-
-from memmon.promql.ranges import Floats
 
 
 def _divide(a: float, b: float) -> float:
@@ -46,14 +44,3 @@ COMPARISON: dict[str, Callable[[float, float], bool]] = {
 }
 
 SETS = ("and", "or", "unless")
-
-AGGREGATIONS: dict[str, Callable[[Floats], float]] = {
-    "sum": lambda values: float(values.sum()),
-    "avg": lambda values: float(values.mean()),
-    "min": lambda values: float(np.fmin.reduce(values)),
-    "max": lambda values: float(np.fmax.reduce(values)),
-    "count": lambda values: float(len(values)),
-    "group": lambda values: 1.0,
-    "stddev": lambda values: float(values.std()),
-    "stdvar": lambda values: float(values.var()),
-}

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from memmon.promql import numbers
+
 Floats = NDArray[np.float64]
 
 
@@ -62,20 +64,29 @@ def instant_change(window: Window, per_second: bool) -> float | None:
 
 def deriv(window: Window) -> float | None:
     """Return the slope of the least-squares line, per second."""
+    fitted = _line(window, float(window.times[0]))
+    return fitted[0] if fitted else None
+
+
+def predicted(window: Window, at: float, ahead: float) -> float | None:
+    """Return the value of the least-squares line `ahead` seconds after `at`."""
+    fitted = _line(window, at)
+    return fitted[0] * ahead + fitted[1] if fitted else None
+
+
+def _line(window: Window, zero: float) -> tuple[float, float] | None:
     if len(window.values) < 2:
         return None
-    x = window.times - window.times[0]
-    slope = np.polyfit(x, window.values, 1)[0]
-    return float(slope)
+    return numbers.line((window.times - zero).tolist(), window.values.tolist())
 
 
 def quantile(q: float, values: Floats) -> float:
-    """Return the q-quantile with linear interpolation; outside 0 to 1 it is infinite, of nothing NaN."""
+    """Return the q-quantile with linear interpolation; NaN is the least value. Beyond 0 to 1 it is infinite, of nothing NaN."""
     if not len(values) or math.isnan(q):
         return math.nan
     if q < 0 or q > 1:
         return math.copysign(math.inf, q)
-    ordered = np.sort(values)
+    ordered = np.roll(np.sort(values), int(np.isnan(values).sum()))
     rank = q * (len(ordered) - 1)
     low = math.floor(rank)
     high = min(low + 1, len(ordered) - 1)
@@ -102,16 +113,17 @@ FUNCTIONS: dict[str, Callable[[Window], float | None]] = {
     "deriv": deriv,
     "changes": changes,
     "resets": resets,
-    "avg_over_time": lambda w: float(w.values.mean()),
-    "sum_over_time": lambda w: float(w.values.sum()),
+    "avg_over_time": lambda w: numbers.mean(w.values.tolist()),
+    "sum_over_time": lambda w: numbers.total(w.values.tolist()),
     "count_over_time": lambda w: float(len(w.values)),
     "min_over_time": lambda w: float(np.fmin.reduce(w.values)),
     "max_over_time": lambda w: float(np.fmax.reduce(w.values)),
+    "first_over_time": lambda w: float(w.values[0]),
     "last_over_time": lambda w: float(w.values[-1]),
     "present_over_time": lambda w: 1.0,
-    "stddev_over_time": lambda w: float(w.values.std()),
-    "stdvar_over_time": lambda w: float(w.values.var()),
+    "stddev_over_time": lambda w: math.sqrt(numbers.variance(w.values.tolist())),
+    "stdvar_over_time": lambda w: numbers.variance(w.values.tolist()),
 }
 """One function of a range vector each; None leaves the series out."""
 
-KEEPS_NAME = {"last_over_time"}
+KEEPS_NAME = {"first_over_time", "last_over_time"}

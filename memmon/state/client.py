@@ -14,12 +14,29 @@ from memmon.errors import Transient
 SOCKET_OPTIONS = {"socket_timeout": 10, "socket_connect_timeout": 5, "health_check_interval": 5}
 
 
-def connect(url: str) -> redis.Redis:
-    """Return a client of `url` (redis://, rediss:// or unix://); nothing is connected yet."""
+def connect(url: str, seconds: float | None = None, retries: int = 3) -> redis.Redis:
+    """Return a client of `url` (redis://, rediss:// or unix://); nothing is connected yet.
+
+    With `seconds` an operation takes that long at most: only one whose connection was closed is tried again.
+    """
     options: dict[str, object] = dict(SOCKET_OPTIONS)
+    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), retries)
+    if seconds is not None:
+        options |= {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+        retry = Retry(ExponentialBackoff(cap=0.1, base=0.02), retries, supported_errors=(redis.ConnectionError,))
     if not url.startswith("unix://"):
         options["socket_keepalive"] = True
-    return redis.Redis.from_url(url, retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3), **options)
+    return redis.Redis.from_url(url, retry=retry, **options)
+
+
+def probe(url: str, seconds: float = 1.0) -> None:
+    """Raise Transient when the Redis of `url` does not answer within `seconds`."""
+    with edge():
+        asked = connect(url, seconds)
+        try:
+            asked.ping()
+        finally:
+            asked.close()
 
 
 @contextmanager

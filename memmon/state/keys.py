@@ -50,13 +50,13 @@ def hot_targets(name: str) -> str:
     return f"{PREFIX}hot:targets:{name}"
 
 
-def hot_families(target: str) -> str:
-    """Sorted set: metric name of `target` -> when it was last written (Unix ms); expires with the window."""
-    return f"{PREFIX}hot:families:{target}"
+def hot_versions(target: str) -> str:
+    """Hash: metric name of `target` -> versions of its columns, the one in force first; expires with the window."""
+    return f"{PREFIX}hot:versions:{target}"
 
 
 def hot_schemas(target: str) -> str:
-    """Hash: `name:version` -> JSON columns, and `name` -> its newest version; expires with the window."""
+    """Hash: version -> JSON columns; expires with the window."""
     return f"{PREFIX}hot:schemas:{target}"
 
 
@@ -80,9 +80,24 @@ def rolled_up() -> str:
     return f"{PREFIX}rolled-up"
 
 
+def rollup_points() -> str:
+    """String: how many rollups are kept; expires soon, and at each that is made."""
+    return f"{PREFIX}rollup-points"
+
+
 def target_state() -> str:
     """Hash: target -> JSON of its last collection: up, at, seconds, samples, error."""
     return f"{PREFIX}targets"
+
+
+def config_version() -> str:
+    """String: a number that rises whenever the configuration files are to be read again; durable."""
+    return f"{PREFIX}config-version"
+
+
+def beat_lock() -> str:
+    """String: which beat schedules; expires within seconds of its end. RedBeat's name, behind our prefix."""
+    return f"{PREFIX}beat::lock"
 
 
 def queue(name: str) -> str:

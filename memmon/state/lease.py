@@ -15,6 +15,12 @@ def claim(redis: Redis, name: str, seconds: float, holder: str = "1") -> bool:
         return bool(redis.set(keys.lease(name), holder, nx=True, px=max(1, round(seconds * 1000))))
 
 
+def renew(redis: Redis, name: str, seconds: float) -> None:
+    """Hold the lease `name` for `seconds` from now."""
+    with client.edge():
+        redis.pexpire(keys.lease(name), max(1, round(seconds * 1000)))
+
+
 def release(redis: Redis, name: str) -> None:
     """Give the lease `name` back before its time."""
     with client.edge():

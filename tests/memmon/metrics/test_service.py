@@ -7,6 +7,7 @@ from memmon import labels
 from memmon.context import Context
 from memmon.errors import BadQuery
 from memmon.metrics import service
+from memmon.promql.matcher import Matcher
 from memmon.samples import Metadata, Sample
 from tests.conftest import Clock
 
@@ -110,3 +111,60 @@ def test_performance_tells_what_is_usual_and_where_it_goes(sqlite_ctx: Context, 
 def test_a_range_of_too_many_steps_is_refused(sqlite_ctx: Context) -> None:
     with pytest.raises(BadQuery, match="11000"):
         service.range(sqlite_ctx, "up", 0, 86400 * 365, 0.001)
+
+
+def test_the_history_is_counted_and_the_count_follows_it(ctx: Context, clock: Clock) -> None:
+    assert service.historical_points(ctx) == 0
+    collect(ctx, clock, 180, lambda tick: [sample("memmimic_health_score", 1)])
+    service.roll_up(ctx)
+    some = service.historical_points(ctx)
+    assert some >= 1
+    clock.move(60)
+    collect(ctx, clock, 180, lambda tick: [sample("memmimic_health_score", 1)])
+    service.roll_up(ctx)
+    assert service.historical_points(ctx) > some
+
+
+def test_a_day_is_told_in_five_minutes_and_its_newest_part_in_minutes(sqlite_ctx: Context, clock: Clock) -> None:
+    ctx = sqlite_ctx
+    for _ in range(13):
+        collect(ctx, clock, 60, lambda tick: [sample("memmimic_searches_total", tick * 20)])
+        service.roll_up(ctx)
+    clock.move(6)
+    service.roll_up(ctx)
+    found = [row["timestamp"][11:16] for row in service.performance(ctx, 24)["historical_metrics"]]
+    assert found == ["00:05", "00:10", "00:11", "00:12", "00:13"]
+    assert len(service.performance(ctx, 1)["historical_metrics"]) == 13
+
+
+def test_a_value_says_what_it_is(sqlite_ctx: Context, clock: Clock) -> None:
+    collect(sqlite_ctx, clock, 30, lambda tick: [sample("up", tick)])
+    assert service.value(sqlite_ctx, "1 + 1", clock()) == ("scalar", 2)
+    assert service.value(sqlite_ctx, '"x"', clock()) == ("string", "x")
+    assert service.value(sqlite_ctx, "nothing", clock()) == ("vector", [])
+    kind, rows = service.value(sqlite_ctx, "up[1m]", clock())
+    assert kind == "matrix"
+    assert rows[0].window.values.tolist() == [0, 1, 2]
+
+
+def test_a_series_is_seen_at_its_first_sample(ctx: Context, clock: Clock) -> None:
+    collect(ctx, clock, 60, lambda tick: [sample("memmimic_errors_total", 1, component="api")])
+    both = [
+        sample("memmimic_errors_total", 1, component="api"),
+        sample("memmimic_errors_total", 5, component="database"),
+    ]
+    service.ingest(ctx, "t", both, {}, clock(), 10)
+    assert len(service.instant(ctx, "memmimic_errors_total")) == 2
+    assert len(service.instant(ctx, "rate(memmimic_errors_total[1m])")) == 1  # One sample is no rate, as in Prometheus.
+
+
+def test_series_of_the_time_are_listed_by_their_labels(ctx: Context, clock: Clock) -> None:
+    collect(ctx, clock, 120, lambda tick: [sample("up", 1, job="a"), sample("memmimic_health_score", 1, job="b")])
+    matcher = (Matcher("job", "=", "a"),)
+    assert service.series(ctx, matcher, clock() - 60, clock()) == [labels.of(__name__="up", job="a")]
+    assert len(service.every_series(ctx, clock() - 60, clock())) == 2
+    with pytest.raises(BadQuery, match="non-empty"):
+        service.series(ctx, (Matcher("job", "=~", ".*"),), 0, clock())
+    service.roll_up(ctx)
+    ctx.redis.flushall()
+    assert len(service.every_series(ctx, 0, clock())) == 2

@@ -1,10 +1,14 @@
 import math
 
+import pytest
+
 from memmon import labels
 from memmon.context import Context
+from memmon.metrics import schema
 from memmon.metrics.window import MAX_SERIES, HotStore
 from memmon.promql.matcher import Matcher
 from memmon.samples import Sample, Series, is_stale
+from memmon.state import keys
 
 SECOND = 1000
 
@@ -100,3 +104,59 @@ def test_every_key_expires(sqlite_ctx: Context) -> None:
         assert key in lasting or sqlite_ctx.redis.pttl(key) > 0, key
     store.forget_old(1000 * SECOND)
     assert store.names() == []
+
+
+def test_a_part_of_the_window_is_read_also_over_the_end_of_the_ring(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    for tick in range(1, 300):
+        store.write("a", [sample("x", tick)], tick * SECOND, SECOND)
+        start = max(0, tick - 20)
+        [series] = read(store, "x", start * SECOND, tick * SECOND)
+        assert series.values.tolist() == list(range(start + 1, tick + 1))
+
+
+def test_labels_that_come_and_go_leave_no_old_schemas_behind(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    for tick in range(1, 400):
+        store.write("a", [sample("x", tick, path=str(tick)), sample("y", tick)], tick * SECOND, SECOND)
+    assert sqlite_ctx.redis.hlen(keys.hot_schemas("a")) < 70  # The window has sixty ticks.
+    found = read(store, "x", 350 * SECOND, 399 * SECOND)
+    alive = [labels.get(series.labels, "path") for series in found if not is_stale(float(series.values[-1]))]
+    assert alive == ["399"]  # Each of the others is marked stale, also where its column was let go.
+    [y] = read(store, "y", 340 * SECOND, 399 * SECOND)
+    assert len(y.times) == 59
+
+
+def test_a_shape_that_comes_back_has_both_its_stretches(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    for tick, slot in ((1, SECOND), (2, SECOND), (3, 2 * SECOND), (5, 2 * SECOND), (7, SECOND)):
+        store.write("a", [sample("x", tick)], tick * SECOND, slot)
+    [series] = read(store, "x")
+    assert series.values.tolist() == [1, 2, 3, 5, 7]
+
+
+def test_many_names_are_read_in_few_round_trips(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    store.write("a", [sample(f"x{n}", n) for n in range(300)], SECOND, SECOND)
+    pattern = (Matcher("__name__", "=~", "x.*"),)
+    before = sqlite_ctx.redis.info("stats")["total_commands_processed"]
+    assert len(store.select(pattern, 0, 2 * SECOND)) == 300
+    commands = sqlite_ctx.redis.info("stats")["total_commands_processed"] - before
+    assert commands < 2 * 300 + 20
+
+
+def test_label_sets_are_known_without_reading_a_sample(sqlite_ctx: Context) -> None:
+    store = store_of(sqlite_ctx)
+    store.write("a", [sample("x", 1, p="1"), sample("y", 1, p="2")], 5 * SECOND, SECOND)
+    assert store.label_sets((), 0) == {labels.of(__name__="x", p="1"), labels.of(__name__="y", p="2")}
+    assert store.label_sets((Matcher("p", "=", "2"),), 0) == {labels.of(__name__="y", p="2")}
+    assert store.label_sets((), 6 * SECOND) == set()
+
+
+def test_a_process_that_forgets_schemas_reads_them_again(sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "MAX_KNOWN", 2)
+    store = store_of(sqlite_ctx)
+    for tick in (1, 2):
+        store.write("a", [sample(f"x{n}", tick, n=str(n)) for n in range(20)], tick * SECOND, SECOND)
+    found = store.select((Matcher("__name__", "=~", "x.*"),), 0, 9 * SECOND)
+    assert [series.values.tolist() for series in found] == [[1, 2]] * 20

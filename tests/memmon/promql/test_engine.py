@@ -1,4 +1,4 @@
-"""The evaluator over a few series held in memory; Prometheus' own cases are in test_conformance."""
+"""The evaluator over a few series held in memory."""
 
 import math
 

@@ -27,6 +27,14 @@ def test_a_lease_has_one_holder(redis: Redis) -> None:
     assert lease.claim(redis, "x", 10)
 
 
+def test_a_lease_that_is_renewed_lasts_from_then_on(redis: Redis) -> None:
+    assert lease.claim(redis, "x", 1)
+    lease.renew(redis, "x", 60)
+    assert redis.pttl("memmon:lease:x") > 50_000
+    lease.renew(redis, "nobody's", 60)
+    assert lease.claim(redis, "nobody's", 1)
+
+
 def test_a_period_is_claimed_once_and_the_next_one_anew(redis: Redis) -> None:
     now = time.time() // 10 * 10
     assert lease.claim_period(redis, "tick", 10, now + 1)

@@ -1,0 +1,94 @@
+"""Functions that change labels, and the labels of what is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from memmon import labels as label_sets
+from memmon.errors import BadQuery
+from memmon.labels import Labels
+from memmon.promql.matcher import compiled
+from memmon.promql.tree import Matrix, Node, Selector
+from memmon.samples import Point
+
+MAX_VALUE = 1 << 16
+"""Characters of a label value that a function makes: nested ones would double it again and again."""
+
+
+def replace(points: Sequence[Point], target: str, template: str, source: str, pattern: str) -> list[Point]:
+    """Set `target` to `template`, filled from the match, where all of `source` fits `pattern`."""
+    _check_name(target, "label_replace")
+    program, found = compiled(pattern), []
+    for point in points:
+        match = program.search(label_sets.get(point.labels, source))
+        if match:
+            point = Point(label_sets.merge(point.labels, {target: _expand(template, match)}), point.value)
+        found.append(point)
+    return found
+
+
+def join(points: Sequence[Point], target: str, separator: str, sources: Sequence[str]) -> list[Point]:
+    """Set `target` to the values of `sources`, joined."""
+    _check_name(target, "label_join")
+    found = []
+    for point in points:
+        parts = [label_sets.get(point.labels, name) for name in sources]
+        if sum(map(len, parts)) + len(separator) * len(parts) > MAX_VALUE:
+            raise BadQuery(f"label_join makes a value longer than {MAX_VALUE} characters", "execution")
+        found.append(Point(label_sets.merge(point.labels, {target: separator.join(parts)}), point.value))
+    return found
+
+
+def of_absent(node: Node) -> Labels:
+    """Return the labels that a selector names with `=` and nothing else."""
+    selector = node.selector if isinstance(node, Matrix) else node
+    if not isinstance(selector, Selector):
+        return ()
+    names = [matcher.name for matcher in selector.matchers]
+    return label_sets.of(
+        [
+            (matcher.name, matcher.value)
+            for matcher in selector.matchers
+            if matcher.op == "=" and matcher.name != label_sets.NAME and names.count(matcher.name) == 1
+        ]
+    )
+
+
+def _check_name(name: str, function: str) -> None:
+    if not label_sets.LABEL_NAME.fullmatch(name):
+        raise BadQuery(f"invalid destination label name in {function}(): {name}", "execution")
+
+
+def _expand(template: str, match: Any) -> str:
+    """Fill `$1`, `${1}` and `${name}` of Go's regexp.Expand."""
+    out: list[str] = []
+    index = size = 0
+    while index < len(template):
+        if template[index] != "$":
+            out.append(template[index])
+            index += 1
+        else:
+            index, name = _name_at(template, index + 1)
+            out.append(_group(match, name))
+        size += len(out[-1])
+        if size > MAX_VALUE:
+            raise BadQuery(f"label_replace makes a value longer than {MAX_VALUE} characters", "execution")
+    return "".join(out)
+
+
+def _name_at(template: str, index: int) -> tuple[int, str]:
+    """Return where the name that begins at `index` ends, and the name."""
+    braced = template[index : index + 1] == "{"
+    index += braced
+    end = index
+    while end < len(template) and (template[end].isalnum() or template[end] == "_"):
+        end += 1
+    return end + (1 if braced else 0), template[index:end]
+
+
+def _group(match: Any, name: str) -> str:
+    try:
+        return match.group(int(name) if name.isdigit() else name) or ""
+    except (IndexError, KeyError):
+        return ""

@@ -1,0 +1,87 @@
+"""The series that a query reads: each selector's once, over all the time that its steps look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memmon.errors import BadQuery
+from memmon.labels import Labels
+from memmon.promql.matcher import Matcher, compiled
+from memmon.promql.ranges import Floats
+from memmon.promql.tree import Node, Selector
+from memmon.samples import Series, stale_mask
+
+MAX_SAMPLES = 20_000_000
+
+
+class Source(Protocol):
+    """Where series come from."""
+
+    def select(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Series]:
+        """Return the series that fit, with their samples in (start, end] (Unix milliseconds) or a superset."""
+
+
+class Held(NamedTuple):
+    """One series: all its samples by millisecond, and those that are no staleness marker, their times in seconds too."""
+
+    labels: Labels
+    times: NDArray[np.int64]
+    values: Floats
+    real_times: NDArray[np.int64]
+    real_seconds: Floats
+    real_values: Floats
+
+
+class Selection:
+    """What one query has read so far. `charge` refuses what would not fit into memory."""
+
+    def __init__(self, source: Source):
+        self._source = source
+        self._samples = 0
+        self._by_node: dict[tuple[Node, int], list[Held]] = {}
+        self._by_content: dict[Any, list[Held]] = {}
+
+    def series(self, node: Selector, before: int, bounds: Callable[[], tuple[int, int]]) -> list[Held]:
+        """Return the series of `node` with samples from `before` ms ahead of the first moment of `bounds` to the last."""
+        found = self._by_node.get((node, before))
+        if found is None:
+            first, last = bounds()
+            key = (node.matchers, first - before, last)
+            if key not in self._by_content:
+                self._by_content[key] = self._read(*key)
+            found = self._by_node[node, before] = self._by_content[key]
+        return found
+
+    def charge(self, samples: int) -> None:
+        """Count `samples` that are held in memory; raise BadQuery when they are too many."""
+        self._samples += samples
+        if self._samples > MAX_SAMPLES:
+            raise BadQuery("query processing would load too many samples into memory", "execution")
+
+    def _read(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Held]:
+        check(matchers)
+        found = [_held(series) for series in self._source.select(matchers, start, end)]
+        self.charge(sum(len(held.times) for held in found))
+        return found
+
+
+def check(matchers: Iterable[Matcher]) -> None:
+    """Raise BadQuery for matchers that every series would fit, and for a pattern that is none."""
+    if all((m.op in ("=", "=~") and m.value in ("", ".*")) or m.op == "!=" for m in matchers):
+        raise BadQuery("vector selector must contain at least one non-empty matcher")
+    for matcher in matchers:
+        if "~" in matcher.op:
+            compiled(matcher.value)
+
+
+def _held(series: Series) -> Held:
+    values = np.ascontiguousarray(series.values)
+    real_times, real_values = series.times, values
+    stale = stale_mask(values)
+    if stale.any():
+        real_times, real_values = real_times[~stale], values[~stale]
+    return Held(series.labels, series.times, values, real_times, real_times / 1000.0, real_values)

@@ -1,0 +1,117 @@
+"""Binary operators between instant vectors, and between a vector and a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from memmon import labels as label_sets
+from memmon.errors import BadQuery
+from memmon.labels import Labels
+from memmon.promql import operators
+from memmon.promql.tree import Binary, Grouping
+from memmon.samples import Point
+
+_BY_ALL = Grouping(False, ())
+
+
+def numbers(op: str, a: float, b: float) -> float:
+    """Return `a op b` of two scalars; a comparison is 1 or 0."""
+    if op in operators.COMPARISON:
+        return float(operators.COMPARISON[op](a, b))
+    if op not in operators.ARITHMETIC:
+        raise BadQuery(f"the operator {op} does not work on scalars")
+    return operators.ARITHMETIC[op](a, b)
+
+
+def with_number(node: Binary, left: list[Point] | float, right: list[Point] | float) -> list[Point]:
+    """Return `left op right` where one of them is a scalar."""
+    if node.op in operators.SETS:
+        raise BadQuery(f"the operator {node.op} needs an instant vector on both sides")
+    if isinstance(left, float):
+        rows = [(point, left, point.value) for point in right] if isinstance(right, list) else []
+    else:
+        rows = [(point, point.value, right) for point in left] if isinstance(right, float) else []
+    return [found for point, a, b in rows if (found := _combine(node, point.labels, point.value, a, b))]
+
+
+def both(node: Binary, left: list[Point], right: list[Point]) -> list[Point]:
+    """Return `left op right` of two vectors, matched by their labels."""
+    if node.op in operators.SETS:
+        return _set_operation(node, left, right)
+    swapped = node.card == "OneToMany"
+    many, one = (right, left) if swapped else (left, right)
+    matching = node.matching or _BY_ALL
+    ones: dict[Labels, Point] = {}
+    for point in one:
+        key = matching.key(point.labels)
+        if key in ones:
+            raise BadQuery(
+                f"found duplicate series for the match group {label_sets.show(key)} on the "
+                f"{'left' if swapped else 'right'} hand-side of the operation; many-to-many matching not allowed",
+                "execution",
+            )
+        ones[key] = point
+    return _matched(node, many, ones, matching, swapped)
+
+
+def _matched(
+    node: Binary, many: Sequence[Point], ones: dict[Labels, Point], matching: Grouping, swapped: bool
+) -> list[Point]:
+    found: list[Point] = []
+    matched: set[Labels] = set()
+    for point in many:
+        key = matching.key(point.labels)
+        other = ones.get(key)
+        if other is None:
+            continue
+        if node.card == "OneToOne":
+            if key in matched:
+                raise BadQuery(
+                    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
+                    "execution",
+                )
+            matched.add(key)
+        a, b = (other.value, point.value) if swapped else (point.value, other.value)
+        result = _combine(node, point.labels, a, a, b)
+        if result:
+            found.append(Point(_result_labels(node, result.labels, other.labels), result.value))
+    refuse_duplicates(found)
+    return found
+
+
+def _result_labels(node: Binary, labels: Labels, other: Labels) -> Labels:
+    if node.card == "OneToOne" and node.matching is not None:
+        if node.matching.only:
+            return label_sets.only(labels, node.matching.names)
+        return label_sets.without(labels, *node.matching.names)
+    if node.card != "OneToOne" and node.include:
+        labels = label_sets.merge(labels, {name: label_sets.get(other, name) for name in node.include})
+    return labels
+
+
+def _combine(node: Binary, labels: Labels, kept: float, a: float, b: float) -> Point | None:
+    if node.op in operators.COMPARISON:
+        holds = operators.COMPARISON[node.op](a, b)
+        if node.as_bool:
+            return nameless(labels, float(holds))
+        return Point(labels, kept) if holds else None
+    return nameless(labels, operators.ARITHMETIC[node.op](a, b))
+
+
+def _set_operation(node: Binary, left: list[Point], right: list[Point]) -> list[Point]:
+    matching = node.matching or _BY_ALL
+    keys = {matching.key(point.labels) for point in (left if node.op == "or" else right)}
+    if node.op == "or":
+        return left + [point for point in right if matching.key(point.labels) not in keys]
+    return [point for point in left if (matching.key(point.labels) in keys) == (node.op == "and")]
+
+
+def nameless(labels: Labels, value: float) -> Point:
+    """Return the point without its metric name."""
+    return Point(label_sets.without(labels, label_sets.NAME), value)
+
+
+def refuse_duplicates(points: Sequence[Point]) -> None:
+    """Raise BadQuery where two points have the same labels."""
+    if len({point.labels for point in points}) != len(points):
+        raise BadQuery("vector cannot contain metrics with the same labelset", "execution")
