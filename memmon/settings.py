@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ from memmon.errors import BadConfig
 SHARED_HOME = Path("/var/lib/memmimic")
 SHARED_CONFIG = Path("/etc/memmimic")
 SHARED_LOGS = Path("/var/log/memmimic")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 LOCK_FILE = Path("/tmp/memmimic-monitoring.lock")  # the runbook's name.
 
 
@@ -62,6 +65,7 @@ class Settings(BaseModel):
     standard_interval: float | None = Field(None, alias="MEMMON_STANDARD_INTERVAL", ge=1, le=3600)
     detailed_interval: float | None = Field(None, alias="MEMMON_DETAILED_INTERVAL", ge=1, le=3600)
     demo_url: str | None = Field(None, alias="MEMMON_DEMO_URL", pattern=r"^https?://[^\s/]+")
+    client_url: str | None = Field(None, alias="MEMMON_CLIENT_URL", pattern=r"^https?://[^\s/]+")
     demo_database: Path | None = Field(None, alias="MEMMON_DEMO_DATABASE")
     log_level: str = Field("INFO", alias="MEMMON_LOG_LEVEL", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
 
@@ -78,6 +82,18 @@ class Settings(BaseModel):
         if value and not value.get_secret_value().startswith(("sqlite:///", "postgresql://", "postgres://")):
             raise ValueError("must begin with sqlite:///, postgresql:// or postgres://")
         return value
+
+    @field_validator("webhook_headers")
+    @classmethod
+    def _headers_are_an_object(cls, value: str | None) -> str | None:
+        if value is not None:
+            _headers(value)
+        return value
+
+    @property
+    def webhook_header_map(self) -> dict[str, str]:
+        """The headers of the environment's webhook."""
+        return _headers(self.webhook_headers) if self.webhook_headers else {}
 
     @property
     def redis_address(self) -> str:
@@ -174,6 +190,19 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def _headers(text: str) -> dict[str, str]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(
+        _HEADER.fullmatch(name) and isinstance(value, str) and value.isascii() and value.isprintable()
+        for name, value in found.items()
+    ):
+        raise ValueError('must be a JSON object of header names and texts, like {"X-Team": "night"}')
+    return found
+
+
 def _given(environ: Mapping[str, str]) -> dict[str, str]:
     values: dict[str, str] = {}
     for field in Settings.model_fields.values():
@@ -194,6 +223,6 @@ def _content(name: str, path: str) -> str:
 
 def _explain(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"])
-    secret = "TOKEN" in name or "PASSWORD" in name or "KEY" in name or "_URL" in name
+    secret = "TOKEN" in name or "PASSWORD" in name or "KEY" in name or "_URL" in name or "HEADERS" in name
     shown = "" if secret else f" (got {problem['input']!r})"
     return f"{name}: {problem['msg']}{shown}"

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from memmon import labels as label_sets
 from memmon.alerts.rule import AlertRule
+from memmon.errors import BadQuery
 from memmon.labels import Labels
 from memmon.samples import Point
 
@@ -34,29 +35,43 @@ class Transition(NamedTuple):
 
 
 def identity(rule: AlertRule, labels: Labels) -> Labels:
-    """Return the labels of the alert that `rule` makes of a series with `labels`."""
+    """Return what makes the alert that `rule` makes of a series with `labels` the same one the next time.
+
+    These are its labels before their templates are filled in: one that holds a value would be another alert each time.
+    """
     return label_sets.merge(label_sets.without(labels, label_sets.NAME), {**rule.labels, "alertname": rule.name})
 
 
+def holding(rule: AlertRule, vector: Sequence[Point]) -> dict[Labels, Point]:
+    """Return the series for which the condition holds, by the identity of their alert; raise BadQuery where two series
+    would be one alert."""
+    found: dict[Labels, Point] = {}
+    for point in vector:
+        labels = identity(rule, point.labels)
+        if labels in found:
+            raise BadQuery(f"two series make one alert, {label_sets.show(labels)}", "execution")
+        found[labels] = point
+    return found
+
+
 def step(
-    rule: AlertRule, active: Mapping[Labels, Active], vector: Sequence[Point], now: float
+    rule: AlertRule, active: Mapping[Labels, Active], held: Mapping[Labels, Point], now: float
 ) -> tuple[dict[Labels, Active], list[Transition]]:
     """Return the alerts that are active from `now` on, and the transitions made.
 
     `for` counts the time that the condition has held without a gap. A pending alert whose condition ends is forgotten;
     a firing one is resolved once it has been absent for `keep_firing_for`.
     """
-    holding = {identity(rule, point.labels): point.value for point in vector}
     after: dict[Labels, Active] = {}
     made: list[Transition] = []
-    for labels, value in holding.items():
+    for labels, point in held.items():
         before = active.get(labels)
-        alert = _held(rule, before or Active(labels, "pending", value, now), value, now)
+        alert = _held(rule, before or Active(labels, "pending", point.value, now), point.value, now)
         after[labels] = alert
         if before is None or before.state != alert.state:
             made.append(Transition(before.state if before else None, alert.state, alert))
     for labels, before in active.items():
-        if labels in holding:
+        if labels in held:
             continue
         alert_or_none = _ended(rule, before, now)
         if alert_or_none is None:

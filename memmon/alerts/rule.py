@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from memmon.alerts import template
@@ -10,12 +13,13 @@ from memmon.config.rules import Rule, RuleFile
 from memmon.errors import BadConfig, BadQuery
 from memmon.promql import guard
 
+MAX_ID = 200
 SEVERITIES = ("info", "warning", "error", "critical")
 _THRESHOLD = re.compile(r"(>=|<=|==|!=|>|<)\s*(?:bool\s+)?(-?\d+(?:\.\d+)?(?:e-?\d+)?)\s*\)*\s*$")
 
 
 class AlertRule(NamedTuple):
-    """An alerting rule; `id` is its group and name, unique in the configuration."""
+    """An alerting rule; `id` is its group and name, numbered where a group has several of one name."""
 
     id: str
     group: str
@@ -28,9 +32,8 @@ class AlertRule(NamedTuple):
 
     @property
     def severity(self) -> str:
-        """The label `severity`, warning where there is none that we know."""
-        given = self.labels.get("severity", "warning")
-        return given if given in SEVERITIES else "warning"
+        """The severity of the rule's alerts, as far as its labels say it without a template."""
+        return severity_of(self.labels)
 
     @property
     def threshold(self) -> float | None:
@@ -45,19 +48,24 @@ class AlertRule(NamedTuple):
         return f"{found.group(1)} {found.group(2)}" if found else None
 
 
+def severity_of(labels: Mapping[str, str]) -> str:
+    """Return the label `severity`, warning where there is none that we know."""
+    given = labels.get("severity", "warning")
+    return given if given in SEVERITIES else "warning"
+
+
 def alerting(rules: RuleFile) -> list[AlertRule]:
     """Return the alerting rules in the order of the files; raise BadConfig for one that cannot be evaluated."""
     found: list[AlertRule] = []
-    seen: set[str] = set()
+    seen: Counter[str] = Counter()
     for group in rules.groups:
         for rule in group.rules:
             if rule.alert is None:
                 continue
             checked = _checked(group.name, dict(group.labels), rule)
-            number = sum(one.startswith(checked.id) for one in seen)
-            unique = checked if not number else checked._replace(id=f"{checked.id}#{number}")
-            seen.add(unique.id)
-            found.append(unique)
+            number = seen[checked.id]
+            seen[checked.id] += 1
+            found.append(checked._replace(id=f"{checked.id}#{number}") if number else checked)
     return found
 
 
@@ -70,7 +78,7 @@ def _checked(group: str, group_labels: dict[str, str], rule: Rule) -> AlertRule:
     except (BadQuery, BadConfig) as error:
         raise BadConfig(f"{where}: {error}") from None
     return AlertRule(
-        id=f"{group}/{rule.alert}",
+        id=_id(f"{group}/{rule.alert}"),
         group=group,
         name=rule.alert or "",
         expr=rule.expr,
@@ -79,3 +87,8 @@ def _checked(group: str, group_labels: dict[str, str], rule: Rule) -> AlertRule:
         labels={**group_labels, **rule.labels},
         annotations=rule.annotations,
     )
+
+
+def _id(text: str) -> str:
+    """Return `text` so short that a column holds it and that no two become the same."""
+    return text if len(text) <= MAX_ID else f"{text[: MAX_ID - 17]}~{hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from memmon import labels as label_sets
@@ -17,14 +17,14 @@ from memmon.labels import Labels
 
 def key(rule_id: str, labels: Labels) -> str:
     """Return what makes an active alert unique."""
-    return f"{rule_id[:280]}:{label_sets.fingerprint(labels)}"
+    return f"{rule_id}:{label_sets.fingerprint(labels)}"
 
 
 def active_rows(session: Session, rule_id: str | None = None) -> Sequence[AlertRow]:
-    """Return the pending and firing alerts, of one rule or of all."""
+    """Return the pending and firing alerts: those that one rule made, or all."""
     query = select(AlertRow).where(AlertRow.active.is_not(None)).order_by(AlertRow.id)
     if rule_id is not None:
-        query = query.where(AlertRow.rule == rule_id)
+        query = query.where(AlertRow.rule == rule_id, AlertRow.source == "rule")
     return session.scalars(query).all()
 
 
@@ -56,6 +56,35 @@ def get(session: Session, number: int) -> AlertRow | None:
     return session.get(AlertRow, number)
 
 
+def held(session: Session, number: int) -> AlertRow | None:
+    """Return one alert, which nobody else changes until the transaction's end."""
+    return session.get(AlertRow, number, with_for_update=True)
+
+
+def some(session: Session, numbers: Sequence[int]) -> Sequence[AlertRow]:
+    """Return those of the alerts that exist."""
+    return session.scalars(select(AlertRow).where(AlertRow.id.in_(numbers)).order_by(AlertRow.id)).all()
+
+
+def firing(session: Session) -> Sequence[AlertRow]:
+    """Return the firing alerts."""
+    return session.scalars(select(AlertRow).where(AlertRow.state == "firing").order_by(AlertRow.id)).all()
+
+
+def with_key(session: Session, active: str) -> Sequence[AlertRow]:
+    """Return the active alert of this key, which nobody else changes until the transaction's end; at most one."""
+    return session.scalars(select(AlertRow).where(AlertRow.active == active).with_for_update()).all()
+
+
+def prolong(session: Session, active: str, ends_at: float, now: float, annotations: dict[str, str]) -> bool:
+    """Let an active alert end no sooner than `ends_at`; False when there is none."""
+    row = session.scalars(select(AlertRow).where(AlertRow.active == active).with_for_update()).first()
+    if row is None:
+        return False
+    latest = max(row.ends_at or 0.0, ends_at)
+    return swap(session, row.id, row.version, ends_at=latest, annotations=annotations, evaluated_at=now)
+
+
 def history(session: Session, limit: int) -> Sequence[AlertRow]:
     """Return the newest resolved alerts that had fired."""
     query = select(AlertRow).where(AlertRow.state == "resolved", AlertRow.firing_at.is_not(None))
@@ -78,8 +107,19 @@ def counts(session: Session) -> tuple[int, int]:
 
 def save_health(session: Session, rule_id: str, at: float, seconds: float, error: str | None) -> None:
     """Keep how the last evaluation of a rule went."""
-    row = {"rule": rule_id[:255], "evaluated_at": at, "seconds": seconds, "error": error}
+    row = {"rule": rule_id, "evaluated_at": at, "seconds": seconds, "error": error}
     upsert.replace(session, RuleHealth, [row], ("rule",))
+
+
+def evaluated_at(session: Session, rule_id: str, after: float, until: float) -> bool:
+    """Tell whether a rule was evaluated in (after, until)."""
+    query = select(RuleHealth.rule).where(RuleHealth.rule == rule_id)
+    return session.scalar(query.where(RuleHealth.evaluated_at > after, RuleHealth.evaluated_at < until)) is not None
+
+
+def forget_health(session: Session, known: Iterable[str]) -> None:
+    """Forget how rules went that are none any more."""
+    session.execute(delete(RuleHealth).where(RuleHealth.rule.not_in(list(known))))
 
 
 def health(session: Session) -> dict[str, RuleHealth]:

@@ -6,6 +6,7 @@ Known: {{ $value }}, {{ .Value }}, {{ $labels.name }}, {{ .Labels.name }}, each 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 
@@ -13,7 +14,8 @@ from memmon.errors import BadConfig
 
 _ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 _LABEL = re.compile(r"(?:\$labels|\.Labels)\.([a-zA-Z_][a-zA-Z0-9_]*)")
-_PRINTF = re.compile(r'printf\s+"(%[-+0 ]?\d*(?:\.\d+)?[fgeds%])"\s*(.*)')
+_VERB = re.compile(r"%[-+0 ]?\d*(?:\.\d+)?([fgeds])")
+_PRINTF = re.compile(rf'printf\s+"((?:[^"%]|%%)*{_VERB.pattern}(?:[^"%]|%%)*)"\s*(.*)')
 
 
 def render(text: str, labels: Mapping[str, str], value: float) -> str:
@@ -42,7 +44,7 @@ def _operand(text: str, labels: Mapping[str, str], value: float) -> float | str:
         return value
     name, _, rest = text.partition(" ")
     if name == "printf" and (found := _PRINTF.fullmatch(text)):
-        return _format(found.group(1), _operand(found.group(2), labels, value))
+        return _format(found.group(1), found.group(2), _operand(found.group(3), labels, value))
     if name in _FUNCTIONS and rest:
         return _FUNCTIONS[name](_number(_operand(rest.strip(), labels, value)))
     raise BadConfig(f"template: {{{{ {text} }}}} is not supported")
@@ -53,14 +55,17 @@ def _apply(pipe: str, given: float | str) -> str:
         return _FUNCTIONS[pipe](_number(given))
     found = _PRINTF.fullmatch(pipe + " ")
     if found:
-        return _format(found.group(1), given)
+        return _format(found.group(1), found.group(2), given)
     raise BadConfig(f"template: | {pipe} is not supported")
 
 
-def _format(form: str, given: float | str) -> str:
-    if form.endswith("s"):
+def _format(form: str, verb: str, given: float | str) -> str:
+    if verb == "s":
         return form % (given if isinstance(given, str) else _plain(given))
-    return form % (int(_number(given)) if form.endswith("d") else _number(given))
+    number = _number(given)
+    if not math.isfinite(number):
+        return _VERB.sub("%s", form) % _plain(number)
+    return form % (int(number) if verb == "d" else number)
 
 
 def _number(given: float | str) -> float:
@@ -70,20 +75,34 @@ def _number(given: float | str) -> float:
         return float("nan")
 
 
-def _plain(value: float) -> str:
-    return f"{value:.6g}"
+def _plain(value: float, digits: int = 6) -> str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return f"{value:.{digits}g}"
 
 
 def _humanize(value: float) -> str:
     for limit, sign in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= limit:
+        if abs(value) >= limit and math.isfinite(value):
             return f"{value / limit:.4g}{sign}"
-    return f"{value:.4g}"
+    return _small(value)
+
+
+def _small(value: float) -> str:
+    """Return a number below 1 in thousandths, millionths and so on, as Prometheus does."""
+    sign = ""
+    for sign in ("", "m", "u", "n", "p"):
+        if value == 0 or sign == "p" or not abs(value) < 1:
+            break
+        value *= 1000
+    return f"{_plain(value, 4)}{sign}"
 
 
 def _humanize_duration(value: float) -> str:
-    if abs(value) < 60:
-        return f"{value:.4g}s"
+    if abs(value) < 60 or not math.isfinite(value):
+        return f"{_small(value)}s" if math.isfinite(value) else _plain(value)
     seconds = int(abs(value))
     parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")]
     started = [index for index, (count, _) in enumerate(parts) if count]
@@ -92,6 +111,6 @@ def _humanize_duration(value: float) -> str:
 
 _FUNCTIONS: dict[str, Callable[[float], str]] = {
     "humanize": _humanize,
-    "humanizePercentage": lambda value: f"{value * 100:.4g}%",
+    "humanizePercentage": lambda value: f"{_plain(value * 100, 4)}%",
     "humanizeDuration": _humanize_duration,
 }

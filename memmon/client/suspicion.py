@@ -18,7 +18,10 @@ DECODINGS = 2
 _SIGNS = re.compile(
     "|".join(
         (
-            r"'\s*(?:or\b|and\b|;|--|#|/\*)",
+            r"'\s*(?:or\b|and\b|having\b|group\b|order\b|;|--|#|/\*|\)|\|\|)",
+            r"\"\s*(?:or|and)\s+\"",
+            r";\s*(?:drop|truncate)\s+(?:table|database)\b",
+            r"/\*",
             r"\bunion\s+(?:all\s+)?select\b",
             r"\b(?:sleep|benchmark|pg_sleep)\s*\(?\s*'?\d",
             r"\bwaitfor\s+delay\b",
@@ -26,6 +29,7 @@ _SIGNS = re.compile(
             r"\binformation_schema\b",
             r"\{\s*\"?\$(?:ne|gte?|lte?|where|regex|nin|exists)\b",
             r"^\$(?:ne|gt|where|regex)$",
+            r"(?:;|\|)\s*/(?:usr|bin)/",
             r"(?:;|\||&&|`)\s*(?:cat|ls|id|whoami|wget|curl|nc|bash|sh|rm|ping|uname|python\d?|perl)\b",
             r"\$\(",
             r"\.\.[/\\]",

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 SHARD = 50
 COMPONENT = "metrics_collector"
+FRESH = 10.0
+"""Seconds after which a collection that waits is stale: at least this long, so that clocks of two hosts may differ."""
 OWN = {
     "up": Metadata("gauge", "Whether the target could be collected (1) or not (0)"),
     "scrape_duration_seconds": Metadata("gauge", "Time that the collection took, in seconds"),
@@ -39,18 +41,32 @@ class Outcome(NamedTuple):
 def due(ctx: Context) -> list[Job]:
     """Return the collections that are due: shards of targets whose tier's period begins now."""
     now, jobs = ctx.now(), []
+    _let_go(ctx, now)
     for tier, interval in ctx.settings.intervals.items():
         names = [target.name for target in ctx.config.targets.targets if target.tier == tier]
         if names and lease.claim_period(ctx.redis, f"collect:{tier}", interval, now):
-            jobs += [Job("collect.run", (names[at : at + SHARD],)) for at in range(0, len(names), SHARD)]
+            shards = [names[at : at + SHARD] for at in range(0, len(names), SHARD)]
+            jobs += [Job("collect.run", (shard,), expires=max(interval, FRESH)) for shard in shards]
     return jobs
+
+
+def _let_go(ctx: Context, now: float) -> None:
+    """Let the series of targets that the configuration no longer has go stale at once, with those of their health: their alerts
+    end now, and not only when the last samples are too old to be seen."""
+    gone = [name for name in store.load(ctx.redis) if not ctx.config.targets.get(name)]
+    slot_ms = round(min(ctx.settings.intervals.values()) * 500)
+    for name in gone:
+        for series in (name, f"health:{name}"):
+            metrics.hot(ctx).gone(series, round(now * 1000), slot_ms)
+        log.info("target %s is watched no more", name)
+    store.forget(ctx.redis, gone)
 
 
 def run(ctx: Context, names: list[str]) -> list[Job]:
     """Collect the targets called `names`, take the samples in, and wake the evaluation of alerts."""
     known = [target for name in names if (target := ctx.config.targets.get(name))]
     now = ctx.now()
-    outcomes = [*_pages(known), *_local(ctx, known, now)]
+    outcomes = [*_pages(ctx, known), *_local(ctx, known, now)]
     states = {}
     for outcome in _merged(outcomes):
         states[outcome.target.name] = _take_in(ctx, outcome, now)
@@ -61,11 +77,15 @@ def run(ctx: Context, names: list[str]) -> list[Job]:
     return [Job("alerts.evaluate")] if store.wake_evaluation(ctx.redis, ctx.settings.alert_evaluation_interval) else []
 
 
-def _pages(targets: Iterable[Target]) -> list[Outcome]:
+def _limit(ctx: Context, target: Target) -> float:
+    """Return the seconds that a target may take: never more than its interval, or hung targets would fill the pool."""
+    return min(target.timeout, ctx.settings.intervals[target.tier])
+
+
+def _pages(ctx: Context, targets: Iterable[Target]) -> list[Outcome]:
     with_page = [target for target in targets if target.metrics]
-    found = (
-        scrape.fetch([scrape.Wanted(str(target.metrics), target.timeout) for target in with_page]) if with_page else []
-    )
+    wanted = [scrape.Wanted(str(target.metrics), _limit(ctx, target)) for target in with_page]
+    found = scrape.fetch(wanted) if wanted else []
     return [Outcome(target, collected, seconds) for target, (collected, seconds) in zip(with_page, found, strict=True)]
 
 
@@ -78,7 +98,7 @@ def _local(ctx: Context, targets: Iterable[Target], now: float) -> list[Outcome]
         elif target.kind == "memmon":
             collected = broker.collect(ctx.redis, now)
         elif target.database:
-            collected = storage.collect(target.database, target.timeout)
+            collected = storage.collect(target.database, _limit(ctx, target))
         else:
             continue
         outcomes.append(Outcome(target, collected, time.perf_counter() - began))
@@ -151,7 +171,6 @@ def _with_own(labels: label_sets.Labels, own: dict[str, str]) -> label_sets.Labe
 def targets(ctx: Context) -> list[dict[str, Any]]:
     """Return how each target is: name, job, instance, tier, up, last_scrape (Unix seconds), duration, samples, error."""
     states = store.load(ctx.redis)
-    store.forget(ctx.redis, [name for name in states if not ctx.config.targets.get(name)])
     found = []
     for target in ctx.config.targets.targets:
         state = states.get(target.name, {})

@@ -46,8 +46,8 @@ class Stage(Section):
 
 
 class Verification(Section):
-    """Recovered means: no source alert fires and `expr`, where there is one, has a result, for `hold` on end, looked at no
-    sooner than `settle` after the last action. What has not recovered `timeout` after it is for people to mend."""
+    """Recovered means: no source alert fires and `expr`, where the instance is still watched, has a result, for `hold` on end,
+    looked at no sooner than `settle` after the last action. What has not recovered `timeout` after it is for people to mend."""
 
     expr: str | None = None
     settle: Seconds = 10.0

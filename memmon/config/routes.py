@@ -9,12 +9,15 @@ from pydantic import Field, model_validator
 
 from memmon.config.model import LabelMap, Seconds, Section
 
+ENVIRONMENT = "environment"
+SMARTHOST = r"^.+:\d{1,5}$"
+
 
 class Global(Section):
     """Defaults of all receivers."""
 
     resolve_timeout: Seconds = 300.0
-    smtp_smarthost: str | None = None
+    smtp_smarthost: str | None = Field(None, pattern=SMARTHOST)
     smtp_from: str | None = None
     smtp_auth_username: str | None = None
     smtp_auth_password: str | None = None
@@ -27,7 +30,7 @@ class EmailConfig(Section):
 
     to: str
     sender: str | None = Field(None, alias="from")
-    smarthost: str | None = None
+    smarthost: str | None = Field(None, pattern=SMARTHOST)
     auth_username: str | None = None
     auth_password: str | None = None
     auth_password_file: Path | None = None
@@ -119,6 +122,10 @@ class Routes(Section):
         if not self.route.receiver:
             raise ValueError("the root route needs a receiver")
         names = {receiver.name for receiver in self.receivers}
+        if len(names) < len(self.receivers):
+            raise ValueError("two receivers have one name")
+        if ENVIRONMENT in names:
+            raise ValueError(f"{ENVIRONMENT} is the name of the receiver that MEMMIMIC_ALERT_EMAIL and _WEBHOOK make")
         for route in _walk(self.route):
             if route.receiver and route.receiver not in names:
                 raise ValueError(f"route names the receiver {route.receiver!r}, which is not defined")

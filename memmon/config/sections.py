@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import ipaddress
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from memmon.config.model import Seconds, Section
 
@@ -36,9 +37,17 @@ class Detector(Section):
     block_for: Seconds = Field(3600.0, gt=0)
 
 
+def _network(value: str) -> str:
+    return str(ipaddress.ip_network(value, strict=False))
+
+
+Network = Annotated[str, AfterValidator(_network)]
+"""An address, or a network in CIDR notation."""
+
+
 class Detectors(Section):
     """The detectors, and the addresses (networks in CIDR notation) that are never blocked."""
 
     detectors: tuple[Detector, ...] = ()
-    allow: tuple[str, ...] = ()
-    trusted_proxies: tuple[str, ...] = ()
+    allow: tuple[Network, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()

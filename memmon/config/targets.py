@@ -90,20 +90,37 @@ def built_in(settings: Settings) -> Targets:
         Target(name="host", kind="host", job="host", instance=settings.instance),
         Target(name="memmon", kind="memmon", job="memmon", instance=settings.instance),
     ]
-    if settings.db_path:
-        found.append(Target(name="memmimic", instance=settings.instance, database=settings.db_path))
+    if settings.db_path or settings.client_url:
+        found.append(_memmimic(settings))
     if settings.demo_url:
         found.append(_demo(settings, settings.demo_url.rstrip("/")))
     return Targets(targets=tuple(found))
 
 
+def _memmimic(settings: Settings) -> Target:
+    """Return MemMimic as the environment names it: its database, the page of memmon.client in its process, or both."""
+    if settings.client_url is None:
+        return Target(name="memmimic", instance=settings.instance, database=settings.db_path)
+    url = settings.client_url.rstrip("/")
+    return Target(
+        name="memmimic",
+        instance=settings.instance,
+        metrics=HttpUrl(f"{url}/metrics"),
+        database=settings.db_path,
+        client=Client(url=HttpUrl(f"{url}/-/memmon"), token=_token(settings)),
+    )
+
+
+def _token(settings: Settings) -> str | None:
+    return settings.client_token.get_secret_value() if settings.client_token else None
+
+
 def _demo(settings: Settings, url: str) -> Target:
-    token = settings.client_token.get_secret_value() if settings.client_token else None
     return Target(
         name="demo",
         instance=url.split("://", 1)[1],
         metrics=HttpUrl(f"{url}/metrics"),
         database=settings.demo_database,
         components={"api": Component(control="supervisor", unit="demo")},
-        client=Client(url=HttpUrl(f"{url}/-/memmon"), token=token),
+        client=Client(url=HttpUrl(f"{url}/-/memmon"), token=_token(settings)),
     )

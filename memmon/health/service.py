@@ -39,9 +39,9 @@ METADATA = {
 def due(ctx: Context) -> list[Job]:
     """Return the checks of a new round, or none while this period's are under way."""
     interval, now = ctx.settings.health_check_interval, ctx.now()
+    _close_lost(ctx, now)  # May fail with SQL, and then the period must not have been taken.
     if not lease.claim_period(ctx.redis, "health", interval, now):
         return []
-    _close_lost(ctx, now)
     number = int(
         math.floor(now / interval) * interval
     )  # When the period began: it grows whatever the interval becomes.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
+import ipaddress
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -13,7 +15,9 @@ from memmon.errors import Permanent, Transient
 from memmon.notify.base import Message
 from memmon.settings import Settings
 
-TIMEOUT = 15.0
+TIMEOUT = 15.0  # Of each step.
+TLS_PORT = 465
+LONGEST = 4 * TIMEOUT
 
 
 def send(config: EmailConfig, message: Message, settings: Settings, defaults: Global) -> str:
@@ -22,13 +26,15 @@ def send(config: EmailConfig, message: Message, settings: Settings, defaults: Gl
     sender = config.sender or defaults.smtp_from or settings.email_from
     mail = compose(message, sender, config.to)
     try:
-        with smtplib.SMTP(host, port, timeout=TIMEOUT) as server:
+        with _connected(host, port) as server:
             server.ehlo()
-            _secure(server, config, settings, defaults)
+            _secure(server, host, config, settings, defaults)
             refused = server.send_message(mail)
     except smtplib.SMTPResponseException as error:
         said = f"{error.smtp_code} {error.smtp_error!r}"
         raise (Permanent if error.smtp_code >= 500 else Transient)(said) from error
+    except smtplib.SMTPNotSupportedError as error:
+        raise Permanent(f"{host}:{port}: {error}") from error
     except smtplib.SMTPRecipientsRefused as error:
         codes = [code for code, _ in error.recipients.values()]
         raise (Permanent if all(code >= 500 for code in codes) else Transient)(str(error.recipients)) from error
@@ -44,11 +50,23 @@ def compose(message: Message, sender: str, to: str) -> EmailMessage:
     mail["From"] = sender
     mail["To"] = to
     mail["Date"] = formatdate(localtime=False)
-    mail["Message-ID"] = make_msgid(domain="memmon")
+    mail["Message-ID"] = _id(message)
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(message.text)
     mail.add_alternative(f"<pre>{html.escape(message.text)}</pre>", subtype="html")
     return mail
+
+
+def _id(message: Message) -> str:
+    """Return the same id at each try, so that a mailbox can tell that it has the mail already."""
+    given = message.payload.get("id")
+    return f"<{hashlib.sha256(given.encode()).hexdigest()[:32]}@memmon>" if given else make_msgid(domain="memmon")
+
+
+def _connected(host: str, port: int) -> smtplib.SMTP:
+    if port == TLS_PORT:
+        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=ssl.create_default_context())
+    return smtplib.SMTP(host, port, timeout=TIMEOUT)
 
 
 def _server(config: EmailConfig, settings: Settings, defaults: Global) -> tuple[str, int]:
@@ -59,18 +77,28 @@ def _server(config: EmailConfig, settings: Settings, defaults: Global) -> tuple[
     return host, int(port)
 
 
-def _secure(server: smtplib.SMTP, config: EmailConfig, settings: Settings, defaults: Global) -> None:
-    """Go over to TLS, and log in. Without a smarthost of the routes the environment's server decides what it offers."""
-    own = bool(config.smarthost or defaults.smtp_smarthost)
-    demanded = config.require_tls if config.require_tls is not None else own and defaults.smtp_require_tls
-    if server.has_extn("starttls"):
-        server.starttls(context=ssl.create_default_context() if demanded else _opportunistic())
-        server.ehlo()
-    elif demanded:
-        raise Permanent("the server offers no STARTTLS, which is demanded")
+def _secure(server: smtplib.SMTP, host: str, config: EmailConfig, settings: Settings, defaults: Global) -> None:
+    """Go over to TLS, and log in. A smarthost of the routes must offer TLS unless they say otherwise, and so must a server of
+    the environment's that gets a password over the network."""
     user = config.auth_username or defaults.smtp_auth_username or settings.smtp_username
+    own = bool(config.smarthost or defaults.smtp_smarthost)
+    usual = defaults.smtp_require_tls if own else bool(user) and not _is_here(host)
+    demanded = config.require_tls if config.require_tls is not None else usual
+    if not isinstance(server, smtplib.SMTP_SSL):
+        if server.has_extn("starttls"):
+            server.starttls(context=ssl.create_default_context() if demanded else _opportunistic())
+            server.ehlo()
+        elif demanded:
+            raise Permanent("the server offers no STARTTLS, which is demanded")
     if user:
         server.login(user, _password(config, settings, defaults))
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _opportunistic() -> ssl.SSLContext:

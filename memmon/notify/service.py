@@ -12,24 +12,28 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from memmon import encode
-from memmon.config.routes import Receiver
+from memmon.config.routes import EmailConfig, WebhookConfig
 from memmon.context import Context
+from memmon.db import engine
 from memmon.errors import NotFound, Permanent, Transient
 from memmon.jobs import Job
 from memmon.notify import log as log_channel
 from memmon.notify import mail, render, store, webhook
 from memmon.notify.base import Busy, Sender
-from memmon.routing import route
+from memmon.routing import dedup, route
 from memmon.routing import service as routing
-from memmon.state import counters, live
+from memmon.state import counters, lease, live
 
 log = logging.getLogger(__name__)
 
 SENDERS: dict[str, Sender] = {"email": mail.send, "webhook": webhook.send, "log": log_channel.send}
-LEASE_SECONDS = 40.0
-"""Longer than any channel takes; after it a message whose sender died is sent by another."""
+SPARE = 5.0
+"""Seconds beyond a channel's own time limit after which its sender is taken for dead, and the message is sent by another."""
 FIRST_WAIT, LONGEST_WAIT = 2.0, 120.0
 DEADLINE = 3600.0
+NO_ANSWER = "given up: its time is over, and no sender lived to say what became of it"
+QUEUED = 10.0
+"""Seconds after which a delivery that was queued and has not begun is queued again: the broker may have lost it."""
 
 
 def flush(ctx: Context) -> list[Job]:
@@ -52,18 +56,20 @@ def add(
     if found is None:
         raise NotFound(f"no receiver {receiver} in routes.yml")
     now, rows = ctx.now(), []
-    for channel, config in channels_of(found):
+    for channel, config in route.channels(found):
         kind = channel.split("[")[0]
-        if payload.get("status") == "resolved" and not config.send_resolved:
+        shown = payload if config.send_resolved else _without_resolved(payload)
+        if shown is None:
             continue
         full = f"{key}:{receiver}:{channel}"
+        full = full if len(full) <= 255 else hashlib.sha256(full.encode()).hexdigest()
         rows.append(
             {
-                "key": full if len(full) <= 255 else hashlib.sha256(full.encode()).hexdigest(),
+                "key": full,
                 "receiver": receiver,
                 "channel": channel,
                 "kind": payload["kind"],
-                "payload": {**payload, "receiver": receiver, "channel": kind},
+                "payload": {**shown, "id": full, "receiver": receiver, "channel": kind},
                 "incident_id": incident_id,
                 "state": "waiting",
                 "attempts": 0,
@@ -76,6 +82,15 @@ def add(
     return [str(row["key"]) for row in rows]
 
 
+def _without_resolved(payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a channel is told that does not want to hear what ended, or None for nothing."""
+    if payload.get("status") == "resolved" or payload.get("reason") in dedup.RESOLVING:
+        return None
+    if "alerts" not in payload:
+        return payload
+    return {**payload, "alerts": [alert for alert in payload["alerts"] if alert["status"] == "firing"]}
+
+
 def enqueue(
     ctx: Context, receiver: str, payload: Mapping[str, Any], key: str, incident_id: int | None = None
 ) -> list[Job]:
@@ -85,25 +100,32 @@ def enqueue(
         return [Job("notify.deliver", (number,)) for number in store.ids(session, keys)]
 
 
-def channels_of(receiver: Receiver) -> list[tuple[str, Any]]:
-    """Return name and configuration of each of the receiver's channels."""
-    lists = {"email": receiver.email_configs, "webhook": receiver.webhook_configs, "log": receiver.log_configs}
-    return [(f"{kind}[{n}]", config) for kind, configs in lists.items() for n, config in enumerate(configs)]
-
-
 def due(ctx: Context) -> list[Job]:
-    """Return the deliveries that are due: new ones, retries, and those whose sender died."""
+    """Return the deliveries that are due: new ones, retries, and those whose sender died. One that was queued a moment ago
+    is left out: a tick comes every second, and a queue that is slow must not fill with the same work."""
     with ctx.read() as session:
-        return [Job("notify.deliver", (number,)) for number in store.due(session, ctx.now())]
+        found = store.due(session, ctx.now())
+    return [
+        Job("notify.deliver", (number,))
+        for number, attempts in found
+        if lease.claim(ctx.redis, f"deliver:{number}:{attempts}", QUEUED)
+    ]
 
 
 def deliver(ctx: Context, number: int) -> None:
     """Send one message, once: claim it, send it, record what the other side said."""
     now = ctx.now()
     with ctx.write() as session:
-        row = store.claim(session, number, now, now + LEASE_SECONDS)
+        row = store.get(session, number)
+        if row is None:
+            return  # It was forgotten meanwhile.
+        row = store.claim(session, number, now, now + _longest(ctx, row.receiver, row.channel) + SPARE)
         if row is None:
             return  # Another worker has it, or it is done.
+        if row.attempts > 1 and row.deadline <= now:
+            # Its senders died, each before it could say so.
+            store.finish(session, number, row.attempts, _lost(now), state="failed", due_at=None, error=NO_ANSWER)
+            return
         receiver, channel, payload, attempts, deadline = (
             row.receiver,
             row.channel,
@@ -123,16 +145,33 @@ def deliver(ctx: Context, number: int) -> None:
     else:
         values |= {"state": "failed", "due_at": None}
     attempt = {"at": now, "seconds": seconds, "outcome": outcome, "answer": answer[:2000]}
-    with ctx.write() as session:
-        store.finish(session, number, attempt, **values)
+
+    def keep() -> None:
+        with ctx.write() as session:
+            store.finish(session, number, attempts, attempt, **values)
+
+    engine.insist(keep)
     _count(ctx, receiver, channel, values["state"], answer, seconds)
+
+
+def _lost(now: float) -> dict[str, Any]:
+    return {"at": now, "seconds": 0.0, "outcome": "permanent", "answer": NO_ANSWER}
+
+
+def _longest(ctx: Context, receiver: str, channel: str) -> float:
+    """Return the seconds that a channel may take."""
+    known = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
+    config = dict(route.channels(known)).get(channel) if known else None
+    if isinstance(config, WebhookConfig):
+        return config.timeout or webhook.TIMEOUT
+    return mail.LONGEST if isinstance(config, EmailConfig) else 0.0
 
 
 def _send(ctx: Context, receiver: str, channel: str, payload: dict[str, Any], attempts: int) -> tuple[str, str, float]:
     """Return outcome (sent, transient or permanent), what was said, and the wait before another try in seconds."""
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempts - 1)) * random.uniform(0.8, 1.2)
     known = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
-    config = dict(channels_of(known)).get(channel) if known else None
+    config = dict(route.channels(known)).get(channel) if known else None
     if config is None:
         return "permanent", f"receiver {receiver} no longer has {channel}", 0.0
     try:
@@ -144,6 +183,9 @@ def _send(ctx: Context, receiver: str, channel: str, payload: dict[str, Any], at
         return "transient", str(error), wait
     except Permanent as error:
         return "permanent", str(error), 0.0
+    except (LookupError, TypeError, ValueError) as error:
+        # It cannot even be made, and would be tried again for ever.
+        return "permanent", f"the message cannot be made: {error!r}", 0.0
 
 
 def _count(ctx: Context, receiver: str, channel: str, state: str, answer: str, seconds: float) -> None:
@@ -192,7 +234,7 @@ def channels(ctx: Context) -> list[dict[str, Any]]:
         last = store.last_by_receiver(session)
     found = []
     for name, receiver in route.receivers(ctx.config.routes, ctx.settings).items():
-        for channel, _ in channels_of(receiver):
+        for channel, _ in route.channels(receiver):
             row = last.get((name, channel))
             found.append(
                 {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from memmon.db import upsert
@@ -22,28 +22,38 @@ def ids(session: Session, keys: Sequence[str]) -> list[int]:
     return list(session.scalars(select(NotificationRow.id).where(NotificationRow.key.in_(keys))))
 
 
-def claim(session: Session, number: int, now: float, lease_until: float) -> NotificationRow | None:
-    """Take a message that is due for sending until `lease_until`; None when another worker has it or it is done."""
-    free = or_(NotificationRow.state == "waiting", NotificationRow.state == "sending") & (NotificationRow.due_at <= now)
-    statement = update(NotificationRow).where(NotificationRow.id == number, free)
-    values = {"state": "sending", "due_at": lease_until, "attempts": NotificationRow.attempts + 1}
-    if session.execute(statement.values(**values)).rowcount != 1:  # type: ignore[attr-defined]
-        return None
+def get(session: Session, number: int) -> NotificationRow | None:
+    """Return one message."""
     return session.get(NotificationRow, number)
 
 
-def finish(session: Session, number: int, attempt: dict[str, Any], **values: Any) -> None:
-    """Record an attempt and what became of the message."""
+def claim(session: Session, number: int, now: float, lease_until: float) -> NotificationRow | None:
+    """Take a message that is due for sending until `lease_until`; None when another worker has it or it is done."""
+    statement = update(NotificationRow).where(NotificationRow.id == number, _is_due(now))
+    values = {"state": "sending", "due_at": lease_until, "attempts": NotificationRow.attempts + 1}
+    if session.execute(statement.values(**values)).rowcount != 1:  # type: ignore[attr-defined]
+        return None
+    return session.get(NotificationRow, number, populate_existing=True)
+
+
+def _is_due(now: float) -> ColumnElement[bool]:
+    return NotificationRow.state.in_(("waiting", "sending")) & (NotificationRow.due_at <= now)
+
+
+def finish(session: Session, number: int, attempts: int, attempt: dict[str, Any], **values: Any) -> None:
+    """Record an attempt and what became of the message. One that was not sent changes nothing when the claim ran out and
+    another worker took the message."""
     session.add(NotificationAttempt(notification_id=number, **attempt))
-    session.execute(update(NotificationRow).where(NotificationRow.id == number).values(**values))
+    statement = update(NotificationRow).where(NotificationRow.id == number)
+    if values["state"] != "sent":
+        statement = statement.where(NotificationRow.state == "sending", NotificationRow.attempts == attempts)
+    session.execute(statement.values(**values))
 
 
-def due(session: Session, now: float, limit: int = 100) -> list[int]:
-    """Return the messages that are to be sent, or whose sender died."""
-    query = select(NotificationRow.id).where(
-        NotificationRow.state.in_(("waiting", "sending")), NotificationRow.due_at <= now
-    )
-    return list(session.scalars(query.order_by(NotificationRow.due_at).limit(limit)))
+def due(session: Session, now: float, limit: int = 100) -> list[tuple[int, int]]:
+    """Return id and attempts of the messages that are to be sent, or whose sender died."""
+    query = select(NotificationRow.id, NotificationRow.attempts).where(_is_due(now))
+    return [(row[0], row[1]) for row in session.execute(query.order_by(NotificationRow.due_at).limit(limit))]
 
 
 def recent(session: Session, limit: int, incident_id: int | None = None) -> Sequence[NotificationRow]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import json
 import time
 from pathlib import Path
 
@@ -13,11 +12,13 @@ from memmon.errors import Permanent, Transient
 from memmon.notify.base import Busy, Message
 from memmon.settings import Settings
 
+TIMEOUT = 10.0
 LONGEST_WAIT = 600.0
 
 
 def send(config: WebhookConfig, message: Message, settings: Settings, defaults: Global) -> str:
-    """Post the message; 2xx is done, 408, 429 and 5xx are worth another try, all else is not."""
+    """Post the message; 2xx is done, 408, 429 and 5xx are worth another try, all else is not. Its id is the same at each try
+    and stands in `Idempotency-Key`: a receiver can tell that it has it already."""
     payload = message.payload
     if config.max_alerts and len(payload.get("alerts", [])) > config.max_alerts:
         left = len(payload["alerts"]) - config.max_alerts
@@ -27,8 +28,8 @@ def send(config: WebhookConfig, message: Message, settings: Settings, defaults: 
         "POST",
         _url(config),
         json=payload,
-        headers=_headers(config, settings),
-        timeout=config.timeout or 10,
+        headers=_headers(config, settings) | {"Idempotency-Key": _header(payload.get("id", ""))},
+        timeout=config.timeout or TIMEOUT,
         allow_private=True,
     )
     said = f"{answer.status} {answer.body[:200].decode(errors='replace')}".strip()
@@ -46,16 +47,18 @@ def _url(config: WebhookConfig) -> str:
 
 def _headers(config: WebhookConfig, settings: Settings) -> dict[str, str]:
     headers = dict(config.http_config.headers)
-    if config.url == settings.webhook_url and settings.webhook_headers:
-        try:
-            headers |= {str(name): str(value) for name, value in json.loads(settings.webhook_headers).items()}
-        except (ValueError, AttributeError) as error:
-            raise Permanent(f"MEMMIMIC_WEBHOOK_HEADERS: not a JSON object: {error}") from error
+    if config.url and config.url == (settings.webhook_url or settings.alert_webhook):
+        headers |= settings.webhook_header_map  # They may hold a secret, which is for this address alone.
     authorization = config.http_config.authorization
     if authorization:
         secret = authorization.credentials or _content(authorization.credentials_file or Path())
         headers["Authorization"] = f"{authorization.type} {secret}"
     return headers
+
+
+def _header(text: str) -> str:
+    """Return `text` as a header can hold it: an id is made of labels, and a label may hold anything."""
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
 
 
 def _content(path: Path) -> str:
@@ -67,7 +70,8 @@ def _content(path: Path) -> str:
 
 def _seconds(text: str) -> float:
     """Return what Retry-After asks for, in seconds: a number or a date, at most ten minutes."""
-    if text.strip().isdigit():
+    text = text.strip()
+    if text.isascii() and text.isdigit():
         return min(float(text), LONGEST_WAIT)
     try:
         return min(max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time()), LONGEST_WAIT)

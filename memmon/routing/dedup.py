@@ -7,15 +7,19 @@ from typing import Literal, NamedTuple
 
 Reason = Literal[
     "first notification",
-    "new alerts",
-    "alerts resolved",
+    "new alerts added",
+    "all alerts resolved",
+    "some alerts resolved",
     "repeat interval elapsed",
     "nothing new",
     "nothing firing and nothing told before",
     "acknowledged",
 ]
 
-SENDING: frozenset[str] = frozenset({"first notification", "new alerts", "alerts resolved", "repeat interval elapsed"})
+RESOLVING: frozenset[str] = frozenset({"all alerts resolved", "some alerts resolved"})
+"""Reasons to tell something only to those who want to hear what ended."""
+
+SENDING: frozenset[str] = RESOLVING | {"first notification", "new alerts added", "repeat interval elapsed"}
 
 
 class Told(NamedTuple):
@@ -33,17 +37,18 @@ def decide(
     repeat: float,
     now: float,
     acknowledged: bool = False,
+    send_resolved: bool = True,
 ) -> Reason:
     """Return why the receiver is, or is not, told of these alerts now. `acknowledged` says that somebody cares for all
-    that fire: then nothing is repeated."""
-    if told is None or not told.firing:
-        if firing:
-            return "first notification"
-        return "nothing new" if told else "nothing firing and nothing told before"
+    that fire: then nothing is repeated. Without `send_resolved` only the end of all is a reason, so that it is noted."""
+    if told is None:
+        return "first notification" if firing else "nothing firing and nothing told before"
     if not firing <= told.firing:
-        return "new alerts"
-    if resolved & told.firing:
-        return "alerts resolved"
-    if firing and now - told.at >= repeat:
+        return "new alerts added"
+    if not firing:
+        return "all alerts resolved" if told.firing else "nothing new"
+    if send_resolved and not resolved <= told.resolved:
+        return "some alerts resolved"
+    if now - told.at > repeat:
         return "acknowledged" if acknowledged else "repeat interval elapsed"
     return "nothing new"

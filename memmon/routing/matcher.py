@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from memmon.config.routes import Route
 from memmon.errors import BadInput, BadQuery
 from memmon.promql.matcher import Matcher, compiled
 
-_ONE = re.compile(r'\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^",{}]*?))\s*')
+_ONE = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*?)\s*", re.DOTALL)
+_SPLIT = re.compile(r'(?:[^",\\]|\\.|\\$|"(?:[^"\\]|\\.)*(?:"|\\?$))+', re.DOTALL)
 _ESCAPE = re.compile(r'\\(["\\n])')
+_BARE = re.compile(r'(?:[^"\\]|\\.|\\$)*', re.DOTALL)
+_OPS = ("=", "!=", "=~", "!~")
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str, field: str = "matchers") -> tuple[Matcher, ...]:
     """Return the matchers of `a="b"`, or of several inside braces; raise BadInput for anything else."""
-    inside = text.strip().removeprefix("{").removesuffix("}")
+    tokens = _tokens(text.removeprefix("{").removesuffix("}"))
+    return tuple(_one(token, text, field) for token in tokens)
+
+
+def _tokens(text: str) -> list[str]:
+    """Return what commas outside of quotes divide; after the last comma nothing need follow."""
     found, at = [], 0
-    while at < len(inside):
-        match = _ONE.match(inside, at)
-        if not match or (match.end() < len(inside) and inside[match.end()] != ","):
-            raise BadInput(field, f'{text!r} is not a matcher like severity="critical"')
-        name, op, quoted, bare = match.groups()
-        value = _ESCAPE.sub(lambda e: "\n" if e.group(1) == "n" else e.group(1), quoted) if quoted is not None else bare
-        found.append(checked(name, op, value, field))
-        at = match.end() + 1
-    return tuple(found)
+    while text[at:].strip():
+        match = _SPLIT.match(text, at)
+        found.append(match.group() if match else "")
+        at = (match.end() if match else at) + 1
+    return found
+
+
+def _one(token: str, text: str, field: str) -> Matcher:
+    match = _ONE.fullmatch(token)
+    if not match:
+        raise BadInput(field, f'{text!r} is not a matcher like severity="critical"')
+    name, op, value = match.groups()
+    if value.startswith('"'):
+        if len(value) < 2 or not value.endswith('"'):
+            raise BadInput(field, f"{text!r}: a quote is not closed")
+        value = value[1:-1]
+    if not _BARE.fullmatch(value):
+        raise BadInput(field, f"{text!r}: a quote inside a value must be escaped")
+    return checked(name, op, _ESCAPE.sub(lambda e: "\n" if e.group(1) == "n" else e.group(1), value), field)
 
 
 def checked(name: str, op: str, value: str, field: str = "matchers") -> Matcher:
@@ -38,7 +58,9 @@ def checked(name: str, op: str, value: str, field: str = "matchers") -> Matcher:
 
 
 def of_route(route: Route) -> tuple[Matcher, ...]:
-    """Return all matchers of a route, in its three spellings."""
+    """Return all matchers of a route, in its three spellings and in Alertmanager's order."""
     given = [matcher for text in route.matchers for matcher in parse(text)]
     given += [checked(name, "=", value) for name, value in route.match.items()]
-    return (*given, *(checked(name, "=~", value) for name, value in route.match_re.items()))
+    # Alertmanager writes these anchors down, and so they stand in its group keys.
+    given += [checked(name, "=~", f"^(?:{value})$") for name, value in route.match_re.items()]
+    return tuple(sorted(given, key=lambda one: (one.name, one.value, _OPS.index(one.op))))

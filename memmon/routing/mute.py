@@ -30,7 +30,7 @@ def silenced_by(silences: Iterable[Silence], labels: Labels, now: float) -> list
     return [silence.id for silence in silences if silence.mutes(labels, now)]
 
 
-def inhibited_by(rules: Sequence[InhibitRule], firing: Iterable[tuple[int, Labels]], labels: Labels) -> list[int]:
+def inhibited_by(rules: Sequence[InhibitRule], firing: Sequence[tuple[int, Labels]], labels: Labels) -> list[int]:
     """Return the ids of the firing alerts that inhibit one with `labels`. An alert that is on both sides of a rule is not
     inhibited by others that are, so that two cannot mute each other."""
     found: list[int] = []

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import hashlib
+from typing import Any, NamedTuple
 
 from memmon import labels as label_sets
-from memmon.config.routes import EmailConfig, Receiver, Route, Routes, WebhookConfig
+from memmon.config.routes import ENVIRONMENT, EmailConfig, Receiver, Route, Routes, WebhookConfig
+from memmon.errors import BadConfig, BadInput
 from memmon.labels import Labels
 from memmon.promql.matcher import Matcher, all_accept
-from memmon.routing.matcher import of_route
+from memmon.routing.matcher import of_route, parse
 from memmon.settings import Settings
-
-ENVIRONMENT = "environment"
-"""The receiver that MEMMIMIC_ALERT_EMAIL and MEMMIMIC_ALERT_WEBHOOK make."""
 
 ALL_LABELS = "..."
 
 
 class Node(NamedTuple):
-    """One route with all that it inherits. `path` names it; times are seconds."""
+    """One route with all that it inherits; times are seconds. `key` is its matchers after those of its parents, and stays the
+    same when routes are put in another order; `id` has its place as well."""
 
-    path: str
+    key: str
+    id: str
     receiver: str
     matchers: tuple[Matcher, ...]
     group_by: tuple[str, ...]
@@ -35,23 +36,43 @@ def tree(routes: Routes, settings: Settings) -> Node:
     """Return the routes with what they inherit; the environment's receiver is a first one that goes on."""
     top = routes.route
     if environment(settings):
-        first = Route.model_validate({"receiver": ENVIRONMENT, "continue": True})
+        urgent = {"receiver": ENVIRONMENT, "matchers": ('severity="critical"',), "group_wait": 0.0}
+        first = Route.model_validate({"receiver": ENVIRONMENT, "continue": True, "routes": (urgent,)})
         top = top.model_copy(update={"routes": (first, *top.routes)})
-    return _node(top, None, "0")
+    return _node(top, None, 0)
 
 
-def _node(route: Route, parent: Node | None, path: str) -> Node:
+def check(routes: Routes) -> None:
+    """Raise BadConfig for a matcher that is none."""
+    try:
+        _node(routes.route, None, 0)
+        for rule in routes.inhibit_rules:
+            for text in (*rule.source_matchers, *rule.target_matchers):
+                parse(text)
+    except BadInput as error:
+        raise BadConfig(f"routes.yml: {error}") from None
+
+
+def walk(node: Node) -> list[Node]:
+    """Return a route and all below it, depth first."""
+    return [node, *(deeper for child in node.children for deeper in walk(child))]
+
+
+def _node(route: Route, parent: Node | None, place: int) -> Node:
     def inherit(name: str, default: float) -> float:
         given = getattr(route, name)
         if given is not None:
             return float(given)
         return float(getattr(parent, name)) if parent else default
 
-    group_by = route.group_by if route.group_by is not None else (parent.group_by if parent else ())
+    matchers = of_route(route)
+    own = "{" + ",".join(map(str, matchers)) + "}"
+    group_by = route.group_by or (parent.group_by if parent else ())
     node = Node(
-        path=path,
+        key=f"{parent.key}/{own}" if parent else own,
+        id=f"{parent.id}/{own}/{place}" if parent else own,
         receiver=route.receiver or (parent.receiver if parent else ""),
-        matchers=of_route(route),
+        matchers=matchers,
         group_by=group_by,
         group_wait=inherit("group_wait", 30),
         group_interval=inherit("group_interval", 300),
@@ -59,7 +80,7 @@ def _node(route: Route, parent: Node | None, path: str) -> Node:
         goes_on=route.continue_,
         children=(),
     )
-    children = tuple(_node(child, node, f"{path}.{index}") for index, child in enumerate(route.routes))
+    children = tuple(_node(child, node, index) for index, child in enumerate(route.routes))
     return node._replace(children=children)
 
 
@@ -73,8 +94,9 @@ def match(node: Node, labels: Labels) -> list[Node]:
         found += deeper
         if deeper and not child.goes_on:
             break
-    only_extra = all(one.receiver == ENVIRONMENT for one in found)
-    return found if found and not only_extra else [*found, node]
+    if node.receiver != ENVIRONMENT and all(one.receiver == ENVIRONMENT for one in found):
+        return [*found, node]  # The environment's route is an extra: it keeps nobody else from hearing.
+    return found or [node]
 
 
 def group_labels(node: Node, labels: Labels) -> Labels:
@@ -83,8 +105,17 @@ def group_labels(node: Node, labels: Labels) -> Labels:
 
 
 def group_key(node: Node, labels: Labels) -> str:
-    """Return the name of the group."""
-    return f"{node.path}/{node.receiver}:{label_sets.show(group_labels(node, labels))}"[:512]
+    """Return the name of the group that an alert with `labels` joins, as Alertmanager writes it."""
+    inside = ", ".join(f'{name}="{label_sets.escape(value)}"' for name, value in group_labels(node, labels))
+    return f"{node.key}:{{{inside}}}"
+
+
+def short(text: str, limit: int) -> str:
+    """Return `text` as a column of `limit` characters can hold it; no two texts become the same."""
+    if len(text) <= limit and text.isprintable():
+        return text
+    clean = "".join(c if c.isprintable() else "?" for c in text[: limit - 33])
+    return f"{clean}~{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:32]}"
 
 
 def environment(settings: Settings) -> Receiver | None:
@@ -104,3 +135,9 @@ def receivers(routes: Routes, settings: Settings) -> dict[str, Receiver]:
     """Return every receiver by its name."""
     own = environment(settings)
     return {receiver.name: receiver for receiver in (*routes.receivers, *((own,) if own else ()))}
+
+
+def channels(receiver: Receiver) -> list[tuple[str, Any]]:
+    """Return name and configuration of each of the receiver's channels."""
+    lists = {"email": receiver.email_configs, "webhook": receiver.webhook_configs, "log": receiver.log_configs}
+    return [(f"{kind}[{n}]", config) for kind, configs in lists.items() for n, config in enumerate(configs)]

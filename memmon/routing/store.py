@@ -17,9 +17,23 @@ def group(session: Session, key: str) -> GroupRow | None:
     return session.get(GroupRow, key)
 
 
-def add_group(session: Session, **values: Any) -> None:
-    """Make a group; nothing when it is there already."""
-    upsert.insert_new(session, GroupRow, [{"version": 1, "flushed_at": None, **values}])
+def held(session: Session, key: str) -> GroupRow | None:
+    """Return one group, which nobody else changes until the transaction's end."""
+    return session.get(GroupRow, key, with_for_update=True)
+
+
+def groups(session: Session, keys: Sequence[str]) -> dict[str, GroupRow]:
+    """Return those of the groups that exist."""
+    found: dict[str, GroupRow] = {}
+    for at in range(0, len(keys), upsert.CHUNK):
+        rows = session.scalars(select(GroupRow).where(GroupRow.key.in_(keys[at : at + upsert.CHUNK])))
+        found |= {row.key: row for row in rows}
+    return found
+
+
+def add_group(session: Session, **values: Any) -> bool:
+    """Make a group; False when it is there already."""
+    return upsert.insert_new(session, GroupRow, [{"version": 1, "flushed_at": None, **values}]) == 1
 
 
 def swap_group(session: Session, row: GroupRow, **values: Any) -> bool:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from memmon import encode
 from memmon.context import Context
+from memmon.db import upsert
 from memmon.db.tables import TokenRow
-from memmon.errors import BadInput, Conflict, NotFound
+from memmon.errors import BadInput, Conflict, NotFound, Transient
 
+log = logging.getLogger(__name__)
+
+USE_NOTED_EVERY = 60.0
 ROLES = ("viewer", "operator", "admin", "ingest")
 
 
@@ -30,10 +35,33 @@ def verify(ctx: Context, token: str) -> Caller | None:
         (ctx.settings.api_token, Caller("admin", "admin")),
         (ctx.settings.ingest_key, Caller("ingest", "ingest")),
     ):
-        if secret and hmac.compare_digest(secret.get_secret_value().encode(), token.encode()):
+        if secret and hmac.compare_digest(secret.get_secret_value().encode(), token.encode(errors="replace")):
             return caller
     with ctx.read() as session:
         query = select(TokenRow).where(TokenRow.digest == _digest(token), TokenRow.revoked_at.is_(None))
+        row = session.scalars(query).first()
+    if row is None:
+        return None
+    _note_use(ctx, row)
+    return Caller(row.name, row.role)
+
+
+def _note_use(ctx: Context, row: TokenRow) -> None:
+    """Keep when a token was last used, to the minute: not every request is worth a write."""
+    now = ctx.now()
+    if row.last_used_at is not None and now - row.last_used_at < USE_NOTED_EVERY:
+        return
+    try:
+        with ctx.write() as session:
+            session.execute(update(TokenRow).where(TokenRow.id == row.id).values(last_used_at=now))
+    except Transient as error:  # Who may call must not depend on whether that can be written down.
+        log.warning("the use of token %s could not be noted: %s", row.name, error)
+
+
+def named(ctx: Context, name: str) -> Caller | None:
+    """Return the caller whose stored token has this name; None when there is none, or it was revoked."""
+    with ctx.read() as session:
+        query = select(TokenRow).where(TokenRow.name == name, TokenRow.revoked_at.is_(None))
         row = session.scalars(query).first()
         return Caller(row.name, row.role) if row else None
 
@@ -46,9 +74,9 @@ def create(ctx: Context, name: str, role: str) -> str:
         raise BadInput("name", "must have 1 to 64 characters")
     token = f"mm_{secrets.token_urlsafe(32)}"
     with ctx.write() as session:
-        if session.scalar(select(TokenRow.id).where(TokenRow.name == name)) is not None:
+        values = {"name": name, "role": role, "digest": _digest(token), "created_at": ctx.now()}
+        if not upsert.insert_new(session, TokenRow, [values]):
             raise Conflict(f"there is a token called {name} already")
-        session.add(TokenRow(name=name, role=role, digest=_digest(token), created_at=ctx.now()))
     return token
 
 
@@ -58,7 +86,7 @@ def revoke(ctx: Context, name: str) -> None:
         row = session.scalars(select(TokenRow).where(TokenRow.name == name)).first()
         if row is None:
             raise NotFound(f"no token called {name}")
-        row.revoked_at = ctx.now()
+        row.revoked_at = row.revoked_at or ctx.now()
 
 
 def listing(ctx: Context) -> list[dict[str, Any]]:
@@ -70,6 +98,7 @@ def listing(ctx: Context) -> list[dict[str, Any]]:
                 "name": row.name,
                 "role": row.role,
                 "created_at": encode.iso(row.created_at),
+                "last_used_at": encode.iso(row.last_used_at),
                 "revoked_at": encode.iso(row.revoked_at),
             }
             for row in rows
@@ -77,4 +106,4 @@ def listing(ctx: Context) -> list[dict[str, Any]]:
 
 
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

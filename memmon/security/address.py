@@ -24,13 +24,13 @@ def why_never(text: str, allow: Iterable[str], proxies: Iterable[str], own: Iter
         ip = ipaddress.ip_address(canonical(text))
     except ValueError:
         return f"{text!r} is not an IP address"
+    if ip.is_loopback:
+        return f"{ip} is a loopback address"
     for reason, networks in (("allow-listed", allow), ("a trusted proxy", proxies), ("this host's own", own)):
         if any(ip in ipaddress.ip_network(network, strict=False) for network in networks):
             return f"{ip} is {reason}"
     if any(ip in network for network in DOCUMENTATION):
         return None
-    if ip.is_loopback:
-        return f"{ip} is a loopback address"
     if ip.is_multicast or ip.is_unspecified or ip.is_link_local or ip.is_reserved:
         return f"{ip} is no address of a single outside host"
     return None if ip.is_global else f"{ip} is a private address"

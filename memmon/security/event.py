@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
@@ -39,7 +40,12 @@ SEVERITY: dict[str, str] = {
 }
 
 Short = Annotated[str, StringConstraints(max_length=255)]
-Long = Annotated[str, StringConstraints(max_length=8192)]
+MAX_TEXT = 65536
+MAX_KEPT = 8192
+"""Characters of a parameter that are looked at, and that are kept."""
+
+Long = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 FUTURE = 300.0
 """Seconds that a reporter's clock may be ahead."""
 
@@ -85,7 +91,16 @@ def parse(given: Any) -> Event:
     if not isinstance(given, dict):
         raise BadInput("event", "must be an object")
     try:
-        return Event.model_validate(given)
+        return Event.model_validate(_storable(given))
     except ValidationError as error:
         problem = error.errors()[0]
         raise BadInput(".".join(map(str, problem["loc"])) or "event", problem["msg"]) from None
+
+
+def _storable(value: Any) -> Any:
+    """Return `value` with what no database takes in a text replaced: attacks are full of NUL and of half characters."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_storable(name): _storable(item) for name, item in value.items()}
+    return [_storable(item) for item in value] if isinstance(value, list) else value

@@ -31,11 +31,11 @@ def failures(session: Session, source_ip: str, since: float) -> list[float]:
 
 
 def has_event(session: Session, source_ip: str, event_type: str, since: float) -> bool:
-    """Tell whether there is an event of this type and address since `since`."""
+    """Tell whether an event of this type and address came in since `since`."""
     query = select(SecurityEventRow.id).where(
         SecurityEventRow.source_ip == source_ip,
         SecurityEventRow.event_type == event_type,
-        SecurityEventRow.at >= since,
+        SecurityEventRow.received_at >= since,
     )
     return session.scalar(query.limit(1)) is not None
 
@@ -54,11 +54,16 @@ def counts(session: Session, since: float) -> list[tuple[str, str, int]]:
 
 def restrict(session: Session, values: dict[str, Any]) -> tuple[RestrictionRow, bool]:
     """Put a restriction in force; one that is in force already lasts at least as long. Returns it, and whether it is new."""
-    new = upsert.insert_new(session, RestrictionRow, [values]) == 1
-    row = session.scalars(select(RestrictionRow).where(RestrictionRow.active == values["active"])).one()
-    if not new and row.until < values["until"]:
-        row.until = values["until"]
-    return row, new
+    same = RestrictionRow.active == values["active"]
+    over = same & (RestrictionRow.until <= values["created_at"])
+    session.execute(update(RestrictionRow).where(over).values(active=None, ended_at=RestrictionRow.until))
+    while True:
+        new = upsert.insert_new(session, RestrictionRow, [values]) == 1
+        row = session.scalars(select(RestrictionRow).where(same).with_for_update()).first()
+        if row is not None:
+            row.until = max(row.until, values["until"])
+            return row, new
+        # It was lifted between the two statements.
 
 
 def in_force(session: Session) -> Sequence[RestrictionRow]:

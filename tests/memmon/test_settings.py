@@ -22,6 +22,11 @@ def test_the_defaults_are_those_of_the_runbook(tmp_path: Path) -> None:
         ("MEMMIMIC_HEALTH_CHECK_INTERVAL", "0"),
         ("MEMMIMIC_ALERT_EMAIL", "nobody"),
         ("MEMMIMIC_ALERT_WEBHOOK", "ftp://x"),
+        ("MEMMIMIC_WEBHOOK_HEADERS", "X-Team: night"),
+        ("MEMMIMIC_WEBHOOK_HEADERS", '["X-Team"]'),
+        ("MEMMIMIC_WEBHOOK_HEADERS", '{"X-Team": 1}'),
+        ("MEMMIMIC_WEBHOOK_HEADERS", '{"X Team": "night"}'),
+        ("MEMMIMIC_WEBHOOK_HEADERS", '{"X-Team": "a\\nb"}'),
         ("MEMMON_REDIS_URL", "http://x"),
         ("MEMMON_DATABASE_URL", "mysql://x"),
         ("MEMMON_API_TOKEN", "short"),
@@ -70,3 +75,9 @@ def test_everything_is_inside_a_home_of_its_own(tmp_path: Path) -> None:
     for path in (settings.config_folder, settings.log_path, settings.run_dir, settings.redis_socket):
         assert path.is_relative_to(tmp_path)
     assert settings.database_address == f"sqlite:///{tmp_path}/memmon.db"
+
+
+def test_a_header_that_may_be_a_secret_is_not_shown() -> None:
+    with pytest.raises(BadConfig) as caught:
+        load({"HOME": "/nowhere", "MEMMIMIC_WEBHOOK_HEADERS": "Bearer hunter2"})
+    assert "hunter2" not in str(caught.value)

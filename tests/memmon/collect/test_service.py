@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from memmon.collect import scrape, service
+from memmon import labels
+from memmon.collect import scrape, service, store
 from memmon.context import Context
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
+from memmon.samples import Sample
 from memmon.state import counters, keys
 from tests.conftest import Clock
 from tests.memmon.pages import Pages
@@ -114,15 +116,32 @@ def test_the_host_and_memmon_itself_are_collected(watching: Callable[[str], Cont
 
 def test_a_tick_sends_each_tier_once_a_period(watching: Callable[[str], Context], clock: Clock) -> None:
     ctx = watching("{name: slow, database: /x, tier: detailed}")
-    assert Job("collect.run", (["host", "memmon"],)) in service.due(ctx)
+    assert Job("collect.run", (["host", "memmon"],), 10) in service.due(ctx)
     assert service.due(ctx) == []
     clock.move(10)
-    assert service.due(ctx) == [Job("collect.run", (["host", "memmon"],))]
+    assert service.due(ctx) == [Job("collect.run", (["host", "memmon"],), 10)]
     clock.move(50)
-    assert Job("collect.run", (["slow"],)) in service.due(ctx)
+    assert Job("collect.run", (["slow"],), 60) in service.due(ctx)
 
 
 def test_fresh_samples_wake_one_evaluation(watching: Callable[[str], Context]) -> None:
     ctx = watching("")
     assert service.run(ctx, ["host"]) == [Job("alerts.evaluate")]
     assert service.run(ctx, ["host"]) == []
+
+
+def test_a_target_that_is_watched_no_more_goes_stale_at_once_with_its_health(
+    watching: Callable[[str], Context], tmp_path: Path, clock: Clock
+) -> None:
+    ctx = watching("{name: a, database: /none}, {name: b, database: /none}")
+    service.run(ctx, ["a", "b"])
+    score = Sample(labels.of({"__name__": "memmimic_health_score", "instance": "a"}), 0.2)
+    metrics.ingest(ctx, "health:a", [score], {}, ctx.now(), 30)
+    clock.move(10)
+    watching("{name: b, database: /none}")
+    ctx.reload_config()
+    service.due(ctx)
+    assert values(ctx, "memmimic_health_score") == []
+    assert [dict(point.labels)["instance"] for point in metrics.instant(ctx, "up == 0")] == ["b"]
+    assert [row["name"] for row in service.targets(ctx) if row["up"] is not None] == ["b"]
+    assert set(store.load(ctx.redis)) == {"b"}

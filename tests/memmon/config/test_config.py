@@ -74,3 +74,24 @@ def test_rule_files_of_the_folder_add_up(write: Callable[[str, str], Settings]) 
 def test_a_target_without_anything_to_watch_is_refused(write: Callable[[str, str], Settings]) -> None:
     with pytest.raises(BadConfig, match=r"targets\.yml:2.*neither metrics nor database"):
         config.load(write("targets.yml", "targets:\n  - {name: a}\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("detectors.yml", "allow: [10.0.0.0/99]", r"detectors\.yml:1: allow\.0: .*10\.0\.0\.0/99"),
+        ("detectors.yml", "trusted_proxies: [proxy]", r"trusted_proxies\.0: .*proxy"),
+        ("routes.yml", "route: {receiver: a}\nreceivers: [{name: a}, {name: a}]", "two receivers have one name"),
+        ("routes.yml", "route: {receiver: environment}\nreceivers: [{name: environment}]", "environment is the name"),
+        (
+            "routes.yml",
+            "global: {smtp_smarthost: mail}\nroute: {receiver: a}\nreceivers: [{name: a}]",
+            "smtp_smarthost",
+        ),
+    ],
+)
+def test_what_could_only_fail_later_is_refused_at_load(
+    write: Callable[[str, str], Settings], name: str, text: str, reason: str
+) -> None:
+    with pytest.raises(BadConfig, match=reason):
+        config.load(write(name, text))

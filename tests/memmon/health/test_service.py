@@ -24,7 +24,6 @@ LIMITS = ", ".join(
     f"{what}_{band}: 101" for what in ("memory", "cpu", "disk") for band in ("degraded", "unhealthy", "critical")
 )
 EASY = f"{{name: system_resources, weight: 2, limits: {{{LIMITS}}}}}"
-)
 
 
 @pytest.fixture

@@ -1,0 +1,104 @@
+"""Silences as Alertmanager's API takes them. Source: its `silence/silence.go`, `Set` and `canUpdate`."""
+
+from __future__ import annotations
+
+import logging
+import math
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from memmon.context import Context
+from memmon.db.tables import SilenceRow
+from memmon.errors import BadInput, NotFound
+from memmon.promql.matcher import Matcher
+from memmon.routing import store
+from memmon.routing.matcher import checked
+from memmon.routing.silences import MAX_SILENCE, shown
+from memmon.state import live
+
+log = logging.getLogger(__name__)
+
+
+def post(
+    ctx: Context,
+    number: str | None,
+    matchers: Sequence[Matcher],
+    starts_at: float,
+    ends_at: float,
+    by: str,
+    comment: str,
+) -> str:
+    """Make a silence, or change the one called `number`; return its id.
+
+    A change that would rewrite what has been silent already ends the old one and makes a new one.
+    """
+    now = ctx.now()
+    _check(matchers, starts_at, ends_at, now)
+    plain = [
+        {"name": m.name, "value": m.value, "isRegex": "~" in m.op, "isEqual": not m.op.startswith("!")}
+        for m in (checked(*one) for one in matchers)
+    ]
+    values: dict[str, Any] = {
+        "matchers": plain,
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "created_by": by,
+        "comment": comment,
+        "updated_at": now,
+    }
+    with ctx.write() as session:
+        kept = _settled(session, number, values, now)
+        if kept is None:
+            values["starts_at"] = max(now, starts_at)
+        found = kept or str(uuid.uuid4())
+        store.save_silence(session, id=found, **values)
+    log.info("silence %s by %s until %g: %s", found, by, ends_at, ", ".join(map(str, matchers)))
+    live.publish(ctx.redis, "alerts", {"silence": found})
+    return found
+
+
+def _check(matchers: Sequence[Matcher], starts_at: float, ends_at: float, now: float) -> None:
+    if not matchers or all(matcher.accepts(()) for matcher in matchers):
+        raise BadInput("matchers", "at least one matcher must not match the empty string")
+    if ends_at <= starts_at:
+        raise BadInput("endsAt", "start time must be before end time")
+    if ends_at <= now:
+        raise BadInput("endsAt", "end time can't be in the past")
+    if ends_at - max(now, starts_at) > MAX_SILENCE:
+        raise BadInput("endsAt", "must be at most 366 days after the start")
+
+
+def _settled(session: Session, number: str | None, values: dict[str, Any], now: float) -> str | None:
+    """Return the id of the silence that is changed in its place; where there is none such, the old one is ended."""
+    if not number:
+        return None
+    row = store.silence(session, number)
+    if row is None:
+        raise NotFound(f"no silence {number}")
+    if can_update(row, values, now):
+        return number
+    if row.ends_at > now:
+        row.starts_at, row.ends_at, row.updated_at = min(row.starts_at, now), now, now
+        session.flush()
+    return None
+
+
+def can_update(row: SilenceRow, values: dict[str, Any], now: float) -> bool:
+    """Tell whether a silence may take new values and stay the same one."""
+    if row.ends_at <= now or row.matchers != values["matchers"]:
+        return False
+    if row.starts_at <= now:
+        return bool(math.floor(values["starts_at"]) == math.floor(row.starts_at) and values["ends_at"] >= now)
+    return bool(values["starts_at"] >= now)
+
+
+def get(ctx: Context, number: str) -> dict[str, Any]:
+    """Return one silence."""
+    with ctx.read() as session:
+        row = store.silence(session, number)
+        if row is None:
+            raise NotFound(f"no silence {number}")
+        return shown(row, ctx.now())

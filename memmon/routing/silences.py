@@ -1,0 +1,115 @@
+"""The verbs of silences: make, end, show."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from memmon import encode
+from memmon import labels as label_sets
+from memmon.alerts import service as alerts
+from memmon.context import Context
+from memmon.db.tables import SilenceRow
+from memmon.errors import BadInput, Conflict, NotFound
+from memmon.promql.matcher import Matcher
+from memmon.routing import mute, store
+from memmon.routing.matcher import checked
+from memmon.routing.mute import Silence
+from memmon.state import live
+
+log = logging.getLogger(__name__)
+
+MAX_SILENCE = 366 * 86400.0
+
+
+def in_force(session: Session, now: float) -> list[Silence]:
+    """Return the silences that hold or will hold."""
+    return [
+        Silence(row.id, tuple(_matcher(one) for one in row.matchers), row.starts_at, row.ends_at)
+        for row in store.silences(session, now)
+    ]
+
+
+def _matcher(one: dict[str, Any]) -> Matcher:
+    op = {(True, False): "=", (False, False): "!=", (True, True): "=~", (False, True): "!~"}
+    return Matcher(one["name"], op[one.get("isEqual", True), one.get("isRegex", False)], one["value"])
+
+
+def silence(
+    ctx: Context, matchers: Sequence[Matcher], seconds: float, by: str, comment: str, starts_at: float | None = None
+) -> dict[str, Any]:
+    """Mute what `matchers` match for `seconds`; return the silence."""
+    matchers = [checked(*one) for one in matchers]
+    if all(matcher.accepts(()) for matcher in matchers):
+        raise BadInput("matchers", "at least one matcher must not match an empty label")
+    if not 0 < seconds <= MAX_SILENCE:
+        raise BadInput("duration", "must be more than nothing and at most 366 days")
+    now = ctx.now()
+    values: dict[str, Any] = {
+        "id": str(uuid.uuid4()),
+        "matchers": [
+            {"name": m.name, "value": m.value, "isRegex": "~" in m.op, "isEqual": not m.op.startswith("!")}
+            for m in matchers
+        ],
+        "starts_at": starts_at if starts_at is not None else now,
+        "ends_at": (starts_at if starts_at is not None else now) + seconds,
+        "created_by": by,
+        "comment": comment,
+        "updated_at": now,
+    }
+    with ctx.write() as session:
+        store.save_silence(session, **values)
+        row = store.silence(session, values["id"])
+        made = shown(row, now)  # type: ignore[arg-type]
+    log.info("silence %s by %s for %g s: %s", made["id"], by, seconds, ", ".join(map(str, matchers)))
+    live.publish(ctx.redis, "alerts", {"silence": made["id"]})
+    return made
+
+
+def expire_silence(ctx: Context, number: str) -> None:
+    """End a silence now."""
+    now = ctx.now()
+    with ctx.write() as session:
+        row = store.silence(session, number)
+        if row is None:
+            raise NotFound(f"no silence {number}")
+        if row.ends_at <= now:
+            raise Conflict(f"silence {number} has ended already")
+        row.ends_at = now
+        row.updated_at = now
+    live.publish(ctx.redis, "alerts", {"silence": number})
+
+
+def silences(ctx: Context, ended_since: float = 3600.0) -> list[dict[str, Any]]:
+    """Return the silences that hold, will hold, or ended in the last `ended_since` seconds."""
+    now = ctx.now()
+    with ctx.read() as session:
+        return [shown(row, now) for row in store.silences(session, now - ended_since)]
+
+
+def suppressed(ctx: Context) -> dict[int, list[str]]:
+    """Return the silences by the id of the firing alert that they mute."""
+    now = ctx.now()
+    with ctx.read() as session:
+        held = in_force(session, now)
+    found = {a["id"]: mute.silenced_by(held, label_sets.of(a["labels"]), now) for a in alerts.firing(ctx)}
+    return {number: ids for number, ids in found.items() if ids}
+
+
+def shown(row: SilenceRow, now: float) -> dict[str, Any]:
+    """Return a silence in Alertmanager's shape."""
+    state = "expired" if row.ends_at <= now else ("active" if row.starts_at <= now else "pending")
+    return {
+        "id": row.id,
+        "matchers": row.matchers,
+        "startsAt": encode.iso(row.starts_at),
+        "endsAt": encode.iso(row.ends_at),
+        "updatedAt": encode.iso(row.updated_at),
+        "createdBy": row.created_by,
+        "comment": row.comment,
+        "status": {"state": state},
+    }

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from memmon import labels as label_sets
+from memmon.alerts import evaluation, service
+from memmon.context import Context
+from memmon.jobs import Job
+from memmon.metrics import service as metrics
+from memmon.samples import Sample
+from memmon.state import counters, keys, lease
+from tests.conftest import Clock
+from tests.memmon.alerts.heat import FOLLOWS, HOT, Configure, firing, measure, rules
+
+
+def test_an_alert_fires_is_shown_and_is_resolved_with_what_follows_from_it(hot: Context, clock: Clock) -> None:
+    measure(hot, a=90, b=10)
+    assert service.evaluate(hot) == FOLLOWS
+    [alert] = service.firing(hot)
+    assert (alert["name"], alert["severity"], alert["state"], alert["status"]) == ("hot", "critical", "firing", "open")
+    assert (alert["value"], alert["threshold"], alert["message"]) == (90, 80, "at 90")
+    assert alert["labels"] == {"alertname": "hot", "instance": "a", "severity": "critical"}
+    assert alert["created_at"] == "2026-01-01T00:00:00.000Z"
+    clock.move(10)
+    measure(hot, a=95)
+    assert service.evaluate(hot) == []
+    assert service.firing(hot)[0]["value"] == 95
+    assert service.firing(hot)[0]["message"] == "at 95"
+    clock.move(10)
+    measure(hot, a=10)
+    assert service.evaluate(hot) == FOLLOWS
+    assert service.firing(hot) == []
+    assert [(one["state"], one["resolved_at"]) for one in service.notifiable(hot)] == [
+        ("resolved", "2026-01-01T00:00:20.000Z")
+    ]
+
+
+def test_a_pending_alert_is_no_business_of_others(configure: Configure, clock: Clock) -> None:
+    ctx = configure(rules=rules("{alert: hot, expr: heat > 80, for: 30s}"))
+    measure(ctx, a=90)
+    assert service.evaluate(ctx) == []
+    assert (service.firing(ctx), [one["state"] for one in service.active(ctx)]) == ([], ["pending"])
+    clock.move(30)
+    measure(ctx, a=90)
+    assert service.evaluate(ctx) == FOLLOWS
+
+
+def test_a_pending_alert_that_ends_was_never_one_that_fired(configure: Configure, clock: Clock) -> None:
+    ctx = configure(rules=rules("{alert: hot, expr: heat > 80, for: 30s}"))
+    measure(ctx, a=90)
+    service.evaluate(ctx)
+    clock.move(10)
+    measure(ctx, a=1)
+    assert service.evaluate(ctx) == []
+    assert service.active(ctx) == service.notifiable(ctx) == service.overview(ctx)["alert_history"] == []
+
+
+def test_an_evaluation_that_runs_twice_at_once_makes_one_alert(hot: Context) -> None:
+    measure(hot, a=90, b=90)
+
+    def evaluate(_: int) -> list[Job]:
+        made = evaluation._evaluate_rule(hot, service.rules(hot)[0])  # Past the lease, as where it ran out.
+        return [Job(str(one.after)) for one in made]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [job for jobs in pool.map(evaluate, range(8)) for job in jobs]
+    assert found == [Job("firing")] * 2
+    assert len(service.firing(hot)) == 2
+    assert len(service.notifiable(hot)) == 2
+
+
+def test_an_evaluation_waits_for_nobody_who_holds_the_lease_and_gives_it_back(hot: Context) -> None:
+    measure(hot, a=90)
+    lease.claim(hot.redis, "evaluate", 10)
+    assert service.evaluate(hot) == []
+    lease.release(hot.redis, "evaluate")
+    assert service.evaluate(hot) == FOLLOWS
+    assert hot.redis.get(keys.lease("evaluate")) is None
+
+
+def test_an_evaluation_that_was_overtaken_changes_nothing(hot: Context, clock: Clock) -> None:
+    measure(hot, a=90)
+    clock.move(5)
+    service.evaluate(hot)
+    clock.move(-2)
+    measure(hot, a=1)
+    assert service.evaluate(hot) == []
+    assert firing(hot) == [("hot", "a")]
+
+
+def test_a_clock_that_was_set_back_does_not_stop_evaluation(hot: Context, clock: Clock) -> None:
+    service.evaluate(hot)
+    clock.move(-3600)
+    measure(hot, a=90)
+    assert service.evaluate(hot) == FOLLOWS
+
+
+def test_two_series_that_are_one_alert_are_the_trouble_of_that_rule_alone(configure: Configure, clock: Clock) -> None:
+    both = "{alert: both, expr: heat > 80, labels: {instance: all}}"
+    ctx = configure(rules=rules(both, HOT))
+    measure(ctx, a=90)
+    service.evaluate(ctx)
+    assert firing(ctx) == [("both", "all"), ("hot", "a")]
+    clock.move(10)
+    measure(ctx, a=90, b=90)
+    service.evaluate(ctx)
+    assert firing(ctx) == [("both", "all"), ("hot", "a"), ("hot", "b")]
+    shown = {one["name"]: one["error"] for one in service.overview(ctx)["alert_rules"]}
+    assert "two series make one alert" in shown["both"]
+    assert shown["hot"] is None
+    assert any(dict(s.labels).get("__name__") == "memmon_rule_failures_total" for s in counters.read(ctx.redis))
+
+
+def test_a_rule_that_cannot_be_evaluated_keeps_its_alerts_and_touches_no_other(
+    configure: Configure, clock: Clock
+) -> None:
+    odd = "{alert: odd, expr: heat + on () group_left () cold > 80}"
+    ctx = configure(rules=rules(odd, HOT))
+    measure(ctx, "cold", x=1)
+    measure(ctx, a=90)
+    service.evaluate(ctx)
+    assert len(service.firing(ctx)) == 2
+    clock.move(10)
+    measure(ctx, "cold", x=1, y=1)
+    measure(ctx, a=1)
+    service.evaluate(ctx)
+    assert [name for name, _ in firing(ctx)] == ["odd"]
+
+
+def test_the_alerts_of_a_rule_that_is_there_no_more_end(configure: Configure, clock: Clock) -> None:
+    waiting = "{alert: waiting, expr: heat > 80, for: 1h}"
+    ctx = configure(rules=rules(HOT, waiting, "{alert: stays, expr: heat > 80}"))
+    measure(ctx, a=90)
+    service.evaluate(ctx)
+    assert len(service.active(ctx)) == 3
+    clock.move(10)
+    configure(rules=rules("{alert: stays, expr: heat > 80}"))
+    measure(ctx, a=90)
+    assert service.evaluate(ctx) == FOLLOWS
+    assert firing(ctx) == [("stays", "a")]
+    assert len(service.active(ctx)) == 1
+    assert [one["name"] for one in service.overview(ctx)["alert_history"]] == ["hot"]
+    assert service.evaluate(ctx) == []
+
+
+def test_labels_with_a_template_are_filled_in_once_and_the_alert_stays_the_same(
+    configure: Configure, clock: Clock
+) -> None:
+    ctx = configure(
+        rules=rules("{alert: hot, expr: heat > 80, labels: {seen: '{{ $value }}', of: '{{ $labels.instance }}'}}")
+    )
+    for value in (90, 95, 99):
+        measure(ctx, a=value)
+        service.evaluate(ctx)
+        clock.move(10)
+    [alert] = service.notifiable(ctx)
+    assert alert["labels"] == {"alertname": "hot", "instance": "a", "of": "a", "seen": "90"}
+    assert alert["fingerprint"] == label_sets.fingerprint(label_sets.of(alert["labels"]))
+    measure(ctx, a=1)
+    service.evaluate(ctx)
+    assert service.firing(ctx) == []
+
+
+def test_a_severity_may_come_from_a_label_of_the_series(configure: Configure) -> None:
+    ctx = configure(rules=rules("{alert: hot, expr: heat > 80, labels: {severity: '{{ $labels.level }}'}}"))
+    samples = [Sample(label_sets.of(__name__="heat", level=level), 90) for level in ("critical", "odd")]
+    metrics.ingest(ctx, "t", samples, {}, ctx.now(), 10)
+    service.evaluate(ctx)
+    assert {a["labels"]["severity"]: a["severity"] for a in service.firing(ctx)} == {
+        "critical": "critical",
+        "odd": "warning",
+    }
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_value_that_is_no_finite_number_breaks_nothing(configure: Configure, value: float, clock: Clock) -> None:
+    text = "'{{ $value | humanizeDuration }} {{ $value | printf \"%d\" }}'"
+    ctx = configure(rules=rules(f"{{alert: hot, expr: heat, annotations: {{summary: {text}}}}}"))
+    measure(ctx, a=value)
+    service.evaluate(ctx)
+    [alert] = service.firing(ctx)
+    assert alert["value"] is None
+    assert alert["message"] == ("NaN NaN" if math.isnan(value) else "+Inf +Inf")
+    clock.move(10)
+    measure(ctx, a=value)
+    assert service.evaluate(ctx) == []
+
+
+def test_the_rules_are_parsed_once_for_each_configuration(configure: Configure) -> None:
+    ctx = configure(rules=rules(HOT))
+    first = service.rules(ctx)
+    assert service.rules(ctx) is first
+    configure(rules=rules("{alert: other, expr: up}"))
+    assert [one.name for one in service.rules(ctx)] == ["other"]
+
+
+def test_each_firing_is_counted_by_severity_and_logged_as_a_threshold(
+    hot: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    measure(hot, a=90)
+    service.evaluate(hot)
+    service.evaluate(hot)
+    wanted = label_sets.of(__name__="memmimic_alerts_total", severity="critical")
+    assert [s.value for s in counters.read(hot.redis) if s.labels == wanted] == [1]
+    assert "value 90 crossed threshold 80.0 of heat > 80" in caplog.text

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from memmon.notify import render
+
+
+def alert(name: str = "hot", message: str = "it is hot", status: str = "firing") -> dict[str, Any]:
+    return {"name": name, "severity": "critical", "message": message, "status": status, "labels": {}}
+
+
+def alerts(*some: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "alert", "status": "firing", "alerts": list(some), "external_url": "http://b"}
+
+
+def test_alerts_are_told_with_what_fires_first() -> None:
+    made = render.message(alerts(alert(), alert("cold", "was cold", "resolved")))
+    assert made.subject == "[FIRING:1] hot"
+    assert made.text.splitlines() == [
+        "[FIRING:1] hot",
+        "Firing:",
+        "- [critical] it is hot",
+        "Resolved:",
+        "- [critical] was cold",
+        "http://b/dashboard",
+    ]
+    assert made.payload["text"] == made.text
+    assert made.payload["title"] == made.subject
+
+
+def test_what_only_ended_is_told_as_resolved() -> None:
+    assert (
+        render.message(alerts(alert(status="resolved"), alert("b", status="resolved"))).subject == "[RESOLVED:2] b, hot"
+    )
+
+
+def test_many_alerts_are_counted_and_the_first_ones_listed() -> None:
+    text = render.message(alerts(*[alert(message=f"m{n}") for n in range(25)])).text
+    assert "m19" in text
+    assert "m20" not in text
+    assert "- and 5 more" in text
+
+
+@pytest.mark.parametrize(
+    "evil", ["a\r\nBcc: x@y", "a\nb", "a\x00b", "a\u2028b", "a\u202eb", "a\x1b[31mb", "\ud800"], ids=ascii
+)
+def test_a_line_stays_one_line_whatever_an_attacker_wrote(evil: str) -> None:
+    made = render.message(alerts(alert(name=evil, message=evil)))
+    assert made.subject.isprintable()
+    assert len(made.text.splitlines()) == 4
+
+
+def test_a_subject_is_not_endless() -> None:
+    assert len(render.message(alerts(alert(name="x" * 5000))).subject) <= 200
+
+
+def test_pages_incidents_and_tests_are_told_by_their_title_and_lines() -> None:
+    payload = {
+        "kind": "page",
+        "title": "INC-1 down",
+        "lines": ["Severity high", "evil\nline"],
+        "external_url": "http://b",
+    }
+    made = render.message(payload)
+    assert made.text.splitlines() == ["[PAGE] INC-1 down", "Severity high", "evil line", "http://b/dashboard"]
+    assert render.message({"kind": "incident", "incident": {"title": "t"}}).subject == "[INCIDENT] t"
