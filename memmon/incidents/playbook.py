@@ -40,13 +40,15 @@ class Ended(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """All that the decision is made from. `actions` are known by stage and step; `firing`: a source alert still fires."""
+    """All that the decision is made from. `actions` are known by stage and step; `firing`: a source alert still fires;
+    `watched`: what the incident is about is a target, so that its recovery can be asked for."""
 
     opened_at: float
     playbook: Playbook
     progress: Progress
     actions: Mapping[tuple[str, int], Ended]
     firing: bool
+    watched: bool = True
 
 
 class Ask(NamedTuple):
@@ -219,9 +221,10 @@ def _verify(
     since = progress.acted_at or situation.opened_at
     if now < since + wanted.settle:
         return Move(progress, tuple(commands), since + wanted.settle)
-    if not situation.firing and wanted.expr and wanted.expr not in answers:
-        return Ask(wanted.expr)
-    if not situation.firing and (not wanted.expr or answers[wanted.expr]):
+    expr = wanted.expr if situation.watched else None
+    if not situation.firing and expr and expr not in answers:
+        return Ask(expr)
+    if not situation.firing and (not expr or answers[expr]):
         held = progress.held_since if progress.held_since is not None else now
         progress = progress._replace(held_since=held)
         if now - held >= wanted.hold:

@@ -12,6 +12,7 @@ from memmon.alerts import service as alerts
 from memmon.config import Config
 from memmon.config.playbooks import Playbook, Step
 from memmon.context import Context
+from memmon.db import engine
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadConfig, BadQuery, Permanent, Refused, Transient
 from memmon.incidents import correlate as correlation
@@ -53,6 +54,9 @@ CORRELATE_EVERY = 10.0
 
 SPARE = 10.0
 """Seconds beyond its time limit for which an action is still its worker's."""
+
+KEEP_FOR = 20.0
+"""Seconds for which the record of what was done is tried again while the database is away: unknown, it might be done twice."""
 
 LONGEST_WAIT = 10.0
 
@@ -184,7 +188,16 @@ def _situation(ctx: Context, session: Session, row: IncidentRow) -> Situation:
         progress=_progress(row.progress),
         actions=actions,
         firing=any(alert["state"] == "firing" for alert in alerts.by_ids(ctx, ids)),
+        watched=_watched(ctx, row.labels),
     )
+
+
+def _watched(ctx: Context, labels: dict[str, str]) -> bool:
+    """Tell whether the instance of an incident is a target still: one that was taken out of the configuration, or that was never
+    in it, gives no samples that could say that it has recovered."""
+    instance, job = labels.get("instance"), labels.get("job")
+    same = [target for target in ctx.config.targets.targets if target.identity == instance]
+    return not instance or any(job in (None, target.job) for target in same)
 
 
 def _progress(stored: dict[str, Any]) -> Progress:
@@ -330,14 +343,20 @@ def _finish(ctx: Context, row: IncidentAction, began: float, outcome: str, outpu
     result = {"at": began, "seconds": round(now - began, 3), "outcome": outcome, "output": output[:4000]}
     kept = [one for one in row.results if one["outcome"] != "begun"]
     wait = min(LONGEST_WAIT, 2.0 ** (row.attempts - 1))
-    with ctx.write() as session:
-        values = {"state": state, "results": [*kept, result], "due_at": now + wait if again else None}
-        values["finished_at"] = None if again else now
-        if not store.change_action(session, row.id, "running", row.attempts, **values):
-            return []
-        text = f"{row.action} {'failed, will be tried again' if again else state}: {output}"
-        store.note(session, row.incident_id, now, "action", "memmon", text, number=row.number, attempt=row.attempts)
-        store.wake(session, row.incident_id, now)
+
+    def keep() -> bool:
+        with ctx.write() as session:
+            values = {"state": state, "results": [*kept, result], "due_at": now + wait if again else None}
+            values["finished_at"] = None if again else now
+            if not store.change_action(session, row.id, "running", row.attempts, **values):
+                return False
+            text = f"{row.action} {'failed, will be tried again' if again else state}: {output}"
+            store.note(session, row.incident_id, now, "action", "memmon", text, number=row.number, attempt=row.attempts)
+            store.wake(session, row.incident_id, now)
+            return True
+
+    if not engine.insist(keep, KEEP_FOR):
+        return []
     counters.add(ctx.redis, "memmon_actions_total", {"action": row.action, "outcome": outcome})
     log.info("incident %d: %s %s: %s", row.incident_id, row.action, outcome, output)
     live.publish(ctx.redis, "incidents", {"id": row.incident_id, "action": row.number, "state": state})

@@ -1,7 +1,8 @@
 """Block an address, throttle, or disable a feature: put in force, and told to the clients that enforce it.
 
-Parameters: seconds (an hour; throttle and disable a quarter of one), target (all that have a client).
-block_ip: address. throttle: subject (an address, or * for everyone), endpoint (*), per_minute (30). disable_feature: feature.
+Parameters: seconds (of a block as long as the detector says that found it, else an hour; throttle and disable a quarter of
+one), target (all that have a client). block_ip: address. throttle: subject (an address, or * for all together),
+endpoint (*), per_minute (30). disable_feature: feature.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ HOUR, QUARTER = 3600.0, 900.0
 
 def block_ip(ctx: Context, call: Call) -> str:
     """Block an address; Refused for one that must never be."""
-    return _restrict(ctx, call, "block", base.text(call, "address"), base.number(call, "seconds", HOUR), "*", {})
+    found_by = (one for one in ctx.config.detectors.detectors if one.name == call.labels.get("alertname"))
+    default = next((one.block_for for one in found_by), HOUR)
+    return _restrict(ctx, call, "block", base.text(call, "address"), base.number(call, "seconds", default), "*", {})
 
 
 def throttle(ctx: Context, call: Call) -> str:

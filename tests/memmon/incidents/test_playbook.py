@@ -167,6 +167,13 @@ def test_what_fires_still_is_not_recovered_whatever_the_expression_says() -> Non
     assert move.progress.held_since is None
 
 
+def test_what_is_watched_no_more_closes_once_nothing_fires() -> None:
+    book = a_playbook(expr="up == 1")
+    gone = situation(book, Progress(acted_at=OPENED), firing=False)._replace(watched=False)
+    held = moved(gone, OPENED + 5)
+    assert moved(gone._replace(progress=held.progress), OPENED + 15).commands == (Close("recovery verified"),)
+
+
 def test_no_recovery_in_time_is_for_people_and_still_watched() -> None:
     book = a_playbook()
     given = moved(situation(book, Progress(acted_at=OPENED)), OPENED + 100)

@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
+from memmon import encode
 from memmon.context import Context
 from memmon.errors import Permanent, Refused, Transient
 from memmon.incidents.actions import clear_cache, restrict
@@ -35,13 +36,22 @@ def test_a_block_is_told_to_the_clients_and_says_who_enforces_it(
     assert held["incident_id"] == 7
 
 
+def test_a_block_is_as_long_as_the_detector_says_that_found_it(ready: Context, call: Make) -> None:
+    found = {"alertname": "brute_force_attack", "source_ip": "203.0.113.9"}
+    restrict.block_ip(ready, call(labels=found, address="203.0.113.9"))
+    [held] = security.restrictions(ready)
+    lasts = encode.seconds_of(held["until"]) - encode.seconds_of(held["created_at"])
+    detector = next(one for one in ready.config.detectors.detectors if one.name == "brute_force_attack")
+    assert lasts == detector.block_for
+
+
 def test_doing_it_twice_is_one_block(ready: Context, call: Make) -> None:
     for _ in range(2):
         restrict.block_ip(ready, call(address="203.0.113.9"))
     assert len(security.restrictions(ready)) == 1
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "::1", "::ffff:127.0.0.1", "nonsense"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "::1", "::ffff:127.0.0.1"])
 def test_an_address_that_must_never_be_blocked_is_refused(ready: Context, call: Make, address: str) -> None:
     with pytest.raises(Refused):
         restrict.block_ip(ready, call(address=address))
@@ -72,6 +82,8 @@ def test_what_nobody_enforces_is_no_success(configure: Callable[..., Context], c
 def test_a_missing_or_wrong_parameter_is_named(ready: Context, call: Make) -> None:
     with pytest.raises(Permanent, match="parameter address is missing"):
         restrict.block_ip(ready, call())
+    with pytest.raises(Permanent, match="subject: 'nonsense'"):
+        restrict.block_ip(ready, call(address="nonsense"))
     with pytest.raises(Permanent, match="parameter seconds must be a number"):
         restrict.block_ip(ready, call(address="203.0.113.9", seconds="long"))
     with pytest.raises(Permanent, match="seconds"):
