@@ -1,0 +1,205 @@
+"""The verbs that look at several rooms at once: status, performance, alerts with what was told of them, tasks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import text
+
+from memmon import encode
+from memmon.alerts import service as alert_room
+from memmon.analysis import verdict
+from memmon.collect import broker
+from memmon.context import Context
+from memmon.errors import Transient
+from memmon.health import service as health_room
+from memmon.incidents import service as incident_room
+from memmon.metrics import exposition
+from memmon.metrics import service as metric_room
+from memmon.notify import service as notify_room
+from memmon.routing import service as routing_room
+from memmon.samples import Point
+from memmon.security import service as security_room
+from memmon.state import client, pulse
+from memmon.upkeep import deadletter
+
+log = logging.getLogger(__name__)
+
+DASHBOARD_EVERY = 5.0
+"""Seconds between two pulses of a web process."""
+
+SECURITY_EVERY = 5.0
+INCIDENTS_EVERY = 1.0
+
+
+def status(ctx: Context) -> dict[str, Any]:
+    """Return the body of GET /api/status. It is asked for when something is broken, so a part that is away is said in its place,
+    and whether Redis and SQL answer is found out once, not by the time limit of each part."""
+    outside = {"redis": _redis(ctx), "database": _database(ctx)}
+    redis_up, sql_up = (outside[name]["status"] == "up" for name in ("redis", "database"))
+    parts = {
+        "components": _part(redis_up, lambda: components(ctx), _unknown(ctx)),
+        "workers": _part(redis_up, lambda: workers(ctx), []),
+        "queues": _part(redis_up, lambda: queues(ctx), []),
+        "metrics_summary": _part(redis_up and sql_up, lambda: _metrics(ctx), {}),
+        "health": _part(sql_up, lambda: _health(ctx), {}),
+        "security": _part(sql_up, lambda: security_room.overview(ctx, 0)["summary"], {}),
+        "alerts": _part(sql_up, lambda: alerts(ctx, 0)["summary"], {}),
+        "incidents": _part(sql_up, lambda: incident_room.summary(ctx), {}),
+    }
+    judged, why = verdict.system(outside, parts["components"], parts["queues"], parts["health"], parts["alerts"])
+    now = encode.iso(ctx.now())
+    return {"timestamp": now, "system_status": judged, "reasons": why, **outside, **parts}
+
+
+def _part(possible: bool, ask: Callable[[], Any], instead: Any) -> Any:
+    """Return one part of the status, or `instead` where it cannot be had."""
+    if not possible:
+        return instead
+    try:
+        return ask()
+    except Transient as error:
+        log.warning("a part of the status could not be had: %s", error)
+    except Exception:  # One part that is broken must not hide the others from who looks for what is broken.
+        log.exception("a part of the status failed")
+    return instead
+
+
+def _redis(ctx: Context) -> dict[str, Any]:
+    try:
+        client.probe(ctx.settings.redis_address)
+    except Transient as error:
+        return {"status": "down", "reason": str(error)}
+    return {"status": "up", "reason": None}
+
+
+def _database(ctx: Context) -> dict[str, Any]:
+    try:
+        with ctx.read() as session:
+            session.execute(text("SELECT 1"))
+    except Transient as error:
+        return {"status": "down", "reason": str(error)}
+    return {"status": "up", "reason": None}
+
+
+def intervals(ctx: Context) -> dict[str, float]:
+    """Return the seconds within which each component is to run."""
+    return {
+        "metrics_collector": min(ctx.settings.intervals.values()),
+        "health_monitor": ctx.settings.health_check_interval,
+        "security_monitor": SECURITY_EVERY,
+        "alert_manager": ctx.settings.alert_evaluation_interval,
+        "incident_response": INCIDENTS_EVERY,
+        "dashboard_server": DASHBOARD_EVERY,
+    }
+
+
+def components(ctx: Context) -> dict[str, dict[str, Any]]:
+    """Return how each of memmon's own parts is, by when it last ran."""
+    last, now = pulse.read(ctx.redis), ctx.now()
+    return {name: verdict.component(last.get(name), every, now) for name, every in intervals(ctx).items()}
+
+
+def _unknown(ctx: Context) -> dict[str, dict[str, Any]]:
+    return {name: verdict.component(None, every, ctx.now()) for name, every in intervals(ctx).items()}
+
+
+def workers(ctx: Context) -> list[dict[str, Any]]:
+    """Return the workers that were heard of lately."""
+    now = ctx.now()
+    return [
+        {**one, "at": encode.iso(one["at"]), "age": round(now - one["at"], 3)} for one in broker.workers(ctx.redis, now)
+    ]
+
+
+def queues(ctx: Context) -> list[dict[str, Any]]:
+    """Return how many messages wait in each queue, how old the oldest is, and who serves it."""
+    alive = broker.workers(ctx.redis, ctx.now())
+    return [
+        {
+            "name": name,
+            "depth": depth,
+            "oldest_seconds": round(age, 3),
+            "workers": [one["name"] for one in alive if name in one["queues"]],
+        }
+        for name, depth, age in broker.queues(ctx.redis, ctx.now())
+    ]
+
+
+def _metrics(ctx: Context) -> Any:
+    return metric_room.snapshot_of(ctx)["metrics_summary"]
+
+
+def _health(ctx: Context) -> dict[str, Any]:
+    report = health_room.report(ctx)
+    return {name: value for name, value in report.items() if name != "checks"} | {"why": health_room.why(ctx)}
+
+
+def alerts(ctx: Context, limit: int = 100) -> dict[str, Any]:
+    """Return the body of GET /api/alerts: what alerts, routing and notification know of them."""
+    found, silenced = alert_room.overview(ctx, limit), routing_room.suppressed(ctx)
+    for alert in found["active_alerts"]:
+        alert["silenced_by"] = silenced.get(alert["id"], [])
+        if alert["silenced_by"]:
+            alert["status"] = "suppressed"
+    sent = notify_room.counts(ctx)
+    found["summary"] |= {
+        "notifications_sent": sent.get("sent", 0),
+        "notifications_failed": sent.get("failed", 0),
+        "suppressed_alerts": len(silenced),
+        "notification_channels": len(notify_room.channels(ctx)),
+    }
+    return found
+
+
+def security(ctx: Context, limit: int = 100) -> dict[str, Any]:
+    """Return the body of GET /api/security: events, open incidents, and what is blocked."""
+    found, incidents = security_room.overview(ctx, limit), incident_room.open_security(ctx)
+    return {
+        "summary": {**found["summary"], "open_incidents": len(incidents)},
+        "recent_events": found["recent_events"],
+        "incidents": incidents,
+        "blocked": found["blocked"],
+        "restrictions": found["restrictions"],
+    }
+
+
+def performance(ctx: Context, hours: float) -> dict[str, Any]:
+    """Return the body of GET /api/performance over the last `hours`."""
+    found = metric_room.performance(ctx, hours)
+    return {
+        "timestamp": encode.iso(ctx.now()),
+        "hours": hours,
+        "current_metrics": metric_room.current(ctx),
+        "historical_metrics": found["historical_metrics"],
+        "health_history": health_room.history(ctx, hours),
+        "baselines": found["baselines"],
+        "trends": found["trends"],
+        "recommendations": found["recommendations"],
+    }
+
+
+def notifications(ctx: Context, limit: int = 50) -> dict[str, Any]:
+    """Return the newest messages with their attempts, the channels, and how many there are by state."""
+    counted = {**dict.fromkeys(("waiting", "sending", "sent", "failed"), 0), **notify_room.counts(ctx)}
+    return {"notifications": notify_room.recent(ctx, limit), "channels": notify_room.channels(ctx), "counts": counted}
+
+
+def tasks(ctx: Context, limit: int = 20) -> dict[str, Any]:
+    """Return queues, workers, and what was given up."""
+    letters = [{**one, "at": encode.iso(one["at"])} for one in deadletter.recent(ctx, limit)]
+    return {
+        "queues": queues(ctx),
+        "workers": workers(ctx),
+        "dead_letters": letters,
+        "dead_letters_total": deadletter.count(ctx),
+    }
+
+
+def own_page(ctx: Context) -> str:
+    """Return memmon's own metrics, as they are now, in text format 0.0.4."""
+    collected = broker.collect(ctx.redis, ctx.now())
+    points = [Point(sample.labels, sample.value) for sample in collected.samples]
+    return exposition.render(points, collected.metadata)

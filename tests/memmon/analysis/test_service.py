@@ -1,0 +1,52 @@
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from memmon.alerts import service as alerts
+from memmon.analysis import service
+from memmon.context import Context
+
+NO_REDIS = "unix:///tmp/no-redis-is-here.sock"
+
+
+def test_without_redis_the_status_still_tells_what_sql_knows(make_ctx: Callable[..., Context], ctx: Context) -> None:
+    alerts.raise_event(ctx, "trouble", "error", {}, {}, 60)
+    assert ctx.settings.database_url is not None
+    url = ctx.settings.database_url.get_secret_value()
+    away = make_ctx(MEMMON_DATABASE_URL=url, MEMMON_REDIS_URL=NO_REDIS)
+    began = time.perf_counter()
+    found = service.status(away)
+    assert time.perf_counter() - began < 3
+    assert found["system_status"] == "critical"
+    assert found["reasons"][0].startswith("redis is down: ")
+    assert (found["redis"]["status"], found["database"]["status"]) == ("down", "up")
+    assert (found["workers"], found["queues"], found["metrics_summary"]) == ([], [], {})
+    assert {one["status"] for one in found["components"].values()} == {"unknown"}
+    assert found["alerts"]["active_alerts"] == 1
+    assert found["incidents"]["open"] == 0
+
+
+def test_without_sql_the_status_still_tells_what_redis_knows(make_ctx: Callable[..., Context]) -> None:
+    found = service.status(make_ctx(MEMMON_DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing"))
+    assert found["reasons"][0].startswith("database is down: ")
+    assert (found["redis"]["status"], found["database"]["status"]) == ("up", "down")
+    assert (found["health"], found["alerts"], found["security"], found["incidents"]) == ({}, {}, {}, {})
+    assert len(found["queues"]) == 7
+
+
+def test_one_broken_part_does_not_hide_the_others(sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(ctx: Context) -> None:
+        raise ValueError("a row that nobody expected")
+
+    monkeypatch.setattr(service.incident_room, "summary", broken)
+    found = service.status(sqlite_ctx)
+    assert found["incidents"] == {}
+    assert found["alerts"]["total_alerts"] == 0
+
+
+def test_a_database_without_tables_is_said_and_nothing_breaks(make_ctx: Callable[..., Context], tmp_path: Path) -> None:
+    found = service.status(make_ctx(MEMMON_DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}"))
+    assert (found["health"], found["alerts"]) == ({}, {})
+    assert "health is unknown" in found["reasons"]

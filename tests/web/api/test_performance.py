@@ -1,0 +1,38 @@
+from flask.testing import FlaskClient
+
+from memmon import labels
+from memmon.context import Context
+from memmon.health import service as health
+from memmon.health.model import Finding
+from memmon.metrics import service as metrics
+from memmon.samples import Sample
+from tests.conftest import Clock
+
+USED = labels.of({"__name__": "memmimic_memory_usage_percent", "instance": "a"})
+
+
+def test_history_baselines_trends_and_advice(client: FlaskClient, ctx: Context, clock: Clock) -> None:
+    for minute in range(10):
+        metrics.ingest(ctx, "a", [Sample(USED, 82.0 + minute)], {}, ctx.now(), 30)
+        clock.move(60)
+        metrics.roll_up(ctx)
+    for check in ctx.config.checks.checks:
+        health.record(ctx, "host", check.name, int(ctx.now()), Finding("healthy", "well"), 1.0)
+    found = client.get("/api/performance?hours=1").get_json()
+    assert set(found) == {
+        "timestamp", "hours", "current_metrics", "historical_metrics", "health_history", "baselines", "trends",
+        "recommendations",
+    }  # fmt: skip
+    assert found["hours"] == 1
+    assert found["current_metrics"]["gauges"]["memory"] == 91
+    assert len(found["historical_metrics"]) >= 8
+    assert found["health_history"][0]["status"] == "healthy"
+    assert set(found["baselines"]["memmimic_memory_usage_percent"]) >= {
+        "mean", "median", "p80", "p95", "stdev", "samples", "updated_at"
+    }  # fmt: skip
+    assert found["trends"]["memmimic_memory_usage_percent"]["direction"] == "rising"
+    assert found["recommendations"][0]["metric"] == "memmimic_memory_usage_percent"
+
+
+def test_one_hour_is_meant_where_none_is_named(client: FlaskClient) -> None:
+    assert client.get("/api/performance").get_json()["hours"] == 1

@@ -1,0 +1,58 @@
+from flask.testing import FlaskClient
+
+from memmon.alerts import service as alerts
+from memmon.collect import broker
+from memmon.context import Context
+from memmon.encode import dumps
+from memmon.health import service as health
+from memmon.health.model import Finding
+from memmon.state import keys, pulse
+from memmon.state.pulse import COMPONENTS
+from tests.conftest import Clock
+
+PARTS = ("workers", "queues", "metrics_summary", "health", "security", "alerts", "incidents")
+
+
+def well(ctx: Context) -> None:
+    """Let everything have run just now, and be well."""
+    for name in COMPONENTS:
+        pulse.beat(ctx.redis, name, "ok", ctx.now())
+    ctx.redis.hset(keys.workers(), "all@host", dumps({"at": ctx.now(), "queues": list(broker.QUEUES), "pid": 7}))
+    for check in ctx.config.checks.checks:
+        health.record(ctx, "host", check.name, int(ctx.now()), Finding("healthy", "well"), 1.0)
+
+
+def test_it_is_operational_when_everything_ran_in_time(client: FlaskClient, ctx: Context) -> None:
+    well(ctx)
+    found = client.get("/api/status").get_json()
+    assert (found["system_status"], found["reasons"]) == ("operational", [])
+    assert found["timestamp"] == "2026-01-01T00:00:00.000Z"
+    assert set(found["components"]) == set(COMPONENTS)
+    assert found["components"]["alert_manager"]["last_run"] == "2026-01-01T00:00:00.000Z"
+    assert set(PARTS) <= set(found)
+    assert found["workers"][0]["name"] == "all@host"
+    assert found["queues"][0] == {"name": "collect", "depth": 0, "oldest_seconds": 0, "workers": ["all@host"]}
+    assert found["health"]["score"] == 1.0
+    assert (found["redis"], found["database"]) == ({"status": "up", "reason": None}, {"status": "up", "reason": None})
+
+
+def test_a_part_that_stopped_is_named(client: FlaskClient, ctx: Context, clock: Clock) -> None:
+    well(ctx)
+    clock.move(40)
+    for name in COMPONENTS:
+        if name != "metrics_collector":
+            pulse.beat(ctx.redis, name, "ok", ctx.now())
+    found = client.get("/api/status").get_json()
+    assert found["system_status"] == "degraded"
+    assert found["components"]["metrics_collector"]["status"] == "late"
+    assert found["components"]["metrics_collector"]["age"] == 40
+    assert "metrics_collector is late" in found["reasons"]
+    assert "no worker serves" in str(found["reasons"])  # Its heartbeat is as old.
+
+
+def test_a_critical_alert_makes_the_system_critical(client: FlaskClient, ctx: Context) -> None:
+    well(ctx)
+    alerts.raise_event(ctx, "trouble", "critical", {}, {}, 60)
+    found = client.get("/api/status").get_json()
+    assert found["system_status"] == "critical"
+    assert found["alerts"]["active_alerts"] == 1

@@ -1,0 +1,64 @@
+"""The application on a real context, callers with each role, and the queues that it fills."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from memmon.context import Context
+from memmon.security import access
+from memmon.state import keys
+from web import create_app
+from workers.app import app as celery
+
+Headers = dict[str, str]
+
+
+@pytest.fixture
+def app(ctx: Context) -> Flask:
+    """The application."""
+    return create_app(ctx)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A caller on this machine, not signed in, as `curl http://localhost:8080/` is."""
+    return app.test_client()
+
+
+@pytest.fixture
+def bearer(ctx: Context) -> Callable[[str], Headers]:
+    """Make the headers of a caller with a role."""
+
+    def make(role: str) -> Headers:
+        return {"Authorization": f"Bearer {access.create(ctx, f'{role}-of-tests', role)}"}
+
+    return make
+
+
+@pytest.fixture
+def operator(bearer: Callable[[str], Headers]) -> Headers:
+    """The headers of an operator."""
+    return bearer("operator")
+
+
+@pytest.fixture
+def sent(ctx: Context, valkey: str) -> Iterator[Callable[[], list[str]]]:
+    """The names of the tasks that were really put into the queues of Valkey."""
+    before = celery.conf.broker_url
+    celery.close()
+    celery.conf.broker_url = valkey.replace("unix://", "redis+socket://")
+
+    def names() -> list[str]:
+        queues = ("alerts", "notify", "security", "incidents")
+        waiting: list[Any] = [text for name in queues for text in ctx.redis.lrange(keys.queue(name), 0, -1)]  # type: ignore[union-attr]
+        return sorted(json.loads(text)["headers"]["task"].removeprefix("workers.") for text in waiting)
+
+    yield names
+    celery.close()
+    celery.conf.broker_url = before

@@ -1,0 +1,240 @@
+"""Alertmanager's API: alerts in and out, groups, silences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+from flask.testing import FlaskClient
+
+from memmon import encode, labels
+from memmon.alerts import service as alerts
+from memmon.context import Context
+from tests.conftest import Clock
+
+BASE = "/api/v2"
+Headers = dict[str, str]
+
+
+def alert(name: str = "disk_full", **more: Any) -> dict[str, Any]:
+    return {"labels": {"alertname": name, "severity": "critical", "instance": "a"}, **more}
+
+
+@pytest.fixture
+def ctx(sqlite_ctx: Context) -> Context:
+    """On SQLite; what PostgreSQL may see otherwise is in the tests of the rooms."""
+    return sqlite_ctx
+
+
+@pytest.fixture
+def post(client: FlaskClient, operator: Headers) -> Callable[..., Any]:
+    """Post as an operator; fail for another status than `status`."""
+
+    def send(path: str, body: Any, status: int = 200) -> Any:
+        answer = client.post(f"{BASE}{path}", json=body, headers=operator)
+        assert answer.status_code == status, answer.text
+        return answer.json if answer.data else None
+
+    return send
+
+
+def ask(client: FlaskClient, path: str, **query: Any) -> Any:
+    answer = client.get(f"{BASE}{path}", query_string=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+def silence(clock: Clock, seconds: float = 3600, **more: Any) -> dict[str, Any]:
+    return {
+        "matchers": [{"name": "instance", "value": "a", "isRegex": False}],
+        "startsAt": encode.iso(clock()),
+        "endsAt": encode.iso(clock() + seconds),
+        "createdBy": "tom",
+        "comment": "repair",
+        **more,
+    }
+
+
+def test_a_posted_alert_fires_until_it_is_posted_as_ended(
+    client: FlaskClient, post: Callable[..., Any], sent: Callable[[], list[str]], clock: Clock
+) -> None:
+    begun = encode.iso(clock() - 60)
+    post("/alerts", [alert(startsAt=begun, annotations={"summary": "full"}, generatorURL="http://x/graph")])
+    [found] = ask(client, "/alerts")
+    assert found["labels"] == alert()["labels"]
+    assert (found["annotations"], found["generatorURL"]) == ({"summary": "full"}, "http://x/graph")
+    assert (found["startsAt"], found["endsAt"]) == (begun, encode.iso(clock() + 300))
+    assert found["status"] == {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []}
+    assert found["fingerprint"] == labels.fingerprint(labels.of(alert()["labels"]))
+    assert found["receivers"] == ask(client, "/receivers")
+    assert sent() == ["incidents.correlate", "notify.place"]
+    post("/alerts", [alert(startsAt=begun, endsAt=encode.iso(clock()))])
+    assert ask(client, "/alerts") == []
+
+
+def test_a_posted_alert_that_nobody_repeats_ends_by_itself(
+    client: FlaskClient, ctx: Context, post: Callable[..., Any], clock: Clock
+) -> None:
+    post("/alerts", [alert()])
+    clock.move(200)
+    post("/alerts", [alert()])
+    clock.move(200)
+    alerts.evaluate(ctx)
+    assert len(ask(client, "/alerts")) == 1
+    clock.move(101)
+    alerts.evaluate(ctx)
+    assert ask(client, "/alerts") == []
+
+
+def test_one_label_set_is_one_alert_and_names_may_be_long_or_missing(
+    client: FlaskClient, post: Callable[..., Any]
+) -> None:
+    post("/alerts", [alert(), alert(), alert("x" * 5000), {"labels": {"severity": "odd"}}])
+    assert len(ask(client, "/alerts")) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({}, "must be a list"),
+        ([1], "[0]: must be an object"),
+        ([{}], "[0].labels"),
+        ([{"labels": {}}], "at least one label pair"),
+        ([{"labels": {"alertname": ""}}], "at least one label pair"),
+        ([{"labels": {"a-b": "x"}}], "is not a label name"),
+        ([{"labels": {"a": 1}}], "[0].labels.a"),
+        ([{"labels": {"a": "\0"}}], "[0].labels.a"),
+        ([{"labels": {"a": "\ud800"}}], "body"),
+        ([alert(annotations=[])], "[0].annotations"),
+        ([alert(startsAt="now")], "[0].startsAt"),
+        ([alert(startsAt="2026-01-02T00:00:00Z", endsAt="2026-01-01T00:00:00Z")], "start time must be before"),
+        ([alert()] * 1001, "at most 1000"),
+    ],
+)
+def test_an_alert_that_is_none_is_refused_by_its_place(post: Callable[..., Any], body: Any, text: str) -> None:
+    assert text in post("/alerts", body, 400)
+
+
+def test_the_good_ones_are_taken_although_another_is_wrong(client: FlaskClient, post: Callable[..., Any]) -> None:
+    assert "[0].labels" in post("/alerts", [{}, alert()], 400)
+    assert len(ask(client, "/alerts")) == 1
+
+
+def test_alerts_are_chosen_by_filter_and_receiver(client: FlaskClient, post: Callable[..., Any]) -> None:
+    post("/alerts", [alert("a"), alert("b")])
+    names = [one["labels"]["alertname"] for one in ask(client, "/alerts", filter=['alertname=~"a|c"', "instance=a"])]
+    assert names == ["a"]
+    assert ask(client, "/alerts", receiver="nobody") == []
+    [receiver] = ask(client, "/receivers")
+    assert len(ask(client, "/alerts", receiver=receiver["name"])) == 2
+    assert client.get(f"{BASE}/alerts", query_string={"filter": "!!"}).status_code == 400
+    assert client.get(f"{BASE}/alerts", query_string={"receiver": "("}).status_code == 400
+    assert client.get(f"{BASE}/alerts", query_string={"active": "perhaps"}).status_code == 400
+
+
+def test_a_silenced_alert_says_by_what(client: FlaskClient, post: Callable[..., Any], clock: Clock) -> None:
+    post("/alerts", [alert(), {"labels": {"alertname": "other"}}])
+    number = post("/silences", silence(clock))["silenceID"]
+    [found] = ask(client, "/alerts", active="false")
+    assert found["status"]["state"] == "suppressed"
+    assert found["status"]["silencedBy"] == [number]
+    assert [one["labels"]["alertname"] for one in ask(client, "/alerts", silenced="false")] == ["other"]
+
+
+def test_an_inhibited_alert_says_by_which(
+    make_ctx: Callable[..., Context], app: Any, client: FlaskClient, ctx: Context, post: Callable[..., Any]
+) -> None:
+    folder = ctx.settings.config_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "routes.yml").write_text(
+        """
+route: {receiver: team, group_by: [instance], group_wait: 45s, routes: [{receiver: pager, matchers: ['severity="critical"']}]}
+receivers: [{name: team}, {name: pager, webhook_configs: [{url: 'http://127.0.0.1:9/secret'}]}]
+inhibit_rules: [{source_matchers: ['severity="critical"'], target_matchers: ['severity="info"'], equal: [instance]}]
+"""
+    )
+    ctx.reload_config()
+    post("/alerts", [alert(), {"labels": {"alertname": "hint", "severity": "info", "instance": "a"}}])
+    [hint] = ask(client, "/alerts", filter="alertname=hint")
+    [cause] = ask(client, "/alerts", filter="alertname=disk_full")
+    assert hint["status"]["inhibitedBy"] == [cause["fingerprint"]]
+    assert [one["labels"]["alertname"] for one in ask(client, "/alerts", inhibited="false")] == ["disk_full"]
+    groups = ask(client, "/alerts/groups")
+    assert [(one["receiver"]["name"], one["labels"], len(one["alerts"])) for one in groups] == [
+        ("pager", {"instance": "a"}, 1),
+        ("team", {"instance": "a"}, 1),
+    ]
+    shown = yaml.safe_load(ask(client, "/status")["config"]["original"])
+    assert shown["route"]["group_wait"] == "45s"
+    assert shown["route"]["routes"][0]["receiver"] == "pager"
+    assert "secret" not in str(shown)
+
+
+def test_a_silence_is_made_shown_found_and_ended(
+    client: FlaskClient, post: Callable[..., Any], operator: Headers, clock: Clock
+) -> None:
+    number = post("/silences", silence(clock))["silenceID"]
+    found = ask(client, f"/silence/{number}")
+    assert found["status"] == {"state": "active"}
+    assert found["matchers"] == [{"name": "instance", "value": "a", "isRegex": False, "isEqual": True}]
+    assert [one["id"] for one in ask(client, "/silences", filter='instance="a"')] == [number]
+    assert ask(client, "/silences", filter='instance=~"a"') == []
+    for _ in range(2):
+        assert client.delete(f"{BASE}/silence/{number}", headers=operator).status_code == 200
+    assert ask(client, f"/silence/{number}")["status"] == {"state": "expired"}
+
+
+def test_silences_stand_in_alertmanagers_order(client: FlaskClient, post: Callable[..., Any], clock: Clock) -> None:
+    long, short = (post("/silences", silence(clock, seconds))["silenceID"] for seconds in (7200, 3600))
+    later = post("/silences", silence(clock, startsAt=encode.iso(clock() + 600)))["silenceID"]
+    assert [one["id"] for one in ask(client, "/silences")] == [short, long, later]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"matchers": []}, "matchers"),
+        ({"matchers": [{"name": "a", "value": ""}]}, "empty string"),
+        ({"matchers": [{"name": "a", "value": "(", "isRegex": True}]}, "regular expression"),
+        ({"matchers": [{"name": "a b", "value": "x"}]}, "matchers[0].name"),
+        ({"matchers": [{"name": "a"}]}, "matchers[0].value"),
+        ({"endsAt": "2025-01-01T00:00:00Z", "startsAt": "2024-01-01T00:00:00Z"}, "in the past"),
+        ({"endsAt": "2026-01-01T00:00:00Z"}, "before end"),
+        ({"endsAt": None}, "endsAt: is missing"),
+        ({"startsAt": "tomorrow"}, "startsAt"),
+        ({"createdBy": None}, "createdBy"),
+        ({"comment": 1}, "comment"),
+    ],
+)
+def test_a_silence_that_is_none_is_refused_by_its_field(
+    post: Callable[..., Any], clock: Clock, change: dict[str, Any], text: str
+) -> None:
+    assert text in post("/silences", silence(clock) | change, 400)
+
+
+def test_an_unknown_silence_is_not_found(
+    client: FlaskClient, post: Callable[..., Any], operator: Headers, clock: Clock
+) -> None:
+    assert "nothing" in post("/silences", silence(clock, id="nothing"), 404)
+    assert client.get(f"{BASE}/silence/nothing").status_code == 404
+    assert client.delete(f"{BASE}/silence/nothing", headers=operator).status_code == 404
+
+
+def test_writes_need_a_role_and_alerts_may_come_by_an_ingest_key(
+    client: FlaskClient, bearer: Callable[[str], Headers], clock: Clock
+) -> None:
+    assert client.post(f"{BASE}/alerts", json=[alert()]).status_code == 401
+    viewer, ingest = bearer("viewer"), bearer("ingest")
+    assert client.post(f"{BASE}/alerts", json=[alert()], headers=viewer).status_code == 403
+    assert client.post(f"{BASE}/alerts", json=[alert()], headers=ingest).status_code == 200
+    assert client.post(f"{BASE}/silences", json=silence(clock), headers=ingest).status_code == 403
+    assert client.delete(f"{BASE}/silence/x", headers=viewer).status_code == 403
+
+
+def test_the_status_names_the_version(client: FlaskClient) -> None:
+    found = ask(client, "/status")
+    assert found["versionInfo"]["version"]
+    assert found["cluster"] == {"status": "disabled", "peers": []}
+    assert encode.seconds_of(found["uptime"]) > 0

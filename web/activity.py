@@ -1,0 +1,109 @@
+"""Pure: what happened lately, out of what the rooms keep, as one list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from memmon import encode
+
+Shown = Mapping[str, Any]
+
+TOGETHER = 60.0
+OF_TIMELINE = ("escalated", "page", "action", "approval", "acknowledged", "resolved", "opened", "mitigated", "manual")
+"""Kinds of an incident's lines that matter beside it; its alerts and notes are on its own page."""
+
+
+def merged(
+    alerts: Iterable[Shown],
+    incidents: Iterable[Shown],
+    restrictions: Iterable[Shown],
+    notifications: Iterable[Shown],
+    limit: int = 12,
+) -> list[dict[str, Any]]:
+    """Return the newest of everything: {at, kind, subject, text, link, states}; the newest first."""
+    found = [
+        *(line for alert in alerts for line in _alert(alert)),
+        *(line for incident in incidents for line in _incident(incident)),
+        *(_restriction(one) for one in restrictions),
+        *_told(notifications),
+    ]
+    ordered = sorted(found, key=lambda line: encode.seconds_of(line["at"]), reverse=True)
+    return _together(ordered)[:limit]
+
+
+def _together(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join alerts that follow one another within a minute: fifty at once must not hide all else."""
+    found: list[dict[str, Any]] = []
+    more: dict[int, int] = {}
+    for line in lines:
+        last = found[-1] if found else None
+        if last and last["kind"] == line["kind"] == "alert" and _apart(last, line) < TOGETHER:
+            more[len(found) - 1] = more.get(len(found) - 1, 0) + 1
+        else:
+            found.append(line)
+    for at, count in more.items():
+        found[at]["text"] = f"and {count} more fire: {found[at]['text'].removeprefix('fires: ')}"
+    return found
+
+
+def _apart(one: Shown, other: Shown) -> float:
+    return abs(encode.seconds_of(one["at"]) - encode.seconds_of(other["at"]))
+
+
+def _line(at: str, kind: str, subject: str, text: str, link: str | None = None) -> dict[str, Any]:
+    return {"at": at, "kind": kind, "subject": subject, "text": text, "link": link, "states": []}
+
+
+def _alert(alert: Shown) -> list[dict[str, Any]]:
+    link = "/dashboard#alerts"
+    lines = [_line(alert["created_at"], "alert", alert["name"], f"fires: {alert['message']}", link)]
+    if alert["resolved_at"]:
+        lines.append(_line(alert["resolved_at"], "resolved", alert["name"], "resolved", link))
+    if alert["acknowledged_at"]:
+        text = f"acknowledged by {alert['acknowledged_by']}"
+        lines.append(_line(alert["acknowledged_at"], "person", alert["name"], text, link))
+    return lines
+
+
+def _incident(incident: Shown) -> list[dict[str, Any]]:
+    name, link = f"INC-{incident['id']}", f"/dashboard/incidents/{incident['id']}"
+    return [
+        _line(entry["at"], "incident", name, _said(entry), link)
+        for entry in incident["timeline"]
+        if entry["kind"] in OF_TIMELINE
+    ]
+
+
+def _said(entry: Shown) -> str:
+    """Return a line of the timeline; one of a person says who it was, and did what."""
+    if entry["by"] == "memmon":
+        return str(entry["text"])
+    did = f"{entry['kind']} by {entry['by']}"
+    return did if entry["text"] == entry["kind"] else f"{did}: {entry['text']}"
+
+
+def _restriction(one: Shown) -> dict[str, Any]:
+    words = {"block": "blocked", "throttle": "throttled", "disable": "switched off"}
+    return _line(
+        one["created_at"], "security", one["subject"], f"{words[one['kind']]}: {one['reason']}", "/dashboard#security"
+    )
+
+
+def _told(notifications: Iterable[Shown]) -> list[dict[str, Any]]:
+    """Return one line a message: its receivers and channels, each with how it went."""
+    lines: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in notifications:
+        key = (one["title"], one["created_at"])
+        line = lines.setdefault(key, _line(one["created_at"], "notification", one["title"], ""))
+        line["at"] = max(line["at"], one["sent_at"] or line["at"])
+        tries = len(one["attempts"])
+        how = one["state"] if tries < 2 else f"{one['state']} after {tries} tries"
+        line["states"].append(
+            {
+                "state": one["state"],
+                "text": f"{one['receiver']}, {one['channel'].split('[')[0]}: {how}",
+                "error": one["error"],
+            }
+        )
+    return list(lines.values())

@@ -1,0 +1,33 @@
+"""The API, one noun a module; each has a `blueprint`."""
+
+from __future__ import annotations
+
+from web.api import (
+    alertmanager,
+    alerts,
+    health,
+    incidents,
+    metrics,
+    notifications,
+    performance,
+    prometheus,
+    security,
+    silences,
+    status,
+    tasks,
+)
+
+BLUEPRINTS = (
+    status.blueprint,
+    metrics.blueprint,
+    health.blueprint,
+    performance.blueprint,
+    alerts.blueprint,
+    silences.blueprint,
+    security.blueprint,
+    incidents.blueprint,
+    notifications.blueprint,
+    tasks.blueprint,
+    prometheus.blueprint,
+    alertmanager.blueprint,
+)

@@ -1,0 +1,156 @@
+"""Alertmanager's HTTP API under /api/v2, as amtool, Prometheus and Grafana use it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import psutil
+from flask import Blueprint, Response
+
+import memmon
+from memmon import encode
+from memmon.alerts import received
+from memmon.context import Context
+from memmon.errors import BadInput, BadQuery, Conflict, MemmonError, NotFound
+from memmon.routing import posted, route, silences
+from memmon.routing.standing import Standing, standing
+from web import auth, door
+from web.api import alertmanager_form as form
+from workers.base import follow
+
+blueprint = Blueprint("alertmanager", __name__, url_prefix="/api/v2")
+
+MOST_ALERTS = 1000
+ENDED_SINCE = 5 * 86400.0
+"""Seconds for which an ended silence is shown, as Alertmanager keeps them."""
+
+
+@blueprint.errorhandler(BadInput)
+@blueprint.errorhandler(BadQuery)
+@blueprint.errorhandler(NotFound)
+def failed(error: MemmonError) -> Response:
+    """Return what is wrong as bare text, which is what Alertmanager's clients read."""
+    return door.answer(str(error), 404 if isinstance(error, NotFound) else 400)
+
+
+@blueprint.get("/status")
+def status() -> Response:
+    """Return version, uptime and routes."""
+    ctx = door.context()
+    version = ("revision", "branch", "buildUser", "buildDate", "goVersion")
+    return door.answer(
+        {
+            "cluster": {"status": "disabled", "peers": []},
+            "versionInfo": {"version": memmon.__version__, **dict.fromkeys(version, "")},
+            "config": {"original": form.configuration(ctx.config.routes)},
+            "uptime": encode.iso(psutil.Process().create_time()),
+        }
+    )
+
+
+@blueprint.get("/receivers")
+def receivers() -> Response:
+    """Return the names of all receivers."""
+    ctx = door.context()
+    return door.answer([{"name": name} for name in sorted(route.receivers(ctx.config.routes, ctx.settings))])
+
+
+@blueprint.get("/alerts")
+def alerts() -> Response:
+    """Return the firing alerts."""
+    ctx = door.context()
+    found = form.wanted(standing(ctx))
+    return door.answer([_alert(ctx, one) for one in sorted(found, key=lambda one: one.alert["fingerprint"])])
+
+
+def _alert(ctx: Context, one: Standing) -> dict[str, Any]:
+    """A rule's alert ends when its rule says so; it is evaluated again long before the time that is shown."""
+    ends_at = one.alert["ends_at"]
+    if ends_at is None or one.alert["source"] == "rule":
+        return form.alert(one, ctx.now() + 4 * ctx.settings.alert_evaluation_interval)
+    return form.alert(one, encode.seconds_of(ends_at))
+
+
+@blueprint.post("/alerts")
+@auth.needs("ingest")
+def receive() -> Response:
+    """Take alerts in: each fires until its end, and one whose end is over is resolved.
+
+    Those that can be read are taken although others cannot, which are named.
+    """
+    ctx, body = door.context(), door.body()
+    if not isinstance(body, list) or len(body) > MOST_ALERTS:
+        raise BadInput("body", f"must be a list of at most {MOST_ALERTS} alerts")
+    life = ctx.config.routes.global_.resolve_timeout
+    taken, wrong = [], []
+    for index, one in enumerate(body):
+        try:
+            taken.append(form.given(index, one, ctx.now(), life))
+        except BadInput as error:
+            wrong.append(error)
+    if taken:
+        follow(received.receive(ctx, taken))
+    if wrong:
+        raise BadInput(wrong[0].field, "; ".join([wrong[0].message, *map(str, wrong[1:10])]))
+    return Response(status=200)
+
+
+@blueprint.get("/alerts/groups")
+def groups() -> Response:
+    """Return the firing alerts by the groups in which they are told."""
+    ctx = door.context()
+    found: dict[tuple[str, Any], list[dict[str, Any]]] = {}
+    for one in form.wanted(standing(ctx)):
+        for node in one.nodes:
+            key = (node.receiver, route.group_labels(node, one.labels))
+            found.setdefault(key, []).append(_alert(ctx, one))
+    return door.answer(
+        [
+            {"labels": dict(labels), "receiver": {"name": receiver}, "alerts": members}
+            for (receiver, labels), members in sorted(found.items(), key=lambda item: (item[0][1], item[0][0]))
+        ]
+    )
+
+
+@blueprint.get("/silences")
+def every_silence() -> Response:
+    """Return the silences that hold, will hold, or ended lately."""
+    wanted = form.filters()
+    found = [one for one in silences.silences(door.context(), ENDED_SINCE) if form.fits(one, wanted)]
+    return door.answer(sorted(found, key=form.in_order))
+
+
+@blueprint.post("/silences")
+def silence() -> Response:
+    """Make a silence, or change the one with the `id`."""
+    given = door.body()
+    if not isinstance(given, dict):
+        raise BadInput("body", "must be an object")
+    start, end = form.time(given.get("startsAt"), "startsAt"), form.time(given.get("endsAt"), "endsAt")
+    if start is None or end is None:
+        raise BadInput("startsAt" if start is None else "endsAt", "is missing")
+    number = posted.post(
+        door.context(),
+        form.text(given.get("id") or "", "id", 64) or None,
+        form.of_matchers(given.get("matchers")),
+        start,
+        end,
+        form.text(given.get("createdBy"), "createdBy", 64),
+        form.text(given.get("comment"), "comment", 2000),
+    )
+    return door.answer({"silenceID": number})
+
+
+@blueprint.get("/silence/<number>")
+def one_silence(number: str) -> Response:
+    """Return one silence."""
+    return door.answer(posted.get(door.context(), number))
+
+
+@blueprint.delete("/silence/<number>")
+def expire(number: str) -> Response:
+    """End a silence now; one that has ended stays so."""
+    with suppress(Conflict):
+        silences.expire_silence(door.context(), number)
+    return Response(status=200)

@@ -1,0 +1,17 @@
+"""GET /api/health."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from memmon.health import service
+from web import door
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/api/health")
+def health() -> Response:
+    """Return the newest stored results, of all instances or of one `instance`."""
+    ctx = door.context()
+    return door.answer(service.report(ctx, door.instance(ctx)))

@@ -1,0 +1,46 @@
+"""GET /api/metrics, /api/metrics/prometheus and /metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from memmon import encode
+from memmon.analysis import service as analysis
+from memmon.metrics import service
+from web import door
+
+blueprint = Blueprint("metrics", __name__)
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@blueprint.get("/api/metrics")
+def metrics() -> Response:
+    """Return the fleet's newest values, or those of one `instance`."""
+    ctx = door.context()
+    found = service.snapshot_of(ctx, door.instance(ctx))
+    return door.text(render(found), "application/json")
+
+
+def render(found: dict[str, Any]) -> str:
+    """Return the JSON with one value a line and each histogram on one: a grep for its name shows all of it."""
+    histograms = found["metrics"]["histograms"]
+    frame = encode.dumps({**found, "metrics": {**found["metrics"], "histograms": {}}}, indent=2) + "\n"
+    if not histograms:
+        return frame
+    lines = ",\n".join(f"      {encode.dumps(name)}: {encode.dumps(value)}" for name, value in histograms.items())
+    return frame.replace('"histograms": {}', f'"histograms": {{\n{lines}\n    }}', 1)
+
+
+@blueprint.get("/api/metrics/prometheus")
+def prometheus() -> Response:
+    """Return the newest sample of every series in text format 0.0.4."""
+    return door.text(service.page(door.context()), TEXT)
+
+
+@blueprint.get("/metrics")
+def own() -> Response:
+    """Return memmon's own metrics in text format 0.0.4."""
+    return door.text(analysis.own_page(door.context()), TEXT)

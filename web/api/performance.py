@@ -1,0 +1,18 @@
+"""GET /api/performance."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from memmon.analysis import service
+from web import door
+
+blueprint = Blueprint("performance", __name__)
+
+MOST_HOURS = 8760
+
+
+@blueprint.get("/api/performance")
+def performance() -> Response:
+    """Return history, baselines, trends and advice of the last `hours`."""
+    return door.answer(service.performance(door.context(), door.number("hours", 1, 0.1, MOST_HOURS)))

@@ -1,0 +1,290 @@
+"""Prometheus' HTTP API under /api/v1, as promtool and Grafana use it. POST to a query is a read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+import memmon
+from memmon import duration, encode
+from memmon import labels as label_sets
+from memmon.alerts import service as alerts
+from memmon.collect import service as collect
+from memmon.context import Context
+from memmon.errors import BadInput, BadQuery, Conflict, MemmonError, NotFound, Refused, Transient
+from memmon.labels import Labels
+from memmon.metrics import service
+from memmon.promql import guard, numbers
+from memmon.promql.engine import MAX_STEPS
+from web import auth, door
+from web.api import prometheus_form as form
+from web.errors import Forbidden, Unauthorized
+
+blueprint = Blueprint("prometheus", __name__, url_prefix="/api/v1")
+
+READ = ("GET", "POST")
+ZERO = "0001-01-01T00:00:00Z"
+"""Go's time that never was: what Prometheus says of a rule or target that it has not looked at yet."""
+
+FAILURES: dict[type[MemmonError], tuple[int, str]] = {
+    BadInput: (400, "bad_data"),
+    Unauthorized: (401, "unauthorized"),
+    Forbidden: (403, "forbidden"),
+    NotFound: (404, "not_found"),
+    Conflict: (409, "conflict"),
+    Refused: (422, "execution"),
+    Transient: (503, "unavailable"),
+}
+OF_QUERY = {"bad_data": 400, "execution": 422, "timeout": 503, "canceled": 503}
+
+
+@blueprint.errorhandler(MemmonError)
+def failed(error: MemmonError) -> Response:
+    """Return any failure of memmon's in Prometheus' envelope."""
+    if isinstance(error, BadQuery):
+        return form.failure(OF_QUERY[error.kind], error.kind, str(error))
+    status, kind = next((found for cls, found in FAILURES.items() if isinstance(error, cls)), (500, "internal"))
+    response = form.failure(status, kind, error.message if isinstance(error, BadInput) else str(error))
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="memmon"'
+    return response
+
+
+@blueprint.route("/query", methods=READ)
+@auth.needs("viewer")
+def query() -> Response:
+    """Evaluate `query` at `time`."""
+    ctx = door.context()
+    at = form.moment("time", ctx.now())
+    found = form.result(*service.value(ctx, form.parameter("query"), at, _timeout()), at)
+    if found["resultType"] in ("vector", "matrix"):
+        found["result"], warnings = form.limited(found["result"], form.limit())
+        return form.success(found, warnings)
+    return form.success(found)
+
+
+@blueprint.route("/query_range", methods=READ)
+@auth.needs("viewer")
+def query_range() -> Response:
+    """Evaluate `query` at every `step` from `start` to `end`."""
+    start, end, step = form.moment("start"), form.moment("end"), form.seconds("step")
+    if end < start:
+        raise BadInput("end", 'invalid parameter "end": end timestamp must not be before start time')
+    if step <= 0:
+        raise BadInput(
+            "step",
+            'invalid parameter "step": zero or negative query resolution step widths are not accepted. '
+            "Try a positive integer",
+        )
+    if (end - start) / step > MAX_STEPS:
+        raise BadInput(
+            "step",
+            "exceeded maximum resolution of 11,000 points per timeseries. "
+            "Try decreasing the query resolution (?step=XX)",
+        )
+    found = service.range(door.context(), form.parameter("query"), start, end, step, _timeout())
+    rows, warnings = form.limited(sorted(found, key=lambda row: row.labels), form.limit())
+    return form.success(form.matrix(rows), warnings)
+
+
+def _timeout() -> float:
+    given = form.seconds("timeout", service.QUERY_SECONDS)
+    if given <= 0:
+        raise BadInput("timeout", 'invalid parameter "timeout": must be positive')
+    return given
+
+
+@blueprint.route("/format_query", methods=READ)
+@auth.needs("viewer")
+def format_query() -> Response:
+    """Lay `query` out over lines."""
+    return form.success(guard.pretty(form.parameter("query")))
+
+
+@blueprint.route("/series", methods=READ)
+@auth.needs("viewer")
+def series() -> Response:
+    """Return the label sets that any `match[]` fits."""
+    if not request.values.getlist("match[]"):
+        raise BadInput("match[]", "no match[] parameter provided")
+    found, warnings = form.limited(_label_sets(door.context()), form.limit())
+    return form.success(form.of_labels(found), warnings)
+
+
+@blueprint.route("/labels", methods=READ)
+@auth.needs("viewer")
+def labels() -> Response:
+    """Return the names of labels."""
+    names = sorted({name for one in _label_sets(door.context()) for name, _ in one})
+    return form.success(*form.limited(names, form.limit()))
+
+
+@blueprint.get("/label/<name>/values")
+def label_values(name: str) -> Response:
+    """Return the values of one label."""
+    if not label_sets.LABEL_NAME.fullmatch(name):
+        raise BadInput("name", f'invalid label name: "{name}"')
+    values = sorted({value for one in _label_sets(door.context()) if (value := label_sets.get(one, name))})
+    return form.success(*form.limited(values, form.limit()))
+
+
+def _label_sets(ctx: Context) -> list[Labels]:
+    """Return the label sets that any `match[]` fits, all where there is none, between `start` and `end`."""
+    start, end = form.moment("start", 0.0), form.moment("end", ctx.now())
+    wanted = form.matches()
+    if not wanted:
+        return service.every_series(ctx, start, end)
+    return sorted({one for matchers in wanted for one in service.series(ctx, matchers, start, end)})
+
+
+@blueprint.get("/metadata")
+def metadata() -> Response:
+    """Return type and help of every metric, or of one."""
+    wanted = form.parameter("metric")
+    found = service.metadata(door.context())
+    names = [name for name in sorted(found) if not wanted or name == wanted]
+    most = form.limit()
+    return form.success(
+        {
+            name: [
+                {
+                    "type": found[name].kind.replace("untyped", "unknown"),
+                    "help": found[name].help,
+                    "unit": found[name].unit,
+                }
+            ]
+            for name in (names[:most] if most else names)
+        }
+    )
+
+
+@blueprint.get("/rules")
+def rules() -> Response:
+    """Return the alerting rules by group, each with its alerts."""
+    kind = request.args.get("type", "")
+    if kind not in ("", "alert", "record"):
+        raise BadInput("type", f'invalid parameter "type": not supported value {kind!r}')
+    ctx = door.context()
+    groups: dict[str, list[dict[str, Any]]] = {}
+    names, wanted = request.args.getlist("rule_name[]"), request.args.getlist("rule_group[]")
+    for rule in alerts.by_rule(ctx) if kind != "record" else ():
+        if (not names or rule["name"] in names) and (not wanted or rule["group"] in wanted):
+            groups.setdefault(rule["group"], []).append(_rule(rule))
+    return form.success({"groups": [_group(ctx, name, found) for name, found in groups.items()]})
+
+
+def _group(ctx: Context, name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    known = next((group for group in ctx.config.rules.groups if group.name == name), None)
+    interval = known.interval if known and known.interval else ctx.settings.alert_evaluation_interval
+    return {
+        "name": name,
+        "file": "rules.yml",
+        "interval": interval,
+        "limit": known.limit if known else 0,
+        "rules": found,
+        "evaluationTime": sum(rule["evaluationTime"] for rule in found),
+        "lastEvaluation": max(rule["lastEvaluation"] for rule in found),
+    }
+
+
+def _rule(rule: dict[str, Any]) -> dict[str, Any]:
+    states = {alert["state"] for alert in rule["alerts"]}
+    hidden = request.args.get("exclude_alerts", "").lower() in ("true", "1")
+    shown = {} if hidden else {"alerts": [_alert(alert) for alert in rule["alerts"]]}
+    return {
+        "type": "alerting",
+        "name": rule["name"],
+        "query": rule["expr"],
+        "duration": rule["duration"],
+        "keepFiringFor": rule["keep_firing_for"],
+        "labels": rule["labels"],
+        "annotations": rule["annotations"],
+        **shown,
+        "state": "firing" if "firing" in states else ("pending" if states else "inactive"),
+        "health": "err" if rule["error"] else ("ok" if rule["last_evaluation"] else "unknown"),
+        **({"lastError": rule["error"]} if rule["error"] else {}),
+        "evaluationTime": rule["evaluation_seconds"] or 0,
+        "lastEvaluation": rule["last_evaluation"] or ZERO,
+    }
+
+
+@blueprint.get("/alerts")
+def active() -> Response:
+    """Return the pending and firing alerts of rules."""
+    found = [alert for alert in alerts.active(door.context()) if alert["source"] == "rule"]
+    return form.success({"alerts": [_alert(alert) for alert in found]})
+
+
+def _alert(alert: dict[str, Any]) -> dict[str, Any]:
+    value = alert["value"]
+    return {
+        "labels": alert["labels"],
+        "annotations": alert["annotations"],
+        "state": alert["state"],
+        "activeAt": alert["active_at"],
+        "value": numbers.short(value) if value is not None else "NaN",
+    }
+
+
+@blueprint.get("/targets")
+def targets() -> Response:
+    """Return what is collected, and how that went."""
+    state = request.args.get("state", "any").lower()
+    if state not in ("active", "dropped", "any"):
+        raise BadInput("state", f'invalid parameter "state": {state!r} is none of active, dropped, any')
+    ctx = door.context()
+    pool = request.args.get("scrapePool")
+    found = [_target(ctx, one) for one in collect.targets(ctx) if pool in (None, one["job"])]
+    return form.success(
+        {"activeTargets": found if state != "dropped" else [], "droppedTargets": [], "droppedTargetCounts": {}}
+    )
+
+
+def _target(ctx: Context, one: dict[str, Any]) -> dict[str, Any]:
+    health = {True: "up", False: "down"}.get(one["up"], "unknown")
+    url = one["url"] or f"memmon:{one['kind']}/{one['name']}"
+    interval, known = ctx.settings.intervals[one["tier"]], ctx.config.targets.get(one["name"])
+    return {
+        "discoveredLabels": {"__address__": one["instance"], "job": one["job"], "memmon_target": one["name"]},
+        "labels": one["labels"],
+        "scrapePool": one["job"],
+        "scrapeUrl": url,
+        "globalUrl": url,
+        "lastError": one["error"] or "",
+        "lastScrape": encode.iso(one["last_scrape"]) or ZERO,
+        "lastScrapeDuration": one["duration"] or 0,
+        "health": health,
+        "scrapeInterval": duration.show(interval),
+        "scrapeTimeout": duration.show(min(interval, known.timeout if known else interval)),
+    }
+
+
+@blueprint.get("/status/buildinfo")
+def buildinfo() -> Response:
+    """Return memmon's version in the place of Prometheus'."""
+    return form.success(
+        {
+            "version": memmon.__version__,
+            "revision": "",
+            "branch": "",
+            "buildUser": "",
+            "buildDate": "",
+            "goVersion": "",
+            "application": "memmon",
+        }
+    )
+
+
+@blueprint.get("/status/runtimeinfo")
+def runtimeinfo() -> Response:
+    """Return what of Prometheus' facts memmon has too."""
+    ctx = door.context()
+    found = service.last_collection(ctx)
+    return form.success(
+        {
+            "serverTime": encode.iso(ctx.now()),
+            "lastCollection": encode.iso(found) or ZERO,
+            "storageRetention": duration.show(ctx.settings.retention_hours * 3600),
+        }
+    )

@@ -1,0 +1,61 @@
+"""The Flask application. It is made without Redis or SQL: it has to say which of them is away."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, current_app, g, request
+
+from memmon import logs
+from memmon.context import Context
+from web import auth, door, errors, headers, live, login, pages
+from web.api import BLUEPRINTS
+from web.hub import Hub
+
+log = logging.getLogger(__name__)
+
+
+def create_app(ctx: Context | None = None) -> Flask:
+    """Return the application on `ctx`, by default on the environment's settings."""
+    app = Flask("web")
+    app.config["MEMMON_CONTEXT"] = ctx
+    app.config["MAX_CONTENT_LENGTH"] = door.MIB
+    app.config["SOCK_SERVER_OPTIONS"] = live.SERVER_OPTIONS
+    app.extensions["memmon_hub"] = Hub(lambda: door.of(app))
+    app.url_map.strict_slashes = False
+    app.before_request(_prepare)
+    auth.register(app)
+    errors.register(app)
+    headers.register(app)
+    app.after_request(_log_write)
+    for blueprint in (login.blueprint, live.blueprint, pages.blueprint, *BLUEPRINTS):
+        app.register_blueprint(blueprint)
+    app.add_url_rule("/healthz", "healthz", auth.needs("open")(_healthz))
+    if ctx is None:
+        settings = door.of(app).settings
+        logs.setup(settings.log_path, settings.log_level)
+        app.extensions["memmon_hub"].start()
+    return app
+
+
+def _prepare() -> None:
+    """Let a changed configuration be in force, and a view take what it is made for."""
+    hub = current_app.extensions["memmon_hub"]
+    if hub.up and request.endpoint not in ("static", "healthz"):  # A Redis that hangs would hold up every page.
+        door.context().refresh()
+    size = getattr(door.view(), "memmon_size", None)
+    if size:
+        request.max_content_length = size
+
+
+def _healthz() -> Response:
+    """Say that this process answers, and nothing else."""
+    return door.text("ok\n", "text/plain; charset=utf-8")
+
+
+def _log_write(response: Response) -> Response:
+    """Keep who changed what. Reports of clients come all the time, and are no change by anybody."""
+    who = g.get("caller")
+    if response.status_code < 400 and auth.needed() in ("operator", "admin") and who:
+        log.info("%s %s by %s (%s)", request.method, request.path, who.name, who.role)
+    return response

@@ -1,0 +1,126 @@
+"""WS /ws: what changes, as it changes. Messages are JSON objects with a `type`.
+
+From the client: `ping`, and `subscribe {streams}`, which takes the place of an earlier one. To the client: `pong`,
+`subscribed {streams}`, `update {stream, data}`, `error {error, message}`. Whoever subscribes to `status` is told it at once, and
+again whenever it may have missed something.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from typing import Any
+
+from flask import Blueprint, current_app, request
+from flask_sock import Sock
+from simple_websocket import ConnectionClosed, Server
+
+from memmon.errors import Transient
+from memmon.state.live import STREAMS
+from web import door, origin
+from web.errors import Forbidden
+from web.hub import Hub, Subscriber
+
+blueprint = Blueprint("live", __name__)
+sock = Sock()
+
+MOST_CLIENTS = 1500
+LIFE = 3600.0
+"""Seconds after which a client must connect again, and show again that it may."""
+
+SEND_SECONDS = 20.0
+SERVER_OPTIONS = {"ping_interval": 25, "max_message_size": 4096}
+SOCKETS = ("gunicorn.socket", "werkzeug.socket")
+
+
+class WholeSocket:
+    """A socket whose `send` sends all, one frame at a time, or fails.
+
+    A cooperative socket sends what fits at the moment, and the WebSocket library does not look at how much that was.
+    """
+
+    def __init__(self, inner: socket.socket):
+        self._inner = inner
+        self._sending = threading.Lock()
+        inner.settimeout(SEND_SECONDS)
+
+    def send(self, data: bytes) -> int:
+        with self._sending:
+            self._inner.sendall(data)
+        return len(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+@blueprint.before_request
+def _admit() -> None:
+    """Refuse a page of somebody else, and more clients than one process holds; before the connection is taken over."""
+    if not origin.is_same_origin(door.context().settings):
+        raise Forbidden("the connection comes from a page of somebody else")
+    if len(_hub()) >= MOST_CLIENTS:
+        raise Transient(f"{MOST_CLIENTS} clients are connected already")
+    for name in SOCKETS:
+        if name in request.environ:
+            request.environ[name] = WholeSocket(request.environ[name])
+
+
+def _hub() -> Hub:
+    found: Hub = current_app.extensions["memmon_hub"]
+    return found
+
+
+@sock.route("/ws", bp=blueprint)
+def ws(connection: Server) -> None:
+    """Serve one client until it leaves."""
+    hub, one = _hub(), Subscriber()
+    hub.start()
+    hub.join(one)
+    threading.Thread(target=_send, args=(connection, one), name="memmon-send", daemon=True).start()
+    until = time.monotonic() + LIFE
+    try:
+        while (left := until - time.monotonic()) > 0:
+            message = connection.receive(timeout=left)
+            if message is not None:
+                _hear(hub, one, message)
+    finally:
+        hub.leave(one)
+        one.mailbox.close()
+
+
+def _send(connection: Server, one: Subscriber) -> None:
+    """Send what waits, until the connection is closed at either end."""
+    try:
+        while (message := one.mailbox.take()) is not None:
+            connection.send(message)
+    except (ConnectionClosed, OSError):
+        connection.connected = False
+        connection.event.set()  # Wakes the one who reads; it may have no other sign that the client is gone.
+
+
+def _hear(hub: Hub, one: Subscriber, message: str | bytes) -> None:
+    """Do what a client asks."""
+    try:
+        given = json.loads(message)
+    except (ValueError, RecursionError):
+        given = None
+    kind = given.get("type") if isinstance(given, dict) else None
+    if kind == "ping":
+        one.tell("pong")
+    elif kind == "subscribe":
+        _subscribe(hub, one, given.get("streams", list(STREAMS)))
+    else:
+        one.tell("error", error="bad_input", message='send an object with the type "ping" or "subscribe"')
+
+
+def _subscribe(hub: Hub, one: Subscriber, wanted: Any) -> None:
+    known = isinstance(wanted, list) and all(isinstance(name, str) and name in STREAMS for name in wanted)
+    if not known:
+        one.tell("error", error="bad_input", message=f"streams: must be a list of {', '.join(STREAMS)}")
+        return
+    one.streams = frozenset(wanted)
+    one.tell("subscribed", streams=[name for name in STREAMS if name in one.streams])
+    if "status" in one.streams:
+        one.tell("update", stream="status", data=hub.status())

@@ -1,0 +1,79 @@
+"""The pages that people look at: the overview, one incident, the runbook."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, current_app, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from memmon.errors import NotFound, Transient
+from web import charts, door, overview, verdict, words
+from web.cache import Recent
+
+blueprint = Blueprint("pages", __name__)
+
+RUNBOOK = Path(__file__).parent.parent / "docs" / "runbook.md"
+DRAWN_FOR = 5.0
+"""Seconds for which all who look at the same window are shown one calculation."""
+
+
+@blueprint.record_once
+def _teach(state: Any) -> None:
+    """Let templates word numbers and times, and the application keep what was drawn."""
+    state.app.extensions["drawn"] = Recent(DRAWN_FOR)
+    state.app.jinja_env.filters.update(words.FILTERS)
+    state.app.jinja_env.globals.update(windows=charts.STEPS, drawn=charts.CHARTS, waited=verdict.waited)
+    state.app.jinja_env.trim_blocks = state.app.jinja_env.lstrip_blocks = True
+
+
+@blueprint.get("/")
+def index() -> ResponseReturnValue:
+    """Send to the dashboard."""
+    return redirect(url_for("pages.dashboard"))
+
+
+@blueprint.get("/dashboard")
+def dashboard() -> str:
+    """Show the overview."""
+    return render_template("overview.html", **overview.gather(door.context()))
+
+
+@blueprint.get("/dashboard/charts")
+def lines() -> Response:
+    """Return what the charts draw over `?window=` seconds."""
+    ctx = door.context()
+    window = door.whole("window", 3600, 1, max(charts.STEPS))
+    kept: Recent = current_app.extensions["drawn"]
+    return door.answer(kept.get(window, lambda: charts.drawn(ctx, window)))
+
+
+@blueprint.get("/dashboard/incidents/<int:number>")
+def incident(number: int) -> ResponseReturnValue:
+    """Show one incident."""
+    try:
+        return render_template("incident.html", **overview.incident(door.context(), number))
+    except NotFound as error:
+        return render_template("missing.html", message=str(error)), 404
+    except Transient as error:
+        return render_template("missing.html", message=f"this cannot be read just now: {error}"), 503
+
+
+@blueprint.get("/runbook")
+def runbook() -> ResponseReturnValue:
+    """Show the runbook's sections as text, each with an anchor."""
+    if not RUNBOOK.exists():
+        return render_template("missing.html", message="the runbook is not installed with this copy of memmon"), 404
+    return render_template("runbook.html", sections=sections(RUNBOOK.read_text(encoding="utf-8")))
+
+
+def sections(text: str) -> list[dict[str, str]]:
+    """Return the sections of a Markdown text: {id, title, text}, ids as GitHub makes them."""
+    found = []
+    for block in re.split(r"^#{1,2} ", text, flags=re.MULTILINE)[1:]:
+        title, _, rest = block.partition("\n")
+        anchor = re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+        found.append({"id": anchor, "title": title, "text": rest.strip()})
+    return found

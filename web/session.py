@@ -1,0 +1,129 @@
+"""The browser's session: a signed cookie, so that any web process of this machine can read it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from flask import Response, request
+from itsdangerous import BadData, URLSafeSerializer
+
+from memmon.context import Context
+from memmon.errors import BadConfig, Transient
+from memmon.security import access
+from memmon.security.access import Caller
+from web import door, origin
+from web.errors import Forbidden
+
+LIFE = 12 * 3600.0
+
+
+class Session(NamedTuple):
+    """Who is signed in, and what a write must send as X-CSRF-Token."""
+
+    caller: Caller
+    csrf: str
+
+
+@cache
+def key(path: Path) -> bytes:
+    """Return the key that signs; the first process makes it, and the others read it."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        fresh.touch(mode=0o600, exist_ok=True)
+        fresh.write_bytes(secrets.token_bytes(32))
+        try:
+            path.hardlink_to(fresh)  # Fails where it is there: nobody ever sees half a key.
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+        return path.read_bytes()
+    except OSError as error:
+        raise BadConfig(f"MEMMON_HOME: the key of sessions cannot be kept at {path}: {error}") from None
+
+
+def _key(ctx: Context) -> bytes:
+    return key(ctx.settings.run_dir / "session.key")
+
+
+def _serializer(ctx: Context) -> URLSafeSerializer:
+    return URLSafeSerializer(_key(ctx), salt="memmon session", signer_kwargs={"digest_method": hashlib.sha256})
+
+
+def _cookie(ctx: Context) -> str:
+    """Cookies know no port: each stack of a machine has a name of its own."""
+    return f"memmon_{hashlib.sha256(bytes(ctx.settings.home)).hexdigest()[:8]}"
+
+
+def current(ctx: Context) -> Session | None:
+    """Return the session of this request, or None where there is none that holds."""
+    given = request.cookies.get(_cookie(ctx))
+    if not given:
+        return None
+    try:
+        found = _serializer(ctx).loads(given)
+    except BadData:
+        return None
+    if not ctx.now() < found["until"]:
+        return None
+    try:
+        caller = _still(ctx, found["name"], found["mark"])
+    except Transient:
+        caller = Caller(found["name"], "viewer")  # Nothing can be changed while SQL is away, but looked at.
+    return Session(caller, found["csrf"]) if caller else None
+
+
+def _still(ctx: Context, name: str, mark: str | None) -> Caller | None:
+    """Return the caller as the token that signed in stands now: it may have been revoked, or changed in the environment."""
+    if mark is None:
+        return access.named(ctx, name)
+    own = ctx.settings.api_token
+    same = own is not None and hmac.compare_digest(mark, _mark(ctx, own.get_secret_value()))
+    return Caller(name, "admin") if same else None
+
+
+def _mark(ctx: Context, token: str) -> str:
+    """Return what tells one token of the environment from another, and not what it is."""
+    return hmac.new(_key(ctx), token.encode(), hashlib.sha256).hexdigest()
+
+
+def check_csrf(session: Session) -> None:
+    """Raise Forbidden unless memmon's own page has sent the request."""
+    given = request.headers.get("X-CSRF-Token", "")
+    if not hmac.compare_digest(given.encode(), session.csrf.encode()):
+        raise Forbidden("the header X-CSRF-Token is missing or wrong; GET /api/session gives its value")
+    if not origin.is_same_origin(door.context().settings):
+        raise Forbidden("the request comes from a page of somebody else")
+
+
+def begin(caller: Caller) -> Session:
+    """Return a new session of `caller`."""
+    return Session(caller, secrets.token_urlsafe(24))
+
+
+def keep(ctx: Context, begun: Session, token: str, response: Response) -> None:
+    """Let `response` carry the session, which ends with the token that it was begun with."""
+    own = ctx.settings.api_token
+    of_environment = own is not None and hmac.compare_digest(own.get_secret_value().encode(), token.encode())
+    content = {
+        "name": begun.caller.name,
+        "mark": _mark(ctx, token) if of_environment else None,
+        "csrf": begun.csrf,
+        "until": ctx.now() + LIFE,
+    }
+    signed = str(_serializer(ctx).dumps(content))
+    response.set_cookie(
+        _cookie(ctx), signed, max_age=int(LIFE), httponly=True, samesite="Strict", secure=request.is_secure
+    )
+
+
+def end(ctx: Context, response: Response) -> None:
+    """Let `response` sign out."""
+    response.delete_cookie(_cookie(ctx), httponly=True, samesite="Strict")

@@ -1,0 +1,147 @@
+"""Pure: numbers, times and names as the page words them."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from memmon import encode
+
+SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
+UNITS = (
+    (r"_percent\b", "percent"),
+    (r"_seconds(_bucket|_sum)?\b", "seconds"),
+    (r"_bytes\b", "bytes"),
+    (r"hit_rate\b", "ratio"),
+    (r"health_score\b", "score"),
+)
+"""How a name's end tells its unit; the first that is found in an expression counts."""
+
+
+def unit_of(expr: str) -> str:
+    """Return the unit of what `expr` gives: percent, seconds, bytes, ratio, score or number."""
+    return next((unit for pattern, unit in UNITS if re.search(pattern, expr)), "number")
+
+
+def number(value: float | None, unit: str = "number") -> str:
+    """Return `value` with its unit, at most three digits that mean something; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if unit == "percent":
+        return f"{_digits(value)} %"
+    if unit == "ratio":
+        return f"{_digits(value * 100)} %"
+    if unit == "score":
+        return f"{value:.2f}"
+    if unit == "seconds":
+        return _seconds(value)
+    if unit == "bytes":
+        return _bytes(value)
+    return _digits(value) + (" /s" if unit == "rate" else "")
+
+
+def _digits(value: float) -> str:
+    size = abs(value)
+    if size >= 10_000:
+        return f"{value:,.0f}".replace(",", " ")
+    if size >= 100 or value == round(value):
+        return f"{value:.0f}"
+    return f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+
+
+def _seconds(value: float) -> str:
+    size = abs(value)
+    if size >= 100:
+        return span(value)
+    if size >= 1 or size == 0:
+        return f"{value:.2f} s" if size else "0 s"
+    return f"{_digits(value * 1000)} ms" if size >= 0.001 else f"{_digits(value * 1e6)} µs"
+
+
+def _bytes(value: float) -> str:
+    power = 0
+    while abs(value) >= 1024 and power < len(SIZES) - 1:
+        value, power = value / 1024, power + 1
+    return f"{_digits(value)} {SIZES[power]}"
+
+
+def span(seconds: float | None) -> str:
+    """Return a length of time in its one or two largest units: `42 s`, `21 min`, `3 h 10 min`, `2 d 4 h`."""
+    if seconds is None:
+        return "–"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    if whole < 86400:
+        return f"{whole // 3600} h" + (f" {whole % 3600 // 60} min" if whole % 3600 >= 60 else "")
+    return f"{whole // 86400} d" + (f" {whole % 86400 // 3600} h" if whole % 86400 >= 3600 else "")
+
+
+def minutes(value: float | None) -> str:
+    """Return a number of minutes as a length of time."""
+    return span(None if value is None else value * 60)
+
+
+def left(iso: str | None, now: float) -> str:
+    """Return how long it is until then, as a clock that runs down: `03:42`, `1:03:42`; `now` once it is over."""
+    if not iso:
+        return "–"
+    whole = math.ceil(encode.seconds_of(iso) - now)
+    if whole <= 0:
+        return "now"
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"
+
+
+def since(iso: str | None, now: float) -> str:
+    """Return how long ago that was."""
+    return span(now - encode.seconds_of(iso)) if iso else "–"
+
+
+def utc(iso: str | None, form: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
+    """Return an ISO 8601 time in UTC by `form`."""
+    return datetime.fromtimestamp(encode.seconds_of(iso), UTC).strftime(form) if iso else "–"
+
+
+def plain(name: str) -> str:
+    """Return a name such as `system_resources` in words."""
+    return name.replace("_", " ")
+
+
+def howto(url: Any) -> str | None:
+    """Return where the page links for a runbook's address: `docs/runbook.md#x` is served as /runbook#x, the web as it is,
+    and nothing that a browser would run."""
+    text = str(url or "")
+    if text.startswith("docs/runbook.md"):
+        return "/runbook" + text.removeprefix("docs/runbook.md")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return None
+    return text if parts.scheme in ("http", "https") and parts.netloc else None
+
+
+def told(value: Any) -> str:
+    """Return a parameter's value in words."""
+    if isinstance(value, list | tuple):
+        return ", ".join(told(one) for one in value)
+    return ", ".join(f"{name} {told(one)}" for name, one in value.items()) if isinstance(value, dict) else str(value)
+
+
+FILTERS = {
+    "told": told,
+    "number": number,
+    "span": span,
+    "minutes": minutes,
+    "left": left,
+    "since": since,
+    "utc": utc,
+    "plain": plain,
+    "howto": howto,
+    "iso": encode.iso,
+}
