@@ -1,6 +1,7 @@
 """Celery's configuration, for `celery -A memmon`: data only. The values come from memmon's settings."""
 
 from memmon.settings import load
+from memmon.state import client
 
 _settings = load()
 
@@ -18,7 +19,6 @@ broker_transport_options = {
     "socket_connect_timeout": 5,
     "socket_keepalive": not broker_url.startswith("redis+socket"),
     "health_check_interval": 5,
-    "queue_order_strategy": "priority",
     "global_keyprefix": "memmon:celery:",
 }
 broker_connection_retry_on_startup = True
@@ -38,21 +38,22 @@ task_queues = {name: {"exchange": name, "routing_key": name} for name in QUEUES}
 task_routes = {f"workers.{name}.*": {"queue": name} for name in QUEUES}
 worker_prefetch_multiplier = 1
 worker_cancel_long_running_tasks_on_connection_loss = False
-worker_send_task_events = True
 worker_hijack_root_logger = False
 worker_max_memory_per_child = 400_000
 timezone = "UTC"
 
 redbeat_redis_url = _settings.redis_address
 redbeat_key_prefix = "memmon:beat:"
-redbeat_lock_timeout = 10
+redbeat_redis_options = client.SOCKET_OPTIONS
+redbeat_lock_timeout = 6  # Another beat takes over within it; it is renewed every second.
 beat_scheduler = "redbeat.RedBeatScheduler"
 beat_max_loop_interval = 1
 
 
 def _tick(task: str, every: float) -> dict[str, object]:
-    """A tick that nobody needs any more once the next one is due."""
-    return {"task": f"workers.{task}", "schedule": every, "options": {"expires": max(1.0, every * 0.9)}}
+    """A tick that nobody needs any more once the next one is due. Never less than ten seconds: beat's clock sets the time and a
+    worker's clock reads it, and where they differ by more no tick would ever run."""
+    return {"task": f"workers.{task}", "schedule": every, "options": {"expires": max(10.0, every * 0.9)}}
 
 
 beat_schedule = {

@@ -2,8 +2,9 @@
 
 from celery import Celery
 
-from workers import signals
+from workers import broker, signals
 
+broker.mend()
 app = Celery("memmon")
 app.config_from_object("celeryconfig")
 app.conf.imports = (

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from celery import Task
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, Reject
 from kombu.exceptions import OperationalError
 
+from memmon.context import Context
 from memmon.errors import Transient
 from memmon.jobs import Job
 from memmon.upkeep import deadletter
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 MAX_RETRIES = 5
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0  # Far below the visibility timeout: a waiting task is redelivered after that.
-MAX_DELIVERIES = 3
+MAX_DELIVERIES = 3  # The third death of its process ends a task.
 
 
 class MemmonTask(Task):  # type: ignore[misc]
@@ -30,27 +31,39 @@ class MemmonTask(Task):  # type: ignore[misc]
     died again and again and one that failed for good become dead letters."""
 
     abstract = True
+    typing = False  # Beat would look for `ctx` among the arguments, which is added here.
     max_retries = MAX_RETRIES
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         ctx = process.context()
-        if self.request.delivery_info and self.request.delivery_info.get("redelivered") and self._is_poison():
-            raise Ignore
+        ctx.refresh()
         try:
+            if self._is_poison(ctx):
+                raise Ignore
             return follow(self.run(ctx, *args, **kwargs))
         except Transient as error:
             if self.request.called_directly:
                 raise
-            wait = min(LONGEST_WAIT, FIRST_WAIT * 2**self.request.retries) * random.uniform(0.5, 1)
-            raise self.retry(exc=error, countdown=wait) from error
+            self._try_again(error)
 
-    def _is_poison(self) -> bool:
-        """Count this delivery; say whether it is one too many, and then write the dead letter."""
-        ctx = process.context()
-        count = deadletter.redelivered(ctx, self.request.id)
-        if count <= MAX_DELIVERIES:
+    def _try_again(self, error: Transient) -> NoReturn:
+        """Put the task back for a while. Where even that cannot be sent, the broker is away and has kept this delivery:
+        it must not be taken for done."""
+        wait = min(LONGEST_WAIT, FIRST_WAIT * 2**self.request.retries) * random.uniform(0.5, 1)
+        log.warning("%s will be tried again in %.1f s: %s", self.name, wait, error)
+        try:
+            raise self.retry(exc=error, countdown=wait) from error
+        except Reject:
+            raise Reject(error, requeue=True) from error
+
+    def _is_poison(self, ctx: Context) -> bool:
+        """Count a delivery that is not the first; say whether it is one too many, and then write the dead letter."""
+        if not (self.request.delivery_info or {}).get("redelivered"):
             return False
-        deadletter.record(ctx, self.request.id, self.name, self.request.args, "its worker died each time", count)
+        deaths = deadletter.redelivered(ctx, self.request.id)
+        if deaths < MAX_DELIVERIES:
+            return False
+        deadletter.record(ctx, self.request.id, self.name, self.request.args, "its worker died each time", deaths)
         return True
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
@@ -60,7 +73,7 @@ class MemmonTask(Task):  # type: ignore[misc]
             deadletter.record(
                 process.context(), task_id, self.name, args, str(exc) or repr(exc), self.request.retries + 1
             )
-        except Transient as error:
+        except Transient as error:  # Its row, where it has one, is still due: a tick finds it.
             log.error("the dead letter of %s could not be written: %s", self.name, error)
 
 
@@ -73,7 +86,7 @@ def follow(jobs: Iterable[Job] | None) -> None:
     """Send `jobs`. A broker that is away loses nothing: the rows that they are about are due, and a tick finds them."""
     for job in jobs or ():
         try:
-            app.send_task(f"workers.{job.name}", args=list(job.args), retry=False)
+            app.send_task(f"workers.{job.name}", args=list(job.args), retry=False, expires=job.expires)
         except OperationalError as error:
             log.warning("%s could not be queued (%s); its tick will find it", job.name, error)
 

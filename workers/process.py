@@ -14,6 +14,7 @@ def context() -> Context:
     """Return the context of this process."""
     pid = os.getpid()
     if pid not in _contexts:
-        _contexts.clear()  # One of the parent's would share its sockets; the parent still holds and closes its own.
+        # One of the parent's would share its sockets. It is kept all the same: letting go of it would close, in this
+        # process, an SQLite file that the parent has locked.
         _contexts[pid] = Context(load())
     return _contexts[pid]

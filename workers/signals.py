@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from typing import Any
 
 from celery import Celery, bootsteps, signals
+from kombu.exceptions import OperationalError
 from redis import RedisError
 from setproctitle import setproctitle
 
 from memmon import encode, logs
+from memmon.stack import lifeline
 from memmon.state import counters, keys
 from workers import process
 
+log = logging.getLogger(__name__)
+
 HEARTBEAT_SECONDS = 5.0
+
+PER_TASK = ("celery.beat", "celery.app.trace", "celery.worker.strategy")
+"""Loggers that write a line for each task, of which there are several a second."""
 
 _started: dict[str, float] = {}
 
@@ -43,12 +51,24 @@ def _beat(worker: Any) -> None:
         return  # The worker itself waits for the broker; the next beat says that it lives.
 
 
+def _ready(sender: Any, **_: Any) -> None:
+    """Say at once that this worker consumes, since the first beat would come seconds later, and collect for the first time:
+    beat's first tick is a whole interval away. A second tick in one period does nothing."""
+    _beat(sender.controller)
+    if "collect" in sender.app.amqp.queues.consume_from:
+        try:
+            sender.app.send_task("workers.collect.tick", retry=False, expires=10.0)
+        except OperationalError as error:
+            log.warning("the first tick could not be sent (%s); beat sends the next", error)
+
+
 def connect(app: Celery) -> None:
     """Join the signals and steps to `app`."""
     app.steps["worker"].add(Heartbeat)
     signals.setup_logging.connect(_setup_logging, weak=False)
     signals.celeryd_after_setup.connect(_name_worker, weak=False)
-    signals.worker_process_init.connect(_name_child, weak=False)
+    signals.worker_process_init.connect(_begin_child, weak=False)
+    signals.worker_ready.connect(_ready, weak=False)
     signals.beat_init.connect(_name_beat, weak=False)
     signals.before_task_publish.connect(_stamp, weak=False)
     signals.task_prerun.connect(_before, weak=False)
@@ -58,13 +78,17 @@ def connect(app: Celery) -> None:
 def _setup_logging(**_: Any) -> None:
     settings = process.context().settings
     logs.setup(settings.log_path, settings.log_level)
+    for name in PER_TASK:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
-def _name_worker(sender: str, **_: Any) -> None:
+def _name_worker(sender: str, instance: Any, **_: Any) -> None:
     setproctitle(f"memmimic-monitoring: worker {sender}")
+    instance.set_process_status = lambda info: None  # Celery would put its own title over it.
 
 
-def _name_child(**_: Any) -> None:
+def _begin_child(**_: Any) -> None:
+    lifeline.tie()  # A worker's main process that is killed leaves none behind.
     setproctitle("memmimic-monitoring: worker child")
 
 

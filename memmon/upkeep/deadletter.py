@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from memmon.context import Context
+from memmon.db import upsert
 from memmon.db.tables import DeadLetter, Redelivery
 from memmon.state import counters
+
+MERGED = 3600.0
+"""Seconds within which letters of one cause are one."""
 
 
 def redelivered(ctx: Context, task_id: str) -> int:
@@ -24,16 +29,25 @@ def redelivered(ctx: Context, task_id: str) -> int:
 
 
 def record(ctx: Context, task_id: str, task: str, args: Any, error: str, attempts: int) -> None:
-    """Write the task down as given up, once."""
+    """Write the task down as given up, once. A tick that fails in the same way again and again is one letter an hour, whose
+    attempts add up."""
+    now, arguments, error = ctx.now(), list(args or ()), error[:4000]
+    row = {"task_id": task_id, "task": task, "args": arguments, "error": error, "attempts": attempts, "at": now}
     with ctx.write() as session:
-        if session.scalar(select(DeadLetter.id).where(DeadLetter.task_id == task_id)) is not None:
-            return
-        session.add(
-            DeadLetter(
-                task_id=task_id, task=task, args=list(args or ()), error=error[:4000], attempts=attempts, at=ctx.now()
-            )
-        )
-    counters.add(ctx.redis, "memmon_dead_letters_total", {"task": task.removeprefix("workers.")})
+        same = _same(session, task, arguments, error, now - MERGED)
+        if same is None:
+            new = upsert.insert_new(session, DeadLetter, [row]) == 1
+        else:
+            new = same.task_id != task_id
+            same.attempts += attempts if new else 0
+    if new:
+        counters.add(ctx.redis, "memmon_dead_letters_total", {"task": task.removeprefix("workers.")})
+
+
+def _same(session: Session, task: str, args: list[Any], error: str, since: float) -> DeadLetter | None:
+    """Return a letter since then of the same task that failed in the same way."""
+    query = select(DeadLetter).where(DeadLetter.at > since, DeadLetter.task == task, DeadLetter.error == error)
+    return next((one for one in session.scalars(query) if one.args == args), None)
 
 
 def recent(ctx: Context, limit: int = 20) -> list[dict[str, Any]]:

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from memmon.alerts import service as alert_room
+from memmon.context import Context
+from memmon.notify import service as notify_room
+from memmon.security import service as security_room
+from workers import alerts, notify, process, security
+from workers.app import app
+from workers.base import follow
+
+
+class Queue:
+    """What tasks sent, and the way to run it."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, list[Any]]] = []
+
+    def send_task(self, name: str, args: list[Any], **_: Any) -> None:
+        self.sent.append((name.removeprefix("workers."), args))
+
+    def take(self) -> list[str]:
+        """Return the names of what was sent since the last look."""
+        names = [name for name, _ in self.sent]
+        self.sent.clear()
+        return names
+
+
+@pytest.fixture
+def queue(sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatch) -> Queue:
+    """The tasks of this process work on a fresh database, and what they send waits here."""
+    made = Queue()
+    monkeypatch.setattr(process, "context", lambda: sqlite_ctx)
+    monkeypatch.setattr(app, "send_task", made.send_task)
+    return made
+
+
+def test_an_alert_goes_from_task_to_task_until_it_is_told(queue: Queue, sqlite_ctx: Context) -> None:
+    alerts.evaluate()
+    assert queue.take() == []
+    alert_room.raise_event(sqlite_ctx, "trouble", "critical", {}, {}, ttl=60)
+    notify.place()
+    [(name, args)] = queue.sent
+    assert name == "notify.deliver"
+    notify.deliver(*args)
+    assert notify_room.counts(sqlite_ctx) == {"sent": 1}
+    queue.take()
+    notify.tick()
+    assert queue.take() == []
+
+
+def test_the_security_tick_lets_what_is_in_force_be_told(queue: Queue, sqlite_ctx: Context) -> None:
+    _, jobs = security_room.record(sqlite_ctx, [{"event_type": "auth_failure", "source_ip": "203.0.113.5"}] * 5, "test")
+    follow(jobs)
+    assert queue.take() == ["security.enforce", "notify.place", "incidents.correlate"]
+    security.tick()
+    assert queue.take() == ["security.enforce"]
+    security.enforce()
+    assert queue.take() == []
