@@ -58,7 +58,8 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _stamp(lock: Path) -> str:
-    return f"{lock.name} {hashlib.sha256(lock.read_bytes()).hexdigest()} {ROOT}"
+    content = lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes()
+    return f"{lock.name} {hashlib.sha256(content).hexdigest()} {ROOT}"
 
 
 def _is_ready(folder: Path, lock: Path) -> bool:
