@@ -85,7 +85,8 @@ class Playbooks(Section):
 
 
 class Level(Section):
-    """One rung of an escalation chain: `after` the opening, these receivers (of routes.yml) are told."""
+    """One rung of an escalation chain: `after` the opening, these receivers (of routes.yml) are told. Without any it is whoever
+    hears of every alert: the environment's e-mail and webhook, and the receiver of the root route."""
 
     name: str
     after: Seconds = Field(ge=0)

@@ -7,12 +7,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from memmon import encode
-from memmon.config.playbooks import Chain
+from memmon.config.playbooks import Chain, Level
 from memmon.context import Context
 from memmon.db.tables import IncidentRow
 from memmon.errors import NotFound
 from memmon.incidents import escalation, store
 from memmon.notify import service as notify
+from memmon.routing import route
 
 
 def level(ctx: Context, session: Session, row: IncidentRow, reason: str) -> None:
@@ -21,7 +22,7 @@ def level(ctx: Context, session: Session, row: IncidentRow, reason: str) -> None
     due = escalation.page(chain_of(row), row.level, row.opened_at, now)
     name = f"level {due.number + 1}" if due.number < len(chain_of(row).levels) else "again"
     title = f"{name}, {due.level.name}: {_name(row)}"
-    told, unknown = _send(ctx, session, row, due.level.receivers, "page", title, f"page:{row.id}:{due.number}")
+    told, unknown = _send(ctx, session, row, receivers_of(ctx, due.level), "page", title, f"page:{row.id}:{due.number}")
     text = f"{name}, {due.level.name}: paged {', '.join(told) or 'nobody'} ({reason})"
     text += f"; contact {due.level.contact}" if due.level.contact else ""
     text += f"; not in routes.yml: {', '.join(unknown)}" if unknown else ""
@@ -33,7 +34,7 @@ def level(ctx: Context, session: Session, row: IncidentRow, reason: str) -> None
 def over(ctx: Context, session: Session, row: IncidentRow) -> None:
     """Tell everybody who was paged that it is over."""
     levels = chain_of(row).levels[: max(1, row.level)]
-    receivers = tuple(dict.fromkeys(name for one in levels for name in one.receivers))
+    receivers = tuple(dict.fromkeys(name for one in levels for name in receivers_of(ctx, one)))
     title = f"resolved: {_name(row)}"
     _send(ctx, session, row, receivers, "incident", title, f"incident:{row.id}:resolved", "resolved")
 
@@ -44,11 +45,20 @@ def tell(ctx: Context, number: int, receivers: list[str] | None, key: str) -> li
         row = store.get(session, number)
         if row is None:
             raise NotFound(f"no incident {number}")
-        wanted = receivers or chain_of(row).levels[0].receivers
+        wanted = receivers or receivers_of(ctx, chain_of(row).levels[0])
         told, unknown = _send(ctx, session, row, tuple(wanted), "page", _name(row), key)
     if not told:
         raise NotFound(f"no receiver {', '.join(unknown) or 'at all'} in routes.yml")
     return told
+
+
+def receivers_of(ctx: Context, level: Level) -> tuple[str, ...]:
+    """Return who hears of a level: whom it names, else whoever hears of every alert."""
+    if level.receivers:
+        return level.receivers
+    own = route.environment(ctx.settings)
+    root = ctx.config.routes.route.receiver
+    return (*((own.name,) if own else ()), *((root,) if root else ()))
 
 
 def chain_of(row: IncidentRow) -> Chain:

@@ -194,6 +194,19 @@ def test_the_last_level_is_paged_again_until_somebody_answers(ready: Context, cl
     assert paged(ready) == ["default", "seniors", "seniors", "seniors"]
 
 
+def test_a_level_without_receivers_pages_whoever_hears_of_every_alert(
+    configure: Callable[..., Context], endpoint: Endpoint
+) -> None:
+    chain = ESCALATION.replace("receivers: [default]", "receivers: []").replace(
+        "receivers: [seniors]", "contact: +1-555"
+    )
+    ready = configure(playbooks=PLAYBOOKS % endpoint.url, routes=ROUTES, escalation=chain)
+    ready.settings = ready.settings.model_copy(update={"alert_email": "ops@example.com"})
+    fire(ready)
+    run(ready, service.correlate(ready))
+    assert sorted(paged(ready)) == ["default", "environment"]
+
+
 def test_escalating_by_hand_pages_the_next_level_now(ready: Context) -> None:
     fire(ready)
     run(ready, service.correlate(ready))
