@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from typing import cast
 
 import redis as redis_py
 from sqlalchemy.engine import Engine
@@ -14,8 +16,14 @@ from sqlalchemy.orm import Session
 from memmon import config as configuration
 from memmon.config import Config
 from memmon.db import engine as db_engine
+from memmon.errors import BadConfig
 from memmon.settings import Settings
-from memmon.state import client
+from memmon.state import client, keys
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at whether the configuration changed."""
 
 
 class Context:
@@ -25,10 +33,12 @@ class Context:
         self.settings = settings
         self.now = now
         self._config = config
+        self._version: bytes | None = None
+        self._looked_at: float | None = None
 
     @property
     def config(self) -> Config:
-        """The configuration in force; `reload_config` replaces it."""
+        """The configuration in force; `refresh` replaces it."""
         if self._config is None:
             self._config = configuration.load(self.settings)
         return self._config
@@ -37,6 +47,35 @@ class Context:
         """Read the files again; on BadConfig the old configuration stays in force."""
         self._config = configuration.load(self.settings)
         return self._config
+
+    def refresh(self) -> None:
+        """Read the files again when an operator asked for that since the last look; look at most once a second.
+
+        The doors call this before each piece of work. A configuration that is wrong by now leaves the old one in force, and so
+        does a Redis that is away.
+        """
+        now = self.now()
+        if self._looked_at is not None and 0 <= now - self._looked_at < LOOK_EVERY:
+            return
+        self._looked_at = now
+        try:
+            version = cast("bytes | None", self.redis.get(keys.config_version())) or b"0"
+        except redis_py.RedisError:
+            return
+        if version == self._version:
+            return
+        is_first, self._version = self._version is None, version
+        if is_first and self._config is None:
+            return  # Nothing was read yet that could be old.
+        try:
+            self.reload_config()
+        except BadConfig as error:
+            log.error("the configuration is wrong, the old one stays in force: %s", error)
+
+    def announce_config(self) -> None:
+        """Let every process read the files again; the caller has checked them."""
+        with client.edge():
+            self.redis.incr(keys.config_version())
 
     @cached_property
     def redis(self) -> redis_py.Redis:

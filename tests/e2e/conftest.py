@@ -28,6 +28,16 @@ groups:
 """
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show what the stack says of itself beside a test of it that failed."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and stack:
+        report.sections.append(("the stack", stack.account()))
+
+
 @pytest.fixture(scope="session")
 def inbox() -> Iterator[Inbox]:
     """A real webhook receiver."""

@@ -155,3 +155,16 @@ class Stack:
         """Return what the log says so far."""
         path = self.home / "monitoring.log"
         return path.read_text() if path.exists() else ""
+
+    def account(self) -> str:
+        """Return incidents, active alerts and the end of the log, for who has to find out why a test failed."""
+        told = []
+        try:
+            for row in self.get("/api/incidents")["incidents"]:
+                whole = self.get(f"/api/incidents/{row['id']}")
+                told += [f"incident {row['id']} {row['state']}: {row['title']}"]
+                told += [f"  {entry['at']} {entry['kind']}: {entry['text']}" for entry in whole["timeline"]]
+            told += [f"alert {alert['name']} {alert['labels']}" for alert in self.get("/api/alerts")["active_alerts"]]
+        except (OSError, ValueError) as error:
+            told.append(f"the API does not answer: {error}")
+        return "\n".join([*told, *self.log().splitlines()[-60:]])

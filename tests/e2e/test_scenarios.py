@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stack import Inbox, Stack
+from tests.e2e.stack import ROOT, Inbox, Stack
 from tests.support import eventually
+from tests.web.browser import chromium, picture
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 
 def told(inbox: Inbox, alert: str, status: str) -> bool:
@@ -60,6 +61,8 @@ def test_slow_queries_are_seen_told_repaired_and_closed(stack: Stack, inbox: Inb
     eventually(lambda: told(inbox, "quick_database_slow", "firing"), within=60)
     incident = eventually(lambda: incident_of(stack, "quick_database_slow"), within=20)
     assert incident["severity"] == "high"
+    if chromium():
+        picture(f"{stack.base}/dashboard", ROOT / "test-results" / "dashboard.png")
     incident = eventually(lambda: closed(stack, "quick_database_slow"), within=120, every=0.5)
     assert done(incident, "restart")
     assert done(incident, "collect_evidence")

@@ -1,0 +1,76 @@
+"""`memmon config`: checks the configuration files, applies them, and shows what is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import yaml
+
+from memmon.cli.common import context
+from memmon.config import Config
+from memmon.stack import check
+
+SECRET = ("password", "credentials", "token")
+MASK = "<secret>"
+
+
+@click.group()
+def config() -> None:
+    """Check, apply and show the configuration files."""
+
+
+@config.command("check")
+def check_command() -> None:
+    """Say whether the files are right, and of the first mistake its file, line and key."""
+    with context() as ctx:
+        found = check.config(ctx.settings)
+        click.echo(f"{ctx.settings.config_folder}: the configuration is right: {_size(found)}")
+
+
+@config.command()
+def reload() -> None:
+    """Apply changed files: checked first, and the old ones stay in force when they are wrong."""
+    with context() as ctx:
+        found = check.config(ctx.settings)
+        ctx.announce_config()
+        click.echo(f"{ctx.settings.config_folder}: applied within a second: {_size(found)}")
+
+
+@config.command()
+@click.argument("section", required=False)
+def show(section: str | None) -> None:
+    """Print the configuration in force (or one SECTION of it) as YAML, secrets left out."""
+    with context() as ctx:
+        whole = ctx.config.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    if section and section not in type(ctx.config).model_fields:
+        raise click.UsageError(f"{section} is none of {', '.join(type(ctx.config).model_fields)}")
+    shown = masked({section: whole.get(section, {})} if section else whole)
+    click.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True).rstrip())
+
+
+def masked(value: Any, key: str = "") -> Any:
+    """Return `value` without what lets somebody in: passwords, tokens, headers' values and the paths of webhooks."""
+    if isinstance(value, Mapping):
+        if key == "headers":
+            return dict.fromkeys(value, MASK)
+        return {name: masked(inner, _key(key, name)) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(inner, key) for inner in value]
+    if isinstance(value, str) and key.endswith(SECRET):
+        return MASK
+    if isinstance(value, str) and key == "webhook_url":
+        return f"{urlsplit(value).scheme}://{urlsplit(value).hostname}/{MASK}"
+    return value
+
+
+def _key(outer: str, name: str) -> str:
+    return "webhook_url" if outer == "webhook_configs" and name == "url" else name
+
+
+def _size(found: Config) -> str:
+    rules = sum(len(group.rules) for group in found.rules.groups)
+    targets, receivers = len(found.targets.targets), len(found.routes.receivers)
+    return f"{targets} targets, {rules} rules, {receivers} receivers, {len(found.playbooks.playbooks)} playbooks"

@@ -1,0 +1,237 @@
+"""What is wrong with this installation, part by part, each with a hint on what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from memmon.collect import broker
+from memmon.context import Context
+from memmon.db import migrate
+from memmon.errors import MemmonError
+from memmon.notify import service as notify
+from memmon.settings import Settings
+from memmon.stack import address, check, lock, running, valkey
+from memmon.stack.running import Running
+from memmon.state import client, keys
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+DISK_WARN, DISK_FAIL = 2_000_000_000, 200_000_000
+CLOCK_WARN = 2.0
+QUEUE_WARN = 60.0
+
+
+class Finding(NamedTuple):
+    """What one look found: `state` is ok, warn or fail, `hint` what to do about it."""
+
+    name: str
+    state: str
+    text: str
+    hint: str = ""
+
+
+Look = Callable[[Context, Running | None], Finding]
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield what every look finds, one after the other; one that cannot be done is a failure and stops no other."""
+    stack = running.read(settings)
+    ctx = Context(settings)
+    try:
+        for look in LOOKS:
+            name = look.__name__.removeprefix("_").replace("_", " ")
+            try:
+                yield look(ctx, stack)
+            except MemmonError as error:
+                yield Finding(name, FAIL, str(error))
+    finally:
+        ctx.close()
+
+
+def _python(ctx: Context, stack: Running | None) -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    good = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    return Finding("python", OK if good else FAIL, f"{version} at {sys.executable}", "" if good else "use 3.11 to 3.13")
+
+
+def _configuration(ctx: Context, stack: Running | None) -> Finding:
+    found = check.config(ctx.settings)
+    return Finding("configuration", OK, f"{ctx.settings.config_folder}: {len(found.targets.targets)} targets")
+
+
+def _home(ctx: Context, stack: Running | None) -> Finding:
+    home = ctx.settings.home
+    there = next(path for path in (home, *home.parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        return Finding("home", FAIL, f"{there} cannot be written", "set MEMMON_HOME, or give it to this user")
+    return Finding("home", OK, f"{home}" + ("" if home.exists() else " (made at the first start)"))
+
+
+def _log(ctx: Context, stack: Running | None) -> Finding:
+    path = ctx.settings.log_path
+    if path.exists() and not os.access(path, os.W_OK):
+        return Finding("log", FAIL, f"{path} cannot be written", "set MEMMON_LOG_FILE, or give it to this user")
+    return Finding("log", OK, str(path))
+
+
+def _stack(ctx: Context, stack: Running | None) -> Finding:
+    held_by = lock.holder(ctx.settings.lock_file)
+    if stack:
+        return Finding("stack", OK, f"runs as process {stack.pid}, {stack.url}")
+    if held_by:
+        text = f"another one holds {ctx.settings.lock_file} (process {held_by.pid})"
+        return Finding(
+            "stack", WARN, text, "set MEMMON_LOCK_FILE to run one beside it, MEMMON_HOME to look at that one"
+        )
+    return Finding("stack", WARN, "does not run", "start it with `memmon up`")
+
+
+def _port(ctx: Context, stack: Running | None) -> Finding:
+    host, port = ctx.settings.dashboard_host, ctx.settings.dashboard_port
+    if not stack:
+        address.free_port(host, port)
+        return Finding("dashboard", OK, f"{address.bound(host, port)} is free")
+    url = f"{stack.url}/api/health"
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return Finding("dashboard", OK, f"{url} answers {answer.status}")
+    except urllib.error.HTTPError as error:
+        state = OK if error.code in (401, 403) else FAIL
+        return Finding("dashboard", state, f"{url} answers {error.code}", "" if state == OK else "see the log")
+    except OSError as error:
+        return Finding("dashboard", FAIL, f"{url}: {error}", f"see {ctx.settings.run_dir / 'dashboard.out'}")
+
+
+def _valkey(ctx: Context, stack: Running | None) -> Finding:
+    if not ctx.settings.embedded_redis:
+        return Finding("valkey", OK, "not needed: MEMMON_REDIS_URL is set")
+    path = valkey.binary(ctx.settings)
+    try:
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("valkey", FAIL, f"{path} does not run: {error}", "set MEMMON_VALKEY_BIN or MEMMON_REDIS_URL")
+    words = said.stdout.split()
+    version = next((word for word in words if word.startswith("v=")), "?").removeprefix("v=")
+    return Finding("valkey", OK if said.returncode == 0 else FAIL, f"{version} at {path}")
+
+
+def _redis(ctx: Context, stack: Running | None) -> Finding:
+    if ctx.settings.embedded_redis and not stack:
+        return Finding("redis", WARN, "not asked: it runs with the stack", "start it with `memmon up`")
+    with client.edge():
+        info = ctx.redis.info()
+    text = f"{info.get('server_name', 'redis')} {info.get('valkey_version', info['redis_version'])}, {info['used_memory_human']}"
+    if info.get("maxmemory_policy") not in (None, "noeviction"):
+        return Finding(
+            "redis", FAIL, f"{text}: it evicts ({info['maxmemory_policy']})", "set maxmemory-policy noeviction"
+        )
+    if not info.get("aof_enabled"):
+        return Finding("redis", WARN, f"{text}: a restart forgets what is queued", "set appendonly yes")
+    return Finding("redis", OK, text)
+
+
+def _database(ctx: Context, stack: Running | None) -> Finding:
+    settings = ctx.settings
+    if not settings.database_url and not (settings.home / "memmon.db").exists():
+        return Finding("database", WARN, "there is none yet", "`memmon up` makes it")
+    with ctx.read() as session:
+        dialect = session.get_bind().dialect.name
+        session.connection()
+    there, wanted = migrate.revision(ctx.engine), migrate.newest()
+    if there != wanted:
+        return Finding("database", FAIL, f"{dialect} at revision {there}, {wanted} is wanted", "run `memmon migrate`")
+    return Finding("database", OK, f"{dialect} at revision {there}")
+
+
+def _workers(ctx: Context, stack: Running | None) -> Finding:
+    if ctx.settings.embedded_redis and not stack:
+        return Finding("workers", WARN, "not asked: they run with the stack", "start it with `memmon up`")
+    now = time.time()
+    alive = broker.workers(ctx.redis, now)
+    served = {queue for worker in alive for queue in worker["queues"]}
+    missing = [name for name in broker.QUEUES if name not in served]
+    if missing:
+        hint = "start a worker: celery -A memmon worker -Q " + ",".join(missing)
+        return Finding("workers", FAIL, f"nobody serves {', '.join(missing)}", hint)
+    late = [f"{name} ({age:.0f} s)" for name, _, age in broker.queues(ctx.redis, now) if age > QUEUE_WARN]
+    if late:
+        return Finding("workers", WARN, f"messages wait long in {', '.join(late)}", "start more workers")
+    return Finding("workers", OK, f"{', '.join(worker['name'] for worker in alive)} serve all queues")
+
+
+def _beat(ctx: Context, stack: Running | None) -> Finding:
+    if ctx.settings.embedded_redis and not stack:
+        return Finding("beat", WARN, "not asked: it runs with the stack", "start it with `memmon up`")
+    with client.edge():
+        held = bool(ctx.redis.exists(keys.beat_lock()))
+    return Finding(
+        "beat",
+        OK if held else FAIL,
+        "schedules" if held else "nobody schedules",
+        "" if held else "celery -A memmon beat",
+    )
+
+
+def _clock(ctx: Context, stack: Running | None) -> Finding:
+    if ctx.settings.embedded_redis:
+        return Finding("clock", OK, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    with client.edge():
+        seconds, micros = ctx.redis.time()
+    apart = abs(time.time() - seconds - micros / 1e6)
+    good = apart < CLOCK_WARN
+    return Finding(
+        "clock", OK if good else WARN, f"{apart:.3f} s from that of Redis", "" if good else "run an NTP client"
+    )
+
+
+def _disk(ctx: Context, stack: Running | None) -> Finding:
+    there = next(path for path in (ctx.settings.home, *ctx.settings.home.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    state = FAIL if free < DISK_FAIL else WARN if free < DISK_WARN else OK
+    return Finding("disk", state, f"{free / 1e9:.1f} GB free at {there}", "" if state == OK else "make room")
+
+
+def _memmimic(ctx: Context, stack: Running | None) -> Finding:
+    path = ctx.settings.db_path
+    if path is None:
+        targets = [t.name for t in ctx.config.targets.targets if t.kind == "memmimic"]
+        if targets:
+            return Finding("memmimic", OK, f"watches {', '.join(targets)}")
+        return Finding("memmimic", WARN, "nothing to watch", "set MEMMIMIC_DB_PATH, or name a target in targets.yml")
+    if not _readable(path):
+        return Finding("memmimic", FAIL, f"{path} is not there or cannot be read", "set MEMMIMIC_DB_PATH")
+    return Finding("memmimic", OK, str(path))
+
+
+def _readable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.R_OK)
+
+
+def _notifications(ctx: Context, stack: Running | None) -> Finding:
+    if not ctx.settings.database_url and not (ctx.settings.home / "memmon.db").exists():
+        return Finding("notifications", WARN, "not asked: there is no database yet", "`memmon up` makes it")
+    found = notify.channels(ctx)
+    reaching = sorted({channel["channel"] for channel in found if channel["channel"] != "log"})
+    if not reaching:
+        hint = "set MEMMIMIC_ALERT_EMAIL or MEMMIMIC_ALERT_WEBHOOK, or write routes.yml"
+        return Finding("notifications", WARN, "go to the log only", hint)
+    failed = [f"{c['receiver']} by {c['channel']}: {c['error']}" for c in found if c["last_state"] == "failed"]
+    if failed:
+        return Finding(
+            "notifications", FAIL, f"the last one failed: {'; '.join(failed)}", "try `memmon notify test RECEIVER`"
+        )
+    return Finding("notifications", OK, f"go out by {', '.join(reaching)}")
+
+
+LOOKS: tuple[Look, ...] = (
+    *(_python, _configuration, _home, _log, _stack, _port, _valkey, _redis, _database, _workers, _beat),
+    *(_clock, _disk, _memmimic, _notifications),
+)

@@ -1,0 +1,35 @@
+import json
+
+from memmon.context import Context
+from memmon.routing import service as routing
+from tests.memmon.cli.conftest import Run
+
+
+def test_what_fires_is_listed_acknowledged_and_silenced(run: Run, attack: int, sqlite_ctx: Context) -> None:
+    (alert,) = json.loads(run("alerts", "list", "--json").output)
+    assert (alert["name"], alert["state"], alert["silenced_by"]) == ("brute_force_attack", "firing", [])
+    assert "source_ip=203.0.113.9" in run("alerts", "list").output
+
+    assert "acknowledged by ann" in run("alerts", "ack", str(alert["id"]), "--by", "ann", "--comment", "on it").output
+    assert json.loads(run("alerts", "list", "--json").output)[0]["acknowledged_by"] == "ann"
+
+    made = run(
+        "alerts", "silence", "alertname=brute_force_attack", "--for", "30m", "--by", "ann", "--comment", "a test"
+    )
+    assert made.exit_code == 0
+    (silence,) = routing.silences(sqlite_ctx)
+    assert silence["id"] in made.output
+    assert json.loads(run("alerts", "list", "--json").output)[0]["silenced_by"] == [silence["id"]]
+    assert "silenced" in run("alerts", "list").output
+
+
+def test_an_unknown_alert_and_a_wrong_matcher_are_said_in_one_line(run: Run) -> None:
+    for words, expected in (
+        (("ack", "77"), "memmon: no alert 77\n"),
+        (("silence", "nonsense"), "memmon: matchers: 'nonsense' is not a matcher"),
+        (("silence", "a=b", "--for", "soon"), "--for"),
+    ):
+        done = run("alerts", *words)
+        assert done.exit_code == 1
+        assert expected in done.output
+        assert done.output.count("\n") == 1

@@ -1,0 +1,37 @@
+from memmon.context import Context
+from tests.e2e.stack import Inbox
+from tests.memmon.cli.conftest import Run
+from tests.support import free_port
+
+
+def routes(ctx: Context, url: str) -> None:
+    folder = ctx.settings.config_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "routes.yml").write_text(
+        f"route: {{receiver: team}}\nreceivers: [{{name: team, webhook_configs: [{{url: '{url}'}}]}}]\n"
+    )
+
+
+def test_a_test_message_really_arrives(run: Run, sqlite_ctx: Context) -> None:
+    inbox = Inbox()
+    routes(sqlite_ctx, inbox.url)
+    done = run("notify", "test", "team")
+    inbox.close()
+    assert done.exit_code == 0, done.output
+    assert "sent" in done.output
+    (message,) = inbox.received
+    assert message["kind"] == "test"
+    assert message["text"].startswith("[TEST] Test message from memmon")
+
+
+def test_one_that_does_not_arrive_is_shown_with_the_reason(run: Run, sqlite_ctx: Context) -> None:
+    routes(sqlite_ctx, f"http://127.0.0.1:{free_port()}/hook")
+    done = run("notify", "test", "team")
+    assert done.exit_code == 1
+    assert "waiting" in done.output
+    assert "Cannot connect" in done.output
+
+
+def test_an_unknown_receiver_is_told_which_there_are(run: Run) -> None:
+    done = run("notify", "test", "nobody")
+    assert (done.exit_code, done.output) == (1, "memmon: no receiver nobody; there are default\n")
