@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from memmon import encode
+from memmon import duration, encode
 from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.errors import BadInput, BadQuery
@@ -17,7 +17,8 @@ STEPS = {900: 10, 3600: 30, 21600: 180, 86400: 720}
 
 
 class Chart(NamedTuple):
-    """One line: `rules` are alert rules of the same number, whose lowest limit is drawn; `about` says what it is."""
+    """One line: `rules` are alert rules of the same number, whose lowest limit is drawn; `about` says what it is. `$span` in
+    the expression is a time that holds a few collections, and soon forgets what is over."""
 
     key: str
     title: str
@@ -33,10 +34,10 @@ CHARTS = (
         "Query time p95",
         "slowest instance",
         "seconds",
-        "max(histogram_quantile(0.95, sum by (job, instance, le) (rate(memmimic_db_query_duration_seconds_bucket[5m]))))",
+        "max(histogram_quantile(0.95, sum by (job, instance, le) (rate(memmimic_db_query_duration_seconds_bucket[$span]))))",
         ("database_slow", "database_very_slow"),
     ),
-    Chart("searches", "Searches", "all instances", "rate", "sum(rate(memmimic_searches_total[2m]))"),
+    Chart("searches", "Searches", "all instances", "rate", "sum(rate(memmimic_searches_total[$span]))"),
     Chart(
         "errors",
         "Errors in 5 minutes",
@@ -79,10 +80,14 @@ def _chart(ctx: Context, one: Chart, times: list[float], step: int, limits: dict
     known = [limit for name in one.rules if (limit := limits.get(name)) is not None]
     about = {"key": one.key, "title": one.title, "unit": one.unit, "threshold": min(known, default=None)}
     try:
-        found = _values(ctx, one.expr, times, step)
+        found = _values(ctx, one.expr.replace("$span", _span(ctx)), times, step)
     except BadQuery as error:
         return {**about, "values": [None] * len(times), "error": str(error)}
     return {**about, "values": [found.get(round(at * 1000)) for at in times], "error": None}
+
+
+def _span(ctx: Context) -> str:
+    return duration.show(max(60.0, 4 * ctx.settings.metrics_collection_interval))
 
 
 def _values(ctx: Context, expr: str, times: list[float], step: int) -> dict[int, float]:

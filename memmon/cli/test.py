@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -20,24 +21,33 @@ LINTERS = (
 @click.command()
 def lint() -> None:
     """Check style, types and who imports whom."""
-    sys.exit(_lint())
+    sys.exit(_report(_lint()))
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def test(options: tuple[str, ...]) -> None:
-    """Check everything and run all tests; OPTIONS go to pytest."""
-    failed = _lint() if not options else 0
-    tests = subprocess.run([sys.executable, "-m", "pytest", *(options or ("-n", "3", "--dist", "loadgroup"))], cwd=ROOT)
-    sys.exit(failed or tests.returncode)
+    """Check everything and run all tests; OPTIONS go to pytest, which then runs alone."""
+    with ThreadPoolExecutor(1) as beside:
+        linting = beside.submit(_lint) if not options else None
+        tests = subprocess.run([sys.executable, "-m", "pytest", *(options or ("-n", "3"))], cwd=ROOT)
+        failed = _report(linting.result()) if linting else 0
+    sys.exit(tests.returncode or failed)
 
 
-def _lint() -> int:
-    """Run every linter; return 0 when all are content."""
+def _lint() -> list[subprocess.CompletedProcess[str]]:
+    """Run every linter; return how each went."""
     bin_dir = Path(sys.executable).parent
-    worst = 0
-    for command in LINTERS:
-        done = subprocess.run([str(bin_dir / command[0]), *command[1:]], cwd=ROOT)
-        print(f"{command[0]} {'ok' if done.returncode == 0 else 'failed'}", flush=True)
-        worst = worst or done.returncode
-    return worst
+    return [
+        subprocess.run([str(bin_dir / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True)
+        for command in LINTERS
+    ]
+
+
+def _report(done: list[subprocess.CompletedProcess[str]]) -> int:
+    """Show what linters complained about; return 0 when all are content."""
+    for command, one in zip(LINTERS, done, strict=True):
+        if one.returncode:
+            print(one.stdout + one.stderr)
+        print(f"{' '.join(command)}: {'failed' if one.returncode else 'ok'}", flush=True)
+    return max(one.returncode for one in done)

@@ -16,11 +16,12 @@ from tests.web.browser import chromium, picture
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 
-def told(inbox: Inbox, alert: str, status: str) -> bool:
-    """Tell whether the webhook got the alert `alert` with `status`."""
+def told(inbox: Inbox, alert: str, status: str, instance: str = "") -> bool:
+    """Tell whether the webhook got the alert `alert` (of `instance`, where one is given) with `status`."""
+    alerts = [one for message in inbox.received if message["kind"] == "alert" for one in message["alerts"]]
     return any(
-        message["kind"] == "alert" and any(a["name"] == alert and a["status"] == status for a in message["alerts"])
-        for message in inbox.received
+        one["name"] == alert and one["status"] == status and instance in ("", one["labels"].get("instance"))
+        for one in alerts
     )
 
 
@@ -71,12 +72,14 @@ def test_slow_queries_are_seen_told_repaired_and_closed(stack: Stack, inbox: Inb
 
 def test_a_crash_is_answered_with_a_new_process(stack: Stack, inbox: Inbox) -> None:
     before = eventually(lambda: demo_pid(stack))
+    instance = demo(stack)["url"].removeprefix("http://")
     assert stack.run("simulate", "crash").returncode == 0
-    eventually(lambda: told(inbox, "quick_target_down", "firing"), within=60)
-    incident = eventually(lambda: closed(stack, "quick_target_down"), within=120, every=0.5)
+    eventually(lambda: told(inbox, "quick_target_down", "firing", instance), within=60)
+    incident = eventually(lambda: closed(stack, "quick_target_down"), within=60, every=0.5)
+    assert incident["labels"]["instance"] == instance
     assert done(incident, "restart")
     assert demo_pid(stack) != before
-    eventually(lambda: told(inbox, "quick_target_down", "resolved"), within=30)
+    eventually(lambda: told(inbox, "quick_target_down", "resolved", instance), within=30)
 
 
 def status_from(stack: Stack, address: str) -> int:

@@ -210,7 +210,8 @@ def test_the_runbooks_emergency_restart_works_and_whatever_is_killed_leaves_no_o
     restart(stack, "memmimic.monitoring.monitoring_server")
     assert gone(first)
     assert PATTERN.search(title(psutil.Process(stack.process.pid)))  # type: ignore[union-attr]
-    assert not re.search("ERROR", stack.log().partition("ending on")[2].partition("memmon starts")[0])
+    # A task that was cut is delivered again after the restart; none is given up.
+    assert "gave up" not in stack.log().partition("ending on")[2].partition("memmon starts")[0]
 
     second = tree(stack)
     second[0].kill()

@@ -224,7 +224,7 @@ def promtool() -> str:
 def url(app: Flask) -> Iterator[str]:
     """The address of a real server of the application on loopback."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()

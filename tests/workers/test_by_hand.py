@@ -21,7 +21,7 @@ from memmon.context import Context
 from memmon.health import service as health
 from memmon.settings import load
 from tests import composed
-from tests.conftest import _admin
+from tests.conftest import admin
 from tests.support import eventually
 from tests.workers.hand import Hand
 
@@ -37,7 +37,7 @@ QUICK = {
 @pytest.fixture(scope="module")
 def hand(pg_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hand]:
     """Every service, running."""
-    _admin(pg_server, "CREATE DATABASE by_hand")
+    admin(pg_server, "CREATE DATABASE by_hand")
     running = Hand(tmp_path_factory.mktemp("hand"), f"{pg_server}/by_hand", QUICK)
     try:
         running.start("redis")

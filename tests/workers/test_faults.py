@@ -21,7 +21,7 @@ from memmon.incidents import service as incidents
 from memmon.notify import service as notify
 from memmon.state import keys
 from tests import postgres
-from tests.conftest import _admin
+from tests.conftest import admin
 from tests.memmon.pages import Pages
 from tests.support import eventually, free_port
 from tests.workers.fleet import Fleet
@@ -192,7 +192,7 @@ def test_postgresql_away_for_a_while_gives_up_nothing(make_fleet: Maker, receive
     server = postgres.start(folder, port)
     try:
         url = f"postgresql://memmon@127.0.0.1:{port}"
-        _admin(url, "CREATE DATABASE memmon")
+        admin(url, "CREATE DATABASE memmon")
         fleet = make_fleet(f"{url}/memmon", routes=ROUTES.format(url=receiver.url))
         migrate.upgrade(fleet.context.engine)
         worker = fleet.worker("io", "notify", "--pool", "threads", "--concurrency", "4")

@@ -1,6 +1,7 @@
-"""Keep what is known now, as a file that only memmon's user can read. Parameters: include (list; all by default), target.
+"""Keep what is known now, as a file below MEMMON_HOME that only memmon's user can read.
 
-The parts: alerts, metrics, health, targets, events, log, client (threads and last requests of the target's process).
+Parameters: target, and include, a list of these parts (all by default): alerts, metrics, health, targets, events, log, client
+(threads and last requests of the target's process).
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def _write(ctx: Context, call: Call, text: str) -> str:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    return str(path)
+    return str(path.relative_to(ctx.settings.home))
 
 
 def _client(ctx: Context, call: Call) -> Any:
