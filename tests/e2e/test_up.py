@@ -209,7 +209,7 @@ def test_the_runbooks_emergency_restart_works_and_whatever_is_killed_leaves_no_o
     Path(stack.environ["MEMMON_LOCK_FILE"]).unlink(missing_ok=True)  # The runbook's next line, and the one after it:
     restart(stack, "memmimic.monitoring.monitoring_server")
     assert gone(first)
-    assert PATTERN.search(title(psutil.Process(stack.process.pid)))  # type: ignore[union-attr]
+    eventually(lambda: PATTERN.search(title(psutil.Process(stack.process.pid))))  # type: ignore[union-attr]
     # A task that was cut is delivered again after the restart; none is given up.
     assert "gave up" not in stack.log().partition("ending on")[2].partition("memmon starts")[0]
 
