@@ -1,11 +1,10 @@
 """Celery's configuration, for `celery -A memmon`: data only. The values come from memmon's settings."""
 
+from memmon.jobs import QUEUES
 from memmon.settings import load
 from memmon.state import client
 
 _settings = load()
-
-QUEUES = ("collect", "health", "alerts", "notify", "security", "incidents", "upkeep")
 
 # Nothing may run or wait as long as this: Redis would deliver it again.
 VISIBILITY_TIMEOUT = 180

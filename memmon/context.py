@@ -27,11 +27,19 @@ LOOK_EVERY = 1.0
 
 
 class Context:
-    """Settings, configuration, Redis, SQL and the clock. Redis and SQL are opened at first use."""
+    """Settings, configuration, Redis, SQL and the clock. Redis and SQL are opened at first use. `load` reads the configuration
+    and refuses a wrong one; a process that works with all of it checks all of it."""
 
-    def __init__(self, settings: Settings, config: Config | None = None, now: Callable[[], float] = time.time):
+    def __init__(
+        self,
+        settings: Settings,
+        config: Config | None = None,
+        now: Callable[[], float] = time.time,
+        load: Callable[[Settings], Config] = configuration.load,
+    ):
         self.settings = settings
         self.now = now
+        self._load = load
         self._config = config
         self._version: bytes | None = None
         self._looked_at: float | None = None
@@ -40,12 +48,12 @@ class Context:
     def config(self) -> Config:
         """The configuration in force; `refresh` replaces it."""
         if self._config is None:
-            self._config = configuration.load(self.settings)
+            self._config = self._load(self.settings)
         return self._config
 
     def reload_config(self) -> Config:
         """Read the files again; on BadConfig the old configuration stays in force."""
-        self._config = configuration.load(self.settings)
+        self._config = self._load(self.settings)
         return self._config
 
     def refresh(self) -> None:

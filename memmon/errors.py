@@ -35,7 +35,15 @@ class BadInput(MemmonError):
 
 
 class BadConfig(MemmonError):
-    """A setting or a configuration file is wrong; the text names the setting, or file, line and key."""
+    """A setting or a configuration file is wrong; the text names the setting, or file, line and key.
+
+    Who finds a mistake after the file was read names its `section` and the wrong `value`, from which the place is found.
+    """
+
+    def __init__(self, message: str, section: str = "", value: str = ""):
+        super().__init__(message)
+        self.section = section
+        self.value = value
 
 
 class BadQuery(MemmonError):

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from memmon import encode
 from memmon.errors import Permanent, Refused, Transient
@@ -24,20 +23,6 @@ class Response(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-class GuardedResolver(AbstractResolver):
-    """Resolves names and drops private addresses, so that what was checked is what is connected to."""
-
-    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
-        found = await aiohttp.ThreadedResolver().resolve(host, port, socket.AddressFamily(family))
-        public = [entry for entry in found if is_public(entry["host"])]
-        if found and not public:
-            raise Refused(f"{host} resolves to a private address, which is not allowed here")
-        return public
-
-    async def close(self) -> None:
-        return None
 
 
 def is_public(address: str) -> bool:
@@ -78,8 +63,9 @@ async def _request(
     if json is not None:
         data = encode.dumps(json).encode()
         sent.setdefault("Content-Type", "application/json")
-    _refuse_literal(url, allow_private)
-    connector = aiohttp.TCPConnector(resolver=None if allow_private else GuardedResolver(), force_close=True)
+    # One address after the other: of those that are tried side by side, a refusal is lost.
+    guard: dict[str, Any] = {} if allow_private else {"socket_factory": _open, "happy_eyeballs_delay": None}
+    connector = aiohttp.TCPConnector(**guard, force_close=True)
     limit = aiohttp.ClientTimeout(total=seconds)
     try:
         async with (
@@ -96,15 +82,13 @@ async def _request(
         raise Transient(f"{_host(url)}: {error or type(error).__name__}") from error
 
 
-def _refuse_literal(url: str, allow_private: bool) -> None:
-    """aiohttp does not ask the resolver about an address written as digits."""
-    host = _host(url)
-    try:
-        public = is_public(host.strip("[]"))
-    except ValueError:
-        return
-    if not public and not allow_private:
-        raise Refused(f"{host} is a private address, which is not allowed here")
+def _open(to: aiohttp.AddrInfoType) -> socket.socket:
+    """Open a socket for a public address. What is really connected to is looked at, however the URL writes it and whatever its
+    name meant a moment ago."""
+    family, kind, protocol, _, address = to
+    if not is_public(str(address[0])):
+        raise Refused(f"{address[0]} is a private address, which is not allowed here")
+    return socket.socket(family, kind, protocol)
 
 
 def _host(url: str) -> str:

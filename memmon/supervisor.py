@@ -5,15 +5,22 @@ Source of the calls: Supervisor's XML-RPC API, over its unix socket (only the us
 
 from __future__ import annotations
 
+import http.client
+import socket as sockets
 import xmlrpc.client
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.parsers.expat import ExpatError
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from memmon.errors import NotFound, Permanent, Transient
+
+ANSWERS_WITHIN = 5.0
+RESTARTS_WITHIN = 45.0
+"""Seconds for one call; that which stops or starts a process waits for it, and a worker's task ends after 50."""
 
 
 class Process(NamedTuple):
@@ -29,7 +36,7 @@ class Process(NamedTuple):
 
 def processes(socket: Path) -> list[Process]:
     """Return every process; raise Transient when no supervisor answers."""
-    with _edge(socket) as server:
+    with _edge(socket, ANSWERS_WITHIN) as server:
         found: list[dict[str, Any]] = server.supervisor.getAllProcessInfo()
     return [Process(p["name"], p["statename"], p["pid"], float(p["start"]), p["description"]) for p in found]
 
@@ -39,32 +46,52 @@ def restart(socket: Path, name: str) -> tuple[int, int]:
 
     Raises NotFound for a name that is unknown, Permanent when it does not come up, Transient when no supervisor answers.
     """
-    with _edge(socket, name) as server:
+    with _edge(socket, RESTARTS_WITHIN, name) as server:
         before = int(server.supervisor.getProcessInfo(name)["pid"])
         try:
             server.supervisor.stopProcess(name, True)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != Faults.NOT_RUNNING:
                 raise
-        server.supervisor.startProcess(name, True)
+        try:
+            server.supervisor.startProcess(name, True)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.ALREADY_STARTED:  # By whoever was quicker: it was down, and runs anew.
+                raise
         return before, int(server.supervisor.getProcessInfo(name)["pid"])
 
 
-def shutdown(socket: Path) -> None:
-    """Let the supervisor end all processes and itself; it answers before it has."""
-    with _edge(socket) as server:
-        server.supervisor.shutdown()
+class _Transport(SupervisorTransport):  # type: ignore[misc]
+    """Supervisor's own, with a time limit: its connection has none, and one that hangs would hang its caller."""
+
+    def __init__(self, path: Path, seconds: float):
+        super().__init__(None, None, f"unix://{path}")
+        self._get_connection = lambda: _Connection(path, seconds)
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path, seconds: float):
+        super().__init__("localhost", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket."""
+        self.sock = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
 
 
 @contextmanager
-def _edge(socket: Path, name: str = "") -> Iterator[Any]:
-    # The address is never looked at: the transport goes through the socket.
-    server = xmlrpc.client.ServerProxy("http://localhost", SupervisorTransport(None, None, f"unix://{socket}"))
+def _edge(socket: Path, seconds: float, name: str = "") -> Iterator[Any]:
+    transport = _Transport(socket, seconds)
     try:
-        yield server
+        # The address is never looked at: the transport goes through the socket.
+        yield xmlrpc.client.ServerProxy("http://localhost", transport)
     except xmlrpc.client.Fault as fault:
         if fault.faultCode == Faults.BAD_NAME:
             raise NotFound(f"the supervisor knows no process {name}") from fault
         raise Permanent(f"the supervisor refused: {fault.faultString}") from fault
-    except (OSError, xmlrpc.client.ProtocolError) as error:
+    except (OSError, xmlrpc.client.Error, http.client.HTTPException, ExpatError) as error:
         raise Transient(f"no supervisor answers at {socket}: {error}") from error
+    finally:
+        transport.close()

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from typing import Any
-
-MOST = 16
 
 
 class Recent:
-    """Keeps the answers of the last `seconds`."""
+    """Keeps the answers of the last `seconds`. Keys are few, and nothing is ever forgotten."""
 
     def __init__(self, seconds: float):
         self._seconds = seconds
-        self._kept: dict[Hashable, tuple[float, Any]] = {}
+        self._kept: dict[Hashable, tuple[float, Future[Any]]] = {}
+        self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return the answer for `key`, made anew when it is too old."""
-        known = self._kept.get(key)
-        if known and time.monotonic() - known[0] < self._seconds:
-            return known[1]
-        value = make()
-        self._kept[key] = (time.monotonic(), value)
-        while len(self._kept) > MOST:
-            del self._kept[next(iter(self._kept))]
-        return value
+    def get(self, key: Hashable, make: Callable[[], Any], seconds: float | None = None) -> Any:
+        """Return the answer for `key`, made anew when it was begun longer ago than `seconds`. Whoever asks while it is being made
+        waits for it, and fails as it fails."""
+        life = self._seconds if seconds is None else seconds
+        answer: Future[Any] = Future()
+        with self._lock:
+            known = self._kept.get(key)
+            if not known or time.monotonic() - known[0] >= life:
+                known = None
+                self._kept[key] = (time.monotonic(), answer)
+        if known:
+            return known[1].result()
+        try:
+            answer.set_result(make())
+        except BaseException as error:  # noqa: BLE001 - Those who wait must hear of it, whatever it is.
+            self._kept.pop(key, None)
+            answer.set_exception(error)
+        return answer.result()

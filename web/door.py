@@ -19,6 +19,7 @@ from memmon.context import Context
 from memmon.errors import BadInput
 from memmon.security.access import Caller
 from memmon.settings import load
+from memmon.stack import check
 from memmon.state import client
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -46,7 +47,7 @@ class WebContext(Context):
 @cache
 def _opened(pid: int) -> Context:
     """One for each process, opened after the fork."""
-    return WebContext(load())
+    return WebContext(load(), load=check.config)
 
 
 def of(app: Flask) -> Context:

@@ -17,6 +17,7 @@ from memmon.analysis import service as analysis
 from memmon.context import Context
 from memmon.errors import MemmonError
 from memmon.state import client, keys, pulse
+from web.cache import Recent
 from web.mailbox import Mailbox
 
 log = logging.getLogger(__name__)
@@ -52,8 +53,7 @@ class Hub:
         self._subscribers: set[Subscriber] = set()
         self._pid: int | None = None
         self._lock = threading.Lock()
-        self._status: tuple[float, dict[str, Any]] | None = None
-        self._status_lock = threading.Lock()
+        self._recent = Recent(FRESH)
 
     def __len__(self) -> int:
         return len(self._subscribers)
@@ -77,11 +77,8 @@ class Hub:
 
     def status(self, fresh: float = FRESH) -> dict[str, Any]:
         """Return the status, which is at most `fresh` seconds old."""
-        with self._status_lock:
-            if self._status is None or time.monotonic() - self._status[0] >= fresh:
-                found = analysis.status(self._ctx())
-                self._status = (time.monotonic(), found)
-            return self._status[1]
+        found: dict[str, Any] = self._recent.get("status", lambda: analysis.status(self._ctx()), fresh)
+        return found
 
     def hand_out(self, stream: str, data: Any) -> None:
         """Tell all subscribers of `stream`; nobody waits for a slow one."""

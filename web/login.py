@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -38,9 +37,6 @@ class Attempts:
         self._failed.setdefault(address, deque(maxlen=ATTEMPTS)).append(now)
         while len(self._failed) > MOST_ADDRESSES:
             self._failed.pop(next(iter(self._failed)))
-
-
-attempts = Attempts()
 
 
 attempts = Attempts()
@@ -117,6 +113,5 @@ def _shown(found: session.Session | None) -> dict[str, object]:
 def _target() -> str:
     """Return where to go after the login: a page of memmon's own, whatever the address says."""
     given = str(request.values.get("next", "/dashboard"))
-    parts = urlsplit(given)
-    own = given.startswith("/") and not given.startswith("//") and not parts.netloc and not parts.scheme
-    return given if own and given.isprintable() and "\\" not in given else "/dashboard"
+    own = given.startswith("/") and not given.startswith("//") and given.isprintable() and "\\" not in given
+    return given if own else "/dashboard"

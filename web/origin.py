@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from flask import request
 
@@ -19,8 +19,8 @@ def is_local(settings: Settings) -> bool:
     """
     if any(name in request.headers for name in PROXY_HEADERS) or not _is_loopback(request.remote_addr or ""):
         return False
-    host = (urlsplit(f"//{request.host}").hostname or "").lower()
-    configured = {settings.dashboard_host.lower(), (urlsplit(settings.external_url or "").hostname or "").lower()}
+    host = (split(f"//{request.host}").hostname or "").lower()
+    configured = {settings.dashboard_host.lower(), (split(settings.external_url or "").hostname or "").lower()}
     return host == "localhost" or host in configured or _is_loopback(host)
 
 
@@ -37,5 +37,13 @@ def is_same_origin(settings: Settings) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return True
-    own = {request.host.lower(), urlsplit(settings.external_url or "").netloc.lower()}
-    return urlsplit(origin).netloc.lower() in own - {""}
+    own = {request.host.lower(), split(settings.external_url or "").netloc.lower()}
+    return split(origin).netloc.lower() in own - {""}
+
+
+def split(address: str) -> SplitResult:
+    """Return the parts of an address that somebody sent; none has any where it is no address."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")

@@ -25,7 +25,7 @@ def _teach(state: Any) -> None:
     """Let templates word numbers and times, and the application keep what was drawn."""
     state.app.extensions["drawn"] = Recent(DRAWN_FOR)
     state.app.jinja_env.filters.update(words.FILTERS)
-    state.app.jinja_env.globals.update(windows=charts.STEPS, drawn=charts.CHARTS, waited=verdict.waited)
+    state.app.jinja_env.globals.update(drawn=charts.CHARTS, waited=verdict.waited)
     state.app.jinja_env.trim_blocks = state.app.jinja_env.lstrip_blocks = True
 
 
@@ -50,7 +50,7 @@ def lines() -> Response:
     return door.answer(kept.get(window, lambda: charts.drawn(ctx, window)))
 
 
-@blueprint.get("/dashboard/incidents/<int:number>")
+@blueprint.get(f"/dashboard/incidents/{door.ID}")
 def incident(number: int) -> ResponseReturnValue:
     """Show one incident."""
     try:

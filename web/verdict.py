@@ -35,7 +35,7 @@ def of(health: Mapping[str, Any] | None, alerts: Mapping[str, Any] | None, error
 
 
 def change(past: Sequence[Mapping[str, Any]], score: float | None) -> dict[str, Any] | None:
-    """Return {points, minutes, since}: how the score moved from the oldest of `past` on; None while that cannot be said."""
+    """Return {points, seconds}: how the score moved from the oldest of `past` on; None while that cannot be said."""
     if score is None or len(past) < 2:
         return None
     oldest = past[0]["timestamp"]
@@ -74,7 +74,8 @@ def urgency(incident: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def waited(incident: Mapping[str, Any], now: float) -> dict[str, float] | None:
-    """Return {passed, whole}: seconds of the wait for the next page; None where nobody will be paged."""
+    """Return {began, whole, passed}: when the wait for the next page began, its seconds, and those of it that are over; None
+    where nobody will be paged."""
     escalation = incident["escalation"]
     if not escalation["next_level_at"]:
         return None

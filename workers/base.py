@@ -24,6 +24,7 @@ MAX_RETRIES = 5
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0  # Far below the visibility timeout: a waiting task is redelivered after that.
 MAX_DELIVERIES = 3  # The third death of its process ends a task.
+TO_SAY_SO = 5.0  # Seconds that a task which is cut has left.
 
 
 class MemmonTask(Task):  # type: ignore[misc]
@@ -85,22 +86,8 @@ def task(function: Callable[..., Iterable[Job] | None]) -> Any:
 def follow(jobs: Iterable[Job] | None) -> None:
     """Send `jobs`. A broker that is away loses nothing: the rows that they are about are due, and a tick finds them."""
     for job in jobs or ():
+        limits = {} if job.limit is None else {"soft_time_limit": job.limit, "time_limit": job.limit + TO_SAY_SO}
         try:
-            app.send_task(f"workers.{job.name}", args=list(job.args), retry=False, expires=job.expires)
+            app.send_task(f"workers.{job.name}", args=list(job.args), retry=False, expires=job.expires, **limits)
         except OperationalError as error:
             log.warning("%s could not be queued (%s); its tick will find it", job.name, error)
-
-
-def follow_within(job: Job, seconds: float) -> None:
-    """Send `job` with a time limit of its own, in seconds; it expires when it has not begun by then."""
-    try:
-        app.send_task(
-            f"workers.{job.name}",
-            args=list(job.args),
-            retry=False,
-            soft_time_limit=seconds,
-            time_limit=seconds + 5,
-            expires=max(10.0, 2 * seconds),
-        )
-    except OperationalError as error:
-        log.warning("%s could not be queued (%s); the next tick sends it anew", job.name, error)

@@ -3,14 +3,13 @@
 from celery.exceptions import SoftTimeLimitExceeded
 
 from memmon.health import service
-from workers.base import follow_within, task
+from workers.base import task
 
 
 @task
 def tick(ctx):
-    """Begin a round: each check with the time limit that the configuration gives it."""
-    for job in service.due(ctx):
-        follow_within(job, service.time_limit(ctx, job.args[1]) + 1)
+    """Begin a round."""
+    return service.due(ctx)
 
 
 @task
@@ -19,4 +18,4 @@ def check(ctx, target, name, number):
     try:
         service.check(ctx, target, name, number)
     except SoftTimeLimitExceeded:
-        service.cut(ctx, target, name, number, service.time_limit(ctx, name) + 1)
+        service.cut(ctx, target, name, number)

@@ -1,4 +1,4 @@
-"""Notification: a tick that flushes groups and finds what is due, and one task a message."""
+"""Notification: a tick, also sent when alerts changed, that flushes groups and finds what is due, and one task a message."""
 
 from memmon.notify import service
 from workers.base import task
@@ -7,12 +7,6 @@ from workers.base import task
 @task
 def tick(ctx):
     """Look at the groups that are due, and at messages that wait."""
-    return service.flush(ctx)
-
-
-@task
-def place(ctx):
-    """The same at once, when alerts changed."""
     return service.flush(ctx)
 
 

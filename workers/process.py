@@ -6,6 +6,7 @@ import os
 
 from memmon.context import Context
 from memmon.settings import load
+from memmon.stack import check
 
 _contexts: dict[int, Context] = {}
 
@@ -16,5 +17,5 @@ def context() -> Context:
     if pid not in _contexts:
         # One of the parent's would share its sockets. It is kept all the same: letting go of it would close, in this
         # process, an SQLite file that the parent has locked.
-        _contexts[pid] = Context(load())
+        _contexts[pid] = Context(load(), load=check.config)
     return _contexts[pid]

@@ -14,12 +14,16 @@ from setproctitle import setproctitle
 
 from memmon import encode, logs
 from memmon.stack import lifeline
+from memmon.stack.program import TITLE
 from memmon.state import counters, keys
 from workers import process
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
+
+FIRST_TICKS = {"collect": 0.0, "health": 5.0}
+"""Seconds after its worker's start: the checks look at what was collected."""
 
 PER_TASK = ("celery.beat", "celery.app.trace", "celery.worker.strategy")
 """Loggers that write a line for each task, of which there are several a second."""
@@ -52,14 +56,15 @@ def _beat(worker: Any) -> None:
 
 
 def _ready(sender: Any, **_: Any) -> None:
-    """Say at once that this worker consumes, since the first beat would come seconds later, and collect for the first time:
-    beat's first tick is a whole interval away. A second tick in one period does nothing."""
+    """Say at once that this worker consumes, since the first beat would come seconds later, and collect and check for the
+    first time: beat's first tick is a whole interval away. A second tick in one period does nothing."""
     _beat(sender.controller)
-    if "collect" in sender.app.amqp.queues.consume_from:
-        try:
-            sender.app.send_task("workers.collect.tick", retry=False, expires=10.0)
-        except OperationalError as error:
-            log.warning("the first tick could not be sent (%s); beat sends the next", error)
+    for queue, wait in FIRST_TICKS.items():
+        if queue in sender.app.amqp.queues.consume_from:
+            try:
+                sender.app.send_task(f"workers.{queue}.tick", retry=False, countdown=wait, expires=wait + 10.0)
+            except OperationalError as error:
+                log.warning("the first tick could not be sent (%s); beat sends the next", error)
 
 
 def connect(app: Celery) -> None:
@@ -83,17 +88,17 @@ def _setup_logging(**_: Any) -> None:
 
 
 def _name_worker(sender: str, instance: Any, **_: Any) -> None:
-    setproctitle(f"memmimic-monitoring: worker {sender}")
+    setproctitle(f"{TITLE}: worker {sender}")
     instance.set_process_status = lambda info: None  # Celery would put its own title over it.
 
 
 def _begin_child(**_: Any) -> None:
     lifeline.tie()  # A worker's main process that is killed leaves none behind.
-    setproctitle("memmimic-monitoring: worker child")
+    setproctitle(f"{TITLE}: worker child")
 
 
 def _name_beat(**_: Any) -> None:
-    setproctitle("memmimic-monitoring: beat")
+    setproctitle(f"{TITLE}: beat")
 
 
 def _stamp(headers: dict[str, Any] | None = None, **_: Any) -> None:

@@ -1,5 +1,6 @@
 """Keeping house: rollups, and forgetting."""
 
+from memmon.incidents import service as incidents
 from memmon.metrics import service as metrics
 from memmon.upkeep import service as upkeep
 from workers.base import task
@@ -16,3 +17,4 @@ def prune(ctx):
     """Forget what has been kept long enough."""
     metrics.prune(ctx)
     upkeep.prune(ctx)
+    incidents.forget(ctx)

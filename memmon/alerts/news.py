@@ -28,4 +28,4 @@ def publish(ctx: Context, made: list[Transition]) -> None:
 def jobs(made: list[Transition]) -> list[Job]:
     """Return what follows from transitions."""
     told = any(one.after in ("firing", "resolved") for one in made)
-    return [Job("notify.place"), Job("incidents.correlate")] if told else []
+    return [Job("notify.tick"), Job("incidents.correlate")] if told else []

@@ -71,12 +71,13 @@ def alerting(rules: RuleFile) -> list[AlertRule]:
 
 def _checked(group: str, group_labels: dict[str, str], rule: Rule) -> AlertRule:
     where = f"rule {rule.alert} of group {group}"
+    text = rule.expr
     try:
-        guard.parse(rule.expr)
+        guard.parse(text)
         for text in (*rule.labels.values(), *rule.annotations.values()):
             template.check(text)
     except (BadQuery, BadConfig) as error:
-        raise BadConfig(f"{where}: {error}") from None
+        raise BadConfig(f"{where}: {error}", "rules", text) from None
     return AlertRule(
         id=_id(f"{group}/{rule.alert}"),
         group=group,

@@ -12,8 +12,7 @@ import click
 
 from memmon.cli.common import as_json, by_option, console, context, show_json, table
 from memmon.incidents import service
-
-STATES = ("open", "acknowledged", "verifying", "manual", "resolved")
+from memmon.incidents.record import STATES
 
 
 @click.group()

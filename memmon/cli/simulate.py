@@ -14,20 +14,15 @@ from urllib.parse import quote
 import click
 
 from memmon import duration, outbound
+from memmon.demo.faults import FAULTS
 from memmon.errors import BadInput, NotFound, Permanent, Transient
 from memmon.settings import load
 
 LONGEST = 3600.0
 TIMEOUT = 10.0
 
-FAULTS = {
-    "slow-database": ("8m", "its queries take more than a second"),
-    "memory-leak": ("5m", "it takes up to 200 MB that it does not need"),
-    "errors": ("2m", "its operations fail"),
-    "cache-misses": ("15m", "its cache finds nothing"),
-    "crash": ("1m", "it kills itself"),
-}
-"""Fault -> how long by default (long enough for the default rule about it to fire), and what the demo then does."""
+DEFAULTS = {"slow-database": "8m", "memory-leak": "5m", "errors": "2m", "cache-misses": "15m", "crash": "1m"}
+"""Fault -> how long, where nobody says; long enough for the default rule about it to fire."""
 
 ATTACKS = (
     "' OR '1'='1' --",
@@ -83,7 +78,7 @@ def simulate(what: str, length: str | None) -> None:
     Faults end by themselves, or when the demo restarts. Attacks come from a random address of 203.0.113.0/24 and stop early
     when that is blocked.
     """
-    default = FAULTS[what][0] if what in FAULTS else REAL_ATTACKS[what].default
+    default = DEFAULTS[what] if what in FAULTS else REAL_ATTACKS[what].default
     seconds = duration.parse(length or default, "--for")
     if not 0 < seconds <= LONGEST:
         raise BadInput("--for", f"must be more than nothing and at most {duration.show(LONGEST)}")
@@ -110,7 +105,7 @@ def _switch(demo: Demo, fault: str, seconds: float) -> None:
     if answer.status != 200:
         raise Permanent(f"the demo answered {answer.status}: {answer.body[:300].decode(errors='replace')}")
     length = "" if fault == "crash" else f" for {duration.show(seconds)}"
-    click.echo(f"{fault}: the demo at {demo.url} does it{length} from now on: {FAULTS[fault][1]}")
+    click.echo(f"{fault}: the demo at {demo.url} does it{length} from now on: {FAULTS[fault]}")
 
 
 def _attack(demo: Demo, attack: Attack, seconds: float) -> None:

@@ -10,6 +10,7 @@ from setproctitle import setproctitle
 from memmon.settings import load
 from memmon.stack import service
 from memmon.stack.prepare import Wanted
+from memmon.stack.program import TITLE
 
 PROGRAMS = ("valkey", "io", "checks", "respond", "beat", "dashboard", "demo")
 
@@ -21,7 +22,7 @@ PROGRAMS = ("valkey", "io", "checks", "respond", "beat", "dashboard", "demo")
 @click.option("--without", multiple=True, type=click.Choice(PROGRAMS), help="Leave this program out; may be repeated.")
 def up(demo: bool | None, without: tuple[str, ...]) -> None:
     """Start broker, workers, dashboard and watch over them until Ctrl-C."""
-    setproctitle("memmimic-monitoring: up")
+    setproctitle(f"{TITLE}: up")
     service.up(os.environ, Wanted(demo, without), lambda text: click.echo(text))
 
 

@@ -34,10 +34,9 @@ RECORDER = Recorder()
 class Control:
     """Answers requests to the control endpoint; without a token it answers nobody."""
 
-    def __init__(self, token: str | None, restrictions: Restrictions = RESTRICTIONS, recorder: Recorder = RECORDER):
+    def __init__(self, token: str | None, restrictions: Restrictions = RESTRICTIONS):
         self._token = token or ""
-        self.restrictions = restrictions
-        self.recorder = recorder
+        self._restrictions = restrictions
 
     def answer(self, method: str, path: str, authorization: str, body: bytes) -> Answer:
         """Return the answer to one request; `path` begins with BASE."""
@@ -47,7 +46,7 @@ class Control:
             return Answer(401, {"error": "unauthorized", "message": "the control endpoint needs memmon's client token"})
         action = path.removeprefix(BASE).strip("/")
         known = {
-            ("GET", "restrictions"): self._restrictions,
+            ("GET", "restrictions"): self._show,
             ("PUT", "restrictions"): lambda: self._restrict(body),
             ("POST", "cache/clear"): lambda: Answer(200, {"cleared": watch.clear_caches()}),
             ("GET", "evidence"): self._evidence,
@@ -64,8 +63,8 @@ class Control:
         same = hmac.compare_digest(given.strip().encode(), self._token.encode())
         return bool(self._token) and scheme.lower() == "bearer" and same
 
-    def _restrictions(self) -> Answer:
-        return Answer(200, self.restrictions.shown())
+    def _show(self) -> Answer:
+        return Answer(200, self._restrictions.shown())
 
     def _restrict(self, body: bytes) -> Answer:
         if len(body) > MAX_BODY:
@@ -74,16 +73,16 @@ class Control:
             given = json.loads(body)
         except (ValueError, RecursionError) as error:
             return Answer(400, {"error": "bad_input", "field": "body", "message": f"body: not JSON: {error}"})
-        if any(given.values() if isinstance(given, dict) else ()) and not self.restrictions.enforced:
+        if any(given.values() if isinstance(given, dict) else ()) and not self._restrictions.enforced:
             text = (
                 "nothing in this process enforces restrictions: wrap its WSGI application in memmon.client.Middleware"
             )
             return Answer(409, {"error": "not_enforced", "message": text})
         try:
-            self.restrictions.replace(given)
+            self._restrictions.replace(given)
         except Invalid as error:
             return Answer(400, {"error": "bad_input", "field": error.field, "message": str(error)})
-        return self._restrictions()
+        return self._show()
 
     def _evidence(self) -> Answer:
-        return Answer(200, evidence.collect(self.recorder, self.restrictions.shown()))
+        return Answer(200, evidence.collect(RECORDER, self._restrictions.shown()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections import OrderedDict
@@ -241,7 +240,7 @@ def _retry(verdict: Verdict) -> list[tuple[str, str]]:
 
 
 def _send(start_response: StartResponse, answer: Answer, headers: Sequence[tuple[str, str]] = ()) -> Iterable[bytes]:
-    content = json.dumps(answer.body).encode()
+    content = answer.content
     own = [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
     start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", [*own, *headers])
     return [content]

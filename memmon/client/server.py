@@ -30,36 +30,27 @@ class Exposed:
 
 def expose(port: int, host: str = "127.0.0.1", token: str | None = None) -> Exposed:
     """Serve /metrics, and with a `token` the control endpoint; port 0 takes a free one. Raises OSError for a port in use."""
-    control = Control(token)
-
-    class Handler(_Handler):
-        def answer(self, body: bytes) -> Answer:
-            path = urlsplit(self.path).path
-            return control.answer(self.command, path, self.headers.get("Authorization", ""), body)
-
-    server = ThreadingHTTPServer((host, port), Handler)
+    server = ThreadingHTTPServer((host, port), type("Handler", (_Handler,), {"control": Control(token)}))
     server.daemon_threads = True
     return Exposed(server)
 
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = MAX_SECONDS
-
-    def answer(self, body: bytes) -> Answer:
-        raise NotImplementedError
+    control: Control
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         if path == "/metrics":
             self._send(200, registry.CONTENT_TYPE, registry.page())
         elif path.startswith(BASE):
-            self._control()
+            self._control(path)
         else:
             self._json(Answer(404, {"error": "not_found", "message": "there are /metrics and the control endpoint"}))
 
     do_HEAD = do_PUT = do_POST = do_GET
 
-    def _control(self) -> None:
+    def _control(self, path: str) -> None:
         try:
             length = int(self.headers.get("Content-Length") or 0)
         except ValueError:
@@ -68,7 +59,8 @@ class _Handler(BaseHTTPRequestHandler):
         if length > MAX_BODY:
             self._json(Answer(413, {"error": "too_large", "message": f"more than {MAX_BODY} bytes"}))
             return
-        self._json(self.answer(self.rfile.read(max(0, length))))
+        body = self.rfile.read(max(0, length))
+        self._json(self.control.answer(self.command, path, self.headers.get("Authorization", ""), body))
 
     def _json(self, answer: Answer) -> None:
         self._send(answer.status, "application/json", answer.content)

@@ -9,10 +9,10 @@ from redis import Redis
 
 from memmon import labels as label_sets
 from memmon.collect.base import Collected, Sheet
+from memmon.jobs import QUEUES
 from memmon.samples import Metadata
 from memmon.state import client, counters, keys
 
-QUEUES = ("collect", "health", "alerts", "notify", "security", "incidents", "upkeep")
 WORKER_LIFE = 20.0
 """Seconds after its last heartbeat for which a worker counts as alive."""
 

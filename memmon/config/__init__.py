@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from memmon.config.document import read
+from memmon.config.document import find, read
 from memmon.config.model import Section
 from memmon.config.playbooks import Escalation, Playbooks
 from memmon.config.routes import Routes
@@ -37,7 +37,7 @@ def load(settings: Settings) -> Config:
         read(DEFAULTS / "targets.yml", Targets).over(built_in(settings)).over(_own(folder, "targets.yml", Targets))
     )
     rules = read(DEFAULTS / "rules.yml", RuleFile).over(_own(folder, "rules.yml", RuleFile))
-    for path in sorted((folder / "rules").glob("*.yml")) if (folder / "rules").is_dir() else ():
+    for path in sorted((folder / "rules").glob("*.yml")):
         rules = rules.over(read(path, RuleFile))
     return Config(
         targets=targets,
@@ -48,6 +48,13 @@ def load(settings: Settings) -> Config:
         detectors=read(DEFAULTS / "detectors.yml", Detectors).over(_own(folder, "detectors.yml", Detectors)),
         checks=read(DEFAULTS / "checks.yml", Checks).over(_own(folder, "checks.yml", Checks)),
     )
+
+
+def place(settings: Settings, section: str, value: str) -> str | None:
+    """Return file, line and key of where the operator's files say `value` in `section`; None where they do not."""
+    folder = settings.config_folder
+    files = [folder / f"{section}.yml", *(sorted((folder / "rules").glob("*.yml")) if section == "rules" else ())]
+    return next((found for path in files if path.exists() and (found := find(path, value))), None)
 
 
 def _own(folder: Path, name: str, model: type[S]) -> S | None:

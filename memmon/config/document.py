@@ -9,6 +9,7 @@ from typing import TypeVar
 import yaml
 from pydantic import ValidationError
 
+from memmon import wording
 from memmon.config.model import Section
 from memmon.errors import BadConfig
 
@@ -31,8 +32,42 @@ def read(path: Path, model: type[S]) -> S:
         return model.model_validate(values if values is not None else {})
     except ValidationError as error:
         raise BadConfig(
-            "\n".join(_explain(path, tree, problem["loc"], problem["msg"]) for problem in error.errors())
+            "\n".join(_explain(path, tree, problem["loc"], wording.of(problem)) for problem in error.errors())
         ) from None
+
+
+def find(path: Path, value: str) -> str | None:
+    """Return file, line and key of the first place where `value` stands, else of the key of that name; None where it stands
+    nowhere."""
+    tree = yaml.compose(_text(path), Loader=yaml.SafeLoader)
+    found = _search(tree, value, []) or _search_key(tree, value, [])
+    return f"{path}:{found[0]}: {'.'.join(found[1])}" if found else None
+
+
+def _search(node: yaml.Node | None, value: str, keys: list[str]) -> tuple[int, list[str]] | None:
+    if isinstance(node, yaml.ScalarNode):
+        return (node.start_mark.line + 1, keys) if node.value == value else None
+    inner: list[tuple[str, yaml.Node]] = []
+    if isinstance(node, yaml.MappingNode):
+        inner = [(key.value, item) for key, item in node.value if isinstance(key, yaml.ScalarNode)]
+    elif isinstance(node, yaml.SequenceNode):
+        inner = [(str(number), item) for number, item in enumerate(node.value)]
+    places = (_search(item, value, [*keys, key]) for key, item in inner)
+    return next((place for place in places if place), None)
+
+
+def _search_key(node: yaml.Node | None, name: str, keys: list[str]) -> tuple[int, list[str]] | None:
+    inner: list[tuple[str, yaml.Node]] = []
+    if isinstance(node, yaml.MappingNode):
+        own = [(key.value, key, item) for key, item in node.value if isinstance(key, yaml.ScalarNode)]
+        found = next((key for text, key, _ in own if text == name), None)
+        if found is not None:
+            return found.start_mark.line + 1, [*keys, name]
+        inner = [(text, item) for text, _, item in own]
+    elif isinstance(node, yaml.SequenceNode):
+        inner = [(str(number), item) for number, item in enumerate(node.value)]
+    places = (_search_key(item, name, [*keys, key]) for key, item in inner)
+    return next((place for place in places if place), None)
 
 
 def _text(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, AllowInfNan, BaseModel, BeforeValidator, ConfigDict
 
 from memmon import duration, labels
 from memmon.errors import BadInput
@@ -47,7 +47,7 @@ def _label_names(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+Seconds = Annotated[float, BeforeValidator(_seconds), AllowInfNan(False)]
 """Seconds, written as a Prometheus duration (`5m`) or a number."""
 
 LabelMap = Annotated[dict[str, str], AfterValidator(_label_names)]

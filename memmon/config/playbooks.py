@@ -50,9 +50,9 @@ class Verification(Section):
     looked at no sooner than `settle` after the last action. What has not recovered `timeout` after it is for people to mend."""
 
     expr: str | None = None
-    settle: Seconds = 10.0
-    hold: Seconds = 30.0
-    timeout: Seconds = 600.0
+    settle: Seconds = Field(10.0, ge=0)
+    hold: Seconds = Field(30.0, ge=0)
+    timeout: Seconds = Field(600.0, gt=0)
 
 
 class Playbook(Section):
@@ -82,6 +82,11 @@ class Playbooks(Section):
     """Every playbook; the first that matches an alert takes it."""
 
     playbooks: tuple[Playbook, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_of_their_own(self) -> Playbooks:
+        _distinct("playbooks", self.playbooks)
+        return self
 
 
 class Level(Section):
@@ -113,3 +118,16 @@ class Escalation(Section):
     """Every chain."""
 
     chains: tuple[Chain, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_of_their_own(self) -> Escalation:
+        _distinct("chains", self.chains)
+        return self
+
+
+def _distinct(what: str, named: tuple[Any, ...]) -> None:
+    """One of two of the same name would silently be without effect."""
+    names = [one.name for one in named]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two {what} are called {name}")

@@ -29,7 +29,7 @@ class Checks(Section):
 class Detector(Section):
     """One detector of security events."""
 
-    name: str
+    name: Literal["brute_force_attack", "injection_attempt"]
     enabled: bool = True
     threshold: int = Field(1, ge=1)
     window: Seconds = Field(900.0, gt=0)

@@ -314,14 +314,16 @@ class IncidentEntry(Base):
 
 
 class IncidentAction(Base):
-    """One action of an incident: the step `step` of `stage`. `key` makes a doubled step one action; `state` is claimed by
-    compare-and-set, and while it runs `due_at` is the end of the claim."""
+    """One action of an incident: the step `step` of `stage`, gone through for the `round`th time (from 0). `key` makes a doubled
+    step one action; `state` is claimed by compare-and-set, and while it runs `due_at` is the end of the claim.
+    """
 
     __tablename__ = "incident_action"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id", ondelete="CASCADE"), index=True)
     number: Mapped[int]
     key: Mapped[str] = mapped_column(String(255), unique=True)
+    round: Mapped[int] = mapped_column(Integer, default=0)
     stage: Mapped[str] = mapped_column(String(64))
     step: Mapped[int] = mapped_column(Integer)
     action: Mapped[str] = mapped_column(String(64))

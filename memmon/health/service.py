@@ -25,6 +25,9 @@ from memmon.state import lease, live, pulse
 log = logging.getLogger(__name__)
 
 COMPONENT = "health_monitor"
+GRACE = 1.0
+"""Seconds beyond a check's own time limit after which its task is cut."""
+
 LOST_AFTER = 15.0
 """Seconds beyond three time limits after which a result comes no more: it may wait twice its limit, and run once."""
 
@@ -45,7 +48,12 @@ def due(ctx: Context) -> list[Job]:
     number = int(
         math.floor(now / interval) * interval
     )  # When the period began: it grows whatever the interval becomes.
-    return [Job("health.check", (target.name, check.name, number)) for target, check in _planned(ctx)]
+    return [_job(target, check, number) for target, check in _planned(ctx)]
+
+
+def _job(target: Target, definition: Check, number: int) -> Job:
+    limit = definition.timeout + GRACE
+    return Job("health.check", (target.name, definition.name, number), expires=max(10.0, 2 * limit), limit=limit)
 
 
 def _close_lost(ctx: Context, now: float) -> None:
@@ -101,15 +109,11 @@ def _find(ctx: Context, target: Target, definition: Check) -> Finding:
         return Finding("critical", f"the check could not be done: {error}")
 
 
-def cut(ctx: Context, target_name: str, check_name: str, number: int, seconds: float) -> None:
-    """Keep that a check hung and was ended after `seconds`."""
+def cut(ctx: Context, target_name: str, check_name: str, number: int) -> None:
+    """Keep that a check hung and was ended by its job's limit."""
+    seconds = next((one.timeout for one in ctx.config.checks.checks if one.name == check_name), 5.0) + GRACE
     finding = Finding("critical", f"the check did not end within {seconds:g} s and was cut")
     record(ctx, target_name, check_name, number, finding, seconds * 1000)
-
-
-def time_limit(ctx: Context, check_name: str) -> float:
-    """Return the seconds that a check may take."""
-    return next((check.timeout for check in ctx.config.checks.checks if check.name == check_name), 5.0)
 
 
 def record(ctx: Context, target_name: str, check_name: str, number: int, finding: Finding, took_ms: float) -> None:

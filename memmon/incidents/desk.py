@@ -26,7 +26,7 @@ def acknowledge(ctx: Context, number: int, by: str, comment: str = "") -> Answer
     with _changing(ctx, number) as (session, row):
         if row.acknowledged_at:
             raise Conflict(f"incident {number} was acknowledged by {row.acknowledged_by} already")
-        row.acknowledged_at, row.acknowledged_by, row.next_level_at = ctx.now(), by, None
+        row.acknowledged_at, row.acknowledged_by, row.next_level_at = ctx.now(), store.storable(by), None
         store.note(session, number, ctx.now(), "acknowledged", by, comment or "acknowledged")
     return _told(ctx, number), []
 
@@ -35,20 +35,25 @@ def resolve(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
     """Close an incident by hand; what had not begun is left undone."""
     with _changing(ctx, number) as (session, row):
         close(ctx, session, row, by, comment or "resolved by hand")
+    closed(ctx, row)
     return _told(ctx, number), [Job("notify.tick")]
 
 
 def close(ctx: Context, session: Session, row: IncidentRow, by: str, reason: str) -> None:
-    """Close an incident within a transaction, and tell everybody who was paged."""
+    """Close an incident within a transaction, and tell everybody who was paged; `closed` follows once it is committed."""
     now = ctx.now()
     row.state, row.open_key, row.due_at, row.next_level_at = "resolved", None, None, None
-    row.resolved_at, row.resolved_by = now, by
+    row.resolved_at, row.resolved_by = now, store.storable(by)
     row.mitigated_at = row.mitigated_at or now
     store.cancel_actions(session, row.id, now)
     store.note(session, row.id, now, "resolved", by, reason)
     pages.over(ctx, session, row)
+
+
+def closed(ctx: Context, row: IncidentRow) -> None:
+    """Count an incident that was closed."""
     counters.add(ctx.redis, "memmon_incidents_resolved_total", {"severity": row.severity})
-    log.info("incident %d resolved by %s: %s", row.id, by, reason)
+    log.info("incident %d resolved by %s", row.id, row.resolved_by)
 
 
 def escalate(ctx: Context, number: int, by: str, comment: str = "") -> Answer:

@@ -11,7 +11,7 @@ from memmon.config.playbooks import Chain, Level
 from memmon.context import Context
 from memmon.db.tables import IncidentRow
 from memmon.errors import NotFound
-from memmon.incidents import escalation, store
+from memmon.incidents import escalation, frozen, store
 from memmon.notify import service as notify
 from memmon.routing import route
 
@@ -40,12 +40,14 @@ def over(ctx: Context, session: Session, row: IncidentRow) -> None:
 
 
 def tell(ctx: Context, number: int, receivers: list[str] | None, key: str) -> list[str]:
-    """Page `receivers`, or the first level's; return who was told. NotFound when none of them is in routes.yml."""
+    """Page `receivers`, or the first level, which gets that page once; return who was told. NotFound when none of them is in
+    routes.yml."""
     with ctx.write() as session:
         row = store.get(session, number)
         if row is None:
             raise NotFound(f"no incident {number}")
         wanted = receivers or receivers_of(ctx, chain_of(row).levels[0])
+        key = key if receivers else f"page:{number}:0"
         told, unknown = _send(ctx, session, row, tuple(wanted), "page", _name(row), key)
     if not told:
         raise NotFound(f"no receiver {', '.join(unknown) or 'at all'} in routes.yml")
@@ -58,12 +60,17 @@ def receivers_of(ctx: Context, level: Level) -> tuple[str, ...]:
         return level.receivers
     own = route.environment(ctx.settings)
     root = ctx.config.routes.route.receiver
-    return (*((own.name,) if own else ()), *((root,) if root else ()))
+    return tuple(dict.fromkeys((*((own.name,) if own else ()), *((root,) if root else ()))))
 
 
 def chain_of(row: IncidentRow) -> Chain:
     """Return the chain as it was when the incident was opened."""
-    return Chain.model_validate(row.chain)
+    return frozen.chain(row.chain)
+
+
+def is_last(row: IncidentRow) -> bool:
+    """Tell whether there is no level above those that were paged."""
+    return row.level >= len(chain_of(row).levels)
 
 
 def _send(

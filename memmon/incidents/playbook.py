@@ -13,13 +13,22 @@ from typing import NamedTuple
 from memmon.config.playbooks import Playbook, Stage, Step
 
 LOOK_EVERY = 5.0
-"""Seconds between two looks at recovery, and at an action that is under way: its end wakes the incident sooner."""
+"""Seconds between two looks at a recovery."""
+
+WAIT = 30.0
+"""Seconds between two looks while alerts fire or an action is under way: their end wakes the incident sooner."""
 
 UNDER_WAY = ("waiting", "approval", "running")
 
 
+MAX_ROUNDS = 3
+"""How often the stages are gone through: an alert that comes after their end is a reason to begin again, a flapping one is not
+a reason to restart for ever."""
+
+
 class Progress(NamedTuple):
-    """How far an incident is. Times are Unix seconds; `overdue` and `skipped` name stages."""
+    """How far an incident is. Times are Unix seconds; `overdue` and `skipped` name stages; `round` counts how often they were
+    gone through before, and `joined` says that an alert came after this round had begun."""
 
     stage: int = 0
     step: int = 0
@@ -30,6 +39,8 @@ class Progress(NamedTuple):
     manual: bool = False
     overdue: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    round: int = 0
+    joined: bool = False
 
 
 class Ended(NamedTuple):
@@ -40,8 +51,8 @@ class Ended(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """All that the decision is made from. `actions` are known by stage and step; `firing`: a source alert still fires;
-    `watched`: what the incident is about is a target, so that its recovery can be asked for."""
+    """All that the decision is made from. `actions` of this round are known by stage and step; `firing`: a source alert still
+    fires; `watched`: what the incident is about is a target, so that its recovery can be asked for."""
 
     opened_at: float
     playbook: Playbook
@@ -75,6 +86,13 @@ class Run(NamedTuple):
         return self.stage.steps[self.number]
 
 
+class Withdraw(NamedTuple):
+    """Nobody need approve the step `number` of this stage any more."""
+
+    stage: str
+    number: int
+
+
 class Escalate(NamedTuple):
     """Page the next level now."""
 
@@ -91,7 +109,7 @@ class Close(NamedTuple):
     reason: str
 
 
-Command = Note | Run | Escalate | Mitigated | Close
+Command = Note | Run | Withdraw | Escalate | Mitigated | Close
 
 
 class Move(NamedTuple):
@@ -113,6 +131,9 @@ def advance(situation: Situation, answers: Mapping[str, bool], now: float) -> As
     """Return what is to be done now, or the expression whose answer must be known first."""
     stages = situation.playbook.stages
     progress, commands = _overdue(situation, now)
+    if progress.stage >= len(stages) and progress.joined:
+        progress = _again(progress, situation.firing, commands)
+        situation = situation._replace(actions={}) if not progress.stage else situation
     while progress.stage < len(stages):
         stage = stages[progress.stage]
         if not progress.entered:
@@ -137,11 +158,17 @@ def advance(situation: Situation, answers: Mapping[str, bool], now: float) -> As
                 commands.append(begun)
                 progress = progress._replace(step=progress.step + 1)
                 continue
-            when = begun if isinstance(begun, float) else now + LOOK_EVERY
+            when = begun if isinstance(begun, float) else now + WAIT
             more = () if isinstance(begun, float) else (begun,)
             return Move(progress, (*commands, *more), _no_later(situation, progress, when))
+        step = stage.steps[progress.step]
+        if ended.state == "approval" and step.while_firing and not situation.firing:
+            said = Note("skipped", f"{step.action} needs no approval: nothing fires any more")
+            commands += [Withdraw(stage.name, progress.step), said]
+            progress = progress._replace(step=progress.step + 1)
+            continue
         if ended.state in UNDER_WAY:
-            return Move(progress, tuple(commands), _no_later(situation, progress, now + LOOK_EVERY))
+            return Move(progress, tuple(commands), _no_later(situation, progress, now + WAIT))
         progress = _after_action(stage, progress, ended, commands, now)
         if (
             progress.stage < len(stages)
@@ -150,6 +177,27 @@ def advance(situation: Situation, answers: Mapping[str, bool], now: float) -> As
         ):
             progress = progress._replace(stage=len(stages), entered=False)
     return _verify(situation, progress, commands, answers, now)
+
+
+def _again(progress: Progress, firing: bool, commands: list[Command]) -> Progress:
+    """Go through the stages once more, for the alert that came after their end."""
+    heard = progress._replace(joined=False)
+    if not firing:
+        return heard
+    if progress.round + 1 >= MAX_ROUNDS:
+        commands.append(Note("stage", f"more alerts after {MAX_ROUNDS} rounds: people must mend it"))
+        return heard
+    commands.append(Note("stage", "more alerts: the response begins again"))
+    return heard._replace(
+        stage=0,
+        step=0,
+        entered=False,
+        failed=False,
+        held_since=None,
+        manual=False,
+        skipped=(),
+        round=progress.round + 1,
+    )
 
 
 def _begin(
@@ -229,7 +277,7 @@ def _verify(
         progress = progress._replace(held_since=held)
         if now - held >= wanted.hold:
             return Move(progress, (*commands, Close("recovery verified")), now)
-        return Move(progress, tuple(commands), held + wanted.hold)
+        return Move(progress, tuple(commands), min(held + wanted.hold, now + LOOK_EVERY))
     progress = progress._replace(held_since=None)
     if not progress.manual and now >= since + wanted.timeout:
         progress = progress._replace(manual=True)
@@ -237,4 +285,13 @@ def _verify(
             Note("manual", f"no recovery {wanted.timeout:g} s after the last action: people must mend it"),
             Escalate("no recovery"),
         ]
-    return Move(progress, tuple(commands), now + LOOK_EVERY)
+    again = now + (WAIT if situation.firing else LOOK_EVERY)
+    return Move(progress, tuple(commands), again if progress.manual else min(again, since + wanted.timeout))
+
+
+def lost(move: Move) -> Move:
+    """Return the move of an incident whose playbook cannot be read any more: people must see to it."""
+    said = Note("manual", "the playbook of this incident cannot be read by this version: people must mend it")
+    return move._replace(
+        progress=move.progress._replace(manual=True), commands=(said, Escalate("no playbook"), *move.commands)
+    )

@@ -11,7 +11,7 @@ def write(incident: dict[str, Any]) -> str:
         f"# INC-{incident['id']}: {_line(incident['title'])}",
         "\n".join(_summary(incident)),
         "## What set it off",
-        _bullets(f"{s['name']} [{s.get('severity')}]: {_line(s.get('message') or '')}" for s in incident["sources"]),
+        _bullets(_source(source) for source in incident["sources"]),
         "## Timeline",
         _table(("time", "what", "by", ""), [(e["at"], e["kind"], e["by"], e["text"]) for e in incident["timeline"]]),
         "## Actions",
@@ -35,17 +35,23 @@ def write(incident: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _source(source: dict[str, Any]) -> str:
+    if source["name"] is None:
+        return f"{source['kind']} {source['id']}, which is kept no more"
+    return f"{source['name']} [{source.get('severity')}]: {source.get('message') or ''}"
+
+
 def _summary(incident: dict[str, Any]) -> list[str]:
     took = incident["mttr_minutes"]
     verdict = "within" if incident["within_target"] else "beyond"
     return [
-        f"* Severity: {incident['severity']}; state: {incident['state']}; playbook: {incident['playbook']}",
+        f"* Severity: {incident['severity']}; state: {incident['state']}; playbook: {_line(incident['playbook'])}",
         f"* Opened: {incident['opened_at']}; resolved: {incident['resolved_at'] or 'not yet'}",
         f"* Acknowledged: {incident['acknowledged_at'] or 'by nobody'}"
         + (f" by {_line(incident['acknowledged_by'])}" if incident["acknowledged_by"] else ""),
         f"* Time to mitigate: {f'{took:g} min' if took is not None else 'not yet'}, "
         f"{verdict} the target of {incident['mttr_target_minutes']:g} min",
-        f"* Escalated to level {incident['escalation']['level']} ({incident['escalation']['level_name'] or 'nobody'})",
+        f"* Escalated to level {incident['escalation']['level']} ({_line(incident['escalation']['level_name'] or 'nobody')})",
     ]
 
 

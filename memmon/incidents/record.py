@@ -7,16 +7,18 @@ from typing import Any
 
 from memmon import encode
 from memmon.alerts import service as alerts
-from memmon.config.playbooks import Playbook
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import NotFound
-from memmon.incidents import pages, store
+from memmon.incidents import frozen, pages, store
 from memmon.incidents import postmortem as writing
 from memmon.notify import service as notify
 
 SEVERITIES = ("low", "medium", "high", "critical")
 DAYS = 30
+
+STATES = ("open", "acknowledged", "verifying", "manual", "resolved")
+"""What a list can be asked for; `open` means not resolved."""
 
 
 def listing(ctx: Context, state: str | None = None, limit: int = 50, after: int | None = None) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def brief(row: IncidentRow, now: float) -> dict[str, Any]:
         "title": row.title,
         "severity": row.severity,
         "state": _state(row),
-        "playbook": row.playbook["name"],
+        "playbook": row.playbook.get("name", ""),
         "runbook": row.playbook.get("runbook", ""),
         "labels": row.labels,
         "detected_at": encode.iso(row.detected_at),
@@ -105,18 +107,26 @@ def minutes(start: float, end: float | None) -> float | None:
 
 
 def _stages(row: IncidentRow, actions: Sequence[IncidentAction]) -> list[dict[str, Any]]:
-    at, skipped, overdue = row.progress["stage"], row.progress["skipped"], row.progress["overdue"]
+    progress = frozen.progress(row.progress)
     shown = []
-    for index, stage in enumerate(Playbook.model_validate(row.playbook).stages):
-        state = "done" if index < at else ("active" if index == at and row.open_key else "waiting")
-        if stage.name in skipped:
+    for index, stage in enumerate(frozen.playbook(row.playbook).stages):
+        state = "done" if index < progress.stage else "waiting"
+        if index == progress.stage and row.open_key:
+            state = "active"
+        if stage.name in progress.skipped:
             state = "skipped"
         elif state == "waiting" and not row.open_key:
             state = "not reached"
         own = [one.number for one in actions if one.stage == stage.name]
         due = encode.iso(row.opened_at + stage.due)
         shown.append(
-            {"name": stage.name, "due_at": due, "state": state, "overdue": stage.name in overdue, "actions": own}
+            {
+                "name": stage.name,
+                "due_at": due,
+                "state": state,
+                "overdue": stage.name in progress.overdue,
+                "actions": own,
+            }
         )
     return shown
 

@@ -9,22 +9,34 @@ from sqlalchemy.orm import Session
 
 from memmon import encode
 from memmon.alerts import service as alerts
-from memmon.config import Config
 from memmon.config.playbooks import Playbook, Step
 from memmon.context import Context
 from memmon.db import engine
 from memmon.db.tables import IncidentAction, IncidentRow
-from memmon.errors import BadConfig, BadQuery, Permanent, Refused, Transient
+from memmon.errors import BadQuery, Permanent, Refused, Transient
 from memmon.incidents import correlate as correlation
-from memmon.incidents import escalation, pages, playbook, store
+from memmon.incidents import escalation, frozen, pages, playbook, store
 from memmon.incidents.actions import ACTIONS
 from memmon.incidents.actions.base import Call
-from memmon.incidents.desk import acknowledge, close, decide, escalate, note, resolve
-from memmon.incidents.playbook import Ask, Close, Ended, Escalate, Mitigated, Move, Note, Progress, Run, Situation
+from memmon.incidents.checking import check
+from memmon.incidents.desk import acknowledge, close, closed, decide, escalate, note, resolve
+from memmon.incidents.evidence import forget
+from memmon.incidents.playbook import (
+    Ask,
+    Close,
+    Ended,
+    Escalate,
+    Mitigated,
+    Move,
+    Note,
+    Progress,
+    Run,
+    Situation,
+    Withdraw,
+)
 from memmon.incidents.record import listing, open_security, postmortem, show, summary
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
-from memmon.promql import guard
 from memmon.routing import service as routing
 from memmon.state import counters, lease, live, pulse
 
@@ -37,6 +49,7 @@ __all__ = [
     "decide",
     "due",
     "escalate",
+    "forget",
     "listing",
     "note",
     "open_security",
@@ -60,42 +73,19 @@ KEEP_FOR = 20.0
 
 LONGEST_WAIT = 10.0
 
+DEATHS = 2
+"""How often beyond its attempts an action is begun whose worker died."""
 
-def check(config: Config) -> None:
-    """Raise BadConfig for a playbook or chain that names what does not exist, or asks what cannot be asked."""
-    chains = {chain.name for chain in config.escalation.chains}
-    receivers = {receiver.name for receiver in config.routes.receivers} | {"environment"}
-    for chain in config.escalation.chains:
-        for name in (name for level in chain.levels for name in level.receivers):
-            if name not in receivers:
-                raise BadConfig(f"escalation.yml: chain {chain.name}: no receiver {name} in routes.yml")
-    for one in config.playbooks.playbooks:
-        if one.chain not in chains:
-            raise BadConfig(f"playbooks.yml: playbook {one.name}: no chain {one.chain} in escalation.yml")
-        for stage in one.stages:
-            for step in stage.steps:
-                if step.action not in ACTIONS:
-                    known = ", ".join(sorted(ACTIONS))
-                    raise BadConfig(f"playbooks.yml: {one.name}: {stage.name}: {step.action} is none of {known}")
-        for expr in _expressions(one):
-            try:
-                guard.parse(correlation.fill_query(expr, {}))
-            except BadQuery as error:
-                raise BadConfig(f"playbooks.yml: playbook {one.name}: {expr}: {error}") from None
-
-
-def _expressions(one: Playbook) -> list[str]:
-    steps = [step for stage in one.stages for step in stage.steps]
-    given = [*(stage.when for stage in one.stages), *(step.when for step in steps), one.verification.expr]
-    return [expr for expr in given if expr]
+FRESH = 10.0
+"""Seconds after which a job of the tick is dropped: what is due is found again each second, and must not pile up."""
 
 
 def due(ctx: Context) -> list[Job]:
     """Return what is due: incidents to look at, actions to do. What the broker lost is found here."""
     now = ctx.now()
     with ctx.read() as session:
-        jobs = [Job("incidents.act", (number,)) for number in store.due_actions(session, now)]
-        jobs += [Job("incidents.advance", (number,)) for number in store.due(session, now)]
+        jobs = [Job("incidents.act", (number,), expires=FRESH) for number in store.due_actions(session, now)]
+        jobs += [Job("incidents.advance", (number,), expires=FRESH) for number in store.due(session, now)]
     if lease.claim_period(ctx.redis, "correlate", CORRELATE_EVERY, now):
         jobs.append(Job("incidents.correlate"))
     pulse.beat(ctx.redis, COMPONENT, "ok", now, due=len(jobs))
@@ -104,37 +94,53 @@ def due(ctx: Context) -> list[Job]:
 
 def correlate(ctx: Context) -> list[Job]:
     """Open incidents for the alerts that fire, or join them to one that is open. An alert is taken once: one that still fires
-    after its incident was closed by hand opens no other. A silenced one is left alone."""
+    after its incident was closed by hand opens no other. A silenced one is left alone. Who waits for the end of its alerts
+    is woken when the last one has ended."""
     firing = alerts.firing(ctx)
-    muted = routing.suppressed(ctx)
+    ids = {alert["id"] for alert in firing}
     with ctx.read() as session:
-        known = store.known_sources(session, "alert", [alert["id"] for alert in firing])
-    touched: list[int] = []
-    for alert in firing:
-        if alert["id"] in known or alert["id"] in muted:
-            continue
+        known = store.known_sources(session, "alert", ids)
+        over = [number for number, own in store.open_sources(session, "alert").items() if not own & ids]
+    touched = []
+    for wanted, key, some in _grouped(ctx, [alert for alert in firing if alert["id"] not in known]):
+        try:
+            touched.append(_take(ctx, wanted, key, some))
+        except Transient:
+            raise
+        except Exception:  # What is wrong with these alerts must not keep the others from their response.
+            log.exception("no incident could be opened for %s", key)
+    return [Job("incidents.advance", (number,)) for number in dict.fromkeys([*touched, *over])]
+
+
+def _grouped(ctx: Context, fresh: list[dict[str, Any]]) -> list[tuple[Playbook, str, list[dict[str, Any]]]]:
+    """Return the alerts by the incident that they belong to, without those that are muted or that no playbook takes."""
+    muted = routing.suppressed(ctx) if fresh else frozenset()
+    found: dict[str, tuple[Playbook, str, list[dict[str, Any]]]] = {}
+    for alert in fresh:
         wanted = correlation.playbook_for(ctx.config.playbooks.playbooks, alert)
-        if wanted:
-            touched.append(_take(ctx, wanted, alert))
-    with ctx.read() as session:
-        touched += store.watched(session)
-    return [Job("incidents.advance", (number,)) for number in dict.fromkeys(touched)]
+        if wanted and alert["id"] not in muted:
+            key = correlation.key(wanted, alert["labels"])
+            found.setdefault(key, (wanted, key, []))[2].append(alert)
+    return list(found.values())
 
 
-def _take(ctx: Context, wanted: Playbook, alert: dict[str, Any]) -> int:
-    """Join the alert to the incident that is open for it, or open one; return its id."""
-    now = ctx.now()
-    key = correlation.key(wanted, alert["labels"])
+def _take(ctx: Context, wanted: Playbook, key: str, some: list[dict[str, Any]]) -> int:
+    """Join the alerts to the incident that is open for them, or open one; return its id."""
+    now, fresh = ctx.now(), False
     with ctx.write() as session:
-        fresh = store.open_for(session, key) is None and store.insert(session, _opened(ctx, wanted, alert, key, now))
-        row = store.open_for(session, key)
-        assert row is not None  # Either it was there, or it is now.
+        while (row := store.open_for(session, key)) is None:  # It may close between the two statements.
+            fresh = store.insert(session, _opened(ctx, wanted, some[0], key, now))
         if fresh:
             store.note(session, row.id, now, "opened", "memmon", f"opened by playbook {wanted.name}")
-        if store.add_source(session, row.id, "alert", alert["id"], now):
-            text = f"{alert['name']} [{alert['severity']}] {alert['message']}"
-            store.note(session, row.id, now, "alert", "memmon", text, alert=alert["id"], value=alert["value"])
-            row.due_at = now
+        for alert in some:
+            if store.add_source(session, row.id, "alert", alert["id"], now):
+                text = f"{alert['name']} [{alert['severity']}] {alert['message']}"
+                store.note(session, row.id, now, "alert", "memmon", text, alert=alert["id"], value=alert["value"])
+                row.due_at = now
+        # Whoever is deciding at this moment has not seen these alerts, and a response that has ended was not for them.
+        row.version += 1
+        if not fresh:
+            row.progress = {**row.progress, "joined": True}
         number = row.id
     if fresh:
         log.warning("incident %d opened: %s", number, row.title)
@@ -144,13 +150,11 @@ def _take(ctx: Context, wanted: Playbook, alert: dict[str, Any]) -> int:
 
 
 def _opened(ctx: Context, wanted: Playbook, alert: dict[str, Any], key: str, now: float) -> dict[str, Any]:
-    chain = next((c for c in ctx.config.escalation.chains if c.name == wanted.chain), None)
-    if chain is None:
-        raise Permanent(f"playbook {wanted.name}: no chain {wanted.chain} in escalation.yml")
+    chain = next((c for c in ctx.config.escalation.chains if c.name == wanted.chain), frozen.EVERYBODY)
     return {
         "open_key": key,
         "version": 1,
-        "title": correlation.fill(wanted.title, alert["labels"])[:500],
+        "title": store.storable(correlation.fill(wanted.title, alert["labels"])[:500]),
         "severity": wanted.severity,
         "state": "open",
         "playbook": wanted.model_dump(mode="json", by_alias=True),
@@ -176,18 +180,21 @@ def advance(ctx: Context, number: int) -> list[Job]:
         situation = _situation(ctx, session, row)
     while isinstance(found := playbook.advance(situation, answers, ctx.now()), Ask):
         answers[found.expr] = _holds(ctx, correlation.fill_query(found.expr, row.labels))
+    if not (frozen.is_readable(row.playbook) or found.progress.manual):
+        found = playbook.lost(found)
     return _apply(ctx, row.id, row.version, situation, found)
 
 
 def _situation(ctx: Context, session: Session, row: IncidentRow) -> Situation:
     ids = [source.source_id for source in store.sources(session, row.id) if source.kind == "alert"]
-    actions = {(a.stage, a.step): Ended(a.state, a.finished_at) for a in store.actions(session, row.id)}
+    progress = frozen.progress(row.progress)
+    done = [action for action in store.actions(session, row.id) if action.round == progress.round]
     return Situation(
         opened_at=row.opened_at,
-        playbook=Playbook.model_validate(row.playbook),
-        progress=_progress(row.progress),
-        actions=actions,
-        firing=any(alert["state"] == "firing" for alert in alerts.by_ids(ctx, ids)),
+        playbook=frozen.playbook(row.playbook),
+        progress=progress,
+        actions={(a.stage, a.step): Ended(a.state, a.finished_at) for a in done},
+        firing=any(alert["state"] == "firing" for alert in alerts.some(session, ids)),
         watched=_watched(ctx, row.labels),
     )
 
@@ -198,11 +205,6 @@ def _watched(ctx: Context, labels: dict[str, str]) -> bool:
     instance, job = labels.get("instance"), labels.get("job")
     same = [target for target in ctx.config.targets.targets if target.identity == instance]
     return not instance or any(job in (None, target.job) for target in same)
-
-
-def _progress(stored: dict[str, Any]) -> Progress:
-    lists = {"overdue": tuple(stored["overdue"]), "skipped": tuple(stored["skipped"])}
-    return Progress(**{**stored, **lists})
 
 
 def _holds(ctx: Context, expr: str) -> bool:
@@ -232,12 +234,15 @@ def _apply(ctx: Context, number: int, version: int, before: Situation, move: Mov
                 case Note(kind, text):
                     store.note(session, number, now, kind, "memmon", text)
                 case Run():
-                    jobs += _write_action(session, row, command, now)
+                    jobs += _write_action(session, row, command, move.progress.round, now)
                 case Escalate(reason):
                     store.note(session, number, now, "escalated", "memmon", reason)
-                    if not row.acknowledged_at:  # Whoever acknowledged it is at it already.
+                    # Whoever acknowledged it is at it already, and nobody is paged twice at once.
+                    if not (row.acknowledged_at or (paged and pages.is_last(row))):
                         pages.level(ctx, session, row, reason)
                         paged = True
+                case Withdraw(stage, step):
+                    store.withdraw(session, number, stage, step, now)
                 case Mitigated():
                     row.mitigated_at = row.mitigated_at or now
                 case Close(reason):
@@ -245,17 +250,20 @@ def _apply(ctx: Context, number: int, version: int, before: Situation, move: Mov
                     close(ctx, session, row, "memmon", reason)
                     paged = True
         told = {"id": number, "state": row.state, "level": row.level}
+    if row.open_key is None:
+        closed(ctx, row)
     if move.commands or paged or state != playbook.state_of(before.playbook, before.progress):
         live.publish(ctx.redis, "incidents", told)
     return [*jobs, Job("notify.tick")] if paged else jobs
 
 
-def _write_action(session: Session, row: IncidentRow, run: Run, now: float) -> list[Job]:
-    """Write the step down as an action that is due, waits for approval, or cannot be done for want of a label."""
+def _write_action(session: Session, row: IncidentRow, run: Run, number: int, now: float) -> list[Job]:
+    """Write the step down as an action of round `number`: due, waiting for approval, or undoable for want of a label."""
     step = run.step
     values: dict[str, Any] = {
         "incident_id": row.id,
-        "key": f"{row.id}/{run.stage.name}/{run.number}",
+        "key": f"{row.id}/{run.stage.name}/{run.number}" + (f"/{number}" if number else ""),
+        "round": number,
         "stage": run.stage.name,
         "step": run.number,
         "action": step.action,
@@ -296,29 +304,34 @@ def act(ctx: Context, number: int) -> list[Job]:
             return []
         incident = store.get(session, row.incident_id)
         assert incident is not None  # Actions go with their incident.
-        timeout = _step_of(incident, row).timeout
+        timeout = _timeout(incident, row)
         if not store.claim(session, number, now, now + timeout + SPARE):
             return []  # Another worker has it, or it is done.
-        left = row.results[-1] if row.results and row.results[-1]["outcome"] == "begun" else None
         session.refresh(row)
         call = Call(incident.id, incident.labels, row.parameters, row.key, timeout)
-    outcome, output = _do(ctx, row, call, left)
+    outcome, output = _do(ctx, row, call, incident.open_key is not None)
     return _finish(ctx, row, now, outcome, output)
 
 
-def _step_of(incident: IncidentRow, row: IncidentAction) -> Step:
-    stages = Playbook.model_validate(incident.playbook).stages
-    return next(stage.steps[row.step] for stage in stages if stage.name == row.stage)
+def _timeout(incident: IncidentRow, row: IncidentAction) -> float:
+    stages = frozen.playbook(incident.playbook).stages
+    steps = (stage.steps[row.step] for stage in stages if stage.name == row.stage and row.step < len(stage.steps))
+    return next((step.timeout for step in steps), Step(action=row.action).timeout)
 
 
-def _do(ctx: Context, row: IncidentAction, call: Call, left: dict[str, Any] | None) -> tuple[str, str]:
-    """Return outcome (done, transient, permanent or refused) and what was done or said."""
+def _do(ctx: Context, row: IncidentAction, call: Call, is_open: bool) -> tuple[str, str]:
+    """Return outcome (done, transient, permanent, refused, rejected or lost) and what was done or said."""
     action = ACTIONS.get(row.action)
     if action is None:
         return "permanent", f"there is no action {row.action}"
+    left = row.results[-1] if row.results and row.results[-1]["outcome"] == "begun" else None
     try:
         if left is not None and (found := action.probe(ctx, call, left["before"])) is not None:
             return "done", f"{found}; its first worker died after it"
+        if not is_open:
+            return "rejected", "the incident was over before it"
+        if row.attempts > row.max_attempts + DEATHS:
+            return "permanent", "given up: its worker died each time"
         begun = {"at": ctx.now(), "outcome": "begun", "before": action.before(ctx, call)}
         with ctx.write() as session:
             kept = [*(one for one in row.results if one["outcome"] != "begun"), begun]
@@ -331,6 +344,9 @@ def _do(ctx: Context, row: IncidentAction, call: Call, left: dict[str, Any] | No
         return "permanent", str(error)
     except Transient as error:
         return "transient", str(error)
+    except Exception as error:  # It has failed too, and must not be begun again for ever.
+        log.exception("incident %d: %s failed as nobody foresaw", row.incident_id, row.action)
+        return "permanent", f"{type(error).__name__}: {error}"
 
 
 def _finish(ctx: Context, row: IncidentAction, began: float, outcome: str, output: str) -> list[Job]:
@@ -339,7 +355,7 @@ def _finish(ctx: Context, row: IncidentAction, began: float, outcome: str, outpu
         return []  # It took so long that another worker has it now.
     now = ctx.now()
     again = outcome == "transient" and row.attempts < row.max_attempts
-    state = "waiting" if again else {"done": "done", "refused": "refused"}.get(outcome, "failed")
+    state = "waiting" if again else (outcome if outcome in ("done", "refused", "rejected") else "failed")
     result = {"at": began, "seconds": round(now - began, 3), "outcome": outcome, "output": output[:4000]}
     kept = [one for one in row.results if one["outcome"] != "begun"]
     wait = min(LONGEST_WAIT, 2.0 ** (row.attempts - 1))

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import case, func, or_, select, update
+from sqlalchemy.orm import Session, load_only
 
 from memmon.db import upsert
 from memmon.db.tables import IncidentAction, IncidentEntry, IncidentRow, IncidentSource
 
-ENDED = ("done", "failed", "refused", "rejected")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+COUNTED = (
+    IncidentRow.open_key,
+    IncidentRow.severity,
+    IncidentRow.opened_at,
+    IncidentRow.acknowledged_at,
+    IncidentRow.mitigated_at,
+    IncidentRow.resolved_at,
+    IncidentRow.mttr_target_minutes,
+)
+
+
+def storable(text: str) -> str:
+    """Return `text` with what PostgreSQL cannot hold replaced."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def get(session: Session, number: int, lock: bool = False) -> IncidentRow | None:
@@ -38,26 +55,40 @@ def swap(session: Session, number: int, version: int, **values: Any) -> bool:
 def wake(session: Session, number: int, now: float) -> None:
     """Let an incident that is not closed be looked at now."""
     statement = update(IncidentRow).where(IncidentRow.id == number, IncidentRow.open_key.is_not(None))
-    session.execute(statement.values(due_at=now))
+    # Whoever is deciding at this moment has not seen what it is woken for.
+    session.execute(statement.values(due_at=now, version=IncidentRow.version + 1))
 
 
 def due(session: Session, now: float, limit: int = 100) -> list[int]:
     """Return the incidents that are to be looked at: their time has come, or that of their next page."""
     ripe = or_(IncidentRow.due_at <= now, IncidentRow.next_level_at <= now)
     query = select(IncidentRow.id).where(IncidentRow.open_key.is_not(None), ripe)
-    return list(session.scalars(query.order_by(IncidentRow.due_at).limit(limit)))
+    turn = case((IncidentRow.next_level_at < IncidentRow.due_at, IncidentRow.next_level_at), else_=IncidentRow.due_at)
+    return list(session.scalars(query.order_by(turn).limit(limit)))
 
 
-def watched(session: Session) -> list[int]:
-    """Return the open incidents: a change of their alerts may be what they wait for."""
-    return list(session.scalars(select(IncidentRow.id).where(IncidentRow.open_key.is_not(None))))
+def open_sources(session: Session, kind: str) -> dict[int, set[int]]:
+    """Return the sources of this kind of each open incident."""
+    query = select(IncidentSource.incident_id, IncidentSource.source_id).join(IncidentRow)
+    found: dict[int, set[int]] = defaultdict(set)
+    for number, source in session.execute(query.where(IncidentRow.open_key.is_not(None), IncidentSource.kind == kind)):
+        found[number].add(source)
+    return found
+
+
+def existing(session: Session, numbers: Iterable[int]) -> set[int]:
+    """Return those of the ids that are incidents."""
+    return set(session.scalars(select(IncidentRow.id).where(IncidentRow.id.in_(list(numbers)))))
 
 
 def listing(session: Session, state: str | None, limit: int, before: int | None) -> tuple[Sequence[IncidentRow], int]:
-    """Return the newest incidents older than id `before`, and how many there are; state `open` means not resolved."""
+    """Return the newest incidents older than id `before`, and how many there are; state `open` means not resolved, and
+    `acknowledged` those of them that somebody is at."""
     query = select(IncidentRow)
     if state == "open":
         query = query.where(IncidentRow.open_key.is_not(None))
+    elif state == "acknowledged":
+        query = query.where(IncidentRow.open_key.is_not(None), IncidentRow.acknowledged_at.is_not(None))
     elif state:
         query = query.where(IncidentRow.state == state)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
@@ -67,9 +98,9 @@ def listing(session: Session, state: str | None, limit: int, before: int | None)
 
 
 def since(session: Session, moment: float) -> Sequence[IncidentRow]:
-    """Return the incidents that were opened after `moment`, or are open."""
+    """Return the incidents that were opened after `moment`, or are open, with what is counted of them."""
     recent = or_(IncidentRow.opened_at >= moment, IncidentRow.open_key.is_not(None))
-    return session.scalars(select(IncidentRow).where(recent)).all()
+    return session.scalars(select(IncidentRow).where(recent).options(load_only(*COUNTED))).all()
 
 
 def add_source(session: Session, number: int, kind: str, source_id: int, at: float) -> bool:
@@ -92,7 +123,9 @@ def sources(session: Session, number: int) -> Sequence[IncidentSource]:
 
 def note(session: Session, incident_id: int, at: float, kind: str, by: str, text: str, **detail: Any) -> None:
     """Add a line to the timeline."""
-    row = IncidentEntry(incident_id=incident_id, at=at, kind=kind, by=by, text=text[:4000], detail=detail)
+    row = IncidentEntry(
+        incident_id=incident_id, at=at, kind=kind, by=storable(by), text=storable(text[:4000]), detail=detail
+    )
     session.add(row)
 
 
@@ -149,6 +182,13 @@ def cancel_actions(session: Session, number: int, now: float) -> None:
     """End the actions of an incident that have not begun."""
     waiting = IncidentAction.state.in_(("waiting", "approval")) & (IncidentAction.incident_id == number)
     statement = update(IncidentAction).where(waiting)
+    session.execute(statement.values(state="rejected", finished_at=now, due_at=None))
+
+
+def withdraw(session: Session, number: int, stage: str, step: int, now: float) -> None:
+    """End an action that waits for approval."""
+    its = (IncidentAction.stage == stage) & (IncidentAction.step == step) & (IncidentAction.state == "approval")
+    statement = update(IncidentAction).where(IncidentAction.incident_id == number, its)
     session.execute(statement.values(state="rejected", finished_at=now, due_at=None))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from memmon.notify.base import Message
 
 MAX_SHOWN = 20
+OURS = "docs/runbook.md"
 
 
 def message(payload: Mapping[str, Any]) -> Message:
@@ -36,8 +37,19 @@ def _alert(payload: Mapping[str, Any]) -> list[str]:
             lines += [f"- [{alert['severity']}] {one_line(alert['message'])}" for alert in some[:MAX_SHOWN]]
             if len(some) > MAX_SHOWN:
                 lines.append(f"- and {len(some) - MAX_SHOWN} more")
-    lines.append(f"{payload['external_url']}/dashboard")
-    return lines
+    base = payload["external_url"]
+    helps = dict.fromkeys(help for alert in firing if (help := _help(alert, base)))
+    return [*lines, *(f"Runbook: {help}" for help in list(helps)[:MAX_SHOWN]), f"{base}/dashboard"]
+
+
+def _help(alert: Mapping[str, Any], base: str) -> str:
+    return runbook(one_line(alert.get("annotations", {}).get("runbook_url", "")), base)
+
+
+def runbook(address: str, base: str) -> str:
+    """Return the address of a runbook's section as somebody far away can open it: the dashboard at `base` serves our own."""
+    section = address.removeprefix(OURS)
+    return address if section == address else f"{base.rstrip('/')}/runbook{section}"
 
 
 def _incident(payload: Mapping[str, Any]) -> list[str]:

@@ -46,7 +46,9 @@ def compiled(pattern: str) -> Any:
     try:
         return re2.compile(f"^(?:{pattern})$", options)
     except re2.error as error:
-        raise BadQuery(f"invalid regular expression {pattern!r}: {error}") from None
+        said = error.args[0] if error.args else error
+        reason = said.decode(errors="replace") if isinstance(said, bytes) else said
+        raise BadQuery(f"invalid regular expression {pattern!r}: {reason}") from None
 
 
 @lru_cache(maxsize=65536)

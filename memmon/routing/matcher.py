@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from memmon.config.routes import Route
 from memmon.errors import BadInput, BadQuery
@@ -55,6 +57,19 @@ def checked(name: str, op: str, value: str, field: str = "matchers") -> Matcher:
         except BadQuery as error:
             raise BadInput(field, str(error)) from None
     return Matcher(name, op, value)
+
+
+def op_of(one: Mapping[str, Any]) -> str:
+    """Return the operator of a matcher as Alertmanager's API writes it, {name, value, isRegex, isEqual}; `=` where it says
+    neither."""
+    return {(True, False): "=", (False, False): "!=", (True, True): "=~", (False, True): "!~"}[
+        one.get("isEqual") is not False, one.get("isRegex") is True
+    ]
+
+
+def to_json(one: Matcher) -> dict[str, Any]:
+    """Return a matcher as Alertmanager's API writes it."""
+    return {"name": one.name, "value": one.value, "isRegex": "~" in one.op, "isEqual": not one.op.startswith("!")}
 
 
 def of_route(route: Route) -> tuple[Matcher, ...]:

@@ -15,7 +15,7 @@ from memmon.db.tables import SilenceRow
 from memmon.errors import BadInput, NotFound
 from memmon.promql.matcher import Matcher
 from memmon.routing import store
-from memmon.routing.matcher import checked
+from memmon.routing.matcher import checked, to_json
 from memmon.routing.silences import MAX_SILENCE, shown
 from memmon.state import live
 
@@ -37,10 +37,7 @@ def post(
     """
     now = ctx.now()
     _check(matchers, starts_at, ends_at, now)
-    plain = [
-        {"name": m.name, "value": m.value, "isRegex": "~" in m.op, "isEqual": not m.op.startswith("!")}
-        for m in (checked(*one) for one in matchers)
-    ]
+    plain = [to_json(checked(*one)) for one in matchers]
     values: dict[str, Any] = {
         "matchers": plain,
         "starts_at": starts_at,

@@ -10,7 +10,7 @@ from memmon.config.routes import ENVIRONMENT, EmailConfig, Receiver, Route, Rout
 from memmon.errors import BadConfig, BadInput
 from memmon.labels import Labels
 from memmon.promql.matcher import Matcher, all_accept
-from memmon.routing.matcher import of_route, parse
+from memmon.routing.matcher import of_route
 from memmon.settings import Settings
 
 ALL_LABELS = "..."
@@ -44,13 +44,24 @@ def tree(routes: Routes, settings: Settings) -> Node:
 
 def check(routes: Routes) -> None:
     """Raise BadConfig for a matcher that is none."""
-    try:
-        _node(routes.route, None, 0)
-        for rule in routes.inhibit_rules:
-            for text in (*rule.source_matchers, *rule.target_matchers):
-                parse(text)
-    except BadInput as error:
-        raise BadConfig(f"routes.yml: {error}") from None
+    given = [Route(matchers=(*rule.source_matchers, *rule.target_matchers)) for rule in routes.inhibit_rules]
+    for route in (*_below(routes.route), *given):
+        for value, one in _one_by_one(route):
+            try:
+                of_route(one)
+            except BadInput as error:
+                raise BadConfig(str(error), "routes", value) from None
+
+
+def _below(route: Route) -> list[Route]:
+    return [route, *(deeper for child in route.routes for deeper in _below(child))]
+
+
+def _one_by_one(route: Route) -> list[tuple[str, Route]]:
+    """Return each matcher of `route` as the file has it, with a route that has only this one."""
+    found = [(text, Route(matchers=(text,))) for text in route.matchers]
+    found += [(value, Route(match={name: value})) for name, value in route.match.items()]
+    return found + [(value, Route(match_re={name: value})) for name, value in route.match_re.items()]
 
 
 def walk(node: Node) -> list[Node]:

@@ -17,26 +17,28 @@ from memmon.db.tables import SilenceRow
 from memmon.errors import BadInput, Conflict, NotFound
 from memmon.promql.matcher import Matcher
 from memmon.routing import mute, store
-from memmon.routing.matcher import checked
+from memmon.routing.matcher import checked, op_of, to_json
 from memmon.routing.mute import Silence
 from memmon.state import live
 
 log = logging.getLogger(__name__)
 
 MAX_SILENCE = 366 * 86400.0
+LATEST = 253402300799.0
+"""The last second that ISO 8601 can write."""
 
 
 def in_force(session: Session, now: float) -> list[Silence]:
     """Return the silences that hold or will hold."""
     return [
-        Silence(row.id, tuple(_matcher(one) for one in row.matchers), row.starts_at, row.ends_at)
+        Silence(
+            row.id,
+            tuple(Matcher(one["name"], op_of(one), one["value"]) for one in row.matchers),
+            row.starts_at,
+            row.ends_at,
+        )
         for row in store.silences(session, now)
     ]
-
-
-def _matcher(one: dict[str, Any]) -> Matcher:
-    op = {(True, False): "=", (False, False): "!=", (True, True): "=~", (False, True): "!~"}
-    return Matcher(one["name"], op[one.get("isEqual", True), one.get("isRegex", False)], one["value"])
 
 
 def silence(
@@ -49,14 +51,14 @@ def silence(
     if not 0 < seconds <= MAX_SILENCE:
         raise BadInput("duration", "must be more than nothing and at most 366 days")
     now = ctx.now()
+    start = now if starts_at is None else starts_at
+    if start + seconds > LATEST:
+        raise BadInput("starts_at", "must be such that the silence ends before the year 10000")
     values: dict[str, Any] = {
         "id": str(uuid.uuid4()),
-        "matchers": [
-            {"name": m.name, "value": m.value, "isRegex": "~" in m.op, "isEqual": not m.op.startswith("!")}
-            for m in matchers
-        ],
-        "starts_at": starts_at if starts_at is not None else now,
-        "ends_at": (starts_at if starts_at is not None else now) + seconds,
+        "matchers": [to_json(one) for one in matchers],
+        "starts_at": start,
+        "ends_at": start + seconds,
         "created_by": by,
         "comment": comment,
         "updated_at": now,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from memmon import config as configuration
 from memmon.alerts import rule
 from memmon.config import Config
+from memmon.errors import BadConfig
 from memmon.incidents import service as incidents
 from memmon.routing import route
 from memmon.settings import Settings
@@ -13,7 +14,11 @@ from memmon.settings import Settings
 def config(settings: Settings) -> Config:
     """Return the configuration in the files; raise BadConfig with file, line and key of the first thing wrong."""
     found = configuration.load(settings)
-    rule.alerting(found.rules)
-    route.check(found.routes)
-    incidents.check(found)
+    try:
+        rule.alerting(found.rules)
+        route.check(found.routes)
+        incidents.check(found)
+    except BadConfig as error:
+        where = configuration.place(settings, error.section, error.value) or f"{error.section}.yml"
+        raise BadConfig(f"{where}: {error}") from None
     return found

@@ -17,6 +17,7 @@ from memmon.collect import broker
 from memmon.context import Context
 from memmon.db import migrate
 from memmon.errors import MemmonError
+from memmon.jobs import QUEUES
 from memmon.notify import service as notify
 from memmon.settings import Settings
 from memmon.stack import address, check, lock, running, valkey
@@ -140,7 +141,7 @@ def _redis(ctx: Context, stack: Running | None) -> Finding:
 
 def _database(ctx: Context, stack: Running | None) -> Finding:
     settings = ctx.settings
-    if not settings.database_url and not (settings.home / "memmon.db").exists():
+    if _is_without_database(settings):
         return Finding("database", WARN, "there is none yet", "`memmon up` makes it")
     with ctx.read() as session:
         dialect = session.get_bind().dialect.name
@@ -151,13 +152,18 @@ def _database(ctx: Context, stack: Running | None) -> Finding:
     return Finding("database", OK, f"{dialect} at revision {there}")
 
 
+def _is_without_database(settings: Settings) -> bool:
+    """Tell whether there is no database yet: looking at it would make it."""
+    return not settings.database_url and not (settings.home / "memmon.db").exists()
+
+
 def _workers(ctx: Context, stack: Running | None) -> Finding:
     if ctx.settings.embedded_redis and not stack:
         return Finding("workers", WARN, "not asked: they run with the stack", "start it with `memmon up`")
     now = time.time()
     alive = broker.workers(ctx.redis, now)
     served = {queue for worker in alive for queue in worker["queues"]}
-    missing = [name for name in broker.QUEUES if name not in served]
+    missing = [name for name in QUEUES if name not in served]
     if missing:
         hint = "start a worker: celery -A memmon worker -Q " + ",".join(missing)
         return Finding("workers", FAIL, f"nobody serves {', '.join(missing)}", hint)
@@ -216,7 +222,7 @@ def _readable(path: Path) -> bool:
 
 
 def _notifications(ctx: Context, stack: Running | None) -> Finding:
-    if not ctx.settings.database_url and not (ctx.settings.home / "memmon.db").exists():
+    if _is_without_database(ctx.settings):
         return Finding("notifications", WARN, "not asked: there is no database yet", "`memmon up` makes it")
     found = notify.channels(ctx)
     reaching = sorted({channel["channel"] for channel in found if channel["channel"] != "log"})

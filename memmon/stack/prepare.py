@@ -15,12 +15,14 @@ from sqlalchemy import make_url
 from memmon import settings as environment
 from memmon.context import Context
 from memmon.db import migrate
-from memmon.errors import BadConfig
+from memmon.errors import BadConfig, Transient
 from memmon.settings import Settings
 from memmon.stack import address, check, keyring, program, valkey
 from memmon.stack.program import Program
+from memmon.state import client
 
 SOCKET_LIMIT = 107
+REDIS_SECONDS = 5.0
 _LONGEST_SOCKET = "/run/supervisor.sock.4194304"
 """The supervisor binds its socket under a name with its pid first."""
 
@@ -104,6 +106,8 @@ def plan(settings: Settings, environ: Mapping[str, str], wanted: Wanted) -> Plan
     settings = environment.load(own)
     programs = tuple(p for p in _programs(settings, address.bound(host, port)) if p.name not in wanted.without)
     _write(settings, programs)
+    if not settings.embedded_redis:
+        _answers(settings)
     ctx = Context(settings)
     migrate.upgrade(ctx.engine)
     ctx.close()
@@ -124,6 +128,14 @@ def _secrets(settings: Settings, own: dict[str, str]) -> bool:
     if settings.embedded_redis:
         keyring.ensure(run / "valkey.password")
     return made
+
+
+def _answers(settings: Settings) -> None:
+    """Raise Transient when the operator's Redis does not answer: every process would wait for it and say nothing."""
+    try:
+        client.probe(settings.redis_address, REDIS_SECONDS)
+    except Transient as error:
+        raise Transient(f"MEMMON_REDIS_URL: {error}") from None
 
 
 def _programs(settings: Settings, bind: str) -> list[Program]:

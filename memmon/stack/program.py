@@ -133,7 +133,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 
 def _section(program: Program) -> str:
-    # The words of the title stand in the command line from its first moment on.
+    # The first word of the title stands in the command line from its first moment on.
     mark = program.title.split(":")[0]
     return f"""
 [program:{program.name}]

@@ -40,11 +40,6 @@ def read(settings: Settings) -> Running | None:
     return stack if held_by and lock.is_alive(stack.pid) else None
 
 
-def remove(settings: Settings) -> None:
-    """The stack has ended."""
-    _path(settings.run_dir).unlink(missing_ok=True)
-
-
 def lock_path(settings: Settings) -> Path:
     """Return the lock that keeps two stacks off one data directory."""
     return settings.run_dir / "lock"

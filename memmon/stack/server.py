@@ -40,8 +40,8 @@ class MonitoringServer:
         in this way runs already, Transient with what it said when it does not come up."""
         if self._process:
             raise Conflict("this server has been started already")
-        await asyncio.to_thread(self._launch)
         try:
+            await asyncio.to_thread(self._launch)
             await self._answering()
         except BaseException:
             await self.stop()

@@ -17,6 +17,7 @@ from memmon.errors import NotFound, Transient
 from memmon.settings import Settings
 from memmon.stack import address, lock, prepare, ready, running, watch
 from memmon.stack.prepare import Plan, Wanted
+from memmon.stack.program import TITLE
 from memmon.stack.running import Running
 from memmon.stack.watch import Watched
 
@@ -101,7 +102,7 @@ def _supervise(plan: Plan, home_fd: int) -> subprocess.Popen[bytes]:
                 "-P",
                 "-m",
                 "memmon.stack.supervise",
-                "memmimic-monitoring",
+                TITLE,
                 str(run / "supervisord.conf"),
             ],
             env=prepare.process_environ(plan, os.getpid()),

@@ -19,6 +19,7 @@ from setproctitle import setproctitle
 
 from memmon import logs
 from memmon.stack import lock
+from memmon.stack.program import TITLE
 
 log = logging.getLogger("memmon.stack")
 
@@ -44,7 +45,7 @@ class Watched(NamedTuple):
 def become(watched: Watched) -> None:
     """Replace this process by its long life; the signals stay blocked until it can take them."""
     words = [str(value) for value in watched]
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "memmon.stack.watch", "memmimic-monitoring", *words])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "memmon.stack.watch", TITLE, *words])
 
 
 def watch(watched: Watched) -> int:
@@ -123,7 +124,7 @@ def _send(pid: int, number: int) -> None:
 
 def main() -> int:
     """Go on as the process that `become` was called in."""
-    setproctitle("memmimic-monitoring: up")
+    setproctitle(f"{TITLE}: up")
     supervisor, lock_file, lock_fd, home_lock, home_fd, log_path, terminal = sys.argv[2:]
     watched = Watched(int(supervisor), lock_file, int(lock_fd), home_lock, int(home_fd), log_path, int(terminal))
     logs.setup(Path(log_path))

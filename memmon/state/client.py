@@ -13,6 +13,9 @@ from memmon.errors import Transient
 
 SOCKET_OPTIONS = {"socket_timeout": 10, "socket_connect_timeout": 5, "health_check_interval": 5}
 
+MOST_CONNECTIONS = 50
+"""Of one client; who finds all of them in use waits for one. A web process has far more requests at a time than that."""
+
 
 def connect(url: str, seconds: float | None = None, retries: int = 3) -> redis.Redis:
     """Return a client of `url` (redis://, rediss:// or unix://); nothing is connected yet.
@@ -26,7 +29,10 @@ def connect(url: str, seconds: float | None = None, retries: int = 3) -> redis.R
         retry = Retry(ExponentialBackoff(cap=0.1, base=0.02), retries, supported_errors=(redis.ConnectionError,))
     if not url.startswith("unix://"):
         options["socket_keepalive"] = True
-    return redis.Redis.from_url(url, retry=retry, **options)
+    pool = redis.BlockingConnectionPool.from_url(
+        url, max_connections=MOST_CONNECTIONS, timeout=options["socket_timeout"], retry=retry, **options
+    )
+    return redis.Redis.from_pool(pool)
 
 
 def probe(url: str, seconds: float = 1.0) -> None:

@@ -10,15 +10,6 @@ from redis import Redis
 from memmon import encode
 from memmon.state import client, keys
 
-COMPONENTS = (
-    "metrics_collector",
-    "health_monitor",
-    "security_monitor",
-    "alert_manager",
-    "incident_response",
-    "dashboard_server",
-)
-
 
 def beat(redis: Redis, component: str, status: str, now: float, **detail: Any) -> None:
     """Record that `component` ran at `now` with `status` (ok or failed)."""

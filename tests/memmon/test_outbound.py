@@ -1,3 +1,4 @@
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -63,6 +64,31 @@ def test_a_closed_port_is_transient() -> None:
 def test_private_addresses_are_refused_unless_allowed(host: str) -> None:
     with pytest.raises(Refused, match="private address"):
         outbound.request("GET", f"http://{host}:1/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1]/",
+        "http://127.0.0.1?@example.com/",
+        "http://127.0.0.1#@example.com/",
+        "http://\uff11\uff12\uff17.0.0.1/",  # Digits of full width.
+        "http://0x7f.1/",
+    ],
+)
+def test_a_private_address_is_found_however_it_is_written(url: str) -> None:
+    with pytest.raises(Refused, match="private address"):
+        outbound.request("GET", url)
+
+
+def test_a_name_with_several_private_addresses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 1, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    with pytest.raises(Refused, match="private address"):
+        outbound.request("GET", "http://twice.example/")
 
 
 def test_what_is_no_address_is_permanent() -> None:

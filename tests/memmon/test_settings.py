@@ -38,6 +38,25 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, value: str) -> None:
         load({"HOME": "/nowhere", name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("MEMMIMIC_DASHBOARD_PORT", "abc", "must be a whole number between 0 and 65535 (got 'abc')"),
+        ("MEMMIMIC_HEALTH_CHECK_INTERVAL", "0", "must be a number between 1 and 3600 (got '0')"),
+        ("MEMMON_STANDARD_INTERVAL", "x", "must be a number between 1 and 3600 (got 'x')"),
+        ("MEMMIMIC_ALERT_EMAIL", "ops", "must be an e-mail address like ops@example.org (got 'ops')"),
+        ("MEMMIMIC_ALERT_WEBHOOK", "hooks.example/T0/secret", "must be an address like https://host/path"),
+        ("MEMMON_API_TOKEN", "short", "must be at least 16 long"),
+        ("MEMMON_LOG_LEVEL", "loud", "must be DEBUG, INFO, WARNING or ERROR (got 'loud')"),
+        ("MEMMON_REDIS_URL", "http://x", "must begin with redis://, rediss:// or unix://"),
+    ],
+)
+def test_a_refusal_says_what_is_allowed(name: str, value: str, said: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load({"HOME": "/nowhere", name: value})
+    assert str(caught.value) == f"{name}: {said}"
+
+
 def test_every_wrong_value_is_named_at_once() -> None:
     with pytest.raises(BadConfig) as caught:
         load({"MEMMIMIC_DASHBOARD_PORT": "x", "MEMMON_LOG_LEVEL": "x"})

@@ -1,7 +1,9 @@
 import os
 import signal
+import socket as sockets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +52,27 @@ def test_no_supervisor_is_worth_another_try(tmp_path: Path) -> None:
         supervisor.processes(tmp_path / "s.sock")
 
 
-def test_a_shutdown_ends_all(socket: Path) -> None:
-    pid = demo(socket).pid
-    supervisor.shutdown(socket)
-    eventually(lambda: not Path(f"/proc/{pid}").exists())
+def test_a_supervisor_that_hangs_is_not_waited_for(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "ANSWERS_WITHIN", 0.1)
+    path = short_dir / "hangs.sock"
+    with sockets.socket(sockets.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        with pytest.raises(Transient, match="no supervisor answers"):
+            supervisor.processes(path)
+
+
+def test_what_somebody_else_has_started_meanwhile_runs_anew(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one is quicker: between our stop and our start."""
+    request = supervisor.SupervisorTransport.request
+
+    def quicker(self: Any, host: str, handler: str, body: Any, verbose: bool = False) -> Any:
+        answer = request(self, host, handler, body, verbose)
+        if b"supervisor.stopProcess" in bytes(body):
+            request(self, host, handler, bytes(body).replace(b"stopProcess", b"startProcess"), verbose)
+        return answer
+
+    monkeypatch.setattr(supervisor.SupervisorTransport, "request", quicker)
+    before, after = supervisor.restart(socket, "demo")
+    assert before != after
+    assert demo(socket).pid == after

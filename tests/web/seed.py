@@ -61,6 +61,15 @@ receivers:
 """,
 }
 
+COMPONENTS = (
+    "metrics_collector",
+    "health_monitor",
+    "security_monitor",
+    "alert_manager",
+    "incident_response",
+    "dashboard_server",
+)
+
 
 def configure(ctx: Context) -> None:
     """Write the operator's files."""
@@ -152,7 +161,6 @@ def _run(ctx: Context, jobs: list[Job]) -> None:
         "incidents.correlate": incidents.correlate,
         "incidents.advance": incidents.advance,
         "incidents.act": incidents.act,
-        "notify.place": notify.flush,
         "notify.tick": notify.flush,
         "notify.deliver": notify.deliver,
     }
@@ -200,5 +208,5 @@ def fleet(ctx: Context) -> None:
     refused = "Cannot connect to host 127.0.0.1:9"
     states["memory-api"] = {"up": False, "at": now, "seconds": 0.2, "samples": 0, "error": refused}
     collected.save(ctx.redis, states)
-    for name in pulse.COMPONENTS:
+    for name in COMPONENTS:
         pulse.beat(ctx.redis, name, "ok", now)

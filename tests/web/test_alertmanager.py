@@ -69,7 +69,7 @@ def test_a_posted_alert_fires_until_it_is_posted_as_ended(
     assert found["status"] == {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []}
     assert found["fingerprint"] == labels.fingerprint(labels.of(alert()["labels"]))
     assert found["receivers"] == ask(client, "/receivers")
-    assert sent() == ["incidents.correlate", "notify.place"]
+    assert sent() == ["incidents.correlate", "notify.tick"]
     post("/alerts", [alert(startsAt=begun, endsAt=encode.iso(clock()))])
     assert ask(client, "/alerts") == []
 
@@ -220,6 +220,8 @@ def test_an_unknown_silence_is_not_found(
     assert "nothing" in post("/silences", silence(clock, id="nothing"), 404)
     assert client.get(f"{BASE}/silence/nothing").status_code == 404
     assert client.delete(f"{BASE}/silence/nothing", headers=operator).status_code == 404
+    assert client.get(f"{BASE}/silence/%00").status_code == 400
+    assert client.delete(f"{BASE}/silence/%00", headers=operator).status_code == 400
 
 
 def test_writes_need_a_role_and_alerts_may_come_by_an_ingest_key(

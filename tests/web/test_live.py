@@ -26,6 +26,7 @@ from memmon.state import live, pulse
 from tests.conftest import valkey_binary
 from tests.support import eventually
 from tests.web.browser import TOKEN, Site
+from tests.web.seed import COMPONENTS
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -129,7 +130,7 @@ def test_a_client_is_told_the_status_at_once_and_then_what_it_asked_for(site: Si
     page.ask(type="subscribe", streams=["alerts", "status"])
     assert page.told("subscribed")["streams"] == ["status", "alerts"]
     status = page.told("update", stream="status")["data"]
-    assert set(status["components"]) == set(pulse.COMPONENTS)
+    assert set(status["components"]) == set(COMPONENTS)
     live.publish(live_ctx.redis, "health", {"status": "critical"})
     live.publish(live_ctx.redis, "alerts", {"silence": "x"})
     seen = page.told("update")

@@ -69,11 +69,16 @@ def test_a_form_is_sent_back_to_the_page_that_it_came_from(client: FlaskClient, 
 
 @pytest.mark.parametrize(
     "target",
-    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "dashboard", "/\t/x"],
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "dashboard", "/\t/x", "//["],
 )
 def test_a_login_leads_nowhere_else(client: FlaskClient, token: str, target: str) -> None:
     answer = client.post("/login", data={"token": token, "next": target})
     assert answer.headers["Location"] == "/dashboard"
+
+
+@pytest.mark.parametrize("given", ["https://evil.example", "null", "http://["])
+def test_a_page_of_somebody_else_cannot_sign_in(client: FlaskClient, token: str, given: str) -> None:
+    assert client.post("/login", data={"token": token}, headers={"Origin": given}).status_code == 403
 
 
 def test_a_wrong_token_signs_nobody_in(client: FlaskClient) -> None:

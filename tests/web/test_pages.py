@@ -73,6 +73,10 @@ def test_an_incident_that_is_not_there_has_a_page_that_says_so(client: FlaskClie
     assert "No incident 99" in answer.get_data(as_text=True)
 
 
+def test_a_number_that_no_database_can_hold_is_not_found(client: FlaskClient) -> None:
+    assert client.get(f"/dashboard/incidents/{2**70}").status_code == 404
+
+
 def test_each_section_of_the_runbook_has_its_anchor(client: FlaskClient) -> None:
     text = client.get("/runbook").get_data(as_text=True)
     for rule in (

@@ -104,9 +104,12 @@ def test_what_was_given_up_is_written_down(ctx: Context) -> None:
 
 def test_jobs_are_sent_with_the_time_after_which_nobody_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, Any, Any]] = []
-    monkeypatch.setattr(app, "send_task", lambda name, args, retry, expires: sent.append((name, args, expires)))
-    base.follow([Job("collect.run", (["a"],), expires=10), Job("notify.place")])
-    assert sent == [("workers.collect.run", [["a"]], 10), ("workers.notify.place", [], None)]
+    monkeypatch.setattr(app, "send_task", lambda name, args, **more: sent.append((name, args, more)))
+    base.follow([Job("collect.run", (["a"],), expires=10), Job("health.check", expires=12, limit=6)])
+    assert sent == [
+        ("workers.collect.run", [["a"]], {"retry": False, "expires": 10}),
+        ("workers.health.check", [], {"retry": False, "expires": 12, "soft_time_limit": 6, "time_limit": 11}),
+    ]
 
 
 def test_a_broker_that_is_away_does_not_fail_the_work_that_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,4 +117,4 @@ def test_a_broker_that_is_away_does_not_fail_the_work_that_was_done(monkeypatch:
         raise OperationalError("away")
 
     monkeypatch.setattr(app, "send_task", away)
-    base.follow([Job("notify.place")])
+    base.follow([Job("notify.tick")])

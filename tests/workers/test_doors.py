@@ -42,7 +42,7 @@ def test_an_alert_goes_from_task_to_task_until_it_is_told(queue: Queue, sqlite_c
     alerts.evaluate()
     assert queue.take() == []
     alert_room.raise_event(sqlite_ctx, "trouble", "critical", {}, {}, ttl=60)
-    notify.place()
+    notify.tick()
     [(name, args)] = queue.sent
     assert name == "notify.deliver"
     notify.deliver(*args)
@@ -55,7 +55,7 @@ def test_an_alert_goes_from_task_to_task_until_it_is_told(queue: Queue, sqlite_c
 def test_the_security_tick_lets_what_is_in_force_be_told(queue: Queue, sqlite_ctx: Context) -> None:
     _, jobs = security_room.record(sqlite_ctx, [{"event_type": "auth_failure", "source_ip": "203.0.113.5"}] * 5, "test")
     follow(jobs)
-    assert queue.take() == ["security.enforce", "notify.place", "incidents.correlate"]
+    assert queue.take() == ["security.enforce", "notify.tick", "incidents.correlate"]
     security.tick()
     assert queue.take() == ["security.enforce"]
     security.enforce()

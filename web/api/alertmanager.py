@@ -145,12 +145,12 @@ def silence() -> Response:
 @blueprint.get("/silence/<number>")
 def one_silence(number: str) -> Response:
     """Return one silence."""
-    return door.answer(posted.get(door.context(), number))
+    return door.answer(posted.get(door.context(), form.text(number, "id", 64)))
 
 
 @blueprint.delete("/silence/<number>")
 def expire(number: str) -> Response:
     """End a silence now; one that has ended stays so."""
     with suppress(Conflict):
-        silences.expire_silence(door.context(), number)
+        silences.expire_silence(door.context(), form.text(number, "id", 64))
     return Response(status=200)

@@ -18,7 +18,6 @@ from memmon.routing.standing import Standing
 
 MOST_LABELS = 100
 MOST_TEXT = 16_384
-OPS = {(True, False): "=", (False, False): "!=", (True, True): "=~", (False, True): "!~"}
 
 
 def flag(name: str) -> bool:
@@ -131,14 +130,13 @@ def of_matchers(value: Any) -> list[Matcher]:
         if not isinstance(one, dict):
             raise BadInput(field, "must be an object with name, value and isRegex")
         name = label_sets.check_name(text(one.get("name"), f"{field}.name", 200), f"{field}.name")
-        op = OPS[one.get("isEqual") is not False, one.get("isRegex") is True]
-        found.append(matchers.checked(name, op, text(one.get("value"), f"{field}.value"), field))
+        found.append(matchers.checked(name, matchers.op_of(one), text(one.get("value"), f"{field}.value"), field))
     return found
 
 
 def fits(silence: dict[str, Any], wanted: tuple[Matcher, ...]) -> bool:
     """Tell whether a silence has every one of the `wanted` matchers, in name, operator and value."""
-    own = {(m["name"], OPS[m.get("isEqual", True), m.get("isRegex", False)], m["value"]) for m in silence["matchers"]}
+    own = {(m["name"], matchers.op_of(m), m["value"]) for m in silence["matchers"]}
     return all(tuple(one) in own for one in wanted)
 
 

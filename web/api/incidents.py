@@ -6,12 +6,11 @@ from flask import Blueprint, Response
 
 from memmon.incidents import service
 from memmon.incidents.desk import Answer
+from memmon.incidents.record import STATES
 from web import door
 from workers.base import follow
 
 blueprint = Blueprint("incidents", __name__, url_prefix="/api/incidents")
-
-STATES = ("open", "acknowledged", "verifying", "manual", "resolved")
 
 
 @blueprint.get("")

@@ -17,7 +17,6 @@ from web import door
 
 blueprint = Blueprint("silences", __name__, url_prefix="/api/silences")
 
-OPS = {(True, False): "=", (False, False): "!=", (True, True): "=~", (False, True): "!~"}
 MOST_MATCHERS = 100
 
 
@@ -41,7 +40,7 @@ def create() -> Response:
 def _of_alert(ctx: Context, number: Any) -> tuple[Matcher, ...]:
     if not isinstance(number, int) or isinstance(number, bool):
         raise BadInput("alert", "must be the id of an alert")
-    found = alerts.by_ids(ctx, [number]) if 0 < number < 2**53 else []
+    found = alerts.by_ids(ctx, [number]) if 0 < number <= door.MOST_ID else []
     if not found:
         raise NotFound(f"no alert {number}")
     return tuple(Matcher(name, "=", value) for name, value in sorted(found[0]["labels"].items()))
@@ -56,8 +55,7 @@ def _matchers(given: Any) -> tuple[Matcher, ...]:
         if isinstance(one, str):
             found += matcher.parse(one)
         elif isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("value"), str):
-            op = OPS[one.get("isEqual") is not False, one.get("isRegex") is True]
-            found.append(matcher.checked(one["name"], op, one["value"]))
+            found.append(matcher.checked(one["name"], matcher.op_of(one), one["value"]))
         else:
             raise BadInput("matchers", 'each must be text like severity="critical", or {name, value, isRegex, isEqual}')
     return tuple(found)

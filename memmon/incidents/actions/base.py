@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from memmon.config.targets import Target
 from memmon.context import Context
-from memmon.errors import Permanent
+from memmon.errors import Permanent, Transient
+from memmon.security import client
+
+CALLS = 16
+"""Clients that are called at a time."""
 
 
 class Call(NamedTuple):
@@ -30,16 +37,43 @@ def again(ctx: Context, call: Call, before: Mapping[str, Any]) -> str | None:
     return None
 
 
+class Kind(NamedTuple):
+    """What a parameter must be, in words; a text may name a label in the place of any other."""
+
+    words: str
+    fits: Callable[[Any], bool]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return "$" in value
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+
+
+TEXT = Kind("a text", _is_text)
+NUMBER = Kind("a number above 0", _is_number)
+FLAG = Kind("true or false", lambda value: isinstance(value, bool))
+TEXTS = Kind("names with their texts", lambda value: isinstance(value, dict) and all(map(_is_text, value.values())))
+ANYTHING = Kind("anything", lambda value: True)
+
+
 class Action(NamedTuple):
     """`act` does it and returns what was done, or raises Transient (try again), Permanent or Refused.
 
     When a worker died in mid action, `probe` is asked first: it returns what was done when it was done, None when the action may be
     done again, and raises Permanent when that cannot be known. `before` gathers what `probe` needs, and is kept before `act`.
+    `takes` names its parameters, `needs` those that must be given.
     """
 
     act: Callable[[Context, Call], str]
     before: Callable[[Context, Call], dict[str, Any]] = nothing
     probe: Callable[[Context, Call, Mapping[str, Any]], str | None] = again
+    takes: Mapping[str, Kind] = MappingProxyType({"target": TEXT})
+    needs: tuple[str, ...] = ()
 
 
 def text(call: Call, name: str, default: str | None = None) -> str:
@@ -53,9 +87,12 @@ def text(call: Call, name: str, default: str | None = None) -> str:
 def number(call: Call, name: str, default: float) -> float:
     """Return the parameter `name` as a number; raise Permanent when it is none."""
     try:
-        return float(call.parameters.get(name, default))
+        found = float(call.parameters.get(name, default))
     except (TypeError, ValueError):
-        raise Permanent(f"parameter {name} must be a number") from None
+        found = math.nan
+    if not math.isfinite(found):
+        raise Permanent(f"parameter {name} must be a number")
+    return found
 
 
 def target(ctx: Context, call: Call) -> Target:
@@ -87,3 +124,19 @@ def clients(ctx: Context, call: Call) -> list[Target]:
     if not found:
         raise Permanent(f"{own.name if own else 'no target'} has no client of memmon in its process")
     return found
+
+
+def ask(targets: list[Target], method: str, path: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what the clients of these targets answer, and what went wrong with the others, by target: one that hangs holds
+    nobody else up."""
+
+    def one(target: Target) -> tuple[Any, str | None]:
+        try:
+            return client.call(target, method, path), None
+        except (Transient, Permanent) as error:
+            return None, str(error)
+
+    with ThreadPoolExecutor(max_workers=CALLS) as pool:
+        found = dict(zip((target.name for target in targets), pool.map(one, targets), strict=True))
+    answers = {name: answer for name, (answer, error) in found.items() if error is None}
+    return answers, {name: error for name, (_, error) in found.items() if error is not None}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from memmon.context import Context
+from memmon.errors import Transient
 from memmon.incidents.actions import base
 from memmon.incidents.actions.base import Action, Call
-from memmon.security import client
 
 
 def act(ctx: Context, call: Call) -> str:
     """Clear it, and say how much it held."""
-    answers = {target.name: client.call(target, "POST", "cache/clear") for target in base.clients(ctx, call)}
+    answers, failed = base.ask(base.clients(ctx, call), "POST", "cache/clear")
+    if failed:
+        raise Transient("; ".join(failed.values()))
     return ", ".join(f"{name} cleared {answer.get('cleared', 'its')} entries" for name, answer in answers.items())
 
 

@@ -6,7 +6,9 @@ Parameters: target, and include, a list of these parts (all by default): alerts,
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,13 +18,17 @@ from memmon.collect import service as collect
 from memmon.context import Context
 from memmon.errors import Permanent, Transient
 from memmon.health import service as health
+from memmon.incidents import evidence
 from memmon.incidents.actions import base
-from memmon.incidents.actions.base import Action, Call
+from memmon.incidents.actions.base import Action, Call, Kind
 from memmon.metrics import service as metrics
-from memmon.security import client
 from memmon.security import service as security
 
+log = logging.getLogger(__name__)
+
 LOG_BYTES = 64 << 10
+
+_UNFIT = re.compile(r"[^\w.-]", re.ASCII)
 
 
 def act(ctx: Context, call: Call) -> str:
@@ -36,19 +42,24 @@ def act(ctx: Context, call: Call) -> str:
     for name in wanted:
         try:
             found[name] = PARTS[name](ctx, call)
-        except (Transient, Permanent, OSError) as error:
-            found[name] = {"missing": str(error)}
+        except Exception as error:  # Whatever is wrong with one part, the others are worth keeping.
+            log.info("incident %d: %s could not be had", call.incident_id, name, exc_info=error)
+            found[name] = {"missing": str(error) or repr(error)}
             missing.append(name)
-    path = _write(ctx, call, encode.dumps(found, indent=1))
+    try:
+        path = _write(ctx, call, encode.dumps(found, indent=1))
+    except OSError as error:
+        raise Transient(f"the evidence cannot be written: {error}") from error
     return f"kept {path}" + (f"; could not be had: {', '.join(missing)}" if missing else "")
 
 
 def _write(ctx: Context, call: Call, text: str) -> str:
-    folder = ctx.settings.home / "evidence" / f"incident-{call.incident_id}"
+    folder = evidence.folder(ctx.settings, call.incident_id)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{call.key.replace('/', '-')}.json"
+    path = folder / f"{_UNFIT.sub('-', call.key)}.json"
     draft = path.with_suffix(".part")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -57,7 +68,10 @@ def _write(ctx: Context, call: Call, text: str) -> str:
 
 
 def _client(ctx: Context, call: Call) -> Any:
-    return {target.name: client.call(target, "GET", "evidence") for target in base.clients(ctx, call)}
+    answers, failed = base.ask(base.clients(ctx, call), "GET", "evidence")
+    if failed and not answers:
+        raise Transient("; ".join(failed.values()))
+    return {**answers, **{name: {"missing": error} for name, error in failed.items()}}
 
 
 def _log(ctx: Context, call: Call) -> list[str]:
@@ -77,4 +91,8 @@ PARTS: dict[str, Callable[[Context, Call], Any]] = {
     "client": _client,
 }
 
-ACTION = Action(act)
+INCLUDE = Kind(
+    f"a list of {', '.join(PARTS)}", lambda value: isinstance(value, list) and all(one in list(PARTS) for one in value)
+)
+
+ACTION = Action(act, takes={"target": base.TEXT, "include": INCLUDE})

@@ -14,7 +14,9 @@ from memmon import outbound
 from memmon.context import Context
 from memmon.errors import Permanent, Transient
 from memmon.incidents.actions import base
-from memmon.incidents.actions.base import Action, Call
+from memmon.incidents.actions.base import Action, Call, Kind
+
+SCHEMES = ("http://", "https://")
 
 
 def act(ctx: Context, call: Call) -> str:
@@ -23,7 +25,7 @@ def act(ctx: Context, call: Call) -> str:
         base.text(call, "method", "POST").upper(),
         base.text(call, "url"),
         json=call.parameters.get("body", {"incident": call.incident_id, "labels": dict(call.labels)}),
-        headers={**call.parameters.get("headers", {}), "Idempotency-Key": call.key},
+        headers={**_headers(call), "Idempotency-Key": call.key},
         timeout=call.timeout,
         allow_private=True,  # The operator wrote the address.
     )
@@ -42,4 +44,15 @@ def probe(ctx: Context, call: Call, before: Mapping[str, Any]) -> str | None:
     raise Permanent("its worker died in mid call; whether it came through is not known, so it is not made again")
 
 
-ACTION = Action(act, probe=probe)
+def _headers(call: Call) -> dict[str, str]:
+    return {str(name): str(value) for name, value in call.parameters.get("headers", {}).items()}
+
+
+URL = Kind("an address that begins with http:// or https://", lambda value: str(value).startswith(SCHEMES))
+
+ACTION = Action(
+    act,
+    probe=probe,
+    takes={"url": URL, "method": base.TEXT, "body": base.ANYTHING, "headers": base.TEXTS, "idempotent": base.FLAG},
+    needs=("url",),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from memmon.context import Context
 from memmon.errors import NotFound, Permanent
 from memmon.incidents import pages
-from memmon.incidents.actions.base import Action, Call
+from memmon.incidents.actions.base import TEXT, Action, Call
 
 
 def act(ctx: Context, call: Call) -> str:
@@ -18,4 +18,4 @@ def act(ctx: Context, call: Call) -> str:
     return f"paged {', '.join(told)}"
 
 
-ACTION = Action(act)
+ACTION = Action(act, takes={"receiver": TEXT})

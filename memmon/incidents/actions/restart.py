@@ -60,8 +60,8 @@ def _by_systemd(ctx: Context, unit: str, seconds: float) -> str:
         done = subprocess.run(
             ["systemctl", "restart", "--", unit], capture_output=True, text=True, timeout=seconds, check=False
         )
-    except FileNotFoundError as error:
-        raise Permanent("systemctl is not installed here") from error
+    except OSError as error:
+        raise Permanent(f"systemctl cannot be run here: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise Transient(f"systemctl restart {unit} did not end within {seconds:g} s") from error
     if done.returncode:
@@ -85,4 +85,4 @@ CONTROLS: dict[str, Callable[[Context, str, float], str]] = {
     "http": _by_http,
 }
 
-ACTION = Action(act, before, probe)
+ACTION = Action(act, before, probe, {"component": base.TEXT, "target": base.TEXT})

@@ -29,7 +29,7 @@ def throttle(ctx: Context, call: Call) -> str:
     """Let a subject make so many requests a minute and no more."""
     limits = {
         "endpoint": base.text(call, "endpoint", "*"),
-        "per_minute": round(base.number(call, "per_minute", 30)),
+        "per_minute": max(1, round(base.number(call, "per_minute", 30))),
     }
     seconds = base.number(call, "seconds", QUARTER)
     return _restrict(ctx, call, "throttle", base.text(call, "subject", "*"), seconds, _target(ctx, call), limits)
@@ -72,4 +72,9 @@ def _enforced(ctx: Context, shown: dict[str, Any]) -> str:
     return f"enforced by {', '.join(sorted(state))}"
 
 
-BLOCK, THROTTLE, DISABLE = Action(block_ip), Action(throttle), Action(disable_feature)
+SECONDS = {"seconds": base.NUMBER}
+LIMITS = {"subject": base.TEXT, "endpoint": base.TEXT, "per_minute": base.NUMBER, "target": base.TEXT}
+
+BLOCK = Action(block_ip, takes={**SECONDS, "address": base.TEXT}, needs=("address",))
+THROTTLE = Action(throttle, takes={**SECONDS, **LIMITS})
+DISABLE = Action(disable_feature, takes={**SECONDS, "feature": base.TEXT, "target": base.TEXT}, needs=("feature",))

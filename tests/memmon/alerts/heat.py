@@ -11,7 +11,7 @@ from memmon.jobs import Job
 from memmon.metrics import service as metrics
 from memmon.samples import Sample
 
-FOLLOWS = [Job("notify.place"), Job("incidents.correlate")]
+FOLLOWS = [Job("notify.tick"), Job("incidents.correlate")]
 Configure = Callable[..., Context]
 DEFAULTS_OFF = ", ".join(f"{{name: {name}, rules: []}}" for name in ("resources", "health", "database", "quality"))
 HOT = "{alert: hot, expr: heat > 80, labels: {severity: critical}, annotations: {summary: 'at {{ $value }}'}}"

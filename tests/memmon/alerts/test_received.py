@@ -13,7 +13,7 @@ def given(start: float, end: float, of: labels.Labels = DISK, **annotations: str
 
 def test_an_alert_fires_once_and_tells_of_its_end_once(ctx: Context, clock: Clock) -> None:
     names = [job.name for job in receive(ctx, [given(clock() - 5, clock() + 60), given(clock() - 5, clock() + 60)])]
-    assert names == ["notify.place", "incidents.correlate"]
+    assert names == ["notify.tick", "incidents.correlate"]
     [alert] = service.firing(ctx)
     assert (alert["source"], alert["severity"]) == ("api", "warning")
     assert alert["labels"] == dict(DISK)  # Just as sent: what is told must be what the sender knows.

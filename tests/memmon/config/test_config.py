@@ -46,6 +46,12 @@ def test_a_wrong_value_is_named_with_file_and_line(write: Callable[[str, str], S
         config.load(settings)
 
 
+def test_a_detector_that_does_not_exist_is_refused(write: Callable[[str, str], Settings]) -> None:
+    settings = write("detectors.yml", "detectors:\n  - name: brute_farce\n")
+    with pytest.raises(BadConfig, match=r"detectors\.yml:2: detectors\.0\.name: "):
+        config.load(settings)
+
+
 def test_broken_yaml_is_named_with_its_line(write: Callable[[str, str], Settings]) -> None:
     settings = write("checks.yml", "checks:\n  - {name: cache\n")
     with pytest.raises(BadConfig, match=r"checks\.yml:\d"):

@@ -102,7 +102,9 @@ def test_an_absent_classifier_is_degraded(watched: Context, pages: Pages, clock:
 
 
 def test_a_check_that_was_cut_is_critical_and_says_so(watched: Context) -> None:
-    service.cut(watched, "m", "database", 1, 6)
+    jobs = {job.args[1]: job for job in service.due(watched)}
+    assert (jobs["database"].limit, jobs["database"].expires) == (6, 12)
+    service.cut(watched, "m", "database", 1)
     check = service.report(watched)["checks"][0]
     assert (check["status"], check["message"]) == ("critical", "the check did not end within 6 s and was cut")
 

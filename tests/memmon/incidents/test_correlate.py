@@ -61,3 +61,20 @@ def test_a_parameter_without_its_label_is_an_error_that_names_it() -> None:
 def test_an_address_never_comes_out_of_a_label() -> None:
     filled = correlate.fill_parameters({"url": "http://$host/x", "body": "$host"}, {"host": "evil"})
     assert filled == {"url": "http://$host/x", "body": "evil"}
+
+
+def test_labels_are_filled_in_wherever_a_body_names_them_and_a_header_stays_as_it_is() -> None:
+    given = {"body": {"host": "$host", "tags": ["$host", 1]}, "headers": {"Authorization": "Bearer a$host"}}
+    filled = correlate.fill_parameters(given, {"host": "a"})
+    assert filled == {"body": {"host": "a", "tags": ["a", 1]}, "headers": {"Authorization": "Bearer a$host"}}
+
+
+def test_long_labels_of_two_instances_are_two_incidents(defaults: Playbooks) -> None:
+    book = next(p for p in defaults.playbooks if p.name == "critical_system_failure")
+    keys = {correlate.key(book, {"job": "j", "instance": "x" * 300 + end}) for end in "ab"}
+    assert len(keys) == 2
+    assert max(map(len, keys)) == 255
+
+
+def test_a_title_is_one_line() -> None:
+    assert correlate.fill("Trouble of $host", {"host": "a\r\nSubject: b"}) == "Trouble of a Subject: b"

@@ -5,7 +5,19 @@ import pytest
 
 from memmon.config.playbooks import Playbook
 from memmon.incidents import playbook
-from memmon.incidents.playbook import Ask, Close, Ended, Escalate, Mitigated, Move, Note, Progress, Run, Situation
+from memmon.incidents.playbook import (
+    Ask,
+    Close,
+    Ended,
+    Escalate,
+    Mitigated,
+    Move,
+    Note,
+    Progress,
+    Run,
+    Situation,
+    Withdraw,
+)
 
 OPENED = 1000.0
 
@@ -62,7 +74,7 @@ def test_nothing_new_is_run_while_an_action_is_under_way() -> None:
     for state in ("waiting", "approval", "running"):
         move = moved(situation(book, Progress(entered=True), {("first", 0): Ended(state, None)}))
         assert move.commands == ()
-        assert move.due_at == OPENED + playbook.LOOK_EVERY
+        assert move.due_at == OPENED + playbook.WAIT
 
 
 def test_the_next_step_follows_the_end_of_the_one_before() -> None:
@@ -146,7 +158,7 @@ def test_recovery_must_hold_before_the_incident_closes() -> None:
     assert playbook.advance(situation(book, acted, firing=False), {}, OPENED + 5) == Ask("up == 1")
     good = moved(situation(book, acted, firing=False), OPENED + 5, **{"up == 1": True})
     assert good.progress.held_since == OPENED + 5
-    assert good.due_at == OPENED + 15
+    assert good.due_at == OPENED + 10
     closed = moved(situation(book, good.progress, firing=False), OPENED + 15, **{"up == 1": True})
     assert closed.commands == (Close("recovery verified"),)
 
@@ -185,3 +197,52 @@ def test_no_recovery_in_time_is_for_people_and_still_watched() -> None:
     assert moved(situation(book, recovered.progress, firing=False), OPENED + 120).commands == (
         Close("recovery verified"),
     )
+
+
+def test_what_fires_is_looked_at_seldom_and_a_recovery_often() -> None:
+    book, acted = a_playbook(expr="up == 1"), Progress(acted_at=OPENED)
+    assert moved(situation(book, acted), OPENED + 6).due_at == OPENED + 6 + playbook.WAIT
+    assert moved(situation(book, acted), OPENED + 90).due_at == OPENED + 100
+    sick = moved(situation(book, acted, firing=False), OPENED + 6, **{"up == 1": False})
+    assert sick.due_at == OPENED + 6 + playbook.LOOK_EVERY
+
+
+def test_an_approval_for_while_it_fires_is_withdrawn_once_nothing_does() -> None:
+    book = a_playbook(a_stage({"action": "restart", "while_firing": True, "approval": True}, {"action": "page"}))
+    waits = situation(book, Progress(entered=True), {("first", 0): Ended("approval", None)})
+    assert moved(waits).commands == ()
+    move = moved(waits._replace(firing=False))
+    assert Withdraw("first", 0) in move.commands
+    assert runs(move) == ["page"]
+
+
+def test_an_alert_that_comes_after_the_end_of_the_response_lets_it_begin_again() -> None:
+    book = a_playbook(a_stage({"action": "restart", "while_firing": True}))
+    ended = Progress(stage=1, acted_at=OPENED, joined=True)
+    once = {("first", 0): Ended("done", OPENED)}
+    move = moved(situation(book, ended, once), OPENED + 1)
+    assert runs(move) == ["restart"]
+    assert (move.progress.round, move.progress.joined) == (1, False)
+    assert playbook.state_of(book, move.progress) == "open"
+
+
+def test_an_alert_that_ended_at_once_does_not() -> None:
+    book = a_playbook(a_stage({"action": "restart"}))
+    move = moved(situation(book, Progress(stage=1, acted_at=OPENED, joined=True), firing=False), OPENED + 1)
+    assert runs(move) == []
+    assert not move.progress.joined
+
+
+def test_a_flapping_alert_does_not_restart_for_ever() -> None:
+    book = a_playbook(a_stage({"action": "restart"}))
+    last = Progress(stage=1, acted_at=OPENED, joined=True, round=playbook.MAX_ROUNDS - 1)
+    move = moved(situation(book, last), OPENED + 1)
+    assert runs(move) == []
+    assert notes(move, "stage") == ["more alerts after 3 rounds: people must mend it"]
+
+
+def test_an_alert_that_comes_while_the_response_runs_is_heard_at_its_end() -> None:
+    book = a_playbook(a_stage({"action": "page"}))
+    running = Progress(entered=True, joined=True)
+    waiting = moved(situation(book, running, {("first", 0): Ended("running", None)}))
+    assert waiting.progress.joined

@@ -1,21 +1,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from memmon.alerts import service as alerts
 from memmon.config import load
 from memmon.context import Context
 from memmon.errors import BadConfig, BadInput, Conflict, NotFound
-from memmon.incidents import service
+from memmon.incidents import service, store
+from memmon.incidents.actions import http
+from memmon.incidents.actions.base import Action
 from memmon.jobs import Job
 from memmon.notify import service as notify
 from memmon.promql.matcher import Matcher
 from memmon.routing import service as routing
 from memmon.settings import load as load_settings
+from memmon.stack import check as stack_check
+from memmon.state import counters
 from tests.conftest import Clock
 from tests.memmon.incidents.conftest import Endpoint
 from tests.support import free_port
@@ -91,6 +97,20 @@ def paged(ctx: Context) -> list[str]:
 
 def texts(incident: dict[str, Any], kind: str) -> list[str]:
     return [entry["text"] for entry in incident["timeline"] if entry["kind"] == kind]
+
+
+@contextmanager
+def counted(ctx: Context, *beginnings: str) -> Iterator[list[str]]:
+    """Return the statements with one of these beginnings that are sent meanwhile."""
+    sent: list[str] = []
+
+    def keep(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(beginnings):
+            sent.append(statement)
+
+    event.listen(ctx.engine, "before_cursor_execute", keep)
+    yield sent
+    event.remove(ctx.engine, "before_cursor_execute", keep)
 
 
 def test_an_alert_opens_an_incident_that_acts_recovers_and_closes(
@@ -379,6 +399,32 @@ def test_a_dead_receiver_is_said_and_stops_nothing(configure: Callable[..., Cont
         ("action: http", "action: htpp", "htpp is none of"),
         ("due: 60s", "due: 60s, when: 'up ==='", "up ==="),
         ("severity: high", "severity: high\n    chain: nowhere", "no chain nowhere"),
+        ("{url: ", "{adress: x, url: ", "http takes no parameter adress, only body"),
+        ("/hook'", "/hook', idempotent: sometimes", "parameter idempotent must be true or false"),
+        ("url: 'http://127.0.0.1/hook'", "method: GET", "http needs the parameter url"),
+        ("url: 'http", "url: 'ftp", "parameter url must be an address"),
+        (
+            "action: http, parameters: {url: 'http://127.0.0.1/hook'}",
+            "action: throttle, parameters: {seconds: 15m}",
+            "parameter seconds must be a number above 0",
+        ),
+        (
+            "action: http, parameters: {url: 'http://127.0.0.1/hook'}",
+            "action: page, parameters: {receiver: nobody}",
+            "no receiver nobody",
+        ),
+        (
+            "action: http, parameters: {url: 'http://127.0.0.1/hook'}",
+            "action: restart, parameters: {target: gone}",
+            "no target gone",
+        ),
+        (
+            "action: http, parameters: {url: 'http://127.0.0.1/hook'}",
+            "action: collect_evidence, parameters: {include: log}",
+            "parameter include must be a list of alerts, metrics",
+        ),
+        ("timeout: 300s", "timeout: .inf", "finite"),
+        ("hold: 5s", "hold: -5", "greater than or equal|at least"),
     ],
 )
 def test_a_playbook_that_cannot_work_is_an_error_at_load(tmp_path: Any, old: str, new: str, message: str) -> None:
@@ -397,3 +443,273 @@ def test_a_server_that_is_not_there_is_worth_another_try(configure: Callable[...
     fire(ready)
     run(ready, service.correlate(ready))
     assert only(ready)["actions"][0]["results"][0]["outcome"] == "transient"
+
+
+def test_an_alert_that_joins_while_an_advance_decides_keeps_the_incident_open(
+    ready: Context, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fire(ready, ttl=20)
+    run(ready, service.correlate(ready))
+    number = only(ready)["id"]
+    clock.move(21)
+    alerts.evaluate(ready)
+    tick(ready)
+    clock.move(6)
+    decide = service.playbook.advance
+
+    def late(*given: Any) -> Any:
+        fire(ready, name="another")
+        service.correlate(ready)
+        return decide(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.playbook, "advance", late)
+        service.advance(ready, number)
+    tick(ready)
+    assert only(ready)["state"] == "verifying"
+
+
+def test_an_action_that_fails_as_nobody_foresaw_has_failed(
+    ready: Context, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    def odd(*_: Any) -> str:
+        raise RuntimeError("odd")
+
+    monkeypatch.setitem(service.ACTIONS, "http", Action(odd))
+    fire(ready)
+    run(ready, service.correlate(ready))
+    action = only(ready)["actions"][0]
+    assert (action["state"], action["attempts"]) == ("failed", 1)
+    assert action["results"][-1]["output"] == "RuntimeError: odd"
+
+
+def test_an_action_that_kills_its_worker_each_time_is_given_up(
+    ready: Context, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    class Killed(BaseException): ...
+
+    def kill(*_: Any) -> str:
+        raise Killed
+
+    monkeypatch.setitem(service.ACTIONS, "http", Action(kill))
+    fire(ready)
+    [advance, *_] = service.correlate(ready)
+    [act] = [job for job in service.advance(ready, *advance.args) if job.name == "incidents.act"]
+    for _ in range(4):
+        with pytest.raises(Killed):
+            service.act(ready, *act.args)
+        clock.move(12)
+    service.act(ready, *act.args)
+    action = only(ready)["actions"][0]
+    assert action["state"] == "failed"
+    assert "its worker died each time" in action["results"][-1]["output"]
+
+
+def test_what_failed_for_now_is_not_tried_again_once_the_incident_is_over(
+    ready: Context, endpoint: Endpoint, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint.status = 503
+    fire(ready)
+    request = http.outbound.request
+
+    def resolved_meanwhile(*given: Any, **more: Any) -> Any:
+        service.resolve(ready, only(ready)["id"], "dana")
+        return request(*given, **more)
+
+    monkeypatch.setattr(http.outbound, "request", resolved_meanwhile)
+    run(ready, service.correlate(ready))
+    clock.move(60)
+    tick(ready)
+    assert len(endpoint.calls) == 1
+    assert only(ready)["actions"][0]["state"] == "rejected"
+
+
+def test_an_action_is_withdrawn_that_waits_for_approval_when_nothing_fires_any_more(
+    configure: Callable[..., Context], endpoint: Endpoint, clock: Clock
+) -> None:
+    book = (PLAYBOOKS % endpoint.url).replace("timeout: 1s", "timeout: 1s, approval: true, while_firing: true")
+    ready = configure(playbooks=book, routes=ROUTES, escalation=ESCALATION)
+    fire(ready, ttl=20)
+    run(ready, service.correlate(ready))
+    assert only(ready)["actions"][0]["state"] == "approval"
+    clock.move(21)
+    alerts.evaluate(ready)
+    tick(ready)
+    assert only(ready)["actions"][0]["state"] == "rejected"
+    clock.move(6)
+    tick(ready)
+    assert only(ready)["state"] == "resolved"
+    assert endpoint.calls == []
+
+
+def test_a_storm_takes_one_transaction_an_incident_and_wakes_none_that_fires_still(ready: Context) -> None:
+    for number in range(40):
+        fire(ready, f"host{number % 4}", f"trouble{number}")
+    with counted(ready, "BEGIN IMMEDIATE", "INSERT INTO incident ") as begun:
+        jobs = service.correlate(ready)
+    assert len(begun) <= 8
+    assert len(jobs) == 4
+    assert service.listing(ready)["total"] == 4
+    assert len(service.show(ready, 1)["sources"]) == 10
+    with counted(ready, "SELECT", "INSERT", "UPDATE") as asked:
+        assert service.correlate(ready) == []
+    assert len(asked) <= 4
+
+
+def test_the_end_of_the_last_alert_wakes_its_incident(ready: Context, clock: Clock) -> None:
+    fire(ready, ttl=3)
+    run(ready, service.correlate(ready))
+    assert service.correlate(ready) == []
+    clock.move(4)
+    alerts.evaluate(ready)
+    assert service.correlate(ready) == [Job("incidents.advance", (only(ready)["id"],))]
+
+
+def test_one_alert_that_cannot_be_taken_stops_no_other(ready: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = service._opened
+
+    def bad(ctx: Context, wanted: Any, alert: dict[str, Any], *more: Any) -> Any:
+        if alert["labels"]["instance"] == "a":
+            raise ValueError("odd")
+        return taken(ctx, wanted, alert, *more)
+
+    monkeypatch.setattr(service, "_opened", bad)
+    fire(ready, "a")
+    fire(ready, "b")
+    run(ready, service.correlate(ready))
+    assert only(ready)["title"] == "Trouble of b"
+
+
+def test_an_incident_that_a_later_version_cannot_read_is_shown_paged_for_and_closed(
+    ready: Context, clock: Clock
+) -> None:
+    fire(ready, ttl=20)
+    [advance] = service.correlate(ready)
+    with ready.write() as session:
+        row = store.get(session, *advance.args)
+        assert row is not None
+        row.playbook = {"name": "old", "steps": 3}
+        row.chain = {"name": "old"}
+    run(ready, [advance])
+    assert only(ready)["stages"] == []
+    assert paged(ready) == ["default"]
+    assert "cannot be read" in texts(only(ready), "manual")[0]
+    clock.move(21)
+    alerts.evaluate(ready)
+    tick(ready)
+    clock.move(31)
+    tick(ready)
+    assert only(ready)["state"] == "resolved"
+
+
+def test_the_acknowledged_ones_can_be_listed(ready: Context) -> None:
+    fire(ready, "a")
+    fire(ready, "b")
+    run(ready, service.correlate(ready))
+    shown, _ = service.acknowledge(ready, service.listing(ready)["incidents"][0]["id"], "dana")
+    assert [row["id"] for row in service.listing(ready, state="acknowledged")["incidents"]] == [shown["id"]]
+
+
+def test_what_a_database_cannot_hold_is_replaced_in_the_timeline(ready: Context) -> None:
+    fire(ready)
+    run(ready, service.correlate(ready))
+    shown, _ = service.note(ready, only(ready)["id"], "da\x00na", "a\x00b\ud800c")
+    assert texts(shown, "note") == ["a\ufffdb\ufffdc"]
+
+
+def test_a_page_is_not_held_back_by_incidents_whose_turn_has_long_come(ready: Context, clock: Clock) -> None:
+    for number in range(3):
+        fire(ready, f"host{number}")
+    run(ready, service.correlate(ready))
+    with ready.write() as session:
+        for number in (1, 2, 3):
+            row = store.get(session, number)
+            assert row is not None
+            row.due_at, row.next_level_at = (clock.now - 5, None) if number < 3 else (clock.now + 60, clock.now - 9)
+    with ready.read() as session:
+        assert store.due(session, clock.now, limit=1) == [3]
+
+
+def test_the_page_of_a_step_is_the_one_that_the_first_level_has_had(
+    configure: Callable[..., Context], endpoint: Endpoint
+) -> None:
+    book = (PLAYBOOKS % endpoint.url).replace(
+        f"{{action: http, parameters: {{url: '{endpoint.url}/hook'}}", "{action: page"
+    )
+    ready = configure(playbooks=book, routes=ROUTES, escalation=ESCALATION)
+    fire(ready)
+    run(ready, service.correlate(ready))
+    assert only(ready)["actions"][0]["state"] == "done"
+    assert paged(ready) == ["default"]
+
+
+def test_the_evidence_goes_with_its_incident(ready: Context) -> None:
+    fire(ready)
+    run(ready, service.correlate(ready))
+    folder = ready.settings.home / "evidence"
+    for name in (f"incident-{only(ready)['id']}", "incident-77", "other"):
+        (folder / name).mkdir(parents=True)
+    (folder / "incident-77" / "x.json").touch()
+    assert service.forget(ready) == 1
+    assert sorted(path.name for path in folder.iterdir()) == [f"incident-{only(ready)['id']}", "other"]
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_an_end_is_counted_once_it_is_written_down(
+    ready: Context, clock: Clock, monkeypatch: pytest.MonkeyPatch, by_hand: bool
+) -> None:
+    """Redis may be slow, and nobody else can write while a transaction waits for it."""
+    fire(ready, ttl=3)
+    run(ready, service.correlate(ready))
+    seen: list[str] = []
+    monkeypatch.setattr(counters, "add", lambda *_: seen.append(only(ready)["state"]))
+    if by_hand:
+        service.resolve(ready, only(ready)["id"], "dana")
+    else:
+        for seconds in (4, 6):
+            clock.move(seconds)
+            alerts.evaluate(ready)
+            tick(ready)
+    assert seen == ["resolved"]
+
+
+def test_nobody_is_paged_twice_at_once(ready: Context, clock: Clock) -> None:
+    fire(ready)
+    run(ready, service.correlate(ready))
+    service.escalate(ready, only(ready)["id"], "dana")
+    clock.move(301)
+    tick(ready)
+    assert texts(only(ready), "escalated")[-1] == "no recovery"
+    assert paged(ready) == ["default", "seniors", "seniors"]
+
+
+@pytest.mark.parametrize("name", ["playbooks", "escalation"])
+def test_two_of_one_name_are_an_error(configure: Callable[..., Context], endpoint: Endpoint, name: str) -> None:
+    text = PLAYBOOKS % endpoint.url if name == "playbooks" else ESCALATION
+    twice = text + text.split("\n", 2)[2]
+    with pytest.raises(BadConfig, match="two (playbooks|chains) are called"):
+        configure(**{name: twice})
+
+
+def test_a_wrong_parameter_is_found_in_its_file(tmp_path: Any) -> None:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "playbooks.yml").write_text((PLAYBOOKS % "http://a").replace("{url: ", "{adress: x, url: "))
+    with pytest.raises(BadConfig, match=r"playbooks.yml:13: .*steps.0.parameters.adress: .*takes no parameter adress"):
+        stack_check.config(load_settings({"MEMMON_HOME": str(tmp_path)}))
+
+
+def test_a_new_alert_after_the_response_is_responded_to_as_well(
+    ready: Context, endpoint: Endpoint, clock: Clock
+) -> None:
+    fire(ready, name="sick")
+    run(ready, service.correlate(ready))
+    assert endpoint.paths() == ["POST /hook"]
+    clock.move(2)
+    fire(ready, name="dead")
+    run(ready, service.correlate(ready))
+    tick(ready)
+    assert endpoint.paths() == ["POST /hook", "POST /hook"]
+    shown = only(ready)
+    assert [action["number"] for action in shown["actions"]] == [1, 2]
+    assert "more alerts: the response begins again" in texts(shown, "stage")

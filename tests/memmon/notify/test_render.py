@@ -30,6 +30,17 @@ def test_alerts_are_told_with_what_fires_first() -> None:
     assert made.payload["title"] == made.subject
 
 
+def test_an_alert_tells_where_its_section_of_the_runbook_can_be_opened() -> None:
+    ours = {**alert(), "annotations": {"runbook_url": "docs/runbook.md#errors"}}
+    theirs = {**alert("b"), "annotations": {"runbook_url": "https://wiki/x.md"}}
+    over = {**alert("c", status="resolved"), "annotations": {"runbook_url": "https://wiki/over"}}
+    assert render.message(alerts(ours, ours, theirs, over)).text.splitlines()[-3:] == [
+        "Runbook: http://b/runbook#errors",
+        "Runbook: https://wiki/x.md",
+        "http://b/dashboard",
+    ]
+
+
 def test_what_only_ended_is_told_as_resolved() -> None:
     assert (
         render.message(alerts(alert(status="resolved"), alert("b", status="resolved"))).subject == "[RESOLVED:2] b, hot"

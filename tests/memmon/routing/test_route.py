@@ -122,10 +122,10 @@ def test_a_group_keeps_its_key_when_routes_are_put_in_another_order_or_the_envir
 
 def test_a_matcher_that_is_none_is_refused_before_it_is_used() -> None:
     route.check(routes(NESTED))
-    with pytest.raises(BadConfig, match=r"routes\.yml: .*nonsense"):
+    with pytest.raises(BadConfig, match="nonsense"):
         route.check(routes("{receiver: root, routes: [{matchers: [nonsense]}]}"))
     given = {"route": {"receiver": "r"}, "receivers": [{"name": "r"}], "inhibit_rules": [{"source_matchers": ["a=~("]}]}
-    with pytest.raises(BadConfig, match=r"routes\.yml"):
+    with pytest.raises(BadConfig, match="missing"):
         route.check(Routes.model_validate(given))
 
 

@@ -52,7 +52,7 @@ def test_five_failed_logins_within_fifteen_minutes_are_an_attack(ctx: Context, c
     assert (blocked(ctx), raised(ctx)) == ([], [])
     clock.move(-0.001)
     jobs = record(ctx, event(endpoint="/login", user="dana"))
-    assert jobs == [Job("security.enforce"), Job("notify.place"), Job("incidents.correlate")]
+    assert jobs == [Job("security.enforce"), Job("notify.tick"), Job("incidents.correlate")]
     assert kinds(ctx) == ["auth_failure"] * 5 + ["brute_force_attack"]
     assert blocked(ctx) == [IP]
     assert raised(ctx) == [("brute_force_attack", IP)]

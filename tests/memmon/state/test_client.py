@@ -1,5 +1,6 @@
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,15 @@ def test_a_redis_that_hangs_is_away_within_the_time_given(short_dir: Path) -> No
 def test_no_redis_at_all_is_away() -> None:
     with pytest.raises(Transient, match="redis"):
         client.probe("unix:///tmp/no-redis-is-here.sock")
+
+
+def test_more_callers_than_connections_wait_for_one(valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "MOST_CONNECTIONS", 2)
+    asked = client.connect(valkey)
+
+    def blocked(number: int) -> object:
+        return asked.blpop(f"nothing-{number}", timeout=0.1)
+
+    with ThreadPoolExecutor(8) as callers:
+        assert list(callers.map(blocked, range(8))) == [None] * 8
+    asked.close()

@@ -58,7 +58,7 @@ def test_resolving_ends_it_and_wakes_who_tells_of_it(
     found = shown(client)
     assert (found["active_alerts"], found["summary"]["alerts_resolved"]) == ([], 1)
     assert found["alert_history"][0]["id"] == firing
-    assert sent() == ["incidents.correlate", "notify.place"]
+    assert sent() == ["incidents.correlate", "notify.tick"]
     again = client.post(f"/api/alerts/{firing}/resolve", headers=operator)
     assert (again.status_code, again.get_json()["error"]) == (409, "conflict")
 

@@ -67,7 +67,7 @@ def test_an_attack_blocks_the_address_and_wakes_who_acts(
     found = client.get("/api/security").get_json()
     assert [one["subject"] for one in found["blocked"]] == [ADDRESS]
     assert found["recent_events"][0]["event_type"] == "brute_force_attack"
-    assert {"security.enforce", "notify.place", "incidents.correlate"} <= set(sent())
+    assert {"security.enforce", "notify.tick", "incidents.correlate"} <= set(sent())
 
 
 def test_an_incident_of_security_is_shown_and_resolved_there(

@@ -67,6 +67,7 @@ def test_matchers_may_be_alertmanagers_objects(client: FlaskClient, operator: He
         ({"matchers": ["a=b"], "duration": 1e300}, "duration"),
         ({"matchers": ["a=b"], "duration": True}, "duration"),
         ({"matchers": ["a=b"], "duration": "1h", "starts_at": "noon"}, "starts_at"),
+        ({"matchers": ["a=b"], "duration": "1h", "starts_at": "9999-12-31T23:59:59Z"}, "starts_at"),
         ({"matchers": ["a=b"], "duration": "1h", "comment": 5}, "comment"),
         ({"alert": "x", "duration": "1h"}, "alert"),
         ({"alert": 1, "duration": "1h", "until": "x"}, "until"),

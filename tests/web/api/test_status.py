@@ -1,14 +1,14 @@
 from flask.testing import FlaskClient
 
 from memmon.alerts import service as alerts
-from memmon.collect import broker
 from memmon.context import Context
 from memmon.encode import dumps
 from memmon.health import service as health
 from memmon.health.model import Finding
+from memmon.jobs import QUEUES
 from memmon.state import keys, pulse
-from memmon.state.pulse import COMPONENTS
 from tests.conftest import Clock
+from tests.web.seed import COMPONENTS
 
 PARTS = ("workers", "queues", "metrics_summary", "health", "security", "alerts", "incidents")
 
@@ -17,7 +17,7 @@ def well(ctx: Context) -> None:
     """Let everything have run just now, and be well."""
     for name in COMPONENTS:
         pulse.beat(ctx.redis, name, "ok", ctx.now())
-    ctx.redis.hset(keys.workers(), "all@host", dumps({"at": ctx.now(), "queues": list(broker.QUEUES), "pid": 7}))
+    ctx.redis.hset(keys.workers(), "all@host", dumps({"at": ctx.now(), "queues": list(QUEUES), "pid": 7}))
     for check in ctx.config.checks.checks:
         health.record(ctx, "host", check.name, int(ctx.now()), Finding("healthy", "well"), 1.0)
 

@@ -263,6 +263,7 @@ def upgrade() -> None:
         sa.Column("incident_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("stage", sa.String(length=64), nullable=False),
         sa.Column("step", sa.Integer(), nullable=False),
         sa.Column("action", sa.String(length=64), nullable=False),

@@ -8,7 +8,7 @@ import pytest
 
 from memmon.alerts import service as alerts
 from memmon.context import Context
-from memmon.errors import Permanent
+from memmon.errors import Permanent, Transient
 from memmon.incidents.actions import collect_evidence
 from tests.memmon.incidents.actions.conftest import Make
 from tests.memmon.incidents.conftest import Endpoint
@@ -53,3 +53,23 @@ def test_a_part_that_cannot_be_had_is_said_and_the_rest_kept(
 def test_an_unknown_part_is_named(configure: Callable[..., Context], call: Make) -> None:
     with pytest.raises(Permanent, match="include: secrets is none of"):
         collect_evidence.act(configure(), call(include=["secrets"]))
+
+
+def test_a_full_disk_is_worth_another_try(configure: Callable[..., Context], call: Make) -> None:
+    ready = configure()
+    (ready.settings.home / "evidence").write_text("in the way")
+    with pytest.raises(Transient, match="cannot be written"):
+        collect_evidence.act(ready, call(include=["alerts"]))
+
+
+def test_what_goes_wrong_in_one_part_as_nobody_foresaw_costs_no_other(
+    configure: Callable[..., Context], call: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = configure()
+
+    def odd(*_: object) -> None:
+        raise ValueError("odd")
+
+    monkeypatch.setitem(collect_evidence.PARTS, "health", odd)
+    said = collect_evidence.act(ready, call(include=["health", "alerts"]))
+    assert json.loads(kept(ready, said).read_text())["health"] == {"missing": "odd"}

@@ -9,6 +9,7 @@ from memmon.incidents.actions import clear_cache, restrict
 from memmon.security import service as security
 from tests.memmon.incidents.actions.conftest import Make
 from tests.memmon.incidents.conftest import TOKEN, Endpoint
+from tests.support import free_port
 
 TARGETS = """
 targets:
@@ -103,3 +104,22 @@ def test_an_incident_of_the_host_clears_every_cache(ready: Context, call: Make) 
 def test_a_target_without_client_says_so(ready: Context, call: Make) -> None:
     with pytest.raises(Permanent, match="mute has no client"):
         clear_cache.act(ready, call(labels={"instance": "mute:1"}))
+
+
+def test_a_client_that_does_not_answer_keeps_no_other_cache_from_being_cleared(
+    configure: Callable[..., Context], call: Make, endpoint: Endpoint
+) -> None:
+    dead = (
+        f"  - {{name: dead, instance: a:1, database: /x, client: {{url: 'http://127.0.0.1:{free_port()}', token: t}}}}"
+    )
+    live = f"  - {{name: live, instance: b:1, database: /x, client: {{url: '{endpoint.url}', token: t}}}}"
+    ready = configure(targets=f"targets:\n{dead}\n{live}\n")
+    with pytest.raises(Transient, match="127.0.0.1"):
+        clear_cache.act(ready, call(labels={}))
+    assert endpoint.paths() == ["POST /cache/clear"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "nan"])
+def test_a_number_that_is_none_is_named(ready: Context, call: Make, value: object) -> None:
+    with pytest.raises(Permanent, match="parameter per_minute must be a number"):
+        restrict.throttle(ready, call(per_minute=value))

@@ -1,0 +1,39 @@
+"""The files that evidence is kept in: one folder an incident, below MEMMON_HOME."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+from memmon.context import Context
+from memmon.incidents import store
+from memmon.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PREFIX = "incident-"
+
+
+def folder(settings: Settings, number: int) -> Path:
+    """Return the folder of an incident."""
+    return settings.home / "evidence" / f"{PREFIX}{number}"
+
+
+def forget(ctx: Context) -> int:
+    """Delete the evidence of incidents that are kept no more; return of how many."""
+    kept = {
+        int(path.name.removeprefix(PREFIX)): path
+        for path in (ctx.settings.home / "evidence").glob(f"{PREFIX}*")
+        if path.name.removeprefix(PREFIX).isdecimal()
+    }
+    if not kept:
+        return 0
+    with ctx.read() as session:
+        gone = kept.keys() - store.existing(session, kept)
+    for number in gone:
+        try:
+            shutil.rmtree(kept[number])
+        except OSError as error:  # The next round tries it again.
+            log.warning("the evidence of incident %d could not be deleted: %s", number, error)
+    return len(gone)

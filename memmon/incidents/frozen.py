@@ -1,0 +1,50 @@
+"""Pure: what was written into an incident when it was opened, as a later version of memmon reads it.
+
+An incident outlives an upgrade: what the models know no more is passed over, and where they cannot read it at all the incident is
+still shown, paged for and closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from memmon.config.playbooks import Chain, Level, Match, Playbook
+from memmon.incidents.playbook import Progress
+
+UNREADABLE = Playbook(name="unreadable", title="", severity="critical", mttr_target=1, match=Match())
+"""Takes no step: what is left is to see that nothing fires any more."""
+
+EVERYBODY = Chain(name="everybody", levels=(Level(name="everybody", after=0),))
+"""Pages whoever hears of every alert."""
+
+
+def is_readable(stored: Mapping[str, Any]) -> bool:
+    """Tell whether the playbook of an incident is one still."""
+    return playbook(stored) is not UNREADABLE
+
+
+def playbook(stored: Mapping[str, Any]) -> Playbook:
+    """Return the playbook of an incident, UNREADABLE where it cannot be read any more."""
+    try:
+        return Playbook.model_validate(stored, extra="ignore")
+    except ValidationError:
+        return UNREADABLE
+
+
+def chain(stored: Mapping[str, Any]) -> Chain:
+    """Return the chain of an incident, EVERYBODY where it cannot be read any more."""
+    try:
+        return Chain.model_validate(stored, extra="ignore")
+    except ValidationError:
+        return EVERYBODY
+
+
+def progress(stored: Mapping[str, Any]) -> Progress:
+    """Return how far an incident is; what is not written down is as at its beginning."""
+    known: dict[str, Any] = {name: stored[name] for name in Progress._fields if name in stored}
+    for name in ("overdue", "skipped"):
+        known[name] = tuple(known.get(name, ()))
+    return Progress(**known)

@@ -1,0 +1,34 @@
+from typing import Any
+
+import pytest
+
+from memmon.config.playbooks import Chain, Level, Match, Playbook, Stage
+from memmon.incidents import frozen
+from memmon.incidents.playbook import Progress
+
+BOOK = Playbook(
+    name="p", title="t", severity="high", mttr_target=60, match=Match(), stages=(Stage(name="s", due=5),)
+).model_dump(mode="json")
+CHAIN = Chain(name="c", levels=(Level(name="l", after=0),)).model_dump(mode="json")
+
+
+def test_what_the_model_knows_no_more_is_passed_over() -> None:
+    old = {**BOOK, "colour": "red", "stages": [{**BOOK["stages"][0], "mood": "bad"}]}
+    assert frozen.playbook(old).stages[0].name == "s"
+    assert frozen.chain({**CHAIN, "levels": [{**CHAIN["levels"][0], "pager": 1}]}).levels[0].name == "l"
+
+
+@pytest.mark.parametrize("old", [{}, {**BOOK, "severity": "odd"}, {**BOOK, "stages": [{"name": "s"}]}])
+def test_a_playbook_that_cannot_be_read_takes_no_step(old: dict[str, Any]) -> None:
+    assert frozen.playbook(old).stages == ()
+    assert not frozen.is_readable(old)
+    assert frozen.is_readable(BOOK)
+
+
+def test_a_chain_that_cannot_be_read_pages_whoever_hears_of_every_alert() -> None:
+    [level] = frozen.chain({"name": "c", "levels": []}).levels
+    assert level.receivers == ()
+
+
+def test_progress_of_another_version_is_read_as_far_as_it_goes() -> None:
+    assert frozen.progress({"stage": 2, "overdue": ["s"], "gone": 1}) == Progress(stage=2, overdue=("s",))

@@ -1,0 +1,47 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support import eventually
+from web.cache import Recent
+
+
+class Key:
+    """Counts how often it is looked up."""
+
+    looked_up = 0
+
+    def __hash__(self) -> int:
+        self.looked_up += 1
+        return 1
+
+
+def test_an_answer_is_kept_for_its_time() -> None:
+    recent, made = Recent(60), iter((1, 2, 3))
+    assert [recent.get("a", lambda: next(made)) for _ in range(2)] == [1, 1]
+    assert recent.get("b", lambda: next(made)) == 2
+    assert recent.get("a", lambda: next(made), 0) == 3
+
+
+def test_who_asks_meanwhile_waits_for_the_one_calculation() -> None:
+    recent, key, begun, release = Recent(60), Key(), [], threading.Event()
+
+    def slow() -> str:
+        begun.append(key)
+        release.wait(10)
+        return "made"
+
+    with ThreadPoolExecutor(5) as callers:
+        asked = [callers.submit(recent.get, key, slow) for _ in range(5)]
+        eventually(lambda: key.looked_up >= 6)  # Each of the five has asked, and one has put down that it is at it.
+        release.set()
+        assert [one.result(10) for one in asked] == ["made"] * 5
+    assert len(begun) == 1
+
+
+def test_a_failure_is_not_kept() -> None:
+    recent = Recent(60)
+    with pytest.raises(ZeroDivisionError):
+        recent.get("a", lambda: 1 / 0)
+    assert recent.get("a", lambda: 5) == 5
