@@ -1,8 +1,8 @@
-"""rules.yml and rules/*.yml: Prometheus rule files, as they are."""
+"""rules.yml and rules/*.yml: Prometheus rule files. What memmon cannot do with one fails at load."""
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from memmon.config.model import LabelMap, Seconds, Section
 
@@ -17,6 +17,13 @@ class Rule(Section):
     keep_firing_for: Seconds = Field(0.0, ge=0)
     labels: LabelMap = {}
     annotations: dict[str, str] = {}
+
+    @field_validator("record")
+    @classmethod
+    def _no_recording_yet(cls, value: str | None) -> str | None:
+        if value is not None:
+            raise ValueError("recording rules are not evaluated yet: alerts on what it records would never fire")
+        return value
 
     @model_validator(mode="after")
     def _alert_or_record(self) -> Rule:

@@ -72,7 +72,7 @@ def test_an_entry_of_the_operator_replaces_the_default_of_its_name(write: Callab
 
 def test_rule_files_of_the_folder_add_up(write: Callable[[str, str], Settings]) -> None:
     write("rules/a.yml", "groups: [{name: a, rules: [{alert: A, expr: up == 0, for: 5m}]}]")
-    found = config.load(write("rules/b.yml", "groups: [{name: b, rules: [{record: b, expr: sum(up)}]}]"))
+    found = config.load(write("rules/b.yml", "groups: [{name: b, rules: [{alert: b, expr: sum(up)}]}]"))
     mine = [group for group in found.rules.groups if group.name in "ab"]
     assert [group.rules[0].hold for group in mine] == [300, 0]
 
@@ -101,3 +101,11 @@ def test_what_could_only_fail_later_is_refused_at_load(
 ) -> None:
     with pytest.raises(BadConfig, match=reason):
         config.load(write(name, text))
+
+
+def test_a_recording_rule_is_refused_rather_than_left_undone(write: Callable[[str, str], Settings]) -> None:
+    settings = write("rules.yml", "groups:\n  - name: g\n    rules:\n      - record: a:b\n        expr: sum(up)\n")
+    with pytest.raises(
+        BadConfig, match=r"rules\.yml:4: groups\.0\.rules\.0\.record: recording rules are not evaluated"
+    ):
+        config.load(settings)

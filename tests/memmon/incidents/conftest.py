@@ -1,16 +1,14 @@
-"""A real client endpoint of a target, and contexts whose configuration names it."""
+"""A real client endpoint of a target."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-
-from memmon.context import Context
 
 TOKEN = "client-token-of-tests"
 
@@ -55,18 +53,3 @@ def endpoint() -> Iterator[Endpoint]:
     server = Endpoint()
     yield server
     server.close()
-
-
-@pytest.fixture
-def configure(ctx: Context) -> Callable[..., Context]:
-    """Write files of the operator's folder and read them: configure(targets="...", playbooks="...")."""
-
-    def write(**files: str) -> Context:
-        folder = ctx.settings.config_folder
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (folder / f"{name}.yml").write_text(text)
-        ctx.reload_config()
-        return ctx
-
-    return write
