@@ -18,8 +18,10 @@ from memmon.metrics import baseline, exposition, rollup, snapshot, store
 from memmon.metrics.rollup import FIVE_MINUTES, LEVELS, MINUTE, Rollup
 from memmon.metrics.window import HotStore, Written
 from memmon.promql import selection
+from memmon.promql.block import Block, pack
 from memmon.promql.engine import LOOKBACK_MS, MAX_STEPS, Query, Value
 from memmon.promql.matcher import Matcher
+from memmon.promql.selection import NO_HINT, Hint
 from memmon.promql.tree import Kind
 from memmon.samples import Metadata, Point, Sample, Series
 from memmon.state import client, counters, keys
@@ -65,7 +67,11 @@ class Stitched:
         self.ctx = ctx
         self.window = hot(ctx)
 
-    def select(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Series]:
+    def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:
+        """Return the series that fit in (start, end] (Unix ms) side by side."""
+        return [pack(self.select(matchers, start, end, hint))]
+
+    def select(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Series]:
         """Return the series that fit in (start, end] (Unix ms)."""
         recent = self.window.select(matchers, start, end)
         edge = round(self.ctx.now() * 1000) - self.window.window_ms

@@ -16,6 +16,7 @@ from memmon import labels as label_sets
 from memmon.errors import BadQuery
 from memmon.labels import Labels
 from memmon.promql import aggregate, functions, guard, histogram, labelling, ranges, tree, vectors
+from memmon.promql.notes import Notes
 from memmon.promql.ranges import Window
 from memmon.promql.selection import Held, Selection, Source
 from memmon.promql.vectors import nameless
@@ -45,7 +46,11 @@ class Query:
         start: float,
         end: float,
         expired: Callable[[], bool] = lambda: False,
+        exact: bool = False,
     ):
+        # `exact` keeps the kernels out, so that they can be held to this evaluator.
+        self.exact = exact
+        self.notes = Notes()
         self.tree = guard.parse(expr)
         self.kind = tree.kind(self.tree)
         self.start, self.end = start, end

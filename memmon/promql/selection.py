@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from memmon.errors import BadQuery
 from memmon.labels import Labels
+from memmon.promql.block import Block
 from memmon.promql.matcher import Matcher, compiled
 from memmon.promql.ranges import Floats
 from memmon.promql.tree import Node, Selector
@@ -18,11 +19,26 @@ from memmon.samples import Series, stale_mask
 MAX_SAMPLES = 20_000_000
 
 
+class Hint(NamedTuple):
+    """What series are read for: the function right over the range selector, its range and the query's step in ms; 0 for none.
+    Only what answers out of rollups minds it."""
+
+    function: str = ""
+    span: int = 0
+    step: int = 0
+
+
+NO_HINT = Hint()
+
+
 class Source(Protocol):
     """Where series come from."""
 
-    def select(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Series]:
+    def select(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Series]:
         """Return the series that fit, with their samples in (start, end] (Unix milliseconds) or a superset."""
+
+    def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:
+        """Return the same side by side; no label set is in two of the blocks."""
 
 
 class Held(NamedTuple):

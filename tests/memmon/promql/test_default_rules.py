@@ -12,8 +12,8 @@ from memmon.config import DEFAULTS
 from memmon.config.document import read
 from memmon.config.rules import RuleFile
 from memmon.promql.engine import Query
-from memmon.promql.matcher import Matcher, all_accept
 from memmon.samples import Point, Series
+from tests.memmon.promql.memory import Memory
 
 RULES = {rule.alert: rule for group in read(DEFAULTS / "rules.yml", RuleFile).groups for rule in group.rules}
 END = 600
@@ -22,11 +22,8 @@ ONE = {"job": "memmimic", "instance": "one"}
 Value = Callable[[float], float]
 
 
-class Data:
+class Data(Memory):
     """Ten minutes of samples, one every ten seconds."""
-
-    def __init__(self) -> None:
-        self.series: list[Series] = []
 
     def add(self, name: str, value: Value | float, begins: float = 0, **pairs: str) -> Data:
         times = np.arange(begins, END + 1, 10)
@@ -34,9 +31,6 @@ class Data:
         key = labels.of(ONE | pairs | {"__name__": name})
         self.series.append(Series(key, (times * 1000).astype(np.int64), np.array(values, dtype=float)))
         return self
-
-    def select(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Series]:
-        return [one for one in self.series if all_accept(matchers, one.labels)]
 
 
 def queries(per_second: dict[str, float]) -> Data:

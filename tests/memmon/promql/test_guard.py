@@ -9,20 +9,15 @@ from memmon import labels
 from memmon.errors import BadQuery
 from memmon.promql import guard, selection
 from memmon.promql.engine import Query
-from memmon.promql.matcher import Matcher, all_accept
 from memmon.samples import Series
+from tests.memmon.promql.memory import Memory
 
 ONE = Series(labels.of(__name__="up", a="xx"), np.array([0], dtype=np.int64), np.array([1.0]))
 DOUBLED = '"a", "$1$1", "a", "(.*)"'
 
 
-class Source:
-    def select(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Series]:
-        return [ONE] if all_accept(matchers, ONE.labels) else []
-
-
 def ask(expr: str) -> object:
-    return Query(expr, Source(), 0, 0).value(0)
+    return Query(expr, Memory([ONE]), 0, 0).value(0)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +86,7 @@ def test_what_does_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(BadQuery, match="too many samples"):
         ask("count_over_time(vector(1)[10m:1s])")
     with pytest.raises(BadQuery, match="too many samples"):
-        Query("vector(1)", Source(), 0, 600).steps(1)
+        Query("vector(1)", Memory([ONE]), 0, 600).steps(1)
 
 
 def test_a_tree_is_parsed_once() -> None:

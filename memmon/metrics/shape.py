@@ -1,0 +1,74 @@
+"""What a row of samples consists of: the series of a page in their order, known once for all the pages that look alike."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memmon import labels as label_sets
+from memmon.labels import EMPTY, Labels
+from memmon.samples import Sample
+
+MAX_KNOWN = 10_000
+
+
+class Shape:
+    """The series of a row in their order: metric names, and beside each its labels without the name and without the member's own.
+
+    Shapes of one content are one object, so that they compare by identity.
+    """
+
+    __slots__ = ("__weakref__", "columns", "names")
+
+    def __init__(self, names: tuple[str, ...], columns: tuple[Labels, ...]):
+        self.names, self.columns = names, columns
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class Member(NamedTuple):
+    """Who gives a row: a target with its own labels (job, instance, ...), which every series of it has."""
+
+    name: str
+    labels: Labels = EMPTY
+
+
+class Row(NamedTuple):
+    """What `member` gave at `at` (Unix ms): one float64 for each series of `shape`."""
+
+    member: Member
+    shape: Shape
+    values: NDArray[np.float64]
+    at: int
+
+
+_known: dict[tuple[tuple[str, ...], tuple[Labels, ...]], Shape] = {}
+_lock = threading.Lock()
+
+
+def of(names: Sequence[str], columns: Sequence[Labels]) -> Shape:
+    """Return the one shape of this content."""
+    key = (tuple(names), tuple(columns))
+    with _lock:  # The collecting worker's threads share what is known.
+        found = _known.get(key)
+        if found is None:
+            while len(_known) >= MAX_KNOWN:
+                _known.pop(next(iter(_known)))
+            found = _known[key] = Shape(*key)
+    return found
+
+
+def row_of(member: Member, samples: Iterable[Sample], at: int) -> Row:
+    """Return samples as a row; of a doubled series the first counts, and labels that the member has too are left to it."""
+    given = {name for name, _ in member.labels}
+    found: dict[tuple[str, Labels], float] = {}
+    for sample in samples:
+        column = tuple(pair for pair in sample.labels if pair[0] != label_sets.NAME and pair[0] not in given)
+        found.setdefault((label_sets.name_of(sample.labels), column), sample.value)
+    shape = of([name for name, _ in found], [column for _, column in found])
+    return Row(member, shape, np.fromiter(found.values(), dtype=np.float64, count=len(found)), at)

@@ -1,0 +1,55 @@
+"""Many series side by side: what the numpy kernels work on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memmon.labels import Labels
+from memmon.samples import STALE_BITS, Series
+
+
+class Roster:
+    """The label sets of a block in their order, each once. `known` keeps what was worked out of them, such as groups; a
+    roster is never changed, so that it holds as long as the roster does."""
+
+    __slots__ = ("__weakref__", "known", "labels")
+
+    def __init__(self, labels: Sequence[Labels]):
+        self.labels = tuple(labels)
+        self.known: dict[Any, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Block(NamedTuple):
+    """Series that were written in rows together, T rows of M members (targets, as a rule) with S series of theirs.
+
+    `times[r, m]` is when member m gave row r in Unix ms, 0 where it gave none; what is not 0 ascends strictly with r.
+    Series s belongs to member `member[s]` and has its value of row r at `values[r, place[s]]`: a number, or the staleness
+    marker where the member gave the row and the series was not in it. A value whose time is 0 means nothing. Nobody
+    writes to these arrays.
+    """
+
+    roster: Roster
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+    member: NDArray[np.intp]
+    place: NDArray[np.intp]
+
+
+def pack(series: Sequence[Series]) -> Block:
+    """Return ragged series as a block in which each is its own member; the rows that a short one lacks come last."""
+    longest = max((len(one.times) for one in series), default=0)
+    times = np.zeros((longest, len(series)), dtype=np.int64)
+    bits = np.full((longest, len(series)), STALE_BITS, dtype=np.uint64)
+    values = bits.view(np.float64)
+    for index, one in enumerate(series):
+        times[: len(one.times), index] = one.times
+        values[: len(one.times), index] = one.values
+    order = np.arange(len(series), dtype=np.intp)
+    return Block(Roster([one.labels for one in series]), times, values, order, order)
