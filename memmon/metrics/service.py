@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -12,10 +12,11 @@ import numpy as np
 from memmon import encode
 from memmon import labels as label_sets
 from memmon.context import Context
-from memmon.errors import BadQuery
+from memmon.errors import BadQuery, Transient
 from memmon.labels import Labels
-from memmon.metrics import baseline, exposition, rollup, snapshot, store
+from memmon.metrics import baseline, exposition, rollup, shape, snapshot, store
 from memmon.metrics.rollup import FIVE_MINUTES, LEVELS, MINUTE, Rollup
+from memmon.metrics.shape import Member, Row
 from memmon.metrics.window import HotStore, Written
 from memmon.promql import selection
 from memmon.promql.block import Block, pack
@@ -27,6 +28,8 @@ from memmon.samples import Metadata, Point, Sample, Series
 from memmon.state import client, counters, keys
 
 QUERY_SECONDS = 10.0
+LOST = "memmon_samples_lost_total"
+"""Counter of samples that could not be written because Redis was away."""
 HISTORY_METRICS = (
     "memmimic_health_score",
     "memmimic_memory_usage_percent",
@@ -46,17 +49,35 @@ def hot(ctx: Context) -> HotStore:
 
 
 def ingest(
-    ctx: Context, target: str, samples: Iterable[Sample], metadata: dict[str, Metadata], at: float, interval: float
+    ctx: Context, source: str, samples: Iterable[Sample], metadata: dict[str, Metadata], at: float, interval: float
 ) -> Written:
-    """Take in the samples of `target` collected at `at`, one of which comes every `interval` seconds."""
+    """Take in the samples of `source`, no target of a shard, collected at `at`, one of which comes every `interval` seconds."""
+    # Half an interval a slot: its rounds are not numbered, and two that drifted together must not fall into one.
+    slot_ms = max(250, round(interval * 500))
+    moment = round(at * 1000)
+    row = shape.row_of(Member(source), samples, moment)
+    return ingest_rows(ctx, source, [row], metadata, moment // slot_ms, slot_ms)
+
+
+def ingest_rows(
+    ctx: Context, shard: str, rows: Sequence[Row], metadata: dict[str, Metadata], period: int, slot_ms: int
+) -> Written:
+    """Take in what the members of `shard` gave in `period`, the number of stretches of `slot_ms` since 1970.
+
+    With Redis away the samples are lost; how many is told once it is back.
+    """
     window = hot(ctx)
-    # Half an interval a slot: two collections that drifted together must not fall into one.
-    written = window.write(target, samples, round(at * 1000), max(250, round(interval * 500)))
-    window.describe(metadata)
-    with client.edge():
-        ctx.redis.set(keys.last_collection(), round(at * 1000))
-    if written.dropped:
-        counters.add(ctx.redis, "memmon_samples_dropped_total", {"target": target}, written.dropped)
+    try:
+        written = window.write(shard, rows, period, slot_ms)
+        window.describe(metadata)
+        with client.edge():
+            ctx.redis.set(keys.last_collection(), max((row.at for row in rows), default=round(ctx.now() * 1000)))
+    except Transient:
+        counters.keep(LOST, sum(len(row.shape) for row in rows))
+        raise
+    counters.settle(ctx.redis)
+    for target, number in written.dropped.items():
+        counters.add(ctx.redis, "memmon_samples_dropped_total", {"target": target}, number)
     return written
 
 
