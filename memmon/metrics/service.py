@@ -20,8 +20,10 @@ from memmon.metrics.shape import Member, Row
 from memmon.metrics.window import HotStore, Written
 from memmon.promql import selection
 from memmon.promql.block import Block, pack
-from memmon.promql.engine import LOOKBACK_MS, MAX_STEPS, Query, Value
+from memmon.promql.engine import LOOKBACK_MS, MAX_STEPS, Value
 from memmon.promql.matcher import Matcher
+from memmon.promql.notes import Notes
+from memmon.promql.query import Query
 from memmon.promql.selection import NO_HINT, Hint
 from memmon.promql.tree import Kind
 from memmon.samples import Metadata, Point, Sample, Series
@@ -133,21 +135,22 @@ def instant(ctx: Context, expr: str, at: float | None = None) -> list[Point]:
     return _query(ctx, expr, moment, moment).instant(moment)
 
 
-def value(ctx: Context, expr: str, at: float, timeout: float = QUERY_SECONDS) -> tuple[Kind, Value]:
-    """Return what `expr` is at `at`: a number, a text, a vector or a range vector, and which of them."""
+def value(ctx: Context, expr: str, at: float, timeout: float = QUERY_SECONDS) -> tuple[Kind, Value, Notes]:
+    """Return what `expr` is at `at`: which of a number, a text, a vector and a range vector, itself, and what to mind."""
     query = _query(ctx, expr, at, at, timeout)
-    return query.kind, query.value(at)
+    return query.kind, query.value(at), query.notes
 
 
 def range(
     ctx: Context, expr: str, start: float, end: float, step: float, timeout: float = QUERY_SECONDS
-) -> list[Series]:
-    """Return the series of `expr` at start, start + step, ... up to end (Unix seconds)."""
+) -> tuple[list[Series], Notes]:
+    """Return the series of `expr` at start, start + step, ... up to end (Unix seconds), and what to mind about them."""
     if step <= 0 or end < start:
         raise BadQuery("the step must be positive and the end not before the start")
     if (end - start) / step > MAX_STEPS:
         raise BadQuery(f"exceeded maximum resolution of {MAX_STEPS} points per timeseries; increase the step")
-    return _query(ctx, expr, start, end, timeout).steps(step)
+    query = _query(ctx, expr, start, end, timeout)
+    return query.steps(step), query.notes
 
 
 def _query(ctx: Context, expr: str, start: float, end: float, timeout: float = QUERY_SECONDS) -> Query:

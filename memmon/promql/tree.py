@@ -128,7 +128,7 @@ def of(node: Any, depth: int = 0) -> Node:
 
 
 def walk(node: Node) -> list[Node]:
-    """Return `node` and all below it."""
+    """Return `node` and all below it, in the order in which the text has them."""
     return [node, *(deeper for child in _children(node) for deeper in walk(child))]
 
 
@@ -157,7 +157,7 @@ def _children(node: Node) -> tuple[Node, ...]:
         case Matrix(selector):
             return (selector,)
         case Aggregation(expr=expr, param=param):
-            return (expr, param) if param else (expr,)
+            return (param, expr) if param else (expr,)
         case Binary(left=left, right=right):
             return (left, right)
         case Call(args=args):
@@ -195,6 +195,9 @@ def _binary(node: Any, depth: int) -> Binary:
     left, right, modifier = of(node.lhs, depth), of(node.rhs, depth), node.modifier
     if modifier is None:
         return Binary(str(node.op), left, right, False, "OneToOne", None, ())
+    fill = modifier.fill_values
+    if fill is not None and (fill.lhs is not None or fill.rhs is not None):
+        raise BadQuery("the experimental modifiers fill, fill_left and fill_right are not supported")
     matching = None
     if modifier.matching is not None:
         matching = Grouping(str(modifier.matching.type).endswith("Include"), tuple(modifier.matching.labels))
