@@ -52,6 +52,7 @@ class Exact:
         self.start, self.end = bounds
         self.step = step
         self.expired = expired
+        self.given: dict[int, Callable[[float], Value]] = {}
         self.selection = Selection(source)
         self._hints = _hints(root, round(step * 1000))
         # How far back subqueries of this expression look, in milliseconds.
@@ -68,6 +69,12 @@ class Exact:
         """Return what `node` is at `at`."""
         if self.expired():
             raise BadQuery("query timed out in expression evaluation", "timeout")
+        if id(node) in self.given:
+            return self.given[id(node)](at)
+        return self.apply(node, at)
+
+    def apply(self, node: tree.Node, at: float) -> Value:
+        """Return what `node` makes of what is below it at `at`. Of that, `given` may know some already, by the node's id."""
         return _HANDLERS[type(node)](self, node, at)
 
     def number(self, node: tree.Node, at: float) -> float:
@@ -227,3 +234,8 @@ def _points(value: list[Point] | list[Ranged]) -> list[Point]:
     if value and not isinstance(value[0], Point):
         raise BadQuery("an instant vector is expected here, not a range vector")
     return value  # type: ignore[return-value]
+
+
+def as_points(value: Value) -> list[Point]:
+    """Return a scalar or a vector as a vector."""
+    return [Point((), value)] if isinstance(value, float) else _points(value)  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ def _interpolated(q: float, bounds: list[float], counts: list[float]) -> float:
     if total == 0 or math.isnan(total):
         return math.nan
     rank = q * total
-    index = next(i for i, count in enumerate(counts) if count >= rank)
+    index = next((i for i, count in enumerate(counts) if count >= rank), len(counts) - 1)
     if index == len(bounds) - 1:
         return bounds[-2]
     if index == 0 and bounds[0] <= 0:

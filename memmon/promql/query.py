@@ -10,8 +10,8 @@ import numpy as np
 
 from memmon.errors import BadQuery
 from memmon.labels import Labels
-from memmon.promql import guard, tree
-from memmon.promql.engine import Exact, Value
+from memmon.promql import guard, kernels, tree
+from memmon.promql.engine import Exact, Value, as_points
 from memmon.promql.notes import Notes
 from memmon.promql.selection import Source
 from memmon.samples import Point, Series
@@ -40,37 +40,37 @@ class Query:
 
     def value(self, at: float) -> Value:
         """Return what the expression is at `at`."""
-        return self._engine().value(at)
+        engine = self._engine()
+        return engine.value(at) if self._exact or self.kind in ("string", "matrix") else kernels.value(engine, at)
 
     def instant(self, at: float) -> list[Point]:
         """Return the vector at `at`; a scalar is one point without labels."""
-        return _as_points(self.value(at) if self._is_answerable() else [])
+        self._refuse_others()
+        return as_points(self.value(at))
 
-    def _is_answerable(self) -> bool:
+    def _refuse_others(self) -> None:
         if self.kind in ("string", "matrix"):
             raise BadQuery(
                 "the expression is a text or a range vector; a range vector needs a function such as rate() over it"
             )
-        return True
 
     def steps(self, step: float) -> list[Series]:
         """Return the series at start, start + step, ... up to end."""
-        self._is_answerable()
+        self._refuse_others()
         engine, (start, end) = self._engine(step), self._bounds
-        found: dict[Labels, tuple[array[int], array[float]]] = {}
-        for number in range(math.floor((end - start) / step + 1e-9) + 1):
-            moment = start + number * step
-            points = _as_points(engine.value(moment))
-            engine.selection.charge(len(points))
-            at = round(moment * 1000)
-            for point in points:
-                times, values = found.setdefault(point.labels, (array("q"), array("d")))
-                times.append(at)
-                values.append(point.value)
-        return [Series(key, np.array(times), np.array(values)) for key, (times, values) in found.items()]
+        count = math.floor((end - start) / step + 1e-9) + 1
+        moments = [start + number * step for number in range(count)]
+        return _one_by_one(engine, moments) if self._exact else kernels.steps(engine, moments)
 
 
-def _as_points(value: Value) -> list[Point]:
-    if isinstance(value, float):
-        return [Point((), value)]
-    return value  # type: ignore[return-value]  # The kind says that it is a vector.
+def _one_by_one(engine: Exact, moments: list[float]) -> list[Series]:
+    found: dict[Labels, tuple[array[int], array[float]]] = {}
+    for moment in moments:
+        points = as_points(engine.value(moment))
+        engine.selection.charge(len(points))
+        at = round(moment * 1000)
+        for point in points:
+            times, values = found.setdefault(point.labels, (array("q"), array("d")))
+            times.append(at)
+            values.append(point.value)
+    return [Series(key, np.array(times), np.array(values)) for key, (times, values) in found.items()]

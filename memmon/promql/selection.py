@@ -60,6 +60,7 @@ class Selection:
         self._samples = 0
         self._by_node: dict[tuple[Node, int], list[Held]] = {}
         self._by_content: dict[Any, list[Held]] = {}
+        self._blocks: dict[Any, list[Block]] = {}
 
     def series(
         self, node: Selector, before: int, bounds: Callable[[], tuple[int, int]], hint: Hint = NO_HINT
@@ -73,6 +74,15 @@ class Selection:
                 self._by_content[key] = self._read(*key)
             found = self._by_node[node, before] = self._by_content[key]
         return found
+
+    def blocks(self, node: Selector, before: int, bounds: tuple[int, int], hint: Hint = NO_HINT) -> list[Block]:
+        """Return the same side by side."""
+        key = (node.matchers, bounds[0] - before, bounds[1], hint)
+        if key not in self._blocks:
+            check(node.matchers)
+            self._blocks[key] = found = self._source.blocks(*key)
+            self.charge(sum(len(block.times) * len(block.roster) for block in found))
+        return self._blocks[key]
 
     def charge(self, samples: int) -> None:
         """Count `samples` that are held in memory; raise BadQuery when they are too many."""

@@ -129,7 +129,7 @@ def of(node: Any, depth: int = 0) -> Node:
 
 def walk(node: Node) -> list[Node]:
     """Return `node` and all below it, in the order in which the text has them."""
-    return [node, *(deeper for child in _children(node) for deeper in walk(child))]
+    return [node, *(deeper for child in children(node) for deeper in walk(child))]
 
 
 def kind(node: Node) -> Kind:
@@ -150,7 +150,8 @@ def kind(node: Node) -> Kind:
     return "vector"
 
 
-def _children(node: Node) -> tuple[Node, ...]:
+def children(node: Node) -> tuple[Node, ...]:
+    """Return what is right below `node`, in the order in which the text has it."""
     match node:
         case Negation(expr) | Subquery(expr=expr):
             return (expr,)

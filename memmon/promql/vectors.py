@@ -84,12 +84,13 @@ def _matched(
         a, b = (other.value, point.value) if swapped else (point.value, other.value)
         result = _combine(node, point.labels, a, a, b)
         if result:
-            found.append(Point(_result_labels(node, result.labels, other.labels), result.value))
+            found.append(Point(result_labels(node, result.labels, other.labels), result.value))
     refuse_duplicates(found)
     return found
 
 
-def _result_labels(node: Binary, labels: Labels, other: Labels) -> Labels:
+def result_labels(node: Binary, labels: Labels, other: Labels) -> Labels:
+    """Return the labels of what comes out of a pair: those of the many side, less or more what the matching says."""
     if node.card == "OneToOne" and node.matching is not None:
         if node.matching.only:
             return label_sets.only(labels, node.matching.names)
