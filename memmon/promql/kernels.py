@@ -280,7 +280,7 @@ class Kernels:
 
     def _absent(self, node: tree.Call) -> Frame:
         given = self.frame(node.args[0])
-        none = ~given.there().any(axis=1, keepdims=True)
+        none: NDArray[np.bool_] = np.logical_not(given.there().any(axis=1, keepdims=True))
         return Frame(Roster([labelling.of_absent(node.args[0])]), np.ones((len(self._at), 1)), none)
 
     def _timestamp(self, node: tree.Call) -> Answer:

@@ -57,6 +57,8 @@ class Windows:
         """Return `function` of the windows laid side by side: values [k, L, S] and what of them counts; [K, S]."""
         steps, length = len(self.low), int((self.high - self.low).max(initial=0))
         found = np.zeros((steps, len(self.dense.place)))
+        if not length:
+            return found
         many = max(1, GATHERED // max(1, length * len(self.dense.place)))
         for first in range(0, steps, many):
             some = slice(first, min(first + many, steps))
