@@ -17,6 +17,7 @@ from redis import Redis
 from memmon import labels as label_sets
 from memmon.labels import Labels
 from memmon.metrics import schema as schemas
+from memmon.metrics import timed_reader
 from memmon.metrics.schema import Schema, Version
 from memmon.promql.matcher import Matcher, all_accept
 from memmon.samples import STALE_BITS, Metadata, Sample, Series
@@ -159,7 +160,8 @@ class HotStore:
             pipe = self.redis.pipeline(transaction=False)
             counts = [_ask(pipe, ring, start, end) for ring in rings]
             answers = iter(pipe.execute())
-        parts: dict[Labels, list[tuple[Any, Any]]] = {}
+            parts: dict[Labels, list[tuple[Any, Any]]] = {}
+            timed_reader.read(self.redis, self._fitting_names(matchers), others, start, end, parts)
         for ring, count in zip(rings, counts, strict=True):
             raw = b"".join(next(answers) for _ in range(count))
             _read_ring(raw, ring, others, start, end, parts)
@@ -169,7 +171,8 @@ class HotStore:
         """Return the label sets that fit of what was written since `since` (Unix ms): a superset, since no sample is read."""
         others = _but_name(matchers)
         with client.edge():
-            return {
+            timed = set(timed_reader.label_sets_of(self.redis, self._fitting_names(matchers), others, since))
+            return timed | {
                 labels
                 for ring in self._fitting(matchers, since)
                 for column, labels in zip(ring.schema.columns, ring.schema.full(ring.name), strict=True)

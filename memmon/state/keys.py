@@ -65,6 +65,27 @@ def hot_ring(target: str, name: str, version: str) -> str:
     return f"{PREFIX}hot:ring:{target}:{name}:{version}"
 
 
+def hot_timed_names() -> str:
+    """Sorted set: metric name that has a timed ring -> when one was last written (Unix ms)."""
+    return f"{PREFIX}hot:timed-names"
+
+
+def hot_rings(name: str) -> str:
+    """Sorted set: timed ring of the metric `name`, as `<source>\\t<version>` -> when it was last written (Unix ms); expires with
+    the window."""
+    return f"{PREFIX}hot:rings:{name}"
+
+
+def hot_schema(version: str) -> str:
+    """String: JSON of the timed schema called `version`; expires with the window."""
+    return f"{PREFIX}hot:schema:{version}"
+
+
+def hot_timed(source: str) -> str:
+    """Hash: metric name of `source` -> `version:members:bytes` of the timed ring in force; expires with the window."""
+    return f"{PREFIX}hot:timed:{source}"
+
+
 def hot_metadata() -> str:
     """Hash: metric name -> JSON [kind, help, unit]."""
     return f"{PREFIX}hot:metadata"
