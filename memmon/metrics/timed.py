@@ -148,6 +148,7 @@ class TimedStore:
             tally.folded += len(one.gaps) + len(gaps)
         pipe.pexpire(keys.hot_timed(source), self.life_ms)
         pipe.zremrangebyscore(keys.hot_timed_names(), 0, now - self.life_ms)
+        pipe.pexpire(keys.hot_timed_names(), self.life_ms)
         pipe.execute()
         for name, schema in ready.items():
             _tell_homeless(name, batches[name], schema, tally)

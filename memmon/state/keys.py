@@ -66,7 +66,7 @@ def hot_ring(target: str, name: str, version: str) -> str:
 
 
 def hot_timed_names() -> str:
-    """Sorted set: metric name that has a timed ring -> when one was last written (Unix ms)."""
+    """Sorted set: metric name that has a timed ring -> when one was last written (Unix ms); expires with the window."""
     return f"{PREFIX}hot:timed-names"
 
 
