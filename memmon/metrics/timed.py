@@ -20,7 +20,7 @@ from memmon.metrics import cells, members, timed_reader
 from memmon.metrics.cells import Batch, Cells
 from memmon.metrics.members import Room, Timed
 from memmon.samples import Sample
-from memmon.state import client, keys
+from memmon.state import client, keys, lease
 
 MAX_SERIES = 20_000
 """That one source may have at a time; what is over is refused and counted."""
@@ -32,9 +32,14 @@ OUT_OF_BOUNDS, TOO_MANY_SERIES = "out_of_bounds", "too_many_series"
 
 FOLDS_TO_SHRINK = 2
 STRIKES_LAST_MS = 60_000
-MAX_STRIKES = 10_000
+MAX_REMEMBERED = 20_000
+SWEEP_EVERY = 60.0
+PROLONG_MS = 60_000
+"""How long a ring goes on with the expiry that it has, which is far longer."""
 
 _ATTEMPTS = 10
+_prolonged: dict[str, int] = {}
+"""Ring and schema -> when its life was last prolonged (Unix ms) by this process."""
 _strikes: dict[str, tuple[int, int]] = {}
 """Source and name -> how often samples fell into one slot lately, and when that last was (Unix ms). Each process counts its own."""
 
@@ -137,18 +142,20 @@ class TimedStore:
         answers = iter(pipe.execute())
         pipe = self.redis.pipeline(transaction=True)  # A time is never seen without its value.
         for name, one in laid.items():
-            wins, gaps = cells.against(one.cells, _times(one, answers), one.schema.slot_ms)
+            held = _times(one, answers)
+            wins, gaps = cells.against(one.cells, held, one.schema.slot_ms)
             shorter = None if name in wanted else _shorter(f"{source} {name}", one, gaps, now)
             if shorter:
                 wanted[name] = shorter
                 del ready[name]
                 continue
-            self._put(pipe, source, name, one._replace(cells=one.cells.only(wins)), now)
+            if not wins.all():
+                winners = one.cells.only(wins)
+                one = one._replace(cells=winners, runs=cells.runs(winners))
+            self._put(pipe, source, name, one, now, is_new=not held.any())
             tally.kept += int(wins.sum())
             tally.folded += len(one.gaps) + len(gaps)
-        pipe.pexpire(keys.hot_timed(source), self.life_ms)
-        pipe.zremrangebyscore(keys.hot_timed_names(), 0, now - self.life_ms)
-        pipe.pexpire(keys.hot_timed_names(), self.life_ms)
+        self._announce(pipe, source, [name for name in laid if name in ready], now)
         pipe.execute()
         for name, schema in ready.items():
             _tell_homeless(name, batches[name], schema, tally)
@@ -161,9 +168,10 @@ class TimedStore:
         another writer was quicker."""
         held = self._held(source)
         schemas = timed_reader.load(self.redis, {held[name].version for name in batches if name in held})
-        room = Room(
-            MAX_SERIES - sum(one.members for one in held.values()), MAX_BYTES - sum(one.size for one in held.values())
-        )
+        room = _room(held)
+        if room.members <= 0 or room.size <= 0:
+            held = self._swept(source, held)
+            room = _room(held)
         ready: dict[str, Timed | None] = {}
         changed: dict[str, Timed] = {}
         for name, batch in batches.items():
@@ -187,6 +195,18 @@ class TimedStore:
             found[name.decode()] = _Held(version, int(count), int(size))
         return found
 
+    def _swept(self, source: str, held: dict[str, _Held]) -> dict[str, _Held]:
+        """Forget the names of which nothing was written for so long that no ring is left; look at most once a minute."""
+        if not lease.claim(self.redis, f"timed-sweep:{source}", SWEEP_EVERY):
+            return held
+        pipe = self.redis.pipeline(transaction=False)
+        for name in held:
+            pipe.exists(keys.hot_rings(name))
+        gone = [name for name, is_there in zip(held, pipe.execute(), strict=True) if not is_there]
+        if gone:
+            self.redis.hdel(keys.hot_timed(source), *gone)
+        return {name: one for name, one in held.items() if name not in gone}
+
     def _lost(self, source: str, held: dict[str, _Held], changed: dict[str, Timed]) -> list[str]:
         """Put the changed schemas in force; return the names of which another writer changed them first."""
         if not changed:
@@ -207,20 +227,42 @@ class TimedStore:
         pipe.execute()
         return [name for name, is_won in zip(changed, won, strict=True) if not is_won]
 
-    def _put(self, pipe: Any, source: str, name: str, one: _Laid, now: int) -> None:
-        """Write cells, and let readers find them."""
+    def _put(self, pipe: Any, source: str, name: str, one: _Laid, now: int, is_new: bool) -> None:
+        """Write cells, and let readers find them. What need not live longer yet is left as it is: it is most of the commands."""
         schema, found = one.schema, one.cells
         key = keys.hot_ring(source, name, schema.ring)
-        for first, end in cells.runs(found):
+        for first, end in one.runs:
             start = _offset(schema, found, first)
             pipe.setrange(key, start, found.at[first:end].astype("<i8").tobytes())
             pipe.setrange(key, start + 8 * schema.capacity, found.value[first:end].astype("<f8").tobytes())
-        pipe.pexpire(key, self.life_ms)
-        pipe.pexpire(keys.hot_schema(schema.version), self.life_ms)
         pipe.zadd(keys.hot_rings(name), {_entry(source, schema.version): now})
-        pipe.pexpire(keys.hot_rings(name), self.life_ms)
-        for names in (keys.hot_names(), keys.hot_timed_names()):
-            pipe.zadd(names, {name: now})
+        fresh = f"{key} {schema.version}"
+        if is_new or not 0 <= now - _prolonged.get(fresh, 0) < PROLONG_MS:
+            _keep_last(_prolonged, fresh, now)
+            for prolonged in (key, keys.hot_schema(schema.version), keys.hot_rings(name)):
+                pipe.pexpire(prolonged, self.life_ms)
+
+    def _announce(self, pipe: Any, source: str, names: list[str], now: int) -> None:
+        """Let readers find the names."""
+        if names:
+            for known in (keys.hot_names(), keys.hot_timed_names()):
+                pipe.zadd(known, dict.fromkeys(names, now))
+        pipe.zremrangebyscore(keys.hot_timed_names(), 0, now - self.life_ms)
+        for key in (keys.hot_timed_names(), keys.hot_timed(source)):
+            pipe.pexpire(key, self.life_ms)
+
+
+def _room(held: dict[str, _Held]) -> Room:
+    """Return how much more a source may have."""
+    members_held, size_held = sum(one.members for one in held.values()), sum(one.size for one in held.values())
+    return Room(MAX_SERIES - members_held, MAX_BYTES - size_held)
+
+
+def _keep_last(known: dict[str, Any], key: str, value: Any) -> None:
+    """Remember a value, and forget the oldest ones."""
+    while len(known) >= MAX_REMEMBERED:
+        known.pop(next(iter(known)))
+    known[key] = value
 
 
 def _entry(source: str, version: str) -> str:
@@ -263,9 +305,7 @@ def _shorter(key: str, one: _Laid, gaps: NDArray[np.int64], now: int) -> int | N
         return None
     before, at = _strikes.get(key, (0, now))
     strikes = (before if now - at < STRIKES_LAST_MS else 0) + bool(len(gaps)) + len(one.gaps) // len(one.cells.at)
-    while len(_strikes) >= MAX_STRIKES:
-        _strikes.pop(next(iter(_strikes)))
-    _strikes[key] = strikes, now
+    _keep_last(_strikes, key, (strikes, now))
     slot_ms = cells.slot_for(int(np.median(found)))
     return slot_ms if strikes >= FOLDS_TO_SHRINK and slot_ms < one.schema.slot_ms else None
 

@@ -28,6 +28,10 @@ OWN = {
     PUSH_TIME: Metadata("gauge", "Last Unix time when this group was pushed, 0 when it never was"),
     FAILURE_TIME: Metadata("gauge", "Last Unix time when a push of this group was refused, 0 when none ever was"),
 }
+MAX_LINES = 50_000
+LONGEST_LINE = 32 << 10
+"""Of a page. The parser takes a time that grows with the square of a line."""
+
 _COMMENT = re.compile(r"^[ \t]*#[ \t]+(TYPE|HELP)[ \t]+(\S+)[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _PARTS = ("_bucket", "_sum", "_count")
 
@@ -96,6 +100,11 @@ def read(body: bytes, labels: Mapping[str, str]) -> Families:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise BadInput("body", f"is not Prometheus text format: {error}") from None
+    lines = text.split("\n")
+    if len(lines) > MAX_LINES:
+        raise BadInput("body", f"has more than {MAX_LINES} lines")
+    if len(max(lines, key=len)) > LONGEST_LINE:
+        raise BadInput("body", f"has a line of more than {LONGEST_LINE} characters")
     kinds, helps = _comments(text)
     families: dict[str, list[Point]] = {}
     seen: set[Labels] = set()

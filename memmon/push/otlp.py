@@ -32,6 +32,12 @@ from memmon.samples import STALE_NAN, Metadata, Sample
 MAX_BODY = 4 * packing.MIB
 """Of an opened request. An empty message of two bytes takes up to seventy times that once it is parsed."""
 
+MAX_PARTS = 50_000
+"""Resources, scopes, metrics or data points of one request."""
+
+MAX_SAMPLES = 200_000
+"""What becomes of the data points of one request."""
+
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 CUMULATIVE, DELTA = 2, 1
 NOT_RECORDED = 1  # The flag of a data point that says that there is no value any more.
@@ -81,6 +87,7 @@ def encode(answered: Any, content_type: str) -> bytes:
 
 def translate(request: Any, bounds: Bounds) -> Pushed:
     """Return what a request says in Prometheus' terms; data points out of `bounds` are refused."""
+    _check_size(request)
     pushed = Pushed([], {}, Refusals())
     for resource_metrics in request.resource_metrics:
         attributes = {one.key: _text(one.value) for one in resource_metrics.resource.attributes}
@@ -93,6 +100,23 @@ def translate(request: Any, bounds: Bounds) -> Pushed:
         if newest is not None:
             _add_target_info(attributes, identity, newest, pushed)
     return pushed
+
+
+def _check_size(request: Any) -> None:
+    """Raise BadInput for a request of too many parts. Each level is counted only where there are not too many of the one above."""
+    resources = request.resource_metrics
+    _check_number("resources", len(resources))
+    _check_number("scopes", sum(len(resource.scope_metrics) for resource in resources))
+    scopes = [scope for resource in resources for scope in resource.scope_metrics]
+    _check_number("metrics", sum(len(scope.metrics) for scope in scopes))
+    metrics = (metric for scope in scopes for metric in scope.metrics)
+    kinds = ((metric, metric.WhichOneof("data")) for metric in metrics)
+    _check_number("data points", sum(len(getattr(metric, kind).data_points) for metric, kind in kinds if kind))
+
+
+def _check_number(part: str, number: int) -> None:
+    if number > MAX_PARTS:
+        raise BadInput("body", f"has more than {MAX_PARTS} {part}")
 
 
 def _identity(attributes: dict[str, str]) -> dict[str, str]:
@@ -160,6 +184,8 @@ def _translate_point(
         parts = list(reader(point))
         if not parts:
             pushed.refused.add(refusals.NO_VALUE, 1, label_sets.show(full))
+        if len(pushed.samples) + len(parts) > MAX_SAMPLES:
+            raise BadInput("body", f"becomes more than {MAX_SAMPLES} samples")
         for suffix, more, value in parts:
             series = label_sets.of({**dict(labels), **dict(more), label_sets.NAME: name + suffix})
             pushed.samples.append(Sample(series, STALE_NAN if is_over else value, at))

@@ -23,6 +23,9 @@ MAX_SERIES_BODY = packing.MIB // 4
 """Of one series with its samples. An empty message of two bytes takes fifty times that once it is parsed: series are parsed one by
 one, so that what a request takes is bounded by its size."""
 
+MAX_PARTS = 100_000
+"""Series, samples or metadata of one request: what is empty costs two bytes to send, and far more to look at."""
+
 CONTENT_TYPE = "application/x-protobuf"
 VERSION_1 = "prometheus.WriteRequest"
 KINDS = ("untyped", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset")
@@ -69,6 +72,8 @@ def check_type(content_type: str, encoding: str) -> None:
 def read(body: bytes) -> Pushed:
     """Return what the request `body` says; raise BadInput when it is none."""
     request = message.parse(_WriteRequest, packing.unsnap(body, MAX_BODY))
+    for part, number in (("series", len(request.timeseries)), ("metadata", len(request.metadata))):
+        _check_number(part, number)
     samples: list[Sample] = []
     refused = Refusals()
     for raw in request.timeseries:
@@ -85,9 +90,15 @@ def _read_series(raw: bytes, samples: list[Sample], refused: Refusals) -> None:
     if wrong:
         refused.add(refusals.INVALID_LABELS, max(1, len(series.samples)), f"{example}: {wrong}")
         return
+    _check_number("samples", len(samples) + len(series.samples))
     refused.add(refusals.NATIVE_HISTOGRAM, len(series.histograms), example)
     refused.add(refusals.EXEMPLAR, len(series.exemplars), example)
     samples.extend(Sample(labels, sample.value, sample.timestamp) for sample in series.samples)
+
+
+def _check_number(part: str, number: int) -> None:
+    if number > MAX_PARTS:
+        raise BadInput("body", f"has more than {MAX_PARTS} {part}")
 
 
 def _labels(series: Any) -> tuple[Labels, str]:

@@ -18,7 +18,7 @@ write = Blueprint("remote_write", __name__, url_prefix="/api/v1/write")
 opentelemetry = Blueprint("otlp", __name__, url_prefix="/api/v1/otlp/v1/metrics")
 BLUEPRINTS = (groups, write, opentelemetry)
 
-MAX_PAGE = 16 * packing.MIB
+MAX_PAGE = 8 * packing.MIB
 GRPC_CODES = {400: 3, 413: 3, 415: 3, 401: 16, 403: 7, 429: 8, 503: 14}
 """What google.rpc calls a status."""
 

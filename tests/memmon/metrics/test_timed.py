@@ -199,6 +199,16 @@ def test_a_source_has_no_more_bytes_than_it_may(
     assert schema_of(ctx, "s").size <= timed.MAX_BYTES
 
 
+def test_names_that_went_make_room_once_their_rings_are_gone(
+    store: TimedStore, now: int, monkeypatch: pytest.MonkeyPatch, ctx: Context
+) -> None:
+    monkeypatch.setattr(timed, "MAX_SERIES", 3)
+    store.write("s", [sample(now, 1, name) for name in ("a", "b", "c")], now)
+    assert store.write("s", [sample(now, 1, "d")], now).refused == {"too_many_series": 1}
+    ctx.redis.delete(keys.hot_rings("a"), keys.lease("timed-sweep:s"))  # As Redis does when they expire.
+    assert store.write("s", [sample(now, 1, "d")], now).kept == 1
+
+
 def test_series_that_went_make_room_after_a_window(store: TimedStore, now: int, ctx: Context) -> None:
     store.write("s", [sample(now, 1, pod=str(n)) for n in range(50)], now)
     later = now + WINDOW * SECOND

@@ -111,6 +111,8 @@ def test_what_does_not_go_together_is_refused(text: str, reason: str) -> None:
         ('a{b="x\n', "not Prometheus text format"),
         ("a one\n", "not Prometheus text format"),
         ("a-b 1\n", "invalid metric name"),
+        ("\n" * 50_000, "more than 50000 lines"),
+        ("#" * 40_000, "a line of more than 32768 characters"),
         ("\xff", "not Prometheus text format"),
     ],
 )

@@ -19,6 +19,7 @@ from memmon.metrics.cells import Bounds
 from memmon.push import otlp, packing
 from memmon.push.refusals import Pushed, Refusals
 from memmon.samples import STALE_BITS, Metadata
+from tests.memmon.push.requests import field
 
 AT = 1_767_225_600_000
 NANOS = str(AT * 1_000_000)
@@ -206,6 +207,18 @@ def test_the_answer_says_how_much_was_refused() -> None:
 def test_what_is_no_request_is_bad_input(body: bytes, content_type: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         otlp.read(body, content_type)
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [((1,), "resources"), ((1, 2), "scopes"), ((1, 2, 2), "metrics"), ((1, 2, 2, 5, 1), "data points")],
+)
+def test_a_request_of_very_many_parts_is_bad_input(path: tuple[int, ...], part: str) -> None:
+    body = field(path[-1], b"") * (otlp.MAX_PARTS + 1)
+    for number in reversed(path[:-1]):
+        body = field(number, body)
+    with pytest.raises(BadInput, match=f"has more than {otlp.MAX_PARTS} {part}"):
+        otlp.translate(otlp.read(body, otlp.PROTOBUF), BOUNDS)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

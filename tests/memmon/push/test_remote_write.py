@@ -104,6 +104,9 @@ def test_others_are_not(content_type: str, encoding: str, reason: str) -> None:
         (field(1, field(1, b"\x0a\x01\xff")), "is no prometheus.TimeSeries"),
         (field(1, varint(9 << 3 | 2) + varint(300_000) + b"x" * 300_000), "a series of more than 262144 bytes"),
         (field(3, field(4, "x" * 300_000)), "metadata of more than 262144 bytes"),
+        (field(1, b"") * 100_001, "has more than 100000 series"),
+        (field(3, b"") * 100_001, "has more than 100000 metadata"),
+        (series(UP, [], field(2, b"") * 60_000) * 2, "has more than 100000 samples"),
         (b"\0" * (remote_write.MAX_BODY + 1), "is larger than 8388608 bytes"),
     ],
 )

@@ -6,6 +6,7 @@ import base64
 import gzip
 import http.server
 import os
+import random
 import shutil
 import subprocess
 import threading
@@ -145,7 +146,7 @@ def test_a_group_wakes_the_evaluation_once(client: FlaskClient, ingest: Headers,
         ("/metrics/job/a", b"rows 1 17\n", "", 400, "rows has a timestamp"),
         ("/metrics/job/a", b"rows 1\n", "gzip", 400, "is no gzip"),
         ("/metrics/job/a", b"rows 1\n", "zstd", 415, "none of identity, gzip, snappy"),
-        ("/metrics/job/a", gzip.compress(b"#" * (16 << 20) + b"\n"), "gzip", 413, "is larger than 16777216 bytes"),
+        ("/metrics/job/a", gzip.compress(b"#" * (8 << 20) + b"\n"), "gzip", 413, "is larger than 8388608 bytes"),
     ],
 )
 def test_a_push_that_is_refused_learns_why(
@@ -154,6 +155,27 @@ def test_a_push_that_is_refused_learns_why(
     answer = client.put(path, headers={**ingest, "Content-Encoding": encoding}, data=body)
     assert answer.status_code == status
     assert reason in answer.get_json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/metrics/job/a", {}),
+        ("/metrics/job/a", {"Content-Encoding": "gzip"}),
+        ("/api/v1/write", PROTOBUF),
+        ("/api/v1/otlp/v1/metrics", {"Content-Type": "application/x-protobuf"}),
+        ("/api/v1/otlp/v1/metrics", {"Content-Type": "application/json"}),
+    ],
+)
+def test_no_body_makes_an_error_of_our_own(
+    client: FlaskClient, ingest: Headers, path: str, headers: dict[str, str]
+) -> None:
+    dice = random.Random(3)
+    good = packed(series([("__name__", "up")], [(1.0, 1)])) + b'{"resourceMetrics":[]} rows 1\n'
+    for _ in range(40):
+        body = bytearray(good[: dice.randrange(len(good))] + dice.randbytes(dice.randrange(9)))
+        answer = client.post(path, headers={**ingest, **headers}, data=bytes(body))
+        assert answer.status_code in (200, 204, 400, 413)
 
 
 # who may
