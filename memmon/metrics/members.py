@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from memmon import labels as label_sets
 from memmon.labels import Labels
 from memmon.metrics import cells
 
@@ -31,6 +32,7 @@ class Timed:
         self.members, self.capacity = members, capacity
         self.slot_ms, self.slots, self.began = slot_ms, slots, began
         self._ring = ring
+        self._full: dict[str, list[Labels]] = {}
 
     @cached_property
     def version(self) -> str:
@@ -46,6 +48,12 @@ class Timed:
     def position(self) -> dict[Labels, int]:
         """Where each member is."""
         return {labels: index for index, labels in enumerate(self.members)}
+
+    def full(self, name: str) -> list[Labels]:
+        """Return the label set of each member with the metric name in it."""
+        if name not in self._full:
+            self._full[name] = [tuple(sorted(((label_sets.NAME, name), *labels))) for labels in self.members]
+        return self._full[name]
 
     @property
     def width(self) -> int:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from redis import Redis
 
-from memmon import labels as label_sets
 from memmon.labels import Labels
 from memmon.metrics import members
 from memmon.metrics.members import Timed
@@ -64,9 +63,9 @@ def load(redis: Redis, versions: set[str]) -> dict[str, Timed]:
 def label_sets_of(redis: Redis, names: Iterable[str], matchers: tuple[Matcher, ...], since: int) -> Iterator[Labels]:
     """Yield the label sets that fit of what was written since `since` (Unix ms), the name in them."""
     for ring in rings(redis, names, since):
-        for labels in ring.schema.members:
+        for labels, full in zip(ring.schema.members, ring.schema.full(ring.name), strict=True):
             if all_accept(matchers, labels):
-                yield _full(ring.name, labels)
+                yield full
 
 
 def read(redis: Redis, names: Iterable[str], matchers: tuple[Matcher, ...], start: int, end: int, parts: Parts) -> None:
@@ -103,24 +102,24 @@ def _read_ring(
     ring: TimedRing, places: list[int], answers: list[bytes | None], start: int, end: int, parts: Parts
 ) -> None:
     schema = ring.schema
-    cells_a_slot = schema.width // 8
-    # A ring ends where its last slot was written: what is behind its last cell there was never given.
     raw = b"".join(_whole(answer or b"", schema.width) for answer in answers)
-    table = np.frombuffer(raw, dtype="<i8").reshape(-1, cells_a_slot)
-    for place in places:
-        times = table[:, place]
-        there = np.flatnonzero((times > max(start, 0)) & (times <= end))
-        if not len(there):
-            continue
-        order = there[np.argsort(times[there], kind="stable")]
-        values = np.ascontiguousarray(table[order, schema.capacity + place]).view("<f8")
-        labels = _full(ring.name, schema.members[place])
-        parts.setdefault(labels, []).append((times[order].copy(), values))
+    table = np.frombuffer(raw, dtype="<i8").reshape(-1, schema.width // 8)
+    period = table[:, : schema.capacity].max(axis=1, initial=0) // schema.slot_ms
+    order = np.argsort(period, kind="stable")
+    rows, period = table[order], period[order]
+    times = rows[:, places].T
+    # What was written the last time round, in a slot that others have written anew, is older than the window.
+    there = (times > max(start, 0)) & (times <= end) & (times // schema.slot_ms == period)
+    found = times[there]
+    values = rows[:, schema.capacity + np.array(places)].T[there].view("<f8")
+    labels = schema.full(ring.name)
+    first = 0
+    for place, count in zip(places, there.sum(axis=1).tolist(), strict=True):
+        if count:
+            pieces = parts.setdefault(labels[place], [])
+            pieces.append((found[first : first + count], values[first : first + count]))
+        first += count
 
 
 def _whole(raw: bytes, width: int) -> bytes:
     return raw.ljust(-(-len(raw) // width) * width, b"\0")
-
-
-def _full(name: str, labels: Labels) -> Labels:
-    return tuple(sorted(((label_sets.NAME, name), *labels)))

@@ -66,6 +66,8 @@ def wrong(labels: Labels) -> str:
             return f"{key!r} is no label name"
         if len(value) > LONGEST_VALUE:
             return f"the value of {key} has more than {LONGEST_VALUE} characters"
+        if "\0" in value:
+            return f"the value of {key} has a NUL in it, which PostgreSQL does not keep"
     return ""
 
 

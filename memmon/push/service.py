@@ -25,6 +25,8 @@ MAX_GROUPS = 5_000
 MAX_SERIES = 10_000
 """Of all groups together: each is written again at each collection."""
 
+LONGEST_INTERVAL = 60.0
+
 SAY_EVERY = 60.0
 """Seconds between two lines in the log about what one source sends and is refused."""
 
@@ -109,12 +111,17 @@ def delete(ctx: Context, labels: dict[str, str]) -> None:
         _write(ctx, _stale(point.labels for point in groups.points(before)), {}, ctx.now())
 
 
+def interval(ctx: Context) -> float:
+    """Return the seconds between two times that groups are shown: far less than the five minutes for which a query sees a sample."""
+    return min(ctx.settings.metrics_collection_interval, LONGEST_INTERVAL)
+
+
 def replay(ctx: Context, now: float) -> int:
-    """Show all groups again, once in each period of a collection; return how many samples that were.
+    """Show all groups again, once in each interval; return how many samples that were.
 
     The time is from before the groups are read: what is deleted meanwhile goes stale after it.
     """
-    if not lease.claim_period(ctx.redis, "push", ctx.settings.metrics_collection_interval, now):
+    if not lease.claim_period(ctx.redis, "push", interval(ctx), now):
         return 0
     with ctx.read() as session:
         found = store.everything(session)
@@ -144,7 +151,7 @@ def _show(ctx: Context, group: Group, now: float, gone: Iterable[Point] = ()) ->
 
 def _write(ctx: Context, points: Iterable[Point], metadata: dict[str, Metadata], now: float) -> None:
     at = round(now * 1000)
-    slot_ms = round(ctx.settings.metrics_collection_interval * 1000)
+    slot_ms = round(interval(ctx) * 1000)
     samples = [Sample(point.labels, point.value, at) for point in points]
     written = metrics.ingest_timed(ctx, SOURCE, samples, metadata, slot_ms)
     _count_refused(ctx, "group", written.refused)

@@ -63,6 +63,7 @@ def test_attributes_become_labels(key: str, expected: str) -> None:
         ({"__name__": "a" * 256}, "the metric name has more than 255 characters"),
         ({"__name__": "a", "b.c": "d"}, "'b.c' is no label name"),
         ({"__name__": "a", "b": "d" * 4097}, "the value of b has more than 4096 characters"),
+        ({"__name__": "a", "b": "\0"}, "the value of b has a NUL in it, which PostgreSQL does not keep"),
         ({"__name__": "a", **{f"l{n}": "x" for n in range(100)}}, "there are more than 100 labels"),
     ],
 )

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.metrics import Observation
 from opentelemetry.sdk.metrics import MeterProvider
@@ -142,6 +143,7 @@ def test_a_group_wakes_the_evaluation_once(client: FlaskClient, ingest: Headers,
     ("path", "body", "encoding", "status", "reason"),
     [
         ("/metrics/job/a/b", b"", "", 400, "odd number"),
+        ("/metrics/job/a%00", b"", "", 400, "has a NUL"),
         ("/metrics/job/a", b"rows one\n", "", 400, "not Prometheus text format"),
         ("/metrics/job/a", b"rows 1 17\n", "", 400, "rows has a timestamp"),
         ("/metrics/job/a", b"rows 1\n", "gzip", 400, "is no gzip"),
@@ -322,7 +324,9 @@ def test_a_prometheus_feeds_memmon(url: str, key: str, live: Context, page: str,
 
 
 def test_an_opentelemetry_sdk_exports_to_memmon(url: str, key: str, live: Context) -> None:
-    exporter = OTLPMetricExporter(f"{url}/api/v1/otlp/v1/metrics", headers={"Authorization": f"Bearer {key}"})
+    exporter = OTLPMetricExporter(
+        f"{url}/api/v1/otlp/v1/metrics", headers={"Authorization": f"Bearer {key}"}, compression=Compression.Gzip
+    )
     reader = PeriodicExportingMetricReader(exporter, export_interval_millis=60_000)
     resource = Resource({"service.name": "shop", "service.instance.id": "i-1", "host.name": "h"})
     provider = MeterProvider([reader], resource=resource)
