@@ -12,9 +12,6 @@ from memmon import labels as label_sets
 from memmon.labels import Labels
 from memmon.samples import Sample, stale_mask
 
-SLOTS_MS = (1000, 2000, 5000, 10_000)
-"""How long a slot may be: the longest by default, a shorter one for series that come faster."""
-
 FUTURE_MS = 120_000
 """How far ahead of our clock a sample may be. Prometheus takes ten minutes; here each minute costs a ring its slots."""
 
@@ -110,11 +107,6 @@ def against(cells: Cells, held: NDArray[np.int64], slot_ms: int) -> tuple[NDArra
     wins = cells.at >= held
     folded = (held // slot_ms == cells.period) & (held > 0) & (held != cells.at) & ~stale_mask(cells.value)
     return wins, np.abs(cells.at - held)[folded]
-
-
-def slot_for(gap: int) -> int:
-    """Return the longest slot in which two samples that are `gap` ms apart do not fall together for long."""
-    return next((slot for slot in reversed(SLOTS_MS) if slot <= gap), SLOTS_MS[0])
 
 
 def slots_of(slot_ms: int, window_ms: int) -> int:

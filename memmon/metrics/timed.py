@@ -16,7 +16,7 @@ from redis import Redis
 from memmon import labels as label_sets
 from memmon.errors import Transient
 from memmon.labels import Labels
-from memmon.metrics import cells, members, timed_reader
+from memmon.metrics import cells, members, pace, timed_reader
 from memmon.metrics.cells import Batch, Cells
 from memmon.metrics.members import Room, Timed
 from memmon.samples import Sample
@@ -30,8 +30,6 @@ MAX_BYTES = 256 << 20
 
 OUT_OF_BOUNDS, TOO_MANY_SERIES = "out_of_bounds", "too_many_series"
 
-FOLDS_TO_SHRINK = 2
-STRIKES_LAST_MS = 60_000
 MAX_REMEMBERED = 20_000
 SWEEP_EVERY = 60.0
 PROLONG_MS = 60_000
@@ -40,8 +38,6 @@ PROLONG_MS = 60_000
 _ATTEMPTS = 10
 _prolonged: dict[str, int] = {}
 """Ring and schema -> when its life was last prolonged (Unix ms) by this process."""
-_strikes: dict[str, tuple[int, int]] = {}
-"""Source and name -> how often samples fell into one slot lately, and when that last was (Unix ms). Each process counts its own."""
 
 # What a source has of each name is changed by whoever read what it was before.
 _SWAP = """
@@ -144,8 +140,8 @@ class TimedStore:
         for name, one in laid.items():
             held = _times(one, answers)
             wins, gaps = cells.against(one.cells, held, one.schema.slot_ms)
-            shorter = None if name in wanted else _shorter(f"{source} {name}", one, gaps, now)
-            if shorter:
+            shorter = pace.shorter(f"{source} {name}", one.schema.slot_ms, one.gaps, gaps, len(one.cells.at), now)
+            if shorter and name not in wanted:
                 wanted[name] = shorter
                 del ready[name]
                 continue
@@ -176,7 +172,7 @@ class TimedStore:
         changed: dict[str, Timed] = {}
         for name, batch in batches.items():
             old = schemas.get(held[name].version) if name in held else None
-            slot_ms = wanted.get(name) or (old.slot_ms if old else cells.SLOTS_MS[-1])
+            slot_ms = wanted.get(name) or (old.slot_ms if old else pace.SLOTS_MS[-1])
             new = ready[name] = members.following(old, batch.members, slot_ms, now, self.window_ms, room)
             if new is not None and new is not old:
                 changed[name] = new
@@ -238,7 +234,9 @@ class TimedStore:
         pipe.zadd(keys.hot_rings(name), {_entry(source, schema.version): now})
         fresh = f"{key} {schema.version}"
         if is_new or not 0 <= now - _prolonged.get(fresh, 0) < PROLONG_MS:
-            _keep_last(_prolonged, fresh, now)
+            while len(_prolonged) >= MAX_REMEMBERED:
+                _prolonged.pop(next(iter(_prolonged)))
+            _prolonged[fresh] = now
             for prolonged in (key, keys.hot_schema(schema.version), keys.hot_rings(name)):
                 pipe.pexpire(prolonged, self.life_ms)
 
@@ -256,13 +254,6 @@ def _room(held: dict[str, _Held]) -> Room:
     """Return how much more a source may have."""
     members_held, size_held = sum(one.members for one in held.values()), sum(one.size for one in held.values())
     return Room(MAX_SERIES - members_held, MAX_BYTES - size_held)
-
-
-def _keep_last(known: dict[str, Any], key: str, value: Any) -> None:
-    """Remember a value, and forget the oldest ones."""
-    while len(known) >= MAX_REMEMBERED:
-        known.pop(next(iter(known)))
-    known[key] = value
 
 
 def _entry(source: str, version: str) -> str:
@@ -296,18 +287,6 @@ def _times(one: _Laid, answers: Iterator[bytes]) -> NDArray[np.int64]:
     """Return the times of the cells that are there already, 0 for none."""
     held = b"".join(next(answers).ljust(8 * (end - first), b"\0") for first, end in one.runs)
     return np.frombuffer(held, dtype="<i8").astype(np.int64)
-
-
-def _shorter(key: str, one: _Laid, gaps: NDArray[np.int64], now: int) -> int | None:
-    """Return how long the slots should be where samples fell together again; once may be chance."""
-    found = np.concatenate((one.gaps, gaps))
-    if not len(found):
-        return None
-    before, at = _strikes.get(key, (0, now))
-    strikes = (before if now - at < STRIKES_LAST_MS else 0) + bool(len(gaps)) + len(one.gaps) // len(one.cells.at)
-    _keep_last(_strikes, key, (strikes, now))
-    slot_ms = cells.slot_for(int(np.median(found)))
-    return slot_ms if strikes >= FOLDS_TO_SHRINK and slot_ms < one.schema.slot_ms else None
 
 
 def _tell_homeless(name: str, batch: Batch, schema: Timed | None, tally: _Tally) -> None:

@@ -29,10 +29,13 @@ OWN = {
     FAILURE_TIME: Metadata("gauge", "Last Unix time when a push of this group was refused, 0 when none ever was"),
 }
 MAX_LINES = 50_000
+MAX_HELP = 1000
+ESCAPES = {"n": "\n", "\\": "\\"}
 LONGEST_LINE = 32 << 10
 """Of a page. The parser takes a time that grows with the square of a line."""
 
 _COMMENT = re.compile(r"^[ \t]*#[ \t]+(TYPE|HELP)[ \t]+(\S+)[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_ESCAPED = re.compile(r"\\(.)")
 _PARTS = ("_bucket", "_sum", "_count")
 
 
@@ -130,7 +133,7 @@ def _comments(text: str) -> tuple[dict[str, str], dict[str, str]]:
     helps: dict[str, str] = {}
     for word, name, rest in _COMMENT.findall(text):
         if word == "HELP":
-            helps.setdefault(name, rest.replace("\\n", "\n").replace("\\\\", "\\")[:1000])
+            helps.setdefault(name, _ESCAPED.sub(lambda found: ESCAPES.get(found[1], found[0]), rest)[:MAX_HELP])
         elif name in kinds:
             raise BadInput("body", f"has a second TYPE line of {name}")
         else:

@@ -112,7 +112,7 @@ def delete(ctx: Context, labels: dict[str, str]) -> None:
 
 
 def interval(ctx: Context) -> float:
-    """Return the seconds between two times that groups are shown: far less than the five minutes for which a query sees a sample."""
+    """Return the seconds between two times that groups are shown, far less than the five minutes for which a query sees them."""
     return min(ctx.settings.metrics_collection_interval, LONGEST_INTERVAL)
 
 
@@ -174,11 +174,11 @@ def remote_write_1(ctx: Context, body: bytes, caller: str) -> Refusals:
 def otlp_metrics(ctx: Context, body: bytes, content_type: str, caller: str) -> Refusals:
     """Take in an OTLP request of `caller`; return what of it was refused, by data points."""
     try:
-        request = otlp.read(body, content_type)
+        pushed = otlp.translate(otlp.read(body, content_type), metrics.timed_bounds(ctx))
     except BadInput:
         _count_refused(ctx, "otlp", {"unreadable": 1})
         raise
-    return _take_in(ctx, "otlp", f"otlp:{caller}", otlp.translate(request, metrics.timed_bounds(ctx)))
+    return _take_in(ctx, "otlp", f"otlp:{caller}", pushed)
 
 
 def _take_in(ctx: Context, protocol: str, source: str, pushed: Pushed) -> Refusals:

@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from redis import Redis
 
 from memmon import labels as label_sets
 from memmon.context import Context
-from memmon.metrics import cells, members, service, timed
+from memmon.metrics import cells, members, pace, service, timed
 from memmon.metrics.timed import TimedStore, Written
 from memmon.samples import STALE_BITS, STALE_NAN, Metadata, Sample, Series
 from memmon.state import keys
@@ -135,7 +137,7 @@ def test_too_old_and_too_early_samples_are_refused_and_the_others_kept(
 def test_the_oldest_sample_that_is_taken_and_the_earliest_share_no_slot(
     store: TimedStore, now: int, seen: Callable[..., list[tuple[int, float]]]
 ) -> None:
-    for slot_ms in cells.SLOTS_MS:
+    for slot_ms in pace.SLOTS_MS:
         name = f"m{slot_ms}"
         ends = [sample(now - WINDOW * SECOND, 1, name), sample(now + cells.FUTURE_MS, 2, name)]
         assert store.write("s", ends, now, slot_ms).kept == 2
@@ -265,3 +267,32 @@ def test_the_writer_leaves_no_gap_between_time_and_value(ctx: Context, now: int)
     raw: bytes = redis.get(keys.hot_ring("s", "m", schema.ring))  # type: ignore[assignment]
     slot = now // schema.slot_ms % schema.slots
     assert struct.unpack_from("<qd", raw, slot * schema.width) == (now, 7.0)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 4), st.integers(0, 400), st.integers(0, 9)), max_size=12),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_whatever_comes_the_newest_of_each_series_and_slot_is_there(
+    ctx: Context, now: int, requests: list[list[tuple[int, int, int]]]
+) -> None:
+    ctx.redis.flushall()
+    expected: dict[tuple[str, int], tuple[int, float]] = {}
+    for one in requests:
+        given_now = [sample(now - back * 250, float(value), s=str(series)) for series, back, value in one]
+        TimedStore(ctx.redis, WINDOW).write("s", given_now, now, slot_ms=10_000)
+        for found in given_now:
+            at = found.at or 0
+            slot = (label_sets.get(found.labels, "s"), at // 10_000)
+            if at >= expected.get(slot, (0, 0.0))[0]:
+                expected[slot] = (at, found.value)
+    read = {
+        (label_sets.get(series.labels, "s"), at // 10_000): (at, value)
+        for series in everything(ctx, "m", now)
+        for at, value in zip(series.times.tolist(), series.values.tolist(), strict=True)
+    }
+    assert read == expected

@@ -144,9 +144,10 @@ def test_a_group_shows_when_it_was_pushed() -> None:
 
 
 def test_what_is_kept_comes_back_the_same() -> None:
-    families = read('# HELP a Text\n# TYPE a gauge\na{b="é\\n"} 0.1\na{b="inf"} +Inf\nnan NaN\n')
+    families = read('# HELP a Te\\nx\\\\nt\n# TYPE a gauge\na{b="é\\n"} 0.1\na{b="inf"} +Inf\nnan NaN\n')
     back = group.load(group.dump(families))
     assert back["a"] == families["a"]
+    assert back["a"].help == "Te\nx\\nt"
     assert math.isnan(back["nan"].points[0].value)
 
 
