@@ -93,7 +93,7 @@ def _span(ctx: Context) -> str:
 def _values(ctx: Context, expr: str, times: list[float], step: int) -> dict[int, float]:
     """Return the values of `expr`, which has one series at most, by time in ms."""
     count = sum(at == round(at) and at % step == 0 for at in times)
-    rows = metrics.range(ctx, expr, times[0], times[count - 1], step)
+    rows, _ = metrics.range(ctx, expr, times[0], times[count - 1], step)
     last = metrics.instant(ctx, expr, times[-1])
     found = {int(at): float(value) for row in rows[:1] for at, value in zip(row.times, row.values, strict=True)}
     found |= {round(times[-1] * 1000): point.value for point in last[:1]}

@@ -18,6 +18,7 @@ COMMANDS = {
     "alerts": ("memmon.cli.alerts:alerts", "List, acknowledge and silence alerts."),
     "incidents": ("memmon.cli.incidents:incidents", "List, show and steer incidents."),
     "notify": ("memmon.cli.notify:notify", "Try the ways by which people are told."),
+    "query": ("memmon.cli.query:query", "Ask in PromQL, and hold the language to Prometheus' own tests."),
     "config": ("memmon.cli.config:config", "Check, apply and show the configuration files."),
     "users": ("memmon.cli.users:users", "Make, list and revoke tokens with a role."),
     "simulate": ("memmon.cli.simulate:simulate", "Make the demo really slow, leaky, failing or dead, or attack it."),

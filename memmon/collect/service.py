@@ -54,10 +54,9 @@ def _let_go(ctx: Context, now: float) -> None:
     """Let the series of targets that the configuration no longer has go stale at once, with those of their health: their alerts
     end now, and not only when the last samples are too old to be seen."""
     gone = [name for name in store.load(ctx.redis) if not ctx.config.targets.get(name)]
-    slot_ms = round(min(ctx.settings.intervals.values()) * 500)
     for name in gone:
         for series in (name, f"health:{name}"):
-            metrics.hot(ctx).gone(series, round(now * 1000), slot_ms)
+            metrics.hot(ctx).gone(series, round(now * 1000))
         log.info("target %s is watched no more", name)
     store.forget(ctx.redis, gone)
 
@@ -139,7 +138,7 @@ def _take_in(ctx: Context, outcome: Outcome, now: float) -> dict[str, Any]:
         "at": now,
         "seconds": outcome.seconds,
         "samples": written.kept,
-        "dropped": written.dropped,
+        "dropped": sum(written.dropped.values()),
         "error": collected.error,
     }
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from memmon import labels as label_sets
 from memmon.labels import Labels
+from memmon.metrics import schema
 from memmon.samples import Sample, stale_mask
 
 FUTURE_MS = 120_000
@@ -111,4 +112,4 @@ def against(cells: Cells, held: NDArray[np.int64], slot_ms: int) -> tuple[NDArra
 
 def slots_of(slot_ms: int, window_ms: int) -> int:
     """Return how many slots a ring has, so that no two times within bounds share a slot unless they share a period."""
-    return -(-(window_ms + FUTURE_MS) // slot_ms) + 2
+    return schema.slots_of(window_ms + FUTURE_MS, slot_ms)

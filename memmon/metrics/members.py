@@ -1,135 +1,77 @@
-"""Who is in a timed ring: each series is a member of its own, appended as it comes, and let go with the ring that it is in.
+"""Who is in a timed ring: each series is a member of its own, added as it comes, and let go with the ring that it is in.
 
-A schema is named by its content, so that what a process has read of it stays true. Members that are appended within the capacity
-make a new schema of the same ring; a ring of its own begins when the capacity is used up, the slots change, or new members come
-and the old ones have been gathered for a whole window: those that are gone are not taken along.
+Members are added while there are places left. A ring of its own begins when there are none, when the slots change, or when new
+members come and the old ones have been gathered for a whole window: those that are gone are not taken along.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import threading
 from collections.abc import Sequence
-from functools import cached_property
 from typing import NamedTuple
 
-from memmon import labels as label_sets
 from memmon.labels import Labels
 from memmon.metrics import cells
+from memmon.metrics.schema import Schema
+from memmon.metrics.shape import Member
 
-MAX_KNOWN = 20_000
 CELL = 16
 """Bytes: a time and a value."""
 
-
-class Timed:
-    """The members of a timed ring in their order, its slots, and the ring that has its cells."""
-
-    def __init__(
-        self, members: tuple[Labels, ...], capacity: int, slot_ms: int, slots: int, began: int, ring: str = ""
-    ):
-        self.members, self.capacity = members, capacity
-        self.slot_ms, self.slots, self.began = slot_ms, slots, began
-        self._ring = ring
-        self._full: dict[str, list[Labels]] = {}
-
-    @cached_property
-    def version(self) -> str:
-        """The name of this content."""
-        return hashlib.sha256(self.dump().encode()).hexdigest()[:16]
-
-    @property
-    def ring(self) -> str:
-        """The name of the ring: the version that it began with."""
-        return self._ring or self.version
-
-    @cached_property
-    def position(self) -> dict[Labels, int]:
-        """Where each member is."""
-        return {labels: index for index, labels in enumerate(self.members)}
-
-    def full(self, name: str) -> list[Labels]:
-        """Return the label set of each member with the metric name in it."""
-        if name not in self._full:
-            self._full[name] = [tuple(sorted(((label_sets.NAME, name), *labels))) for labels in self.members]
-        return self._full[name]
-
-    @property
-    def width(self) -> int:
-        """The bytes of a slot: a time for each member that there may be, then a value for each."""
-        return CELL * self.capacity
-
-    @property
-    def size(self) -> int:
-        """The bytes of the whole ring."""
-        return self.width * self.slots
-
-    def dump(self) -> str:
-        """Return the content as text."""
-        return json.dumps([self.slot_ms, self.slots, self.capacity, self.began, self._ring, self.members])
+BACK_MS = 60_000
+"""How far before its beginning a ring has its first slot, for samples that are on their way by then."""
 
 
 class Room(NamedTuple):
-    """How many more members and bytes a source may have."""
+    """How many more places and bytes a source may have."""
 
-    members: int
+    places: int
     size: int
 
 
-_known: dict[str, Timed] = {}
-_lock = threading.Lock()
+class Move(NamedTuple):
+    """What is to be done so that members have places: add `members`, to a new ring with `capacity` places where that is not 0."""
+
+    members: tuple[Labels, ...] = ()
+    capacity: int = 0
 
 
-def get(version: str) -> Timed | None:
-    """Return the schema of `version` where this process has met it."""
-    return _known.get(version)
+def member(labels: Labels) -> Member:
+    """Return a series as a member of a timed ring."""
+    return Member("", labels)
 
 
-def load(text: bytes | str) -> Timed:
-    """Return the schema that was dumped as `text`."""
-    slot_ms, slots, capacity, began, ring, members = json.loads(text)
-    return keep(Timed(tuple(tuple((k, v) for k, v in m) for m in members), capacity, slot_ms, slots, began, ring))
+def size_of(schema: Schema) -> int:
+    """Return the bytes of a whole ring."""
+    return schema.width * schema.slots
 
 
-def keep(schema: Timed) -> Timed:
-    """Remember a schema; return the one object of its content."""
-    with _lock:
-        while len(_known) >= MAX_KNOWN:
-            _known.pop(next(iter(_known)))
-        return _known.setdefault(schema.version, schema)
+def base_of(slot_ms: int, now: int) -> int:
+    """Return the period of the first slot of a ring that begins at `now` (Unix ms)."""
+    return (now - BACK_MS) // slot_ms
 
 
-def following(
-    old: Timed | None, wanted: Sequence[Labels], slot_ms: int, now: int, window_ms: int, room: Room
-) -> Timed | None:
-    """Return the schema that has the `wanted` members too, as many as there is room for; `old` where it has them already, or there
-    is room for none, and None where there is no room at all."""
+def move(old: Schema | None, wanted: Sequence[Labels], slot_ms: int, now: int, window_ms: int, room: Room) -> Move:
+    """Return how the `wanted` members get places in slots of `slot_ms`, as many as there is room for."""
     slots = cells.slots_of(slot_ms, window_ms)
     if old is None:
-        return _begun(wanted, 0, slot_ms, slots, now, room)
-    new = [labels for labels in wanted if labels not in old.position]
+        return _begun(wanted, 0, slots, room)
+    new = [labels for labels in wanted if member(labels) not in old.member_at]
     if not new and slot_ms == old.slot_ms:
-        return old
-    freed = Room(room.members + len(old.members), room.size + old.size)
-    if new and now - old.began >= window_ms:
-        return _begun(wanted, 0, slot_ms, slots, now, freed) or old
-    if slot_ms == old.slot_ms and len(old.members) + len(new) <= old.capacity:
-        members = (*old.members, *new[: max(0, room.members)])
-        return keep(Timed(members, old.capacity, slot_ms, slots, old.began, old.ring)) if room.members > 0 else old
-    capacity = 2 * old.capacity if new else old.capacity
-    made = _begun((*old.members, *new), capacity, slot_ms, slots, old.began, freed)
-    if (
-        made is None
-        or len(made.members) < len(old.members)
-        or (made.members, made.slot_ms) == (old.members, old.slot_ms)
-    ):
-        return old
-    return made
+        return Move()
+    freed = Room(room.places + old.capacity, room.size + size_of(old))
+    if new and now - old.base * old.slot_ms >= window_ms + BACK_MS:
+        return _begun(wanted, 0, slots, freed)
+    left = old.capacity - len(old.members)
+    if slot_ms == old.slot_ms and len(new) <= left:
+        return Move(tuple(new))
+    everybody = (*(one.labels for one in old.members), *new)
+    begun = _begun(everybody, 2 * old.capacity if new else old.capacity, slots, freed)
+    has_more = len(begun.members) > len(old.members) + (left if slot_ms == old.slot_ms else -1)
+    return begun if has_more else Move(tuple(new[:left]))
 
 
-def _begun(members: Sequence[Labels], capacity: int, slot_ms: int, slots: int, began: int, room: Room) -> Timed | None:
-    """Return a schema with a ring of its own, of `members` as far as there is room, and with `capacity` for more."""
-    most = min(room.members, room.size // (CELL * slots))
-    kept = tuple(members[: max(0, most)])
-    return keep(Timed(kept, min(max(capacity, len(kept)), most), slot_ms, slots, began)) if kept else None
+def _begun(members: Sequence[Labels], capacity: int, slots: int, room: Room) -> Move:
+    """Return the move to a ring of its own, of `members` as far as there is room, and with `capacity` for more."""
+    most = max(0, min(room.places, room.size // (CELL * slots)))
+    kept = tuple(members[:most])
+    return Move(kept, min(max(capacity, len(kept)), most) if kept else 0)

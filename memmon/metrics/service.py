@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -12,22 +12,27 @@ import numpy as np
 from memmon import encode
 from memmon import labels as label_sets
 from memmon.context import Context
-from memmon.errors import BadQuery
+from memmon.errors import BadQuery, Transient
 from memmon.labels import Labels
-from memmon.metrics import baseline, cells, exposition, rollup, snapshot, store, timed
+from memmon.metrics import baseline, cells, exposition, rollup, shape, snapshot, store, timed
 from memmon.metrics.cells import Bounds
 from memmon.metrics.rollup import FIVE_MINUTES, LEVELS, MINUTE, Rollup
+from memmon.metrics.shape import Member, Row
 from memmon.metrics.window import HotStore, Written
 from memmon.promql import selection
 from memmon.promql.block import Block, pack
-from memmon.promql.engine import LOOKBACK_MS, MAX_STEPS, Query, Value
+from memmon.promql.engine import LOOKBACK_MS, MAX_STEPS, Value
 from memmon.promql.matcher import Matcher
+from memmon.promql.notes import Notes
+from memmon.promql.query import Query
 from memmon.promql.selection import NO_HINT, Hint
 from memmon.promql.tree import Kind
 from memmon.samples import Metadata, Point, Sample, Series
 from memmon.state import client, counters, keys
 
 QUERY_SECONDS = 10.0
+LOST = "memmon_samples_lost_total"
+"""Counter of samples that could not be written because Redis was away."""
 HISTORY_METRICS = (
     "memmimic_health_score",
     "memmimic_memory_usage_percent",
@@ -47,17 +52,35 @@ def hot(ctx: Context) -> HotStore:
 
 
 def ingest(
-    ctx: Context, target: str, samples: Iterable[Sample], metadata: dict[str, Metadata], at: float, interval: float
+    ctx: Context, source: str, samples: Iterable[Sample], metadata: dict[str, Metadata], at: float, interval: float
 ) -> Written:
-    """Take in the samples of `target` collected at `at`, one of which comes every `interval` seconds."""
+    """Take in the samples of `source`, no target of a shard, collected at `at`, one of which comes every `interval` seconds."""
+    # Half an interval a slot: its rounds are not numbered, and two that drifted together must not fall into one.
+    slot_ms = max(250, round(interval * 500))
+    moment = round(at * 1000)
+    row = shape.row_of(Member(source), samples, moment)
+    return ingest_rows(ctx, source, [row], metadata, moment // slot_ms, slot_ms)
+
+
+def ingest_rows(
+    ctx: Context, shard: str, rows: Sequence[Row], metadata: dict[str, Metadata], period: int, slot_ms: int
+) -> Written:
+    """Take in what the members of `shard` gave in `period`, the number of stretches of `slot_ms` since 1970.
+
+    With Redis away the samples are lost; how many is told once it is back.
+    """
     window = hot(ctx)
-    # Half an interval a slot: two collections that drifted together must not fall into one.
-    written = window.write(target, samples, round(at * 1000), max(250, round(interval * 500)))
-    window.describe(metadata)
-    with client.edge():
-        ctx.redis.set(keys.last_collection(), round(at * 1000))
-    if written.dropped:
-        counters.add(ctx.redis, "memmon_samples_dropped_total", {"target": target}, written.dropped)
+    try:
+        written = window.write(shard, rows, period, slot_ms)
+        window.describe(metadata)
+        with client.edge():
+            ctx.redis.set(keys.last_collection(), max((row.at for row in rows), default=round(ctx.now() * 1000)))
+    except Transient:
+        counters.keep(LOST, sum(len(row.shape) for row in rows))
+        raise
+    counters.settle(ctx.redis)
+    for target, number in written.dropped.items():
+        counters.add(ctx.redis, "memmon_samples_dropped_total", {"target": target}, number)
     return written
 
 
@@ -78,9 +101,9 @@ def ingest_timed(
     `source` is who sent them: what it may have at a time is limited. `slot_ms` is for one whose interval is known.
     """
     now = round(ctx.now() * 1000)
-    rings = timed.TimedStore(ctx.redis, ctx.settings.hot_window_minutes * 60)
-    written = rings.write(source, samples, now, slot_ms)
-    hot(ctx).describe(dict(metadata))
+    window = hot(ctx)
+    written = timed.TimedStore(window).write(source, samples, now, slot_ms)
+    window.describe(dict(metadata))
     if written.kept:
         with client.edge():
             ctx.redis.set(keys.last_collection(), now)
@@ -141,21 +164,22 @@ def instant(ctx: Context, expr: str, at: float | None = None) -> list[Point]:
     return _query(ctx, expr, moment, moment).instant(moment)
 
 
-def value(ctx: Context, expr: str, at: float, timeout: float = QUERY_SECONDS) -> tuple[Kind, Value]:
-    """Return what `expr` is at `at`: a number, a text, a vector or a range vector, and which of them."""
+def value(ctx: Context, expr: str, at: float, timeout: float = QUERY_SECONDS) -> tuple[Kind, Value, Notes]:
+    """Return what `expr` is at `at`: which of a number, a text, a vector and a range vector, itself, and what to mind."""
     query = _query(ctx, expr, at, at, timeout)
-    return query.kind, query.value(at)
+    return query.kind, query.value(at), query.notes
 
 
 def range(
     ctx: Context, expr: str, start: float, end: float, step: float, timeout: float = QUERY_SECONDS
-) -> list[Series]:
-    """Return the series of `expr` at start, start + step, ... up to end (Unix seconds)."""
+) -> tuple[list[Series], Notes]:
+    """Return the series of `expr` at start, start + step, ... up to end (Unix seconds), and what to mind about them."""
     if step <= 0 or end < start:
         raise BadQuery("the step must be positive and the end not before the start")
     if (end - start) / step > MAX_STEPS:
         raise BadQuery(f"exceeded maximum resolution of {MAX_STEPS} points per timeseries; increase the step")
-    return _query(ctx, expr, start, end, timeout).steps(step)
+    query = _query(ctx, expr, start, end, timeout)
+    return query.steps(step), query.notes
 
 
 def _query(ctx: Context, expr: str, start: float, end: float, timeout: float = QUERY_SECONDS) -> Query:

@@ -14,6 +14,8 @@ from memmon.labels import EMPTY, Labels
 from memmon.samples import Sample
 
 MAX_KNOWN = 10_000
+MAX_SERIES = 10_000
+"""Series that one member may have; what is over is dropped and counted."""
 
 
 class Shape:
@@ -22,13 +24,19 @@ class Shape:
     Shapes of one content are one object, so that they compare by identity.
     """
 
-    __slots__ = ("__weakref__", "columns", "names")
+    __slots__ = ("__weakref__", "columns", "families", "names")
 
     def __init__(self, names: tuple[str, ...], columns: tuple[Labels, ...]):
         self.names, self.columns = names, columns
+        self.families = _families(names, columns)
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def dropped(self) -> int:
+        """How many of the series have no place: they come twice, or are too many."""
+        return len(self.names) - sum(map(len, self.families.values()))
 
 
 class Member(NamedTuple):
@@ -45,6 +53,14 @@ class Row(NamedTuple):
     shape: Shape
     values: NDArray[np.float64]
     at: int
+
+
+def _families(names: tuple[str, ...], columns: tuple[Labels, ...]) -> dict[str, dict[Labels, int]]:
+    """Return by metric name where the values of its columns are."""
+    found: dict[str, dict[Labels, int]] = {}
+    for index, (name, column) in enumerate(zip(names[:MAX_SERIES], columns, strict=False)):
+        found.setdefault(name, {}).setdefault(column, index)
+    return found
 
 
 _known: dict[tuple[tuple[str, ...], tuple[Labels, ...]], Shape] = {}
@@ -64,11 +80,11 @@ def of(names: Sequence[str], columns: Sequence[Labels]) -> Shape:
 
 
 def row_of(member: Member, samples: Iterable[Sample], at: int) -> Row:
-    """Return samples as a row; of a doubled series the first counts, and labels that the member has too are left to it."""
+    """Return samples as a row; labels that the member has too are left to it."""
     given = {name for name, _ in member.labels}
-    found: dict[tuple[str, Labels], float] = {}
+    names, columns, values = [], [], []
     for sample in samples:
-        column = tuple(pair for pair in sample.labels if pair[0] != label_sets.NAME and pair[0] not in given)
-        found.setdefault((label_sets.name_of(sample.labels), column), sample.value)
-    shape = of([name for name, _ in found], [column for _, column in found])
-    return Row(member, shape, np.fromiter(found.values(), dtype=np.float64, count=len(found)), at)
+        names.append(label_sets.name_of(sample.labels))
+        columns.append(tuple(pair for pair in sample.labels if pair[0] != label_sets.NAME and pair[0] not in given))
+        values.append(sample.value)
+    return Row(member, of(names, columns), np.array(values, dtype=np.float64), at)

@@ -1,14 +1,15 @@
-"""The hot window: rings of slots in Redis, one a target, metric name and schema.
+"""The hot window: rings of slots in Redis, one a shard, metric name and schema.
 
-A slot is one int64 time (Unix ms) and one float64 a column, little-endian; its number follows from the time, so that a task
-that runs twice writes the same bytes to the same place. A column is a label set. When a new one appears the schema gets a new
-version, named by its content, and with it a new ring; readers join the versions of the window.
+A shard is what is collected together, up to 50 targets; one tick of it is one SETRANGE a name. The slot follows from the
+tick's period and not from the clock, so that a task that runs twice writes to the same place. When a series or a target
+appears the schema gets a new version, named by its content, and with it a new ring; readers join the versions of the window.
+The index is sorted sets by time: adding to them commutes, so that two writers of one shard do no harm.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -16,30 +17,43 @@ from redis import Redis
 
 from memmon import labels as label_sets
 from memmon.labels import Labels
+from memmon.metrics import plan as plans
+from memmon.metrics import ring as rings
 from memmon.metrics import schema as schemas
-from memmon.metrics import timed_reader
-from memmon.metrics.schema import Schema, Version
+from memmon.metrics.plan import Plan
+from memmon.metrics.schema import Choice, Schema
+from memmon.metrics.shape import Member, Row
 from memmon.promql.matcher import Matcher, all_accept
-from memmon.samples import STALE_BITS, Metadata, Sample, Series
+from memmon.samples import Metadata, Series
 from memmon.state import client, keys
 
-MAX_SERIES = 10_000
-"""Series that one target may have; what is over is dropped and counted."""
+EXTEND_EVERY = 16
+"""Slots after which the life of what is written is extended; it outlives the window by far more than that."""
+SPARE_LIFE_MS = 900_000
 
 
 class Written(NamedTuple):
-    """How many samples went in, and how many were dropped because the target has too many series or doubled one."""
+    """How many samples went in, and how many of each member were dropped because it has too many series."""
 
     kept: int
-    dropped: int
+    dropped: dict[str, int]
 
 
 class Ring(NamedTuple):
     """One ring to read."""
 
-    target: str
+    shard: str
     name: str
     schema: Schema
+
+    @property
+    def key(self) -> str:
+        """Its key in Redis."""
+        return keys.hot_ring(self.shard, self.name, self.schema.version)
+
+
+_plans: dict[tuple[int, str], Plan] = {}
+MAX_PLANS = 5_000
 
 
 class HotStore:
@@ -48,100 +62,90 @@ class HotStore:
     def __init__(self, redis: Redis, window_seconds: float):
         self.redis = redis
         self.window_ms = round(window_seconds * 1000)
-        self.life_ms = self.window_ms + 600_000
+        self.life_ms = self.window_ms + SPARE_LIFE_MS
 
-    def write(self, target: str, samples: Iterable[Sample], at: int, slot_ms: int) -> Written:
-        """Write the samples of `target` at `at` (Unix ms); series that it gave before and no longer gives go stale."""
-        families, dropped = _by_name(samples)
+    def write(self, shard: str, rows: Sequence[Row], period: int, slot_ms: int) -> Written:
+        """Write what the members of `shard` gave in `period` (the number of stretches of `slot_ms` since 1970).
+
+        Series that a member gave before and does not give now go stale. Rows are whole or not there.
+        """
+        if not rows:
+            return Written(0, {})
         with client.edge():
-            known = self._versions(target)
-            held = self._load(target, {versions[0].id for versions in known.values()})
+            known = cast("dict[bytes, bytes]", self.redis.hgetall(keys.hot_shard(shard)))
+            versions = {name.decode(): version.decode() for name, version in known.items()}
+            plan = _plans.get((self.window_ms, shard))
+            is_new = plan is None or not plan.fits(rows, slot_ms, versions)
+            if plan is None or is_new:
+                plan = Plan(rows, self._load(versions), slot_ms, self.window_ms, period)
             pipe = self.redis.pipeline(transaction=False)
-            changed = {}
-            for name in {*families, *known}:
-                old = held.get(known[name][0].id) if name in known else None
-                schema = self._write_family(pipe, target, name, families.get(name, {}), old, at, slot_ms)
-                if schema is not None:
-                    changed[name] = schema
-            self._announce(pipe, target, families, at)
-            if changed:
-                self._keep_schemas(pipe, target, known, changed, at)
-            for key in (keys.hot_versions(target), keys.hot_schemas(target)):
-                pipe.pexpire(key, self.life_ms)
+            at = max(row.at for row in rows)
+            if is_new:
+                self._announce(pipe, shard, plan, versions, period, at)
+            for sheet, slot in plan.slots(rows):
+                ring = Ring(shard, sheet.name, sheet.schema)
+                pipe.setrange(ring.key, rings.offset(sheet.schema, period), slot)
+                pipe.zadd(keys.hot_rings(sheet.name), {f"{shard}\t{sheet.schema.version}": at})
+                if is_new or period % EXTEND_EVERY == 0:
+                    self.extend(pipe, ring)
+            if is_new or period % EXTEND_EVERY == 0:
+                pipe.zadd(keys.hot_names(), dict.fromkeys(plan.versions, at))
+                pipe.pexpire(keys.hot_shard(shard), self.life_ms)
             pipe.execute()
-        return Written(sum(len(columns) for columns in families.values()), dropped)
+        _keep_plan((self.window_ms, shard), plan)
+        dropped = {row.member.name: row.shape.dropped for row in rows if row.shape.dropped}
+        return Written(sum(len(row.shape) for row in rows) - sum(dropped.values()), dropped)
 
-    def _versions(self, target: str) -> dict[str, tuple[Version, ...]]:
-        """Return the versions of each name of `target`, the one in force first."""
-        stored = cast("dict[bytes, bytes]", self.redis.hgetall(keys.hot_versions(target)))
-        return {name.decode(): schemas.versions(text.decode()) for name, text in stored.items()}
+    def _load(self, versions: dict[str, str]) -> dict[str, Schema]:
+        """Return by name the schemas of `versions`; those are read that this process has not met."""
+        found = self.schemas(versions.values())
+        return {name: found[version] for name, version in versions.items() if version in found}
 
-    def _load(self, target: str, wanted: set[str]) -> dict[str, Schema]:
-        """Return the schemas of the `wanted` versions; those are read that this process has not met."""
-        found = {one: schema for one in wanted if (schema := schemas.get(one)) is not None}
-        missing = sorted(wanted - found.keys())
-        if missing:
-            stored = cast("list[bytes | None]", self.redis.hmget(keys.hot_schemas(target), missing))
-            found |= {one: schemas.load(text) for one, text in zip(missing, stored, strict=True) if text is not None}
-        return found
-
-    def _write_family(
-        self,
-        pipe: Any,
-        target: str,
-        name: str,
-        values: dict[Labels, float],
-        old: Schema | None,
-        at: int,
-        slot_ms: int,
-    ) -> Schema | None:
-        """Write one row; return the schema that it is the first of."""
-        new = schemas.following(old, tuple(values), slot_ms, self.window_ms)
-        self._write_row(pipe, target, name, new, values, at)
-        if new is old:
-            return None
-        if old is not None and not old.position.keys() <= new.position.keys():
-            self._write_row(pipe, target, name, old, {}, at)  # The columns that were let go end here.
-        return new
-
-    def _write_row(
-        self, pipe: Any, target: str, name: str, schema: Schema, values: dict[Labels, float], at: int
-    ) -> None:
-        row = np.full(len(schema.columns) + 1, STALE_BITS, dtype="<u8")
-        row[0] = at
-        floats = row.view("<f8")
-        for column, value in values.items():
-            floats[schema.position[column] + 1] = value
-        key = keys.hot_ring(target, name, schema.version)
-        pipe.setrange(key, (at // schema.slot_ms % schema.slots) * row.nbytes, row.tobytes())
-        pipe.pexpire(key, self.life_ms)
-
-    def _announce(self, pipe: Any, target: str, families: dict[str, Any], at: int) -> None:
-        """Let readers find what `target` gave."""
-        if families:
-            pipe.zadd(keys.hot_names(), dict.fromkeys(families, at))
-        for name in families:
-            pipe.zadd(keys.hot_targets(name), {target: at})
-            pipe.pexpire(keys.hot_targets(name), self.life_ms)
-
-    def _keep_schemas(
-        self, pipe: Any, target: str, known: dict[str, tuple[Version, ...]], changed: dict[str, Schema], at: int
-    ) -> None:
-        """Write new schemas down as what is in force; forget those that the window no longer needs."""
-        versions = {
-            name: schemas.followed(known.get(name, ()), Version(schema.version, at), at - self.window_ms)
-            for name, schema in changed.items()
+    def _announce(self, pipe: Any, shard: str, plan: Plan, versions: dict[str, str], period: int, at: int) -> None:
+        """Say what the shard is written with from now on; end what nobody gives any more."""
+        changed = {
+            sheet.name: sheet.schema for sheet in plan.sheets if versions.get(sheet.name) != sheet.schema.version
         }
-        pipe.hset(keys.hot_versions(target), mapping={name: schemas.dump(found) for name, found in versions.items()})
-        pipe.hset(keys.hot_schemas(target), mapping={schema.version: schema.dump() for schema in changed.values()})
-        used = {version.id for found in {**known, **versions}.values() for version in found}
-        stored = {field.decode() for field in cast("list[bytes]", self.redis.hkeys(keys.hot_schemas(target)))}
-        if stored - used:
-            pipe.hdel(keys.hot_schemas(target), *(stored - used))
+        for schema in {schema.version: schema for schema in changed.values()}.values():
+            pipe.set(keys.hot_schema(schema.version), schema.dump(), px=self.life_ms)
+        if changed:
+            mapping: Any = {name: schema.version for name, schema in changed.items()}
+            pipe.hset(keys.hot_shard(shard), mapping=mapping)
+        for name, schema in plan.ended.items():
+            slot = plans.stale_slot(schema, at, plan.members)
+            pipe.setrange(Ring(shard, name, schema).key, rings.offset(schema, period), slot)
+            pipe.zadd(keys.hot_rings(name), {f"{shard}\t{schema.version}": at})
+            pipe.hdel(keys.hot_shard(shard), name)
 
-    def gone(self, target: str, at: int, slot_ms: int) -> None:
-        """Mark every series of `target` stale at `at`."""
-        self.write(target, (), at, slot_ms)
+    def extend(self, pipe: Any, ring: Ring) -> None:
+        """Let a ring, and what says what is in it, live as long as the window once more."""
+        for key in (ring.key, keys.hot_rings(ring.name), keys.hot_schema(ring.schema.version)):
+            pipe.pexpire(key, self.life_ms)
+        if ring.schema.timed:
+            for key in (keys.hot_members(ring.schema.version), keys.hot_places(ring.schema.version)):
+                pipe.pexpire(key, self.life_ms)
+
+    def gone(self, target: str, at: int) -> None:
+        """Mark every series of the member called `target` stale at `at` (Unix ms)."""
+        with client.edge():
+            found = self.rings(self.names(at - self.window_ms), at - self.window_ms)
+            pipe = self.redis.pipeline(transaction=False)
+            for ring in found:
+                for member in ring.schema.members:
+                    if member.name == target:
+                        self._end(pipe, ring, member, at)
+            pipe.execute()
+
+    def _end(self, pipe: Any, ring: Ring, member: Member, at: int) -> None:
+        """Write one member's stale row beside those of the others."""
+        schema, place = ring.schema, ring.schema.member_at[member]
+        start = rings.offset(schema, at // schema.slot_ms)
+        slot = plans.stale_slot(schema, at, [member])
+        per_member = 8 * len(schema.columns)
+        values = 8 * schema.capacity + place * per_member
+        pipe.setrange(ring.key, start + values, slot[values : values + per_member])
+        pipe.setrange(ring.key, start + 8 * place, slot[8 * place : 8 * place + 8])
+        pipe.zadd(keys.hot_rings(ring.name), {f"{ring.shard}\t{schema.version}": at})
 
     def names(self, since: int = 0) -> list[str]:
         """Return the metric names written since `since` (Unix ms)."""
@@ -149,72 +153,93 @@ class HotStore:
             found = cast("list[bytes]", self.redis.zrangebyscore(keys.hot_names(), since, "+inf"))
         return sorted(name.decode() for name in found)
 
+    def rings(self, names: Sequence[str], since: int) -> list[Ring]:
+        """Return the rings of `names` that were written since `since` (Unix ms), with what stands where in them."""
+        with client.edge():
+            pipe = self.redis.pipeline(transaction=False)
+            for name in names:
+                pipe.zrangebyscore(keys.hot_rings(name), since, "+inf")
+            found = [
+                (*entry.decode().split("\t"), name)
+                for name, entries in zip(names, pipe.execute(), strict=True)
+                for entry in entries
+            ]
+            known = self.schemas(version for _, version, _ in found)
+        return [Ring(shard, name, known[version]) for shard, version, name in found if version in known]
+
+    def schemas(self, versions: Iterable[str]) -> dict[str, Schema]:
+        """Return the schemas of `versions`, of timed ones with the newest members; one that Redis lost is not among them."""
+        wanted = dict.fromkeys(versions)
+        found = {one: schema for one in wanted if (schema := schemas.get(one)) is not None}
+        missing = [one for one in wanted if one not in found]
+        if missing:
+            texts = cast("list[bytes | None]", self.redis.mget([keys.hot_schema(one) for one in missing]))
+            found |= {one: schemas.load(text) for one, text in zip(missing, texts, strict=True) if text is not None}
+        growing = [schema for schema in found.values() if schema.timed and len(schema.members) < schema.capacity]
+        if growing:
+            found |= {schema.version: schema for schema in self._grown(growing)}
+        return found
+
+    def _grown(self, growing: list[Schema]) -> list[Schema]:
+        pipe = self.redis.pipeline(transaction=False)
+        for schema in growing:
+            pipe.lrange(keys.hot_members(schema.version), len(schema.members), -1)
+        grown = []
+        for schema, texts in zip(growing, pipe.execute(), strict=True):
+            new = [Member("", tuple((key, value) for key, value in json.loads(text))) for text in texts]
+            grown.append(schemas.keep(schema.grown(new)) if new else schema)
+        return grown
+
     def select(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Series]:
         """Return the series that fit, with their samples in (start, end] (Unix ms), stale markers among them.
 
-        However many names fit, it is four round trips: targets, versions, schemas that are new to this process, rings.
+        However many names fit, it is four round trips: names, rings, schemas that are new to this process, slots.
         """
         others = _but_name(matchers)
-        with client.edge():
-            rings = self._fitting(matchers, start)
-            pipe = self.redis.pipeline(transaction=False)
-            counts = [_ask(pipe, ring, start, end) for ring in rings]
-            answers = iter(pipe.execute())
-            parts: dict[Labels, list[tuple[Any, Any]]] = {}
-            timed_reader.read(self.redis, self._fitting_names(matchers), others, start, end, parts)
-        for ring, count in zip(rings, counts, strict=True):
-            raw = b"".join(next(answers) for _ in range(count))
-            _read_ring(raw, ring, others, start, end, parts)
+        wanted = [
+            (ring, choice)
+            for ring in self.rings(self.fitting_names(matchers), start)
+            if (choice := ring.schema.choice(ring.name, others)).labels
+        ]
+        parts: dict[Labels, list[tuple[Any, Any]]] = {}
+        for (ring, choice), raw in zip(wanted, self.slots([ring for ring, _ in wanted], start, end), strict=True):
+            _pick(rings.decode(ring.schema, raw), ring.schema, choice, start, end, parts)
         return [_joined(key, pieces) for key, pieces in parts.items()]
+
+    def slots(self, wanted: Sequence[Ring], start: int, end: int) -> list[list[bytes]]:
+        """Return the bytes of the slots of each ring that may have times in (start, end] (Unix ms), see `ring.decode`."""
+        with client.edge():
+            pipe = self.redis.pipeline(transaction=False)
+            counts = []
+            for ring in wanted:
+                spans = rings.spans(ring.schema, rings.periods(ring.schema, start, end))
+                for first, last in spans:
+                    pipe.getrange(ring.key, first, last)
+                counts.append(len(spans))
+            answers = iter(pipe.execute())
+        return [[next(answers) for _ in range(count)] for count in counts]
 
     def label_sets(self, matchers: tuple[Matcher, ...], since: int) -> set[Labels]:
         """Return the label sets that fit of what was written since `since` (Unix ms): a superset, since no sample is read."""
         others = _but_name(matchers)
-        with client.edge():
-            timed = set(timed_reader.label_sets_of(self.redis, self._fitting_names(matchers), others, since))
-            return timed | {
-                labels
-                for ring in self._fitting(matchers, since)
-                for column, labels in zip(ring.schema.columns, ring.schema.full(ring.name), strict=True)
-                if all_accept(others, column)
-            }
+        return {
+            labels
+            for ring in self.rings(self.fitting_names(matchers), since)
+            for labels in ring.schema.choice(ring.name, others).labels
+        }
 
-    def _fitting(self, matchers: tuple[Matcher, ...], since: int) -> list[Ring]:
-        others = _but_name(matchers)
-        rings = self._rings(self._fitting_names(matchers), since)
-        return [ring for ring in rings if any(all_accept(others, column) for column in ring.schema.columns)]
-
-    def _fitting_names(self, matchers: tuple[Matcher, ...]) -> list[str]:
+    def fitting_names(self, matchers: tuple[Matcher, ...]) -> list[str]:
+        """Return the metric names that the matchers about the name leave."""
         about_name = tuple(m for m in matchers if m.name == label_sets.NAME)
         exact = [m.value for m in about_name if m.op == "="]
         known = exact[:1] or self.names()
         return [name for name in known if all_accept(about_name, ((label_sets.NAME, name),))]
 
-    def _rings(self, names: list[str], since: int) -> list[Ring]:
-        """Return the rings of `names` that were written since `since` (Unix ms)."""
-        pipe = self.redis.pipeline(transaction=False)
-        for name in names:
-            pipe.zrangebyscore(keys.hot_targets(name), since, "+inf")
-        by_target: dict[str, list[str]] = {}
-        for name, targets in zip(names, pipe.execute(), strict=True):
-            for target in targets:
-                by_target.setdefault(target.decode(), []).append(name)
-        for target, given in by_target.items():
-            pipe.hmget(keys.hot_versions(target), given)
-        found = [
-            (target, name, version.id)
-            for (target, given), texts in zip(by_target.items(), pipe.execute(), strict=True)
-            for name, text in zip(given, texts, strict=True)
-            if text is not None
-            for version in schemas.since(schemas.versions(text.decode()), since)
-        ]
-        held = {version: schemas.get(version) for _, _, version in found}
-        missing = {version: target for target, _, version in found if held[version] is None}
-        for version, target in missing.items():
-            pipe.hget(keys.hot_schemas(target), version)
-        for version, text in zip(missing, pipe.execute(), strict=True):
-            held[version] = schemas.load(text) if text is not None else None
-        return [Ring(target, name, schema) for target, name, version in found if (schema := held[version]) is not None]
+    def size(self) -> tuple[int, int]:
+        """Return how many bytes the rings of the window take at most, and how many series they have places for."""
+        found = self.rings(self.names(), 0)
+        series = sum(len(ring.schema.members) * len(ring.schema.columns) for ring in found)
+        return sum(ring.schema.width * ring.schema.slots for ring in found), series
 
     def describe(self, metadata: dict[str, Metadata]) -> None:
         """Keep what pages say of their families."""
@@ -230,68 +255,45 @@ class HotStore:
         return {name.decode(): Metadata(*json.loads(text)) for name, text in stored.items()}
 
     def forget_old(self, now: int) -> None:
-        """Drop names that nobody wrote during the window."""
+        """Drop names and rings that nobody wrote during the window."""
         with client.edge():
-            self.redis.zremrangebyscore(keys.hot_names(), 0, now - self.window_ms)
+            pipe = self.redis.pipeline(transaction=False)
+            pipe.zremrangebyscore(keys.hot_names(), 0, now - self.life_ms)
+            for name in self.names():
+                pipe.zremrangebyscore(keys.hot_rings(name), 0, now - self.window_ms)
+            pipe.execute()
 
 
-def _by_name(samples: Iterable[Sample]) -> tuple[dict[str, dict[Labels, float]], int]:
-    families: dict[str, dict[Labels, float]] = {}
-    kept = dropped = 0
-    for sample in samples:
-        columns = families.setdefault(label_sets.name_of(sample.labels), {})
-        column = label_sets.without(sample.labels, label_sets.NAME)
-        if kept >= MAX_SERIES or column in columns:
-            dropped += 1
-            continue
-        columns[column] = sample.value
-        kept += 1
-    return families, dropped
+def _keep_plan(key: tuple[int, str], plan: Plan) -> None:
+    while len(_plans) >= MAX_PLANS and key not in _plans:
+        _plans.pop(next(iter(_plans)), None)
+    _plans[key] = plan
 
 
 def _but_name(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
     return tuple(matcher for matcher in matchers if matcher.name != label_sets.NAME)
 
 
-def _ask(pipe: Any, ring: Ring, start: int, end: int) -> int:
-    """Ask for the slots of (start, end]; return how many answers that will be."""
-    schema, key = ring.schema, keys.hot_ring(ring.target, ring.name, ring.schema.version)
-    width = 8 * (len(schema.columns) + 1)
-    first, last = (start + 1) // schema.slot_ms, end // schema.slot_ms
-    if last - first + 1 >= schema.slots:
-        pipe.get(key)
-        return 1
-    low, high = first % schema.slots, last % schema.slots
-    if low <= high:
-        pipe.getrange(key, low * width, (high + 1) * width - 1)
-        return 1
-    pipe.getrange(key, low * width, -1)
-    pipe.getrange(key, 0, (high + 1) * width - 1)
-    return 2
-
-
-def _read_ring(
-    raw: bytes,
-    ring: Ring,
-    matchers: tuple[Matcher, ...],
+def _pick(
+    table: rings.Table,
+    schema: Schema,
+    choice: Choice,
     start: int,
     end: int,
     parts: dict[Labels, list[tuple[Any, Any]]],
 ) -> None:
-    width = len(ring.schema.columns) + 1
-    whole = len(raw) // (8 * width)
-    table = np.frombuffer(raw, dtype="<i8", count=whole * width).reshape(whole, width)
-    rows = table[(table[:, 0] > max(start, 0)) & (table[:, 0] <= end)]
-    if not len(rows):
-        return
-    rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    times = rows[:, 0].copy()
-    values = np.ascontiguousarray(rows.T).view("<f8")
-    for index, (column, labels) in enumerate(
-        zip(ring.schema.columns, ring.schema.full(ring.name), strict=True), start=1
-    ):
-        if all_accept(matchers, column):
-            parts.setdefault(labels, []).append((times, values[index]))
+    """Add the chosen series' samples in (start, end] to `parts`, each in order of time."""
+    inside = (table.times > max(start, 0)) & (table.times <= end)
+    rows: dict[int, tuple[Any, Any]] = {}
+    for member, column, labels in zip(choice.members.tolist(), choice.columns.tolist(), choice.labels, strict=True):
+        if member not in rows:
+            found = np.flatnonzero(inside[:, member])
+            order = found[np.argsort(table.times[found, member], kind="stable")]
+            rows[member] = (order, np.ascontiguousarray(table.times[order, member]))
+        order, times = rows[member]
+        if len(order):
+            values = table.values[order, member * len(schema.columns) + column]
+            parts.setdefault(labels, []).append((times, values))
 
 
 def _joined(labels: Labels, pieces: list[tuple[Any, Any]]) -> Series:

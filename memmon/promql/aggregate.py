@@ -27,6 +27,7 @@ SIMPLE: dict[str, Callable[[Sequence[float]], float]] = {
 """Those that need nothing but the values."""
 
 EXTREMES = ("topk", "bottomk")
+WITH_PARAMETER = (*EXTREMES, "quantile", "count_values")
 
 
 def simple(op: str, points: Sequence[Point], grouping: Grouping) -> list[Point]:

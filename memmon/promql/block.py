@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from memmon.labels import Labels
 from memmon.samples import STALE_BITS, Series
 
+NO_ROW = int(np.iinfo(np.int64).min)
+"""The time of a row that a member did not give."""
+
 
 class Roster:
     """The label sets of a block in their order, each once. `known` keeps what was worked out of them, such as groups; a
@@ -29,10 +32,10 @@ class Roster:
 class Block(NamedTuple):
     """Series that were written in rows together, T rows of M members (targets, as a rule) with S series of theirs.
 
-    `times[r, m]` is when member m gave row r in Unix ms, 0 where it gave none; what is not 0 ascends strictly with r.
+    `times[r, m]` is when member m gave row r in Unix ms, NO_ROW where it gave none; the others ascend strictly with r.
     Series s belongs to member `member[s]` and has its value of row r at `values[r, place[s]]`: a number, or the staleness
-    marker where the member gave the row and the series was not in it. A value whose time is 0 means nothing. Nobody
-    writes to these arrays.
+    marker where the member gave the row and the series was not in it. A value of no row means nothing. Nobody writes to
+    these arrays.
     """
 
     roster: Roster
@@ -45,7 +48,7 @@ class Block(NamedTuple):
 def pack(series: Sequence[Series]) -> Block:
     """Return ragged series as a block in which each is its own member; the rows that a short one lacks come last."""
     longest = max((len(one.times) for one in series), default=0)
-    times = np.zeros((longest, len(series)), dtype=np.int64)
+    times = np.full((longest, len(series)), NO_ROW, dtype=np.int64)
     bits = np.full((longest, len(series)), STALE_BITS, dtype=np.uint64)
     values = bits.view(np.float64)
     for index, one in enumerate(series):

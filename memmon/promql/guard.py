@@ -22,6 +22,8 @@ MAX_TOKENS = 2_000
 # One pattern, so that a quote in a comment opens no string and a # in a string no comment.
 _HIDDEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|`[^`]*`|#[^\n]*')
 _NEGATIVE_AT = re.compile(r"@\s*-")
+_EXTENDED = re.compile(r"\b(?:anchored|smoothed)\b")
+_COMPUTED = re.compile(r"\[[^\]:]*[-+*/%^(][^\]]*\]|offset\s*-?\s*\(", re.IGNORECASE)
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -29,7 +31,7 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 def parse(text: str) -> tree.Node:
     """Return the tree of `text`; raise BadQuery with the reason otherwise."""
     check(text)
-    return _careful(lambda: tree.of(promql_parser.parse(text)))
+    return _careful(lambda: tree.of(promql_parser.parse(text)), text)
 
 
 def selector(text: str) -> tuple[Matcher, ...]:
@@ -43,14 +45,17 @@ def selector(text: str) -> tuple[Matcher, ...]:
 def pretty(text: str) -> str:
     """Return `text` as Prometheus lays an expression out; raise BadQuery when it is none."""
     check(text)
-    return _careful(lambda: str(promql_parser.parse(text).prettify()))
+    return _careful(lambda: str(promql_parser.parse(text).prettify()), text)
 
 
-def _careful(work: Callable[[], T]) -> T:
-    """Return what `work` makes of an expression. The parser reads some numbers only when its tree is looked at."""
+def _careful(work: Callable[[], T], text: str) -> T:
+    """Return what `work` makes of the expression `text`. The parser reads some numbers only when its tree is looked at."""
     try:
         return work()
     except (ValueError, OverflowError) as error:
+        feature = _experiment(text)
+        if feature:
+            raise BadQuery(f"parse error: {feature} are experimental and not supported") from None
         raise BadQuery(f"parse error: {error}") from None
     except BaseException as error:
         # A panic in the parser is none of Exception's; it must cost its caller an error and not the process.
@@ -59,13 +64,26 @@ def _careful(work: Callable[[], T]) -> T:
         raise BadQuery("parse error: the parser does not understand this expression") from None
 
 
+def _experiment(text: str) -> str:
+    """Return which experimental syntax an expression that cannot be parsed seems to have."""
+    bare = _bare(text)
+    if _EXTENDED.search(bare):
+        return "the modifiers anchored and smoothed"
+    return "expressions in the place of a duration" if _COMPUTED.search(bare) else ""
+
+
+def _bare(text: str) -> str:
+    """Return `text` with strings empty and comments blank."""
+    return _HIDDEN.sub(lambda found: " " if found.group().startswith("#") else '""', text)
+
+
 def check(text: str) -> None:
     """Raise BadQuery for an expression that is too long, too deep or known to break the parser."""
     if not text.strip():
         raise BadQuery("parse error: no expression found in input")
     if len(text) > MAX_LENGTH:
         raise BadQuery(f"expression longer than {MAX_LENGTH} characters")
-    bare = _HIDDEN.sub(lambda found: " " if found.group().startswith("#") else '""', text)
+    bare = _bare(text)
     if _NEGATIVE_AT.search(bare):
         raise BadQuery("a negative time after @ is not supported")
     if len(_TOKEN.findall(bare)) > MAX_TOKENS:

@@ -60,17 +60,29 @@ class Selection:
         self._samples = 0
         self._by_node: dict[tuple[Node, int], list[Held]] = {}
         self._by_content: dict[Any, list[Held]] = {}
+        self._blocks: dict[Any, list[Block]] = {}
 
-    def series(self, node: Selector, before: int, bounds: Callable[[], tuple[int, int]]) -> list[Held]:
+    def series(
+        self, node: Selector, before: int, bounds: Callable[[], tuple[int, int]], hint: Hint = NO_HINT
+    ) -> list[Held]:
         """Return the series of `node` with samples from `before` ms ahead of the first moment of `bounds` to the last."""
         found = self._by_node.get((node, before))
         if found is None:
             first, last = bounds()
-            key = (node.matchers, first - before, last)
+            key = (node.matchers, first - before, last, hint)
             if key not in self._by_content:
                 self._by_content[key] = self._read(*key)
             found = self._by_node[node, before] = self._by_content[key]
         return found
+
+    def blocks(self, node: Selector, before: int, bounds: tuple[int, int], hint: Hint = NO_HINT) -> list[Block]:
+        """Return the same side by side."""
+        key = (node.matchers, bounds[0] - before, bounds[1], hint)
+        if key not in self._blocks:
+            check(node.matchers)
+            self._blocks[key] = found = self._source.blocks(*key)
+            self.charge(sum(len(block.times) * len(block.roster) for block in found))
+        return self._blocks[key]
 
     def charge(self, samples: int) -> None:
         """Count `samples` that are held in memory; raise BadQuery when they are too many."""
@@ -78,9 +90,9 @@ class Selection:
         if self._samples > MAX_SAMPLES:
             raise BadQuery("query processing would load too many samples into memory", "execution")
 
-    def _read(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Held]:
+    def _read(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint) -> list[Held]:
         check(matchers)
-        found = [_held(series) for series in self._source.select(matchers, start, end)]
+        found = [_held(series) for series in self._source.select(matchers, start, end, hint)]
         self.charge(sum(len(held.times) for held in found))
         return found
 

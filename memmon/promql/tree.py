@@ -128,8 +128,8 @@ def of(node: Any, depth: int = 0) -> Node:
 
 
 def walk(node: Node) -> list[Node]:
-    """Return `node` and all below it."""
-    return [node, *(deeper for child in _children(node) for deeper in walk(child))]
+    """Return `node` and all below it, in the order in which the text has them."""
+    return [node, *(deeper for child in children(node) for deeper in walk(child))]
 
 
 def kind(node: Node) -> Kind:
@@ -150,14 +150,15 @@ def kind(node: Node) -> Kind:
     return "vector"
 
 
-def _children(node: Node) -> tuple[Node, ...]:
+def children(node: Node) -> tuple[Node, ...]:
+    """Return what is right below `node`, in the order in which the text has it."""
     match node:
         case Negation(expr) | Subquery(expr=expr):
             return (expr,)
         case Matrix(selector):
             return (selector,)
         case Aggregation(expr=expr, param=param):
-            return (expr, param) if param else (expr,)
+            return (param, expr) if param else (expr,)
         case Binary(left=left, right=right):
             return (left, right)
         case Call(args=args):
@@ -195,6 +196,9 @@ def _binary(node: Any, depth: int) -> Binary:
     left, right, modifier = of(node.lhs, depth), of(node.rhs, depth), node.modifier
     if modifier is None:
         return Binary(str(node.op), left, right, False, "OneToOne", None, ())
+    fill = modifier.fill_values
+    if fill is not None and (fill.lhs is not None or fill.rhs is not None):
+        raise BadQuery("the experimental modifiers fill, fill_left and fill_right are not supported")
     matching = None
     if modifier.matching is not None:
         matching = Grouping(str(modifier.matching.type).endswith("Include"), tuple(modifier.matching.labels))

@@ -45,13 +45,23 @@ def both(node: Binary, left: list[Point], right: list[Point]) -> list[Point]:
     for point in one:
         key = matching.key(point.labels)
         if key in ones:
-            raise BadQuery(
-                f"found duplicate series for the match group {label_sets.show(key)} on the "
-                f"{'left' if swapped else 'right'} hand-side of the operation; many-to-many matching not allowed",
-                "execution",
-            )
+            raise many_to_many(key, "left" if swapped else "right", (ones[key].labels, point.labels))
         ones[key] = point
     return _matched(node, many, ones, matching, swapped)
+
+
+def many_to_many(key: Labels, side: str, doubled: tuple[Labels, Labels]) -> BadQuery:
+    """Return the error that names two series of one match group on the side that may have only one."""
+    shown = ", ".join(_braced(labels) for labels in doubled)
+    return BadQuery(
+        f"found duplicate series for the match group {_braced(key)} on the {side} hand-side of the operation: "
+        f"[{shown}];many-to-many matching not allowed: matching labels must be unique on one side",
+        "execution",
+    )
+
+
+def _braced(labels: Labels) -> str:
+    return "{" + ", ".join(f'{name}="{label_sets.escape(value)}"' for name, value in labels) + "}"
 
 
 def _matched(
@@ -74,12 +84,13 @@ def _matched(
         a, b = (other.value, point.value) if swapped else (point.value, other.value)
         result = _combine(node, point.labels, a, a, b)
         if result:
-            found.append(Point(_result_labels(node, result.labels, other.labels), result.value))
+            found.append(Point(result_labels(node, result.labels, other.labels), result.value))
     refuse_duplicates(found)
     return found
 
 
-def _result_labels(node: Binary, labels: Labels, other: Labels) -> Labels:
+def result_labels(node: Binary, labels: Labels, other: Labels) -> Labels:
+    """Return the labels of what comes out of a pair: those of the many side, less or more what the matching says."""
     if node.card == "OneToOne" and node.matching is not None:
         if node.matching.only:
             return label_sets.only(labels, node.matching.names)

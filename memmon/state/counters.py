@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import json
+import threading
 from collections.abc import Mapping
 from typing import cast
 
@@ -22,6 +23,27 @@ def add(redis: Redis, name: str, pairs: Mapping[str, str] | None = None, by: flo
         redis.hincrbyfloat(keys.counters(), _field(name, pairs), by)
     except RedisError:
         return
+
+
+_kept: dict[str, float] = {}
+_lock = threading.Lock()
+
+
+def keep(name: str, by: float) -> None:
+    """Raise the counter `name` by what is told of Redis itself being away: kept here until `settle`."""
+    with _lock:
+        _kept[name] = _kept.get(name, 0) + by
+
+
+def settle(redis: Redis) -> None:
+    """Add what was kept to the counters, now that Redis answers."""
+    if not _kept:
+        return
+    with _lock:
+        kept = dict(_kept)
+        _kept.clear()
+    for name, by in kept.items():
+        add(redis, name, by=by)
 
 
 def observe(redis: Redis, name: str, pairs: Mapping[str, str] | None, seconds: float) -> None:

@@ -45,44 +45,39 @@ def hot_names() -> str:
     return f"{PREFIX}hot:names"
 
 
-def hot_targets(name: str) -> str:
-    """Sorted set: target that gives the metric `name` -> when it was last written (Unix ms); expires with the window."""
-    return f"{PREFIX}hot:targets:{name}"
-
-
-def hot_versions(target: str) -> str:
-    """Hash: metric name of `target` -> versions of its columns, the one in force first; expires with the window."""
-    return f"{PREFIX}hot:versions:{target}"
-
-
-def hot_schemas(target: str) -> str:
-    """Hash: version -> JSON columns; expires with the window."""
-    return f"{PREFIX}hot:schemas:{target}"
-
-
-def hot_ring(target: str, name: str, version: str) -> str:
-    """String: slots of one int64 time and one float64 a column; expires with the window."""
-    return f"{PREFIX}hot:ring:{target}:{name}:{version}"
-
-
-def hot_timed_names() -> str:
-    """Sorted set: metric name that has a timed ring -> when one was last written (Unix ms); expires with the window."""
-    return f"{PREFIX}hot:timed-names"
-
-
 def hot_rings(name: str) -> str:
-    """Sorted set: timed ring of the metric `name`, as `<source>\\t<version>` -> when it was last written (Unix ms); expires with
-    the window."""
+    """Sorted set: "shard<TAB>version" of each ring of the metric `name` -> when it was last written (Unix ms); expires with the
+    window."""
     return f"{PREFIX}hot:rings:{name}"
 
 
+def hot_shard(shard: str) -> str:
+    """Hash: metric name -> version that `shard` was last written with; expires with the window."""
+    return f"{PREFIX}hot:shard:{shard}"
+
+
 def hot_schema(version: str) -> str:
-    """String: JSON of the timed schema called `version`; expires with the window."""
+    """String: JSON of what stands where in the rings of `version`; expires with the window."""
     return f"{PREFIX}hot:schema:{version}"
 
 
+def hot_members(version: str) -> str:
+    """List: JSON labels of the members of a timed ring, in the order of their places; expires with the window."""
+    return f"{PREFIX}hot:members:{version}"
+
+
+def hot_places(version: str) -> str:
+    """Hash: JSON labels of a member of a timed ring -> its place; expires with the window."""
+    return f"{PREFIX}hot:places:{version}"
+
+
+def hot_ring(shard: str, name: str, version: str) -> str:
+    """String: slots of int64 times and float64 values (memmon/metrics/schema.py); expires with the window."""
+    return f"{PREFIX}hot:ring:{shard}:{name}:{version}"
+
+
 def hot_timed(source: str) -> str:
-    """Hash: metric name of `source` -> `version:members:bytes` of the timed ring in force; expires with the window."""
+    """Hash: metric name of `source` -> `version:capacity:bytes` of the timed ring in force; expires with the window."""
     return f"{PREFIX}hot:timed:{source}"
 
 

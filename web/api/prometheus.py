@@ -57,11 +57,12 @@ def query() -> Response:
     """Evaluate `query` at `time`."""
     ctx = door.context()
     at = form.moment("time", ctx.now())
-    found = form.result(*service.value(ctx, form.parameter("query"), at, _timeout()), at)
-    if found["resultType"] in ("vector", "matrix"):
-        found["result"], warnings = form.limited(found["result"], form.limit())
-        return form.success(found, warnings)
-    return form.success(found)
+    kind, value, notes = service.value(ctx, form.parameter("query"), at, _timeout())
+    found, warnings = form.result(kind, value, at), list(notes.warnings)
+    if kind in ("vector", "matrix"):
+        found["result"], more = form.limited(found["result"], form.limit())
+        warnings += more
+    return form.success(found, warnings, notes.infos)
 
 
 @blueprint.route("/query_range", methods=READ)
@@ -83,9 +84,9 @@ def query_range() -> Response:
             "exceeded maximum resolution of 11,000 points per timeseries. "
             "Try decreasing the query resolution (?step=XX)",
         )
-    found = service.range(door.context(), form.parameter("query"), start, end, step, _timeout())
+    found, notes = service.range(door.context(), form.parameter("query"), start, end, step, _timeout())
     rows, warnings = form.limited(sorted(found, key=lambda row: row.labels), form.limit())
-    return form.success(form.matrix(rows), warnings)
+    return form.success(form.matrix(rows), [*notes.warnings, *warnings], notes.infos)
 
 
 def _timeout() -> float:

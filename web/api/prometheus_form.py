@@ -83,9 +83,9 @@ def matches() -> list[tuple[Matcher, ...]]:
         raise BadInput("match[]", f'invalid parameter "match[]": {error}') from None
 
 
-def success(data: Any, warnings: Sequence[str] = ()) -> Response:
+def success(data: Any, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> Response:
     """Return the envelope around `data`, whose numbers are text already."""
-    more = {"warnings": list(warnings)} if warnings else {}
+    more = {name: list(found) for name, found in (("warnings", warnings), ("infos", infos)) if found}
     return _json({"status": "success", "data": data, **more}, 200)
 
 

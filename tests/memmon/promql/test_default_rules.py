@@ -11,7 +11,7 @@ from memmon import labels
 from memmon.config import DEFAULTS
 from memmon.config.document import read
 from memmon.config.rules import RuleFile
-from memmon.promql.engine import Query
+from memmon.promql.query import Query
 from memmon.samples import Point, Series
 from tests.memmon.promql.memory import Memory
 

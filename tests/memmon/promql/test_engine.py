@@ -7,7 +7,7 @@ import pytest
 
 from memmon import labels
 from memmon.errors import BadQuery
-from memmon.promql.engine import Query
+from memmon.promql.query import Query
 from memmon.samples import STALE_NAN, Series
 from tests.memmon.promql.memory import Memory
 

@@ -1,0 +1,221 @@
+"""Runs Prometheus' PromQL test scripts over our evaluators, and says where they differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from memmon import labels as label_sets
+from memmon.errors import BadQuery
+from memmon.labels import Labels
+from memmon.promql import numbers, script
+from memmon.promql.block import Block, pack
+from memmon.promql.engine import Ranged, Value
+from memmon.promql.matcher import Matcher, all_accept
+from memmon.promql.query import Query
+from memmon.promql.script import Eval, Expected, Steps, is_same
+from memmon.promql.selection import NO_HINT, Hint
+from memmon.samples import Point, Series
+
+MINUTE_MS = 60_000
+DEVIATIONS: dict[tuple[str, int], str] = {
+    ("functions.test", 1149): "it expects what rounding leaves of a Kahan sum; the exact mean is -44.848083237",
+}
+"""Evaluations of the float language that we answer otherwise, and why."""
+
+
+class Verdict(NamedTuple):
+    """How one evaluation went. `missed` says what is wrong, nothing where all is right; `refused` that the query was an error."""
+
+    file: str
+    line: int
+    category: str
+    expr: str
+    missed: str = ""
+    refused: str = ""
+
+
+class _Loaded:
+    """A source of the series that a script has loaded."""
+
+    def __init__(self) -> None:
+        self._held: dict[Labels, Series] = {}
+
+    def add(self, more: list[Series]) -> None:
+        """Add series; one that is there already gets more samples."""
+        for one in more:
+            held = self._held.get(one.labels)
+            if held is not None:
+                times = np.concatenate((held.times, one.times))
+                order = np.argsort(times, kind="stable")
+                one = Series(one.labels, times[order], np.concatenate((held.values, one.values))[order])
+            self._held[one.labels] = one
+
+    def select(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Series]:
+        """Return the series that fit, whole."""
+        return [one for one in self._held.values() if all_accept(matchers, one.labels)]
+
+    def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:
+        """Return the same side by side."""
+        return [pack(self.select(matchers, start, end))]
+
+
+def run(path: Path, exact: bool = False) -> Iterator[Verdict]:
+    """Return a verdict for every evaluation of the script at `path`; `exact` keeps the kernels out."""
+    categories = _scope(path.parent).get(path.name, {})
+    loaded = _Loaded()
+    for command in script.read(path.read_text()):
+        if isinstance(command, script.Clear):
+            loaded = _Loaded()
+        elif isinstance(command, script.Load):
+            loaded.add(command.series)
+        else:
+            missed, refused = _judged(command, loaded, exact)
+            category = categories.get(command.line, "float")
+            yield Verdict(path.name, command.line, category, command.expr, missed, refused)
+
+
+@lru_cache(maxsize=8)
+def _scope(folder: Path) -> dict[str, dict[int, str]]:
+    """Return the category of each line, by file, as `scope.json` in the folder has it."""
+    if not (folder / "scope.json").exists():
+        return {}
+    files: dict[str, dict[str, list[int]]] = json.loads((folder / "scope.json").read_text())["files"]
+    return {
+        name: {line: category for category, lines in found.items() for line in lines} for name, found in files.items()
+    }
+
+
+def _judged(command: Eval, loaded: _Loaded, exact: bool) -> tuple[str, str]:
+    """Return what is wrong about an evaluation, and the error that it ended in."""
+    expected, refused = command.expected, ""
+    try:
+        missed = _asked(command, loaded, exact)
+        if expected.fails is not None:
+            missed = "it must fail, and did not"
+        elif not missed and not command.is_range and not expected.ordered and expected.vector is None:
+            missed = _again_as_range(command, loaded, exact)
+    except BadQuery as error:
+        refused = str(error)
+        missed = ""
+        if expected.fails is None:
+            missed = f"it failed: {error}"
+        elif not expected.fails.fits(refused):
+            missed = f"it must fail with {expected.fails.text!r}, and did with {refused!r}"
+    return missed, refused
+
+
+def _asked(command: Eval, loaded: _Loaded, exact: bool) -> str:
+    steps, expected = command.steps, command.expected
+    query = Query(command.expr, loaded, steps.start / 1000, steps.end / 1000, exact=exact)
+    missed = ""
+    if command.is_range:
+        found = {one.labels: one for one in query.steps(steps.step / 1000)}
+        missed = _compare_rows(expected, found, steps)
+    else:
+        missed = _compare(expected, query.value(steps.start / 1000), query.kind)
+    return missed or _compare_notes(expected, query.notes.warnings, query.notes.infos)
+
+
+def _again_as_range(command: Eval, loaded: _Loaded, exact: bool) -> str:
+    """Ask the same over a minute on both sides; the step in the middle must come to the same."""
+    at = command.steps.start
+    try:
+        query = Query(command.expr, loaded, (at - MINUTE_MS) / 1000, (at + MINUTE_MS) / 1000, exact=exact)
+        if query.kind not in ("vector", "scalar") or not _is_bound_to_time(command.expr):
+            return ""
+        found = query.steps(MINUTE_MS / 1000)
+    except BadQuery as error:
+        return "" if "same labelset" in str(error) else f"as a range it failed: {error}"
+    points = [Point(one.labels, float(one.values[i])) for one in found for i in np.flatnonzero(one.times == at)]
+    value: Value = points
+    if query.kind == "scalar":
+        value = points[0].value if points else []
+    missed = _compare(command.expected, value, query.kind)
+    return f"as a range: {missed}" if missed else ""
+
+
+def _is_bound_to_time(expr: str) -> bool:
+    """Tell whether each step of a range must come to what an instant does: start() and end() are others there."""
+    return "start()" not in expr and "end()" not in expr
+
+
+def _compare(expected: Expected, value: Value, kind: str) -> str:
+    if expected.text is not None:
+        return "" if value == expected.text else f"expected {expected.text!r}, found {value!r}"
+    if isinstance(value, str):
+        return f"found the text {value!r}"
+    if isinstance(value, float):
+        if expected.number is None:
+            return f"found the scalar {numbers.short(value)}"
+        return (
+            ""
+            if is_same(value, expected.number)
+            else f"expected {expected.number}, found scalar {numbers.short(value)}"
+        )
+    if kind == "matrix":
+        found = {
+            one.labels: Series(one.labels, (one.window.times * 1000).round().astype(np.int64), one.window.values)
+            for one in value
+            if isinstance(one, Ranged)
+        }
+        return _compare_rows(expected, found, expected.vector)
+    return _compare_points(expected, [one for one in value if isinstance(one, Point)])
+
+
+def _compare_points(expected: Expected, points: list[Point]) -> str:
+    wanted = [(labels, given[0]) for labels, given in expected.rows if given and given[0] is not None]
+    if expected.number is not None:
+        wanted = [((), expected.number)]
+    if len({point.labels for point in points}) != len(points):
+        return "a label set came twice"
+    if expected.ordered and [labels for labels, _ in wanted] != [point.labels for point in points]:
+        return f"the order is {[label_sets.show(point.labels) for point in points]}"
+    return _differences(
+        {labels: [value] for labels, value in wanted}, {point.labels: [point.value] for point in points}
+    )
+
+
+def _compare_rows(expected: Expected, found: dict[Labels, Series], steps: Steps | None) -> str:
+    if steps is None:
+        return "found a range vector"
+    wanted = {labels: given for labels, given in expected.rows if any(value is not None for value in given)}
+    moments = range(steps.start, steps.end + 1, steps.step)
+    if expected.number is not None:
+        wanted = {(): [expected.number] * len(moments)}
+    by_time = {labels: dict(zip(one.times.tolist(), one.values.tolist(), strict=True)) for labels, one in found.items()}
+    extra = [label_sets.show(labels) for labels, held in by_time.items() if set(held) - set(moments)]
+    if extra:
+        return f"samples at other times in {extra}"
+    got = {labels: [held.get(at) for at in moments] for labels, held in by_time.items()}
+    padded = {labels: (given + [None] * len(moments))[: len(moments)] for labels, given in wanted.items()}
+    return _differences(padded, got)
+
+
+def _differences(wanted: dict[Labels, Any], found: dict[Labels, Any]) -> str:
+    wrong = [f"missing {label_sets.show(labels)}" for labels in wanted if labels not in found]
+    wrong += [f"unexpected {label_sets.show(labels)} {found[labels]}" for labels in found if labels not in wanted]
+    for labels in wanted.keys() & found.keys():
+        for a, b in zip(wanted[labels], found[labels], strict=True):
+            if (a is None) != (b is None) or (a is not None and not is_same(a, b)):
+                wrong.append(f"{label_sets.show(labels)}: expected {wanted[labels]}, found {found[labels]}")
+                break
+    return "; ".join(wrong[:3])
+
+
+def _compare_notes(expected: Expected, warnings: list[str], infos: list[str]) -> str:
+    for word, wanted, none, found in (
+        ("warning", expected.warns, expected.no_warnings, warnings),
+        ("info", expected.informs, expected.no_infos, infos),
+    ):
+        if none and found:
+            return f"no {word} expected, found {found}"
+        for one in wanted:
+            if not any(one.fits(text) for text in found):
+                return f"expected the {word} {one.text!r}, found {found}"
+    return ""

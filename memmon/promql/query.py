@@ -1,0 +1,76 @@
+"""One question in PromQL: parsed, bounded and answered by the fastest evaluator that can."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable
+
+import numpy as np
+
+from memmon.errors import BadQuery
+from memmon.labels import Labels
+from memmon.promql import guard, kernels, tree
+from memmon.promql.engine import Exact, Value, as_points
+from memmon.promql.notes import Notes
+from memmon.promql.selection import Source
+from memmon.samples import Point, Series
+
+
+class Query:
+    """One expression over one source, with what it may cost. `start` and `end` bound every step of it (seconds)."""
+
+    def __init__(
+        self,
+        expr: str,
+        source: Source,
+        start: float,
+        end: float,
+        expired: Callable[[], bool] = lambda: False,
+        exact: bool = False,
+    ):
+        self.tree = guard.parse(expr)
+        self.kind = tree.kind(self.tree)
+        self.notes = Notes(expr, self.tree)
+        self._source, self._bounds = source, (start, end)
+        self._expired, self._exact = expired, exact
+
+    def _engine(self, step: float = 0.0) -> Exact:
+        return Exact(self.tree, self._source, self._bounds, self.notes, step, self._expired)
+
+    def value(self, at: float) -> Value:
+        """Return what the expression is at `at`."""
+        engine = self._engine()
+        return engine.value(at) if self._exact or self.kind in ("string", "matrix") else kernels.value(engine, at)
+
+    def instant(self, at: float) -> list[Point]:
+        """Return the vector at `at`; a scalar is one point without labels."""
+        self._refuse_others()
+        return as_points(self.value(at))
+
+    def _refuse_others(self) -> None:
+        if self.kind in ("string", "matrix"):
+            raise BadQuery(
+                "the expression is a text or a range vector; a range vector needs a function such as rate() over it"
+            )
+
+    def steps(self, step: float) -> list[Series]:
+        """Return the series at start, start + step, ... up to end."""
+        self._refuse_others()
+        engine, (start, end) = self._engine(step), self._bounds
+        count = math.floor((end - start) / step + 1e-9) + 1
+        moments = [start + number * step for number in range(count)]
+        return _one_by_one(engine, moments) if self._exact else kernels.steps(engine, moments)
+
+
+def _one_by_one(engine: Exact, moments: list[float]) -> list[Series]:
+    found: dict[Labels, tuple[array[int], array[float]]] = {}
+    for moment in moments:
+        points = as_points(engine.value(moment))
+        engine.selection.charge(len(points))
+        at = round(moment * 1000)
+        for point in points:
+            times, values = found.setdefault(point.labels, (array("q"), array("d")))
+            times.append(at)
+            values.append(point.value)
+    return [Series(key, np.array(times), np.array(values)) for key, (times, values) in found.items()]

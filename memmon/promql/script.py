@@ -1,0 +1,261 @@
+"""Reads Prometheus' PromQL test scripts: what they load, what they ask, what they expect.
+
+Source of the format: prometheus/prometheus `promql/promqltest/README.md`. Native histograms are read over.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from memmon import duration
+from memmon import labels as label_sets
+from memmon.errors import BadInput
+from memmon.labels import Labels
+from memmon.samples import STALE_NAN, Series
+
+_NUMBER = r"[+-]?(?:inf|nan|\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)"
+_VALUE = re.compile(rf"({_NUMBER})(?:([+-])({_NUMBER.removeprefix('[+-]?')}))?(?:x(\d+))?", re.IGNORECASE)
+_LABEL = re.compile(
+    r'\s*(?:([a-zA-Z_:][\w:.]*|"(?:[^"\\]|\\.)*"))\s*(?:=\s*("(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`))?\s*,?'
+)
+_NAME = re.compile(r"[a-zA-Z_:][\w:]*")
+_INSTANT = re.compile(r"eval(?:_(fail|warn|info|ordered))?\s+instant\s+at\s+(\S+)\s+(.+)")
+_RANGE = re.compile(r"eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+?)\s+(.+)")
+_VECTOR = re.compile(r"range vector from (\S+) to (\S+) step (\S+)")
+
+
+class Steps(NamedTuple):
+    """Moments of a range, in milliseconds."""
+
+    start: int
+    end: int
+    step: int
+
+
+class Said(NamedTuple):
+    """A text that an error or an annotation must have: none, all of it, or a pattern."""
+
+    text: str = ""
+    is_pattern: bool = False
+
+    def fits(self, text: str) -> bool:
+        """Tell whether `text` is what is expected."""
+        return re.search(self.text, text) is not None if self.is_pattern else self.text in ("", text)
+
+
+@dataclass(slots=True)
+class Expected:
+    """What an evaluation must come to."""
+
+    fails: Said | None = None
+    warns: list[Said] = field(default_factory=list)
+    informs: list[Said] = field(default_factory=list)
+    no_warnings: bool = False
+    no_infos: bool = False
+    ordered: bool = False
+    text: str | None = None
+    number: float | None = None
+    vector: Steps | None = None
+    rows: list[tuple[Labels, list[float | None]]] = field(default_factory=list)
+
+
+class Clear(NamedTuple):
+    """Forget what was loaded."""
+
+
+class Load(NamedTuple):
+    """More series."""
+
+    series: list[Series]
+
+
+class Eval(NamedTuple):
+    """A question; `steps` of one moment is an instant query."""
+
+    line: int
+    expr: str
+    steps: Steps
+    is_range: bool
+    expected: Expected
+
+
+Command = Clear | Load | Eval
+
+
+def read(text: str) -> Iterator[Command]:
+    """Return the commands of a script; raise BadInput with the line that is none."""
+    lines = [line.strip() for line in text.splitlines()]
+    lines = ["" if line.startswith("#") else line for line in lines]
+    index = 0
+    while index < len(lines):
+        line, number = lines[index], index + 1
+        index += 1
+        if not line:
+            continue
+        block = []
+        while line.startswith(("load", "eval")) and index < len(lines) and lines[index]:
+            block.append(lines[index])
+            index += 1
+        try:
+            yield _command(line, block, number)
+        except (ValueError, SyntaxError) as error:
+            raise BadInput("script", f"line {number}: {error}") from None
+
+
+def _command(line: str, block: list[str], number: int) -> Command:
+    word, *rest = line.split()
+    if word == "clear":
+        return Clear()
+    if word in ("load", "load_with_nhcb"):
+        return Load(list(_loaded(block, milliseconds(rest[0]))))
+    if found := _INSTANT.fullmatch(line):
+        how, at, expr = found.groups()
+        moment = milliseconds(at)
+        return Eval(number, expr, Steps(moment, moment, 1000), False, _expected(block, how))
+    if found := _RANGE.fullmatch(line):
+        how, start, end, step, expr = found.groups()
+        steps = Steps(milliseconds(start), milliseconds(end), milliseconds(step))
+        return Eval(number, expr, steps, True, _expected(block, how))
+    raise ValueError(f"no command: {line!r}")
+
+
+def milliseconds(text: str) -> int:
+    """Return a number of seconds or a duration in milliseconds."""
+    if re.fullmatch(r"-?\d+(\.\d+)?", text):
+        return round(float(text) * 1000)
+    sign = -1 if text.startswith("-") else 1
+    return sign * round(duration.parse(text.lstrip("-")) * 1000)
+
+
+def _loaded(block: list[str], step: int) -> Iterator[Series]:
+    for line in block:
+        labels, rest = _labels(line)
+        if rest.startswith("@st") or "{{" in rest:
+            continue  # Start timestamps and native histograms.
+        pairs = [(at * step, value) for at, value in enumerate(values(rest)) if value is not None]
+        times, numbers = [at for at, _ in pairs], [value for _, value in pairs]
+        yield Series(labels, np.array(times, dtype=np.int64), np.array(numbers, dtype=np.float64))
+
+
+def _labels(line: str) -> tuple[Labels, str]:
+    """Return the label set that `line` begins with, and the rest."""
+    name = _NAME.match(line)
+    rest = line[name.end() :] if name else line
+    pairs = [(label_sets.NAME, name.group())] if name else []
+    if rest.lstrip().startswith("{") and not rest.lstrip().startswith("{{"):
+        rest = rest.lstrip()[1:]
+        while not rest.lstrip().startswith("}"):
+            found = _LABEL.match(rest)
+            if found is None:
+                raise ValueError(f"no labels: {line!r}")
+            key, value = found.groups()
+            pairs.append((_text(key), _text(value)) if value else (label_sets.NAME, _text(key)))
+            rest = rest[found.end() :]
+        rest = rest.lstrip()[1:]
+    return label_sets.of(pairs), rest.strip()
+
+
+def _text(quoted: str) -> str:
+    if quoted[0] == "`":
+        return quoted[1:-1]
+    return str(ast.literal_eval(quoted)) if quoted[0] in "\"'" else quoted
+
+
+def values(text: str) -> list[float | None]:
+    """Return the values of a series; None is a gap."""
+    found: list[float | None] = []
+    for token in text.split():
+        if token[0] == "_":
+            found += [None] * int(token[2:] or 1) if token[1:2] == "x" else [None]
+        elif token.startswith("stale"):
+            found += [STALE_NAN] * (int(token[6:]) + 1 if token[5:6] == "x" else 1)
+        else:
+            found += _run(token)
+    return found
+
+
+def _run(token: str) -> list[float]:
+    match = _VALUE.fullmatch(token)
+    if match is None:
+        raise ValueError(f"no value: {token!r}")
+    start, sign, by, times = match.groups()
+    value, change = float(start), float(f"{sign}{by}") if by else 0.0
+    found = [value]
+    for _ in range(int(times or 0)):
+        value = value + change if change else value
+        found.append(value)
+    return found
+
+
+def _expected(block: list[str], how: str | None) -> Expected:
+    found = Expected(ordered=how == "ordered")
+    if how == "fail":
+        found.fails = Said()
+    if how in ("warn", "info"):
+        (found.warns if how == "warn" else found.informs).append(Said())
+    for line in block:
+        if line.startswith(("expect ", "expected_fail")):
+            _expect(found, line)
+        elif re.fullmatch(_NUMBER, line, re.IGNORECASE):
+            found.number = float(line)
+        else:
+            labels, rest = _labels(line)
+            if "{{" not in rest:
+                found.rows.append((labels, values(rest)))
+    return found
+
+
+def _expect(found: Expected, line: str) -> None:
+    if line.startswith("expected_fail"):
+        kind, _, text = line.partition(" ")
+        found.fails = Said(text, kind.endswith("regexp"))
+        return
+    _, word, rest = (*line.split(None, 2), "")[:3]
+    match word:
+        case "fail":
+            found.fails = _said(rest)
+        case "warn":
+            found.warns.append(_said(rest))
+        case "info":
+            found.informs.append(_said(rest))
+        case "no_warn":
+            found.no_warnings = True
+        case "no_info":
+            found.no_infos = True
+        case "ordered":
+            found.ordered = True
+        case "string":
+            found.text = _text(rest)
+        case "range":
+            vector = _VECTOR.fullmatch(f"range {rest}")
+            if vector is None:
+                raise ValueError(f"no expectation: {line!r}")
+            found.vector = Steps(*(milliseconds(one) for one in vector.groups()))
+        case _:
+            raise ValueError(f"no expectation: {line!r}")
+
+
+def _said(rest: str) -> Said:
+    if rest.startswith("msg:"):
+        return Said(rest[4:].strip())
+    if rest.startswith("regex:"):
+        return Said(rest[6:].strip(), True)
+    return Said()
+
+
+def is_same(a: float, b: float) -> bool:
+    """Tell whether two values agree as Prometheus' own runner has it."""
+    if math.isnan(a) or math.isnan(b):
+        return math.isnan(a) and math.isnan(b)
+    if a == b:
+        return True
+    if a == 0 or b == 0 or math.isinf(a) or math.isinf(b):
+        return False
+    return abs(a - b) < 1e-6 * (abs(a) + abs(b))
