@@ -136,6 +136,10 @@ class TimedStore:
             for _ in range(_ATTEMPTS):
                 if left:
                     left = self._attempt(source, left, wanted, now, tally)
+            if left:
+                self.redis.hdel(
+                    keys.hot_timed(source), *left
+                )  # What Redis has of their rings is no more whole: begin anew.
         if left:
             raise Transient(f"redis: the series of {source} change faster than they can be written")
         return Written(tally.kept, tally.folded, tally.refused, tally.examples)
@@ -210,9 +214,13 @@ class TimedStore:
         changed = {name: schema for name, (schema, _) in {**adds, **begins}.items()}
         grown = self.window.schemas(schema.version for schema in changed.values())
         for name, schema in changed.items():
-            ready[name] = grown[schema.version]
+            if schema.version in grown:
+                ready[name] = grown[schema.version]
+            else:
+                lost.append(name)
         for name, (_, move) in adds.items():
-            if any(members.member(labels) not in grown[changed[name].version].member_at for labels in move.members):
+            has = ready[name]
+            if has is None or any(members.member(labels) not in has.member_at for labels in move.members):
                 lost.append(name)  # Others took the places.
         return {name: schema for name, schema in ready.items() if name not in lost}
 

@@ -12,6 +12,7 @@ from redis import Redis
 
 from memmon import labels as label_sets
 from memmon.context import Context
+from memmon.errors import Transient
 from memmon.metrics import cells, members, pace, service, timed
 from memmon.metrics import ring as rings
 from memmon.metrics import schema as schemas
@@ -232,6 +233,19 @@ def test_a_process_that_knows_no_schema_reads_them(store: TimedStore, now: int, 
     assert store.write("s", [sample(now - 15_000, 2)], now).kept == 1
     schemas._known.clear()
     assert seen() == [(-15_000, 2), (0, 1)]
+
+
+def test_a_ring_whose_members_redis_lost_is_begun_anew(
+    store: TimedStore, now: int, seen: Callable[..., object]
+) -> None:
+    store.write("s", [sample(now, 1, n=str(n)) for n in range(3)], now)
+    store.write("s", [sample(now, 1, n="3")], now)
+    for key in store.redis.scan_iter("*hot:members:*"):
+        store.redis.delete(key, key.replace(b"members", b"places"))
+    with pytest.raises(Transient, match="change faster"):
+        store.write("s", [sample(now, 1, n="4")], now)
+    assert store.write("s", [sample(now, 1, n="4")], now).kept == 1
+    assert seen(n="4") == [(0, 1)]
 
 
 def test_everything_of_a_source_expires(store: TimedStore, now: int, ctx: Context) -> None:
