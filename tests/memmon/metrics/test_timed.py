@@ -291,18 +291,18 @@ def test_the_writer_leaves_no_gap_between_time_and_value(ctx: Context, now: int)
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
-        st.lists(st.tuples(st.integers(0, 4), st.integers(0, 400), st.integers(0, 9)), max_size=12),
+        st.lists(st.tuples(st.integers(0, 4), st.integers(0, 400)), max_size=12),
         min_size=1,
         max_size=6,
     )
 )
 def test_whatever_comes_the_newest_of_each_series_and_slot_is_there(
-    ctx: Context, now: int, requests: list[list[tuple[int, int, int]]]
+    ctx: Context, now: int, requests: list[list[tuple[int, int]]]
 ) -> None:
     ctx.redis.flushall()
     expected: dict[tuple[str, int], tuple[int, float]] = {}
     for one in requests:
-        given_now = [sample(now - back * 250, float(value), s=str(series)) for series, back, value in one]
+        given_now = [sample(now - back * 250, float(back), s=str(series)) for series, back in one]
         TimedStore(service.hot(ctx)).write("s", given_now, now, slot_ms=10_000)
         for found in given_now:
             at = found.at or 0
