@@ -57,6 +57,7 @@ def _tick(task: str, every: float) -> dict[str, object]:
 
 beat_schedule = {
     "collect": _tick("collect.tick", min(_settings.intervals.values())),
+    "push": _tick("collect.replay", min(60.0, _settings.metrics_collection_interval)),
     "health": _tick("health.tick", _settings.health_check_interval),
     "alerts": _tick("alerts.evaluate", _settings.alert_evaluation_interval),
     "notify": _tick("notify.tick", 1.0),

@@ -73,7 +73,7 @@ def identify(ctx: Context, need: str) -> Caller:
     """Return who calls; raise Unauthorized for somebody unknown who needs to be known."""
     header = request.headers.get("Authorization")
     if header is not None:
-        return _of_token(ctx, header)
+        return _of_token(ctx, header, need)
     signed_in = session.current(ctx)
     if signed_in:
         if request.method not in SAFE and need != "viewer":
@@ -84,9 +84,14 @@ def identify(ctx: Context, need: str) -> Caller:
     raise Unauthorized("a token is needed: Authorization: Bearer TOKEN")
 
 
-def _of_token(ctx: Context, header: str) -> Caller:
+def _of_token(ctx: Context, header: str, need: str) -> Caller:
     scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    if scheme.lower() == "basic" and need == "ingest":
+        # What pushes may know no other way than user and password. Only there: a browser sends those along on its own.
+        token = request.authorization.password if request.authorization and request.authorization.password else ""
+    elif scheme.lower() != "bearer":
+        token = ""
+    if not token.strip():
         raise Unauthorized("the header must be Authorization: Bearer TOKEN")
     found = access.verify(ctx, token.strip())
     if found is None:

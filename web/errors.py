@@ -65,6 +65,12 @@ def failure(status: int, code: str, message: str, **more: Any) -> Response:
     return door.answer({"error": code, "message": message, **more}, status)
 
 
+def status_of(error: MemmonError) -> int:
+    """Return the status that answers a failure."""
+    known = {Unauthorized: 401, Forbidden: 403, TooOften: 429, **{kind: status for kind, (status, _) in STATUS.items()}}
+    return next((status for kind, status in known.items() if isinstance(error, kind)), 500)
+
+
 def _ours(error: MemmonError) -> Response:
     if isinstance(error, Unauthorized):
         response = failure(401, "unauthorized", str(error))

@@ -1,6 +1,7 @@
 """Collection: a tick that says what is due, and a task for each shard of targets."""
 
 from memmon.collect import service
+from memmon.push import service as push
 from workers.base import task
 
 
@@ -14,3 +15,9 @@ def tick(ctx):
 def run(ctx, names):
     """Collect one shard."""
     return service.run(ctx, names)
+
+
+@task
+def replay(ctx):
+    """Show pushed groups again."""
+    push.replay(ctx, ctx.now())

@@ -49,7 +49,8 @@ def decode(schema: Schema, parts: list[bytes]) -> Table:
 
 
 def _table(schema: Schema, raw: bytes) -> Table:
-    whole = len(raw) // schema.width
+    whole = -(-len(raw) // schema.width)
+    raw = raw.ljust(whole * schema.width, b"\0")  # A timed ring ends behind the last cell that was written.
     floats = np.frombuffer(raw, dtype="<f8", count=whole * schema.floats).reshape(whole, schema.floats)
     return Table(floats[:, : schema.capacity].view("<i8"), floats[:, schema.capacity :])
 

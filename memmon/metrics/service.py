@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +14,8 @@ from memmon import labels as label_sets
 from memmon.context import Context
 from memmon.errors import BadQuery, Transient
 from memmon.labels import Labels
-from memmon.metrics import baseline, exposition, rollup, shape, snapshot, store
+from memmon.metrics import baseline, cells, exposition, rollup, shape, snapshot, store, timed
+from memmon.metrics.cells import Bounds
 from memmon.metrics.rollup import FIVE_MINUTES, LEVELS, MINUTE, Rollup
 from memmon.metrics.shape import Member, Row
 from memmon.metrics.window import HotStore, Written
@@ -80,6 +81,34 @@ def ingest_rows(
     counters.settle(ctx.redis)
     for target, number in written.dropped.items():
         counters.add(ctx.redis, "memmon_samples_dropped_total", {"target": target}, number)
+    return written
+
+
+def timed_bounds(ctx: Context) -> Bounds:
+    """Return the times (Unix ms) that a sample with a time of its own may have now."""
+    return cells.bounds(round(ctx.now() * 1000), hot(ctx).window_ms)
+
+
+def ingest_timed(
+    ctx: Context,
+    source: str,
+    samples: Iterable[Sample],
+    metadata: Mapping[str, Metadata],
+    slot_ms: int | None = None,
+) -> timed.Written:
+    """Take in samples that have times of their own, in any order and as often as they come; say which were refused and why.
+
+    `source` is who sent them: what it may have at a time is limited. `slot_ms` is for one whose interval is known.
+    """
+    now = round(ctx.now() * 1000)
+    window = hot(ctx)
+    written = timed.TimedStore(window).write(source, samples, now, slot_ms)
+    window.describe(dict(metadata))
+    if written.kept:
+        with client.edge():
+            ctx.redis.set(keys.last_collection(), now)
+    if written.folded:
+        counters.add(ctx.redis, "memmon_samples_folded_total", {"source": source}, written.folded)
     return written
 
 

@@ -87,7 +87,7 @@ class HotStore:
                 pipe.setrange(ring.key, rings.offset(sheet.schema, period), slot)
                 pipe.zadd(keys.hot_rings(sheet.name), {f"{shard}\t{sheet.schema.version}": at})
                 if is_new or period % EXTEND_EVERY == 0:
-                    self._extend(pipe, ring)
+                    self.extend(pipe, ring)
             if is_new or period % EXTEND_EVERY == 0:
                 pipe.zadd(keys.hot_names(), dict.fromkeys(plan.versions, at))
                 pipe.pexpire(keys.hot_shard(shard), self.life_ms)
@@ -117,7 +117,8 @@ class HotStore:
             pipe.zadd(keys.hot_rings(name), {f"{shard}\t{schema.version}": at})
             pipe.hdel(keys.hot_shard(shard), name)
 
-    def _extend(self, pipe: Any, ring: Ring) -> None:
+    def extend(self, pipe: Any, ring: Ring) -> None:
+        """Let a ring, and what says what is in it, live as long as the window once more."""
         for key in (ring.key, keys.hot_rings(ring.name), keys.hot_schema(ring.schema.version)):
             pipe.pexpire(key, self.life_ms)
         if ring.schema.timed:

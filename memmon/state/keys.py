@@ -76,6 +76,11 @@ def hot_ring(shard: str, name: str, version: str) -> str:
     return f"{PREFIX}hot:ring:{shard}:{name}:{version}"
 
 
+def hot_timed(source: str) -> str:
+    """Hash: metric name of `source` -> `version:capacity:bytes` of the timed ring in force; expires with the window."""
+    return f"{PREFIX}hot:timed:{source}"
+
+
 def hot_metadata() -> str:
     """Hash: metric name -> JSON [kind, help, unit]."""
     return f"{PREFIX}hot:metadata"

@@ -6,9 +6,12 @@ import pytest
 
 from memmon.alerts import service as alert_room
 from memmon.context import Context
+from memmon.metrics import service as metric_room
 from memmon.notify import service as notify_room
+from memmon.push import service as push_room
 from memmon.security import service as security_room
-from workers import alerts, notify, process, security
+from tests.conftest import Clock
+from workers import alerts, collect, notify, process, security
 from workers.app import app
 from workers.base import follow
 
@@ -59,4 +62,12 @@ def test_the_security_tick_lets_what_is_in_force_be_told(queue: Queue, sqlite_ct
     security.tick()
     assert queue.take() == ["security.enforce"]
     security.enforce()
+    assert queue.take() == []
+
+
+def test_pushed_groups_are_shown_again(queue: Queue, sqlite_ctx: Context, clock: Clock) -> None:
+    push_room.put(sqlite_ctx, {"job": "backup"}, b"rows 3\n", replaces=True)
+    clock.move(600)
+    collect.replay()
+    assert [point.value for point in metric_room.instant(sqlite_ctx, "rows")] == [3.0]
     assert queue.take() == []

@@ -11,6 +11,7 @@ from web.api import (
     notifications,
     performance,
     prometheus,
+    push,
     security,
     silences,
     status,
@@ -30,4 +31,5 @@ BLUEPRINTS = (
     tasks.blueprint,
     prometheus.blueprint,
     alertmanager.blueprint,
+    *push.BLUEPRINTS,
 )

@@ -181,6 +181,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("group_key", "receiver", name=op.f("pk_notification_log")),
     )
     op.create_table(
+        "push_group",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("labels", sa.JSON(), nullable=False),
+        sa.Column("kinds", sa.JSON(), nullable=False),
+        sa.Column("families", sa.JSON(), nullable=False),
+        sa.Column("series", sa.Integer(), nullable=False),
+        sa.Column("pushed_at", sa.Float(precision=53), nullable=False),
+        sa.Column("failed_at", sa.Float(precision=53), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_push_group")),
+    )
+    op.create_table(
         "redelivery",
         sa.Column("task_id", sa.String(length=64), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
@@ -375,6 +387,7 @@ def downgrade() -> None:
     op.drop_table("restriction")
     op.drop_index(op.f("ix_redelivery_at"), table_name="redelivery")
     op.drop_table("redelivery")
+    op.drop_table("push_group")
     op.drop_table("notification_log")
     op.drop_index(op.f("ix_notification_state"), table_name="notification")
     op.drop_index(op.f("ix_notification_receiver"), table_name="notification")

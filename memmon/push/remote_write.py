@@ -1,0 +1,124 @@
+"""Prometheus' remote write 1.0: a block of Snappy around the message `prometheus.WriteRequest`.
+
+Source: https://prometheus.io/docs/specs/prw/remote_write_spec/ and prometheus/prometheus `prompb/remote.proto`, `types.proto`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from memmon import labels as label_sets
+from memmon.errors import BadInput
+from memmon.labels import Labels
+from memmon.push import message, naming, packing, refusals
+from memmon.push.packing import NotSpoken
+from memmon.push.refusals import Pushed, Refusals
+from memmon.samples import Metadata, Sample
+
+MAX_BODY = 8 * packing.MIB
+"""Of an opened request. (Prometheus sends 2 000 samples at a time, some 500 kB.)"""
+
+MAX_SERIES_BODY = packing.MIB // 4
+"""Of one series with its samples. An empty message of two bytes takes fifty times that once it is parsed: series are parsed one by
+one, so that what a request takes is bounded by its size."""
+
+MAX_PARTS = 100_000
+"""Series, samples or metadata of one request: what is empty costs two bytes to send, and far more to look at."""
+
+CONTENT_TYPE = "application/x-protobuf"
+VERSION_1 = "prometheus.WriteRequest"
+KINDS = ("untyped", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset")
+MAX_HELP = 1000
+SUFFIXES = ("", "_total", "_bucket", "_count", "_info")
+
+# Series and metadata are parsed one by one, and exemplars and native histograms are only counted: all four are bytes here.
+_CLASSES = message.classes(
+    "prometheus",
+    {
+        "WriteRequest": {"timeseries": (1, "repeated bytes"), "metadata": (3, "repeated bytes")},
+        "TimeSeries": {
+            "labels": (1, "repeated Label"),
+            "samples": (2, "repeated Sample"),
+            "exemplars": (3, "repeated bytes"),
+            "histograms": (4, "repeated bytes"),
+        },
+        "Label": {"name": (1, "string"), "value": (2, "string")},
+        "Sample": {"value": (1, "double"), "timestamp": (2, "int64")},
+        "MetricMetadata": {
+            "type": (1, "int32"),
+            "metric_family_name": (2, "string"),
+            "help": (4, "string"),
+            "unit": (5, "string"),
+        },
+    },
+)
+_WriteRequest, _TimeSeries, _MetricMetadata = (_CLASSES[n] for n in ("WriteRequest", "TimeSeries", "MetricMetadata"))
+
+
+def check_type(content_type: str, encoding: str) -> None:
+    """Raise NotSpoken for a request that is not remote write 1.0 by its headers."""
+    kind, _, parameters = content_type.partition(";")
+    if kind.strip().lower() != CONTENT_TYPE:
+        raise NotSpoken("Content-Type", f"{content_type!r} is not {CONTENT_TYPE}")
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name.strip().lower() == "proto" and value.strip().strip('"') != VERSION_1:
+            raise NotSpoken("Content-Type", f"{value.strip()} is not spoken here, only {VERSION_1} (remote write 1.0)")
+    if encoding.strip().lower() not in ("", "snappy"):
+        raise NotSpoken("Content-Encoding", f"{encoding!r} is not snappy")
+
+
+def read(body: bytes) -> Pushed:
+    """Return what the request `body` says; raise BadInput when it is none."""
+    request = message.parse(_WriteRequest, packing.unsnap(body, MAX_BODY))
+    for part, number in (("series", len(request.timeseries)), ("metadata", len(request.metadata))):
+        _check_number(part, number)
+    samples: list[Sample] = []
+    refused = Refusals()
+    for raw in request.timeseries:
+        _read_series(raw, samples, refused)
+    return Pushed(samples, dict(_metadata(raw) for raw in request.metadata), refused)
+
+
+def _read_series(raw: bytes, samples: list[Sample], refused: Refusals) -> None:
+    if len(raw) > MAX_SERIES_BODY:
+        raise BadInput("body", f"has a series of more than {MAX_SERIES_BODY} bytes")
+    series = message.parse(_TimeSeries, raw)
+    labels, wrong = _labels(series)
+    example = label_sets.show(labels)
+    if wrong:
+        refused.add(refusals.INVALID_LABELS, max(1, len(series.samples)), f"{example}: {wrong}")
+        return
+    _check_number("samples", len(samples) + len(series.samples))
+    refused.add(refusals.NATIVE_HISTOGRAM, len(series.histograms), example)
+    refused.add(refusals.EXEMPLAR, len(series.exemplars), example)
+    samples.extend(Sample(labels, sample.value, sample.timestamp) for sample in series.samples)
+
+
+def _check_number(part: str, number: int) -> None:
+    if number > MAX_PARTS:
+        raise BadInput("body", f"has more than {MAX_PARTS} {part}")
+
+
+def _labels(series: Any) -> tuple[Labels, str]:
+    """Return the labels of a series, and what is wrong with them."""
+    pairs = [(label.name, label.value) for label in series.labels]
+    labels = tuple(sorted(pair for pair in pairs if pair[1]))
+    if len({name for name, _ in pairs}) != len(pairs):
+        return labels, "a label is there twice"
+    return labels, naming.wrong(labels)
+
+
+def _metadata(raw: bytes) -> tuple[str, Metadata]:
+    if len(raw) > MAX_SERIES_BODY:
+        raise BadInput("body", f"has metadata of more than {MAX_SERIES_BODY} bytes")
+    about = message.parse(_MetricMetadata, raw)
+    kind = KINDS[about.type] if 0 <= about.type < len(KINDS) else KINDS[0]
+    return about.metric_family_name, Metadata(kind, about.help[:MAX_HELP], about.unit)
+
+
+def about_known(metadata: dict[str, Metadata], names: Iterable[str]) -> dict[str, Metadata]:
+    """Return the metadata of families that have one of the metric `names`: what is said of others would only pile up."""
+    known = set(names)
+    return {name: said for name, said in metadata.items() if any(f"{name}{suffix}" in known for suffix in SUFFIXES)}

@@ -1,0 +1,129 @@
+"""What others send: Pushgateway's groups, Prometheus' remote write, OpenTelemetry's metrics. Each needs an ingest key."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import HTTPException
+
+from memmon.collect import store as collect
+from memmon.context import Context
+from memmon.errors import BadInput, MemmonError
+from memmon.jobs import Job
+from memmon.push import group, otlp, packing, refusals, remote_write, service
+from web import auth, door, errors
+from workers.base import follow
+
+groups = Blueprint("push", __name__)
+write = Blueprint("remote_write", __name__, url_prefix="/api/v1/write")
+opentelemetry = Blueprint("otlp", __name__, url_prefix="/api/v1/otlp/v1/metrics")
+BLUEPRINTS = (groups, write, opentelemetry)
+
+MAX_PAGE = 8 * packing.MIB
+GRPC_CODES = {400: 3, 413: 3, 415: 3, 401: 16, 403: 7, 429: 8, 503: 14}
+"""What google.rpc calls a status."""
+
+
+def _status(error: MemmonError) -> int:
+    if isinstance(error, packing.TooLarge):
+        return 413
+    if isinstance(error, packing.NotSpoken):
+        return 415
+    return errors.status_of(error)
+
+
+def _wake(ctx: Context) -> None:
+    """Let the rules see at once what came in."""
+    if collect.wake_evaluation(ctx.redis, ctx.settings.alert_evaluation_interval):
+        follow([Job("alerts.evaluate")])
+
+
+@groups.errorhandler(BadInput)
+def _unfit(error: BadInput) -> Response:
+    status = _status(error)
+    return errors.failure(status, errors.CODES.get(status, "bad_input"), str(error), field=error.field)
+
+
+@groups.route('/metrics/<any("job", "job@base64"):head>/<path:rest>', methods=["PUT", "POST", "DELETE"])
+@auth.needs("ingest")
+@door.up_to(MAX_PAGE)
+def push(head: str, rest: str) -> Response:
+    """Replace a group, replace what has the same names in it, or delete it, as Pushgateway does."""
+    ctx = door.context()
+    job, _, more = rest.rstrip("/").partition("/")
+    labels = group.labels_of(job, head.endswith(group.BASE64), more)
+    if request.method == "DELETE":
+        service.delete(ctx, labels)
+        _wake(ctx)
+        return Response(status=202)
+    body = packing.unpack(request.get_data(), request.headers.get("Content-Encoding", ""), MAX_PAGE)
+    service.put(ctx, labels, body, replaces=request.method == "PUT")
+    _wake(ctx)
+    return Response(status=200)
+
+
+@write.post("")
+@auth.needs("ingest")
+@door.up_to(remote_write.MAX_BODY)
+def receive() -> Response:
+    """Take in samples of a Prometheus server. What is refused is refused for good, and the rest of the request is kept."""
+    ctx = door.context()
+    remote_write.check_type(request.headers.get("Content-Type", ""), request.headers.get("Content-Encoding", ""))
+    refused = service.remote_write_1(ctx, request.get_data(), door.caller().name)
+    _wake(ctx)
+    if refused.counts.keys() <= {refusals.EXEMPLAR}:
+        return Response(status=204)
+    return _plain(400, refused.text("samples"))
+
+
+@write.errorhandler(MemmonError)
+def _failed_write(error: MemmonError) -> Response:
+    return _plain(_status(error), str(error))
+
+
+@write.errorhandler(HTTPException)
+def _bad_write(error: HTTPException) -> Response:
+    return _plain(error.code or 500, error.description or error.name)
+
+
+def _plain(status: int, message: str) -> Response:
+    response = Response(f"{message}\n", status, mimetype="text/plain")
+    if status == 503:
+        response.headers["Retry-After"] = errors.RETRY_AFTER
+    return response
+
+
+@opentelemetry.post("")
+@auth.needs("ingest")
+@door.up_to(otlp.MAX_BODY)
+def export() -> Response:
+    """Take in metrics of an OpenTelemetry SDK or collector; say how many data points were refused."""
+    ctx = door.context()
+    content_type = request.headers.get("Content-Type", "")
+    otlp.kind_of(content_type)
+    body = packing.unpack(request.get_data(), request.headers.get("Content-Encoding", ""), otlp.MAX_BODY)
+    refused = service.otlp_metrics(ctx, body, content_type, door.caller().name)
+    _wake(ctx)
+    return Response(otlp.answer(refused, content_type), content_type=otlp.kind_of(content_type))
+
+
+@opentelemetry.errorhandler(MemmonError)
+def _failed_export(error: MemmonError) -> Response:
+    return _rpc(_status(error), str(error))
+
+
+@opentelemetry.errorhandler(HTTPException)
+def _bad_export(error: HTTPException) -> Response:
+    return _rpc(error.code or 500, error.description or error.name)
+
+
+def _rpc(status: int, message: str) -> Response:
+    """Return a failure as OTLP wants it: google.rpc.Status in the encoding of the request, JSON where that is unknown."""
+    try:
+        kind = otlp.kind_of(request.headers.get("Content-Type", ""))
+    except BadInput:
+        kind = otlp.JSON
+    failure = otlp.Status(code=GRPC_CODES.get(status, 13), message=message)
+    response = Response(otlp.encode(failure, kind), status, content_type=kind)
+    if status == 503:
+        response.headers["Retry-After"] = errors.RETRY_AFTER
+    return response
