@@ -63,3 +63,29 @@ def offset(schema: Schema, period: int) -> int:
 def slot(schema: Schema, period: int) -> int:
     """Return the number of the slot of `period`."""
     return (period - schema.base) % schema.slots
+
+
+class Rows(NamedTuple):
+    """A table's rows in the order of their periods."""
+
+    periods: NDArray[np.int64]
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+def rows(schema: Schema, wanted: range, parts: list[bytes]) -> Rows:
+    """Return what the bytes of `spans(schema, wanted)` say of each period; times of an earlier turn of the ring are 0."""
+    tables = [_table(schema, part) for part in parts]
+    if len(wanted) >= schema.slots:
+        first = wanted[-1] + 1 - schema.slots
+        turned = (np.arange(len(tables[0].times)) + schema.base - first) % schema.slots + first
+        order = np.argsort(turned)
+        periods, times, values = turned[order], tables[0].times[order], tables[0].values[order]
+    else:
+        begin = slot(schema, wanted[0])
+        stretches = [wanted[: schema.slots - begin], wanted[schema.slots - begin :]]
+        numbers = [n for stretch, table in zip(stretches, tables, strict=False) for n in stretch[: len(table.times)]]
+        periods = np.array(numbers, dtype=np.int64)
+        times, values = (np.concatenate(pieces) for pieces in zip(*tables, strict=True))
+    old = times < (periods[:, None] - schema.slots // 2) * schema.slot_ms
+    return Rows(periods, np.where(old, 0, times), values)

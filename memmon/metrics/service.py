@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from memmon.metrics import baseline, cells, exposition, rollup, shape, snapshot,
 from memmon.metrics.cells import Bounds
 from memmon.metrics.rollup import FIVE_MINUTES, LEVELS, MINUTE, Rollup
 from memmon.metrics.shape import Member, Row
+from memmon.metrics.warm import Warm
 from memmon.metrics.window import HotStore, Written
 from memmon.promql import selection
 from memmon.promql.block import Block, pack
@@ -49,6 +51,17 @@ RATED = ("memmimic_searches_total", "memmimic_memories_stored_total", "memmimic_
 def hot(ctx: Context) -> HotStore:
     """Return the hot window of this Redis."""
     return HotStore(ctx.redis, ctx.settings.hot_window_minutes * 60)
+
+
+_warm: WeakKeyDictionary[Context, Warm] = WeakKeyDictionary()
+
+
+def warm(ctx: Context) -> Warm:
+    """Return the hot window as this process holds it in memory."""
+    found = _warm.get(ctx)
+    if found is None:
+        found = _warm[ctx] = Warm(hot(ctx))
+    return found
 
 
 def ingest(
@@ -121,12 +134,18 @@ class Stitched:
 
     def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:
         """Return the series that fit in (start, end] (Unix ms) side by side."""
+        if start >= self._edge():
+            return warm(self.ctx).blocks(matchers, start, end)
         return [pack(self.select(matchers, start, end, hint))]
+
+    def _edge(self) -> int:
+        """Return where the hot window begins (Unix ms)."""
+        return round(self.ctx.now() * 1000) - self.window.window_ms
 
     def select(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Series]:
         """Return the series that fit in (start, end] (Unix ms)."""
         recent = self.window.select(matchers, start, end)
-        edge = round(self.ctx.now() * 1000) - self.window.window_ms
+        edge = self._edge()
         if start >= edge:
             return recent
         level = _level(self.ctx.now() - start / 1000)

@@ -88,7 +88,7 @@ class HotStore:
                 pipe.zadd(keys.hot_rings(sheet.name), {f"{shard}\t{sheet.schema.version}": at})
                 if is_new or period % EXTEND_EVERY == 0:
                     self.extend(pipe, ring)
-            if is_new or period % EXTEND_EVERY == 0:
+            if plan.versions and (is_new or period % EXTEND_EVERY == 0):
                 pipe.zadd(keys.hot_names(), dict.fromkeys(plan.versions, at))
                 pipe.pexpire(keys.hot_shard(shard), self.life_ms)
             pipe.execute()
@@ -208,11 +208,15 @@ class HotStore:
 
     def slots(self, wanted: Sequence[Ring], start: int, end: int) -> list[list[bytes]]:
         """Return the bytes of the slots of each ring that may have times in (start, end] (Unix ms), see `ring.decode`."""
+        return self.ranges([(ring, rings.periods(ring.schema, start, end)) for ring in wanted])
+
+    def ranges(self, wanted: Sequence[tuple[Ring, range]]) -> list[list[bytes]]:
+        """Return the bytes of the slots of some periods of each ring, in one round trip."""
         with client.edge():
             pipe = self.redis.pipeline(transaction=False)
             counts = []
-            for ring in wanted:
-                spans = rings.spans(ring.schema, rings.periods(ring.schema, start, end))
+            for ring, periods in wanted:
+                spans = rings.spans(ring.schema, periods)
                 for first, last in spans:
                     pipe.getrange(ring.key, first, last)
                 counts.append(len(spans))
