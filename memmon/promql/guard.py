@@ -83,6 +83,8 @@ def check(text: str) -> Literals:
         raise BadQuery("parse error: no expression found in input")
     if len(text) > MAX_LENGTH:
         raise BadQuery(f"parse error: expression longer than {MAX_LENGTH} characters")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadQuery("parse error: the expression is not UTF-8")
     bare = HIDDEN.sub(lambda found: " " if found.group().startswith("#") else '""', text)
     if len(_TOKEN.findall(bare)) > MAX_TOKENS:
         raise BadQuery(f"parse error: expression with more than {MAX_TOKENS} tokens")

@@ -77,5 +77,13 @@ def _byte(code: str, quote: str) -> bytes:
 
 def quoted(text: str) -> str:
     """Return `text` as a literal in double quotes."""
-    short = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    return '"' + "".join(short.get(c, c if c.isprintable() else f"\\u{ord(c):04x}") for c in text) + '"'
+    return '"' + "".join(_SHORT.get(c, c if c.isprintable() else _coded(ord(c))) for c in text) + '"'
+
+
+def _coded(code: int) -> str:
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
