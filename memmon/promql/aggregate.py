@@ -48,7 +48,8 @@ def extremes(op: str, wanted: float, points: Sequence[Point], grouping: Grouping
     if math.isnan(wanted):
         raise BadQuery("Parameter value is NaN", "execution")
     if abs(wanted) >= 2.0**63:
-        raise BadQuery(f"Scalar value {numbers.plain(wanted)} overflows int64", "execution")
+        how = "overflows" if wanted > 0 else "underflows"
+        raise BadQuery(f"Scalar value {numbers.general(wanted)} {how} int64", "execution")
     number = max(0, int(wanted))
     sign = -1 if op == "topk" else 1
 
@@ -60,8 +61,8 @@ def extremes(op: str, wanted: float, points: Sequence[Point], grouping: Grouping
 
 def count_values(label: str, points: Sequence[Point], grouping: Grouping) -> list[Point]:
     """Return how often each value comes, named by the label `label`."""
-    if not label_sets.LABEL_NAME.fullmatch(label):
-        raise BadQuery(f"invalid label name {label!r}", "execution")
+    if not label:  # Any text will do otherwise, as in Prometheus since 3.0.
+        raise BadQuery('invalid label name ""', "execution")
     counted: dict[Labels, float] = {}
     for point in points:
         shared = grouping.key(point.labels)

@@ -12,6 +12,7 @@ from memmon.promql import frame as frames
 from memmon.promql import histogram
 from memmon.promql.block import Roster
 from memmon.promql.frame import Bools, Floats, Frame, Indexes, known
+from memmon.promql.histogram import Lift
 
 
 class Family(NamedTuple):
@@ -65,11 +66,19 @@ def _histograms(roster: Roster) -> Histograms:
     )
 
 
+class Lifted(NamedTuple):
+    """A histogram whose counts were lifted at a step."""
+
+    name: str
+    lift: Lift
+    step: int
+
+
 class Answer(NamedTuple):
     """The quantiles, the histograms whose counts were lifted, and the series that are no buckets."""
 
     frame: Frame
-    lifted: list[str]
+    lifted: list[Lifted]
     without_bound: list[Labels]
 
 
@@ -81,7 +90,7 @@ def quantiles(q: Floats, frame: Frame) -> Answer | None:
     there = frame.there()
     values = np.zeros((len(q), len(found.roster)))
     present = np.zeros(values.shape, dtype=bool)
-    lifted: list[str] = []
+    lifted: list[Lifted] = []
     for family in found.families:
         _family(q, frame, there, family, values, present, found.names, lifted)
     for group, buckets in found.odd:
@@ -99,7 +108,7 @@ def _family(
     values: Floats,
     present: Bools,
     names: list[str],
-    lifted: list[str],
+    lifted: list[Lifted],
 ) -> None:
     """Fill in the histograms of one family, those that lack buckets at a step one by one."""
     counts = frame.values[:, family.places]
@@ -109,7 +118,11 @@ def _family(
     values[:, family.groups] = result
     present[:, family.groups] = held.any(axis=2)
     usable = (q >= 0) & (q <= 1)
-    lifted += [names[family.groups[g]] for g in np.flatnonzero((raised & whole & usable[:, None]).any(axis=0))]
+    # Broken data are few as a rule, so that what is said of them may be found one by one.
+    for step, group in np.argwhere(raised & whole & usable[:, None]).tolist():
+        _, lift = histogram.quantile_of(0.5, zip(family.bounds.tolist(), counts[step, group].tolist(), strict=True))
+        if lift:
+            lifted.append(Lifted(names[family.groups[group]], lift, step))
     for step, group in np.argwhere(~whole & held.any(axis=2)).tolist():
         buckets = list(zip(family.bounds.tolist(), family.places[group].tolist(), strict=True))
         _one(q, frame, there, step, int(family.groups[group]), buckets, values, present, names, lifted)
@@ -125,14 +138,14 @@ def _one(
     values: Floats,
     present: Bools,
     names: list[str],
-    lifted: list[str],
+    lifted: list[Lifted],
 ) -> None:
     given = [(bound, float(frame.values[step, index])) for bound, index in buckets if there[step, index]]
     present[step, group] = bool(given)
     if given:
-        values[step, group], raised = histogram.quantile_of(float(q[step]), given)
-        if raised:
-            lifted.append(names[group])
+        values[step, group], lift = histogram.quantile_of(float(q[step]), given)
+        if lift:
+            lifted.append(Lifted(names[group], lift, step))
 
 
 def _interpolated(q: Floats, bounds: Floats, counts: Floats) -> tuple[Floats, Bools]:
@@ -154,7 +167,7 @@ def _interpolated(q: Floats, bounds: Floats, counts: Floats) -> tuple[Floats, Bo
         low = np.where(index > 0, np.take_along_axis(counts, below[:, :, None], axis=2)[:, :, 0], 0.0)
         inside = np.take_along_axis(counts, index[:, :, None], axis=2)[:, :, 0] - low
         start = np.where(index > 0, bounds[below], 0.0)
-        found = np.where(inside == 0, start, start + (bounds[index] - start) * ((rank - low) / inside))
+        found = np.where(inside == 0, np.nan, start + (bounds[index] - start) * ((rank - low) / inside))
         found = np.where((index == 0) & (bounds[0] <= 0), bounds[0], found)
         found = np.where(index == len(bounds) - 1, bounds[-2], found)
         found = np.where((total == 0) | np.isnan(total) | np.isnan(q)[:, None], np.nan, found)

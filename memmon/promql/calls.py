@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from memmon import labels as label_sets
 from memmon.errors import BadQuery
 from memmon.labels import Labels
-from memmon.promql import functions, histogram, labelling, ranges, tree, vectors
+from memmon.promql import functions, histogram, labelling, ranges, tree
 from memmon.promql.ranges import Window
 from memmon.promql.vectors import nameless
 from memmon.samples import Point
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from memmon.promql.engine import Exact, Value
 
 RATED = ("rate", "increase")
-HISTOGRAM = "it needs native histograms, which memmon does not keep"
-UNSUPPORTED = {
-    "histogram_avg": HISTOGRAM,
-    "histogram_count": HISTOGRAM,
-    "histogram_sum": HISTOGRAM,
-    "histogram_fraction": HISTOGRAM,
-    "histogram_stddev": HISTOGRAM,
-    "histogram_stdvar": HISTOGRAM,
-}
-"""Functions that a caller may ask for, and why there is no answer; others that we do not have are experimental."""
 
 
 def call(query: Exact, node: tree.Call, at: float) -> Value:
@@ -46,14 +36,7 @@ def call(query: Exact, node: tree.Call, at: float) -> Value:
         return [nameless(p.labels, functions.BY_TIME[name](p.value)) for p in points]
     if name in _SPECIAL:
         return _SPECIAL[name](query, node, at)
-    raise unsupported(name)
-
-
-def unsupported(name: str) -> BadQuery:
-    """Return the error that says why the function `name` has no answer."""
-    if name in UNSUPPORTED:
-        return BadQuery(f"the function {name} is not supported: {UNSUPPORTED[name]}")
-    return BadQuery(f"the experimental function {name} is not supported")
+    raise BadQuery(f"parse error: unknown function with name {name!r}")
 
 
 def _over_range(
@@ -61,14 +44,15 @@ def _over_range(
 ) -> list[Point]:
     found = []
     keeps_name = node.name in ranges.KEEPS_NAME
-    given = query.ranged(arg, at)
-    if node.name in RATED:
-        query.notes.not_counters(node, (label_sets.name_of(one.labels) for one in given))
+    given, told = query.ranged(arg, at), []
     with np.errstate(all="ignore"):
         for labels, window in given:
             value = function(window)
             if value is not None:
+                told.append(label_sets.name_of(labels))
                 found.append(Point(labels, value) if keeps_name else nameless(labels, value))
+    if node.name in RATED:
+        query.notes.not_counters(node, told)
     return found
 
 
@@ -124,21 +108,33 @@ def _timestamp(query: Exact, node: tree.Call, at: float) -> list[Point]:
 def _histogram_quantile(query: Exact, node: tree.Call, at: float) -> list[Point]:
     q = query.number(node.args[0], at)
     query.notes.quantile(node, q)
-    groups: dict[Labels, list[tuple[float, float]]] = {}
-    for point in query.vector(node.args[1], at):
-        bound = histogram.bound(label_sets.get(point.labels, "le"))
-        if bound is None:
-            query.notes.bucket(node, label_sets.name_of(point.labels), label_sets.get(point.labels, "le"))
-            continue
-        groups.setdefault(label_sets.without(point.labels, "le"), []).append((bound, point.value))
     found = []
-    for key, buckets in groups.items():
-        value, lifted = histogram.quantile_of(q, buckets)
-        if lifted:
-            query.notes.not_monotonic(node, label_sets.name_of(key))
+    for key, buckets in _histograms(query, node, 1, at):
+        value, lift = histogram.quantile_of(q, buckets)
+        if lift:
+            query.notes.not_monotonic(node, label_sets.name_of(key), lift, at)
         found.append(nameless(key, value))
-    vectors.refuse_duplicates(found)  # Of two histograms that differ in nothing but their names.
     return found
+
+
+def _histogram_fraction(query: Exact, node: tree.Call, at: float) -> list[Point]:
+    low, high = query.number(node.args[0], at), query.number(node.args[1], at)
+    return [nameless(key, histogram.fraction(low, high, found)) for key, found in _histograms(query, node, 2, at)]
+
+
+def _histograms(
+    query: Exact, node: tree.Call, arg: int, at: float
+) -> Iterable[tuple[Labels, list[tuple[float, float]]]]:
+    """Return the buckets of each classic histogram in argument `arg`: (upper bound, count), by labels without `le`."""
+    groups: dict[Labels, list[tuple[float, float]]] = {}
+    for point in query.vector(node.args[arg], at):
+        text = label_sets.get(point.labels, "le")
+        bound = histogram.bound(text)
+        if bound is None:
+            query.notes.bucket(node, label_sets.name_of(point.labels), text, arg)
+        else:
+            groups.setdefault(label_sets.without(point.labels, "le"), []).append((bound, point.value))
+    return groups.items()
 
 
 def _label_replace(query: Exact, node: tree.Call, at: float) -> list[Point]:
@@ -152,13 +148,13 @@ def _label_join(query: Exact, node: tree.Call, at: float) -> list[Point]:
 
 
 def _sort(query: Exact, node: tree.Call, at: float) -> list[Point]:
-    if query.step:
+    if query.is_range:
         query.notes.sorted_steps(node)
     return sorted(query.vector(node.args[0], at), key=lambda point: (math.isnan(point.value), point.value))
 
 
 def _sort_desc(query: Exact, node: tree.Call, at: float) -> list[Point]:
-    if query.step:
+    if query.is_range:
         query.notes.sorted_steps(node)
     return sorted(query.vector(node.args[0], at), key=lambda point: (math.isnan(point.value), -point.value))
 
@@ -175,6 +171,7 @@ _SPECIAL: dict[str, Callable[[Exact, tree.Call, float], Value]] = {
     "quantile_over_time": _quantile_over_time,
     "predict_linear": _predict_linear,
     "histogram_quantile": _histogram_quantile,
+    "histogram_fraction": _histogram_fraction,
     "label_replace": _label_replace,
     "label_join": _label_join,
     "sort": _sort,

@@ -57,8 +57,14 @@ class _Loaded:
             self._held[one.labels] = one
 
     def select(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Series]:
-        """Return the series that fit, whole."""
-        return [one for one in self._held.values() if all_accept(matchers, one.labels)]
+        """Return the series that fit with their samples in (start, end] and none beyond, so that none is needed there."""
+        found = []
+        for one in self._held.values():
+            if all_accept(matchers, one.labels):
+                low, high = one.times.searchsorted((start, end), side="right")
+                if low < high:
+                    found.append(Series(one.labels, one.times[low:high], one.values[low:high]))
+        return found
 
     def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:
         """Return the same side by side."""

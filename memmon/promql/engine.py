@@ -5,7 +5,6 @@ A value of an expression is a number, a text, an instant vector (list of Point) 
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
@@ -22,6 +21,8 @@ from memmon.promql.vectors import nameless
 from memmon.samples import STALE_BITS, Point
 
 LOOKBACK_MS = 5 * 60 * 1000
+DEFAULT_STEP = 60.0
+"""Seconds between two steps of a subquery that names none."""
 MAX_STEPS = 11_000
 
 
@@ -55,8 +56,14 @@ class Exact:
         self.given: dict[int, Callable[[float], Value]] = {}
         self.selection = Selection(source)
         self._hints = _hints(root, round(step * 1000))
-        # How far back subqueries of this expression look, in milliseconds.
-        self._reach = sum(round(node.span * 1000) for node in tree.walk(root) if isinstance(node, tree.Subquery))
+        self._spans: dict[int, tuple[float, float]] = {}
+        self._look(root, self.start, self.end)
+        self._nested = 0  # In how many subqueries the evaluation is right now.
+
+    @property
+    def is_range(self) -> bool:
+        """Tell whether what is evaluated now is one of several steps, whose results are put together by their labels."""
+        return self.start != self.end or self._nested > 0
 
     def value(self, at: float) -> Value:
         """Return what the expression is at `at`."""
@@ -75,7 +82,10 @@ class Exact:
 
     def apply(self, node: tree.Node, at: float) -> Value:
         """Return what `node` makes of what is below it at `at`. Of that, `given` may know some already, by the node's id."""
-        return _HANDLERS[type(node)](self, node, at)
+        value = _HANDLERS[type(node)](self, node, at)
+        if isinstance(node, RENAMING) and isinstance(value, list) and len(value) > 1:
+            vectors.refuse_duplicates(as_points(value))
+        return value
 
     def number(self, node: tree.Node, at: float) -> float:
         """Return the scalar that `node` is."""
@@ -141,25 +151,23 @@ class Exact:
         return found
 
     def _subquery(self, node: tree.Subquery, at: float) -> list[Ranged]:
-        step = node.step or 60.0
-        end = self.moment(node, at)
-        start = end - node.span
-        if node.span / step > MAX_STEPS:
-            raise BadQuery(f"subquery with more than {MAX_STEPS} steps")
-        first = math.floor(start / step) * step
-        if first <= start:
-            first += step
+        step, end = round((node.step or DEFAULT_STEP) * 1000), round(self.moment(node, at) * 1000)
+        start = end - round(node.span * 1000)
+        if (end - start) / step > MAX_STEPS:
+            raise BadQuery(f"subquery with more than {MAX_STEPS} steps", "execution")
         collected: dict[Labels, tuple[array[float], array[float]]] = {}
-        for number in range(math.floor((end - first) / step + 1e-9) + 1):
-            moment = first + number * step
+        self._nested += 1
+        for ms in range((start // step + 1) * step, end + 1, step):
+            moment = ms / 1000
             points = self.vector(node.expr, moment)
             self.selection.charge(len(points))
             for point in points:
                 times, values = collected.setdefault(point.labels, (array("d"), array("d")))
                 times.append(moment)
                 values.append(point.value)
+        self._nested -= 1
         return [
-            Ranged(key, Window(np.array(times), np.array(values), start, end))
+            Ranged(key, Window(np.array(times), np.array(values), start / 1000, end / 1000))
             for key, (times, values) in collected.items()
         ]
 
@@ -175,15 +183,27 @@ class Exact:
 
     def bounds(self, node: tree.Selector) -> tuple[int, int]:
         """Return the first and the last moment (Unix ms) at which `node` is looked at."""
-        moments = (self.moment(node, self.start), self.moment(node, self.end))
-        return round(min(moments) * 1000) - self._reach, round(max(moments) * 1000)
+        first, last = self._spans[id(node)]
+        return round(first * 1000), round(last * 1000)
+
+    def _look(self, node: tree.Node, first: float, last: float) -> None:
+        """Note when each selector below `node` is looked at, where `node` itself is from `first` to `last`."""
+        if isinstance(node, tree.Selector | tree.Subquery):
+            ends = (self.moment(node, first), self.moment(node, last))
+            first, last = min(ends), max(ends)
+        if isinstance(node, tree.Selector):
+            self._spans[id(node)] = (first, last)
+        if isinstance(node, tree.Subquery):
+            first -= node.span
+        for child in tree.children(node):
+            self._look(child, first, last)
 
     def _aggregation(self, node: tree.Aggregation, at: float) -> list[Point]:
         points = self.vector(node.expr, at)
         if node.op in aggregate.SIMPLE:
             return aggregate.simple(node.op, points, node.grouping)
         if node.param is None or node.op not in aggregate.WITH_PARAMETER:
-            raise BadQuery(f"the experimental aggregation {node.op} is not supported")
+            raise BadQuery(f"parse error: unknown aggregation {node.op!r}")
         if node.op in aggregate.EXTREMES:
             return aggregate.extremes(node.op, self.number(node.param, at), points, node.grouping)
         if node.op == "quantile":
@@ -216,6 +236,10 @@ _HANDLERS: dict[type[tree.Node], Callable[[Exact, Any, float], Value]] = {
     tree.Binary: Exact._binary,
     tree.Call: lambda query, node, at: calls.call(query, node, at),
 }
+
+
+RENAMING = (tree.Negation, tree.Binary, tree.Call)
+"""What may take from series what told them apart, as a rule the name."""
 
 
 def _hints(root: tree.Node, step: int) -> dict[int, Hint]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import calendar
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 
 
 def _round(value: float, to: float = 1.0) -> float:
-    if to == 0 or not math.isfinite(to):
-        return math.nan
-    inverse = 1.0 / to
-    return math.floor(value * inverse + 0.5) / inverse if math.isfinite(value * inverse) else value
+    with np.errstate(all="ignore"):
+        inverse = np.float64(1.0) / np.float64(to)  # As Prometheus does, since it rounds better than a division.
+        return float(np.floor(np.float64(value) * inverse + 0.5) / inverse)
 
 
 def _at_least(value: float, low: float) -> float:
@@ -38,15 +36,51 @@ def _numpy(function: Callable[[np.float64], np.float64]) -> Callable[[float], fl
     return call
 
 
-def _date(pick: Callable[[datetime], float]) -> Callable[[float], float]:
+class Date(NamedTuple):
+    """A moment of the Gregorian calendar, in UTC."""
+
+    year: int
+    month: int
+    day: int
+    days: int  # Since 1970.
+    seconds: int  # Of the day.
+
+
+def _date(pick: Callable[[Date], float]) -> Callable[[float], float]:
     def of(value: float) -> float:
-        try:
-            return float(pick(datetime.fromtimestamp(math.floor(value), UTC)))
-        except (ValueError, OverflowError, OSError):
-            return math.nan  # No calendar has this moment.
+        # What no clock in nanoseconds could hold as seconds has no date.
+        return float(pick(date_of(int(value)))) if abs(value) < 2.0**62 else math.nan
 
     return of
 
+
+def date_of(seconds: int) -> Date:
+    """Return the date of a Unix time, however far it is: `datetime` ends with the year 9999.
+
+    Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
+    """
+    days, rest = divmod(seconds, 86_400)
+    era, day = divmod(days + 719_468, 146_097)
+    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
+    of_year = day - (365 * year + year // 4 - year // 100)
+    month = (5 * of_year + 2) // 153
+    shown = month + 3 if month < 10 else month - 9
+    return Date(year + era * 400 + (shown <= 2), shown, of_year - (153 * month + 2) // 5 + 1, days, rest)
+
+
+def _is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+def _days_in_month(date: Date) -> int:
+    return 29 if date.month == 2 and _is_leap(date.year) else _MONTHS[date.month - 1]
+
+
+def _day_of_year(date: Date) -> int:
+    return sum(_MONTHS[: date.month - 1]) + (date.month > 2 and _is_leap(date.year)) + date.day
+
+
+_MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 BY_VALUE: dict[str, Callable[..., float]] = {
     "abs": abs,
@@ -79,13 +113,13 @@ BY_VALUE: dict[str, Callable[..., float]] = {
 """A vector and numbers in, the vector of changed values without names out."""
 
 BY_TIME: dict[str, Callable[[float], float]] = {
-    "minute": _date(lambda moment: moment.minute),
-    "hour": _date(lambda moment: moment.hour),
-    "day_of_week": _date(lambda moment: (moment.weekday() + 1) % 7),
-    "day_of_month": _date(lambda moment: moment.day),
-    "day_of_year": _date(lambda moment: moment.timetuple().tm_yday),
-    "days_in_month": _date(lambda moment: calendar.monthrange(moment.year, moment.month)[1]),
-    "month": _date(lambda moment: moment.month),
-    "year": _date(lambda moment: moment.year),
+    "minute": _date(lambda date: date.seconds // 60 % 60),
+    "hour": _date(lambda date: date.seconds // 3600),
+    "day_of_week": _date(lambda date: (date.days + 4) % 7),
+    "day_of_month": _date(lambda date: date.day),
+    "day_of_year": _date(_day_of_year),
+    "days_in_month": _date(_days_in_month),
+    "month": _date(lambda date: date.month),
+    "year": _date(lambda date: date.year),
 }
 """Of a vector of Unix times, or of the evaluation's time when none is given."""

@@ -10,7 +10,8 @@ from typing import TypeVar
 import promql_parser
 
 from memmon.errors import BadQuery
-from memmon.promql import tree
+from memmon.promql import features, tree
+from memmon.promql.literals import HIDDEN, Literals
 from memmon.promql.matcher import Matcher
 
 T = TypeVar("T")
@@ -18,20 +19,20 @@ T = TypeVar("T")
 MAX_LENGTH = 10_000
 MAX_NESTING = 50
 MAX_TOKENS = 2_000
+MAX_AT = 1e11
+"""Seconds that a time after @ may be away from 1970: three thousand years."""
 
-# One pattern, so that a quote in a comment opens no string and a # in a string no comment.
-_HIDDEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|`[^`]*`|#[^\n]*')
+_AT = re.compile(r"@\s*([-+])?\s*(\d+\.?\d*(?:e[-+]?\d+)?|\.\d+(?:e[-+]?\d+)?)(?![\w.])", re.IGNORECASE)
 _NEGATIVE_AT = re.compile(r"@\s*-")
-_EXTENDED = re.compile(r"\b(?:anchored|smoothed)\b")
-_COMPUTED = re.compile(r"\[[^\]:]*[-+*/%^(][^\]]*\]|offset\s*-?\s*\(", re.IGNORECASE)
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> tree.Node:
     """Return the tree of `text`; raise BadQuery with the reason otherwise."""
-    check(text)
-    return _careful(lambda: tree.of(promql_parser.parse(text)), text)
+    literals = check(text)
+    bare = _AT.sub(_later, literals.bare)
+    return _careful(lambda: tree.of(promql_parser.parse(bare), tree.Reading(literals.restored)), literals)
 
 
 def selector(text: str) -> tuple[Matcher, ...]:
@@ -44,19 +45,28 @@ def selector(text: str) -> tuple[Matcher, ...]:
 
 def pretty(text: str) -> str:
     """Return `text` as Prometheus lays an expression out; raise BadQuery when it is none."""
-    check(text)
-    return _careful(lambda: str(promql_parser.parse(text).prettify()), text)
+    literals = check(text)
+    if _NEGATIVE_AT.search(literals.bare):
+        raise BadQuery("an expression with a negative time after @ cannot be laid out")
+    return literals.shown(_careful(lambda: str(promql_parser.parse(literals.bare).prettify()), literals))
 
 
-def _careful(work: Callable[[], T], text: str) -> T:
-    """Return what `work` makes of the expression `text`. The parser reads some numbers only when its tree is looked at."""
+def _later(found: re.Match[str]) -> str:
+    """Return an `@` that the parser can read: it knows no negative times, so that they are far in the future to it."""
+    sign, number = found.groups()
+    at = float(number)
+    if at > MAX_AT:
+        raise BadQuery(f"parse error: timestamp out of bounds for @ modifier: {number}")
+    return f"@ {tree.NEGATIVE_FROM + at:.3f}" if sign == "-" else f"@ {number}"
+
+
+def _careful(work: Callable[[], T], literals: Literals) -> T:
+    """Return what `work` makes of an expression. The parser reads some numbers only when its tree is looked at."""
     try:
         return work()
     except (ValueError, OverflowError) as error:
-        feature = _experiment(text)
-        if feature:
-            raise BadQuery(f"parse error: {feature} are experimental and not supported") from None
-        raise BadQuery(f"parse error: {error}") from None
+        features.refuse_modifiers(literals.bare)
+        raise BadQuery(f"parse error: {literals.shown(str(error))}") from None
     except BaseException as error:
         # A panic in the parser is none of Exception's; it must cost its caller an error and not the process.
         if type(error).__name__ != "PanicException":
@@ -64,30 +74,20 @@ def _careful(work: Callable[[], T], text: str) -> T:
         raise BadQuery("parse error: the parser does not understand this expression") from None
 
 
-def _experiment(text: str) -> str:
-    """Return which experimental syntax an expression that cannot be parsed seems to have."""
-    bare = _bare(text)
-    if _EXTENDED.search(bare):
-        return "the modifiers anchored and smoothed"
-    return "expressions in the place of a duration" if _COMPUTED.search(bare) else ""
+def check(text: str) -> Literals:
+    """Raise BadQuery for an expression that is too long, too deep, unsupported or known to break the parser.
 
-
-def _bare(text: str) -> str:
-    """Return `text` with strings empty and comments blank."""
-    return _HIDDEN.sub(lambda found: " " if found.group().startswith("#") else '""', text)
-
-
-def check(text: str) -> None:
-    """Raise BadQuery for an expression that is too long, too deep or known to break the parser."""
+    Return it with its texts apart.
+    """
     if not text.strip():
         raise BadQuery("parse error: no expression found in input")
     if len(text) > MAX_LENGTH:
-        raise BadQuery(f"expression longer than {MAX_LENGTH} characters")
-    bare = _bare(text)
-    if _NEGATIVE_AT.search(bare):
-        raise BadQuery("a negative time after @ is not supported")
+        raise BadQuery(f"parse error: expression longer than {MAX_LENGTH} characters")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadQuery("parse error: the expression is not UTF-8")
+    bare = HIDDEN.sub(lambda found: " " if found.group().startswith("#") else '""', text)
     if len(_TOKEN.findall(bare)) > MAX_TOKENS:
-        raise BadQuery(f"expression with more than {MAX_TOKENS} tokens")
+        raise BadQuery(f"parse error: expression with more than {MAX_TOKENS} tokens")
     depth = deepest = run = 0
     for character in bare:
         depth += character in "([{"
@@ -95,4 +95,6 @@ def check(text: str) -> None:
         run = run + 1 if character in "+-" else (run if character.isspace() else 0)
         deepest = max(deepest, depth, run)
     if deepest > MAX_NESTING:
-        raise BadQuery(f"expression nested deeper than {MAX_NESTING}")
+        raise BadQuery(f"parse error: expression nested deeper than {MAX_NESTING}")
+    features.refuse(bare)
+    return Literals(text)

@@ -16,7 +16,7 @@ from memmon.errors import BadQuery
 from memmon.promql import buckets, calls, dense, grouped, labelling, pairs, ranges, tree, vectors, windows
 from memmon.promql import frame as frames
 from memmon.promql.block import NO_ROW, Block, Roster
-from memmon.promql.engine import LOOKBACK_MS, Exact, Value, as_points
+from memmon.promql.engine import LOOKBACK_MS, RENAMING, Exact, Value, as_points
 from memmon.promql.frame import Bools, Floats, Frame
 from memmon.promql.selection import NO_HINT, Hint
 from memmon.promql.windows import Windows
@@ -99,6 +99,12 @@ class Kernels:
         """Return what `node` is at all moments."""
         if self._engine.expired():
             raise BadQuery("query timed out in expression evaluation", "timeout")
+        found = self._answer(node)
+        if isinstance(node, RENAMING) and isinstance(found, Frame):
+            _refuse_duplicates(found)
+        return found
+
+    def _answer(self, node: tree.Node) -> Answer:
         match node:
             case tree.Number():
                 return np.full(len(self._at), node.value)
@@ -215,7 +221,6 @@ class Kernels:
         for block in self._blocks(arg.selector, round(arg.span * 1000), hint):
             values = np.zeros((len(ends), len(block.roster)))
             present = np.zeros(values.shape, dtype=bool)
-            nonempty = np.zeros(len(block.roster), dtype=bool)
             for part in dense.split(block, int(low.min()), int(high.max())):
                 if not len(part.times):
                     continue
@@ -228,16 +233,16 @@ class Kernels:
                     values, present = result, good
                 else:
                     values[:, part.series], present[:, part.series] = result, good
-                nonempty[part.series] = (window.counts > 0).any(axis=0)
             found.append(Frame(block.roster, values, None if present.all() else present))
-            self._say_of_counters(node, block.roster, nonempty)
+            told: Bools = np.logical_or.reduce(present, axis=0)
+            self._say_of_counters(node, block.roster, told)
         return self._named(node, frames.joined(found) if found else _nothing(len(ends)))
 
-    def _say_of_counters(self, node: tree.Call, roster: Roster, nonempty: Bools) -> None:
+    def _say_of_counters(self, node: tree.Call, roster: Roster, told: Bools) -> None:
         if node.name in calls.RATED:
             names = frames.names(roster)
             suspects = frames.known(roster, "no counters", lambda: _no_counters(names))
-            self._engine.notes.not_counters(node, (names[at] for at in suspects if nonempty[at]))
+            self._engine.notes.not_counters(node, (names[at] for at in suspects if told[at]))
 
     def _named(self, node: tree.Call, found: Frame) -> Frame:
         return found if node.name in ranges.KEEPS_NAME else found._replace(roster=frames.nameless(found.roster))
@@ -280,7 +285,7 @@ class Kernels:
 
     def _absent(self, node: tree.Call) -> Frame:
         given = self.frame(node.args[0])
-        none: NDArray[np.bool_] = np.logical_not(given.there().any(axis=1, keepdims=True))
+        none: Bools = np.logical_not(np.logical_or.reduce(given.there(), axis=1, keepdims=True))
         return Frame(Roster([labelling.of_absent(node.args[0])]), np.ones((len(self._at), 1)), none)
 
     def _timestamp(self, node: tree.Call) -> Answer:
@@ -302,8 +307,8 @@ class Kernels:
             return self._exactly(node, {id(node.args[1]): given})
         for labels in found.without_bound:
             notes.bucket(node, dict(labels).get("__name__", ""), dict(labels).get("le", ""))
-        for name in found.lifted:
-            notes.not_monotonic(node, name)
+        for name, lift, step in found.lifted:
+            notes.not_monotonic(node, name, lift, float(self._at[step]))
         return found.frame
 
 
@@ -355,10 +360,9 @@ def _reader(answer: Answer, step_of: dict[float, int]) -> Callable[[float], Valu
 
 
 def _round(values: Floats, to: Any = 1.0) -> Floats:
-    inverse = 1.0 / to
-    scaled = values * inverse
-    found = np.where(np.isfinite(scaled), np.floor(scaled + 0.5) / inverse, values)
-    return np.where((to == 0) | ~np.isfinite(to), np.nan, found)
+    inverse = np.float64(1.0) / to
+    found: Floats = np.floor(values * inverse + 0.5) / inverse
+    return found
 
 
 _BY_VALUE: dict[str, Callable[..., Any]] = {

@@ -19,7 +19,10 @@ MAX_VALUE = 1 << 16
 def replace(points: Sequence[Point], target: str, template: str, source: str, pattern: str) -> list[Point]:
     """Set `target` to `template`, filled from the match, where all of `source` fits `pattern`."""
     _check_name(target, "label_replace")
-    program, found = compiled(pattern), []
+    try:
+        program, found = compiled(pattern), []
+    except BadQuery as error:
+        raise BadQuery(f"invalid regular expression in label_replace(): {pattern} ({error})", "execution") from None
     for point in points:
         match = program.search(label_sets.get(point.labels, source))
         if match:
@@ -30,6 +33,8 @@ def replace(points: Sequence[Point], target: str, template: str, source: str, pa
 
 def join(points: Sequence[Point], target: str, separator: str, sources: Sequence[str]) -> list[Point]:
     """Set `target` to the values of `sources`, joined."""
+    for name in sources:
+        _check_name(name, "label_join", "source")
     _check_name(target, "label_join")
     found = []
     for point in points:
@@ -45,19 +50,22 @@ def of_absent(node: Node) -> Labels:
     selector = node.selector if isinstance(node, Matrix) else node
     if not isinstance(selector, Selector):
         return ()
-    names = [matcher.name for matcher in selector.matchers]
-    return label_sets.of(
-        [
-            (matcher.name, matcher.value)
-            for matcher in selector.matchers
-            if matcher.op == "=" and matcher.name != label_sets.NAME and names.count(matcher.name) == 1
-        ]
-    )
+    found: dict[str, str] = {}
+    seen: set[str] = set()
+    for matcher in selector.matchers:
+        if matcher.name == label_sets.NAME:
+            continue
+        if matcher.op == "=" and matcher.name not in seen:
+            seen.add(matcher.name)
+            found[matcher.name] = matcher.value
+        else:
+            found.pop(matcher.name, None)  # Said twice, or otherwise than with `=`.
+    return label_sets.of(found)
 
 
-def _check_name(name: str, function: str) -> None:
-    if not label_sets.LABEL_NAME.fullmatch(name):
-        raise BadQuery(f"invalid destination label name in {function}(): {name}", "execution")
+def _check_name(name: str, function: str, which: str = "destination") -> None:
+    if not name:  # Any text will do otherwise, as in Prometheus since 3.0.
+        raise BadQuery(f"invalid {which} label name in {function}(): {name}", "execution")
 
 
 def _expand(template: str, match: Any) -> str:

@@ -73,3 +73,19 @@ def short(value: float) -> str:
     if value and math.isfinite(value) and not 1e-6 <= abs(value) < 1e21:
         return repr(value).replace(".0e", "e")
     return plain(value)
+
+
+def general(value: float, digits: int | None = None) -> str:
+    """Return `value` as Go's `%g` has it: as short as it reads back the same, or as `%.<digits>g` has it.
+
+    Source: strconv's `ftoa.go`: an exponent below -4 and from the precision on, 6 for the shortest form.
+    """
+    if not math.isfinite(value):
+        return plain(value)
+    text = repr(value) if digits is None else f"{value:.{digits}g}"
+    mantissa, _, exponent = f"{Decimal(text):e}".partition("e")
+    power = int(exponent)
+    if not -4 <= power < (6 if digits is None else digits):
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        return f"{mantissa}e{power:+03d}"
+    return plain(float(text))

@@ -5,18 +5,21 @@ Nodes compare by identity, so that what was found for one can be kept beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import promql_parser as syntax
 
 from memmon import labels as label_sets
 from memmon.errors import BadQuery
-from memmon.promql.matcher import Matcher
+from memmon.promql.matcher import Matcher, compiled
 
 MAX_DEPTH = 150
 """Deeper trees would reach Python's own limit while they are evaluated."""
+
+NEGATIVE_FROM = 200_000_000_000.0
+"""The time in seconds that stands for 0 where a negative one is meant: `guard` counts those up from here."""
 
 At: TypeAlias = 'float | Literal["start", "end"] | None'
 Kind: TypeAlias = Literal["scalar", "string", "vector", "matrix"]
@@ -117,14 +120,21 @@ class Call(Node):
     args: tuple[Node, ...]
 
 
-def of(node: Any, depth: int = 0) -> Node:
+class Reading(NamedTuple):
+    """How a tree is read: `restored` gives the text for a token, and `depth` is how deep the node is."""
+
+    restored: Callable[[str], str]
+    depth: int = 0
+
+
+def of(node: Any, reading: Reading) -> Node:
     """Return promql-parser's `node` and all below it; raise BadQuery for what is not supported."""
-    if depth > MAX_DEPTH:
-        raise BadQuery(f"expression nested deeper than {MAX_DEPTH}")
+    if reading.depth > MAX_DEPTH:
+        raise BadQuery(f"parse error: expression nested deeper than {MAX_DEPTH}")
     make = _MAKERS.get(type(node).__name__)
     if make is None:
-        raise BadQuery(f"{type(node).__name__} is not supported")
-    return make(node, depth + 1)
+        raise BadQuery(f"parse error: {type(node).__name__} is not supported")
+    return make(node, reading._replace(depth=reading.depth + 1))
 
 
 def walk(node: Node) -> list[Node]:
@@ -166,56 +176,78 @@ def children(node: Node) -> tuple[Node, ...]:
     return ()
 
 
-def _selector(node: Any, depth: int) -> Selector:
+def _selector(node: Any, reading: Reading) -> Selector:
     if node.matchers.or_matchers:
-        raise BadQuery("`or` between matchers is experimental and not supported")
-    found = [Matcher(m.name, _OPS[str(m.op)], m.value) for m in node.matchers.matchers]
+        raise BadQuery("parse error: `or` between matchers is experimental, which memmon does not support")
+    restored = reading.restored
+    found = [Matcher(restored(m.name), _OPS[str(m.op)], restored(m.value)) for m in node.matchers.matchers]
     if node.name and not any(m.name == label_sets.NAME and m.op == "=" for m in found):
-        found.insert(0, Matcher(label_sets.NAME, "=", node.name))
+        found.insert(0, Matcher(label_sets.NAME, "=", restored(node.name)))
+    for one in found:
+        if "~" in one.op:
+            _check_pattern(one.value)
+    if all(one.accepts(()) for one in found):
+        raise BadQuery("parse error: vector selector must contain at least one non-empty matcher")
     return Selector(tuple(found), _seconds(node.offset), _at(node.at))
 
 
-def _matrix(node: Any, depth: int) -> Matrix:
-    return Matrix(_selector(node.vector_selector, depth), _seconds(node.range))
+def _check_pattern(pattern: str) -> None:
+    try:
+        compiled(pattern)
+    except BadQuery as error:
+        raise BadQuery(f"parse error: {error}") from None
 
 
-def _subquery(node: Any, depth: int) -> Subquery:
-    step = _seconds(node.step) if node.step else None
-    return Subquery(of(node.expr, depth), _seconds(node.range), step, _seconds(node.offset), _at(node.at))
+def _matrix(node: Any, reading: Reading) -> Matrix:
+    return Matrix(_selector(node.vector_selector, reading), _positive(_seconds(node.range)))
 
 
-def _aggregation(node: Any, depth: int) -> Aggregation:
+def _subquery(node: Any, reading: Reading) -> Subquery:
+    step = _positive(_seconds(node.step)) if node.step is not None else None
+    span = _positive(_seconds(node.range))
+    return Subquery(of(node.expr, reading), span, step, _seconds(node.offset), _at(node.at))
+
+
+def _positive(seconds: float) -> float:
+    if seconds <= 0:
+        raise BadQuery("parse error: duration must be greater than 0")
+    return seconds
+
+
+def _aggregation(node: Any, reading: Reading) -> Aggregation:
     grouping = Grouping(True, ())
     if node.modifier is not None:
-        grouping = Grouping(str(node.modifier.type).endswith("By"), tuple(node.modifier.labels))
-    param = of(node.param, depth) if node.param is not None else None
-    return Aggregation(str(node.op), of(node.expr, depth), param, grouping)
+        grouping = Grouping(str(node.modifier.type).endswith("By"), _names(node.modifier.labels, reading))
+    param = of(node.param, reading) if node.param is not None else None
+    return Aggregation(str(node.op), of(node.expr, reading), param, grouping)
 
 
-def _binary(node: Any, depth: int) -> Binary:
-    left, right, modifier = of(node.lhs, depth), of(node.rhs, depth), node.modifier
+def _names(labels: Iterable[str], reading: Reading) -> tuple[str, ...]:
+    return tuple(reading.restored(name) for name in labels)
+
+
+def _binary(node: Any, reading: Reading) -> Binary:
+    left, right, modifier = of(node.lhs, reading), of(node.rhs, reading), node.modifier
     if modifier is None:
         return Binary(str(node.op), left, right, False, "OneToOne", None, ())
-    fill = modifier.fill_values
-    if fill is not None and (fill.lhs is not None or fill.rhs is not None):
-        raise BadQuery("the experimental modifiers fill, fill_left and fill_right are not supported")
     matching = None
     if modifier.matching is not None:
-        matching = Grouping(str(modifier.matching.type).endswith("Include"), tuple(modifier.matching.labels))
+        included = str(modifier.matching.type).endswith("Include")
+        matching = Grouping(included, _names(modifier.matching.labels, reading))
     card: Any = str(modifier.card).rsplit(".", 1)[-1]
-    include = tuple(modifier.group_labels or ())
+    include = _names(modifier.group_labels or (), reading)
     return Binary(str(node.op), left, right, bool(modifier.return_bool), card, matching, include)
 
 
-def _call(node: Any, depth: int) -> Call:
-    return Call(node.func.name, tuple(of(arg, depth) for arg in node.args))
+def _call(node: Any, reading: Reading) -> Call:
+    return Call(node.func.name, tuple(of(arg, reading) for arg in node.args))
 
 
-_MAKERS: dict[str, Callable[[Any, int], Node]] = {
-    "NumberLiteral": lambda node, depth: Number(float(node.val)),
-    "StringLiteral": lambda node, depth: Text(str(node.val)),
-    "ParenExpr": lambda node, depth: of(node.expr, depth),
-    "UnaryExpr": lambda node, depth: Negation(of(node.expr, depth)),
+_MAKERS: dict[str, Callable[[Any, Reading], Node]] = {
+    "NumberLiteral": lambda node, reading: Number(float(node.val)),
+    "StringLiteral": lambda node, reading: Text(reading.restored(str(node.val))),
+    "ParenExpr": lambda node, reading: of(node.expr, reading),
+    "UnaryExpr": lambda node, reading: Negation(of(node.expr, reading)),
     "VectorSelector": _selector,
     "MatrixSelector": _matrix,
     "SubqueryExpr": _subquery,
@@ -235,4 +267,5 @@ def _at(modifier: Any) -> At:
     kind = str(modifier.type).rsplit(".", 1)[-1]
     if kind != "At":
         return "start" if kind == "Start" else "end"
-    return float(modifier.at.timestamp())
+    at = float(modifier.at.timestamp())
+    return at if at < NEGATIVE_FROM else round(NEGATIVE_FROM - at, 3)

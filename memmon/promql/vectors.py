@@ -38,6 +38,8 @@ def both(node: Binary, left: list[Point], right: list[Point]) -> list[Point]:
     """Return `left op right` of two vectors, matched by their labels."""
     if node.op in operators.SETS:
         return _set_operation(node, left, right)
+    if not left or not right:
+        return []  # Before anything of the other side could be found wrong.
     swapped = node.card == "OneToMany"
     many, one = (right, left) if swapped else (left, right)
     matching = node.matching or _BY_ALL
@@ -52,7 +54,7 @@ def both(node: Binary, left: list[Point], right: list[Point]) -> list[Point]:
 
 def many_to_many(key: Labels, side: str, doubled: tuple[Labels, Labels]) -> BadQuery:
     """Return the error that names two series of one match group on the side that may have only one."""
-    shown = ", ".join(_braced(labels) for labels in doubled)
+    shown = ", ".join(sorted(_braced(labels) for labels in doubled))
     return BadQuery(
         f"found duplicate series for the match group {_braced(key)} on the {side} hand-side of the operation: "
         f"[{shown}];many-to-many matching not allowed: matching labels must be unique on one side",
@@ -68,25 +70,34 @@ def _matched(
     node: Binary, many: Sequence[Point], ones: dict[Labels, Point], matching: Grouping, swapped: bool
 ) -> list[Point]:
     found: list[Point] = []
-    matched: set[Labels] = set()
+    matched: set[tuple[Labels, Labels]] = set()
     for point in many:
         key = matching.key(point.labels)
         other = ones.get(key)
         if other is None:
             continue
-        if node.card == "OneToOne":
-            if key in matched:
-                raise BadQuery(
-                    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
-                    "execution",
-                )
-            matched.add(key)
         a, b = (other.value, point.value) if swapped else (point.value, other.value)
-        result = _combine(node, point.labels, a, a, b)
+        named = nameless(point.labels, a).labels if _drops_name(node) else point.labels
+        labels = result_labels(node, named, other.labels)
+        match = (key, () if node.card == "OneToOne" else labels)
+        if match in matched:
+            raise BadQuery(f"multiple matches for labels: {_TOO_MANY[node.card]}", "execution")
+        matched.add(match)
+        result = _combine(node, labels, a, a, b)
         if result:
-            found.append(Point(result_labels(node, result.labels, other.labels), result.value))
-    refuse_duplicates(found)
+            found.append(Point(labels, result.value))
     return found
+
+
+_TOO_MANY = {
+    "OneToOne": "many-to-one matching must be explicit (group_left/group_right)",
+    "ManyToOne": "grouping labels must ensure unique matches",
+    "OneToMany": "grouping labels must ensure unique matches",
+}
+
+
+def _drops_name(node: Binary) -> bool:
+    return node.as_bool or node.op not in operators.COMPARISON
 
 
 def result_labels(node: Binary, labels: Labels, other: Labels) -> Labels:
