@@ -7,7 +7,16 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from memmon.collect import service as collection
+from memmon.context import Context
+from memmon.jobs import Job
+
 T = TypeVar("T")
+
+
+def collect(ctx: Context, *names: str) -> list[Job]:
+    """Collect some targets as one shard, for the period of now."""
+    return collection.run(ctx, "critical:0", list(names), int(ctx.now() // ctx.settings.intervals["critical"]))
 
 
 def eventually(condition: Callable[[], T], within: float = 10.0, every: float = 0.05) -> T:

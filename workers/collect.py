@@ -12,9 +12,9 @@ def tick(ctx):
 
 
 @task
-def run(ctx, names):
+def run(ctx, shard, names, period):
     """Collect one shard."""
-    return service.run(ctx, names)
+    return service.run(ctx, shard, names, period)
 
 
 @task

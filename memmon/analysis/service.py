@@ -201,5 +201,5 @@ def tasks(ctx: Context, limit: int = 20) -> dict[str, Any]:
 def own_page(ctx: Context) -> str:
     """Return memmon's own metrics, as they are now, in text format 0.0.4."""
     collected = broker.collect(ctx.redis, ctx.now())
-    points = [Point(sample.labels, sample.value) for sample in collected.samples]
+    points = [Point(labels, value) for labels, value in zip(collected.series, collected.values.tolist(), strict=True)]
     return exposition.render(points, collected.metadata)

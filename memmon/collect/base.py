@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from memmon import labels as label_sets
+from memmon.labels import Labels
 from memmon.samples import Metadata, Sample
+
+NOTHING: NDArray[np.float64] = np.empty(0)
 
 
 class Collected(NamedTuple):
-    """Samples without the target's own labels, and what they mean. `error` says what could not be had."""
+    """Series without the target's own labels, a value for each, and what they mean. `timed` are samples that say themselves
+    when they were taken; `error` says what could not be had.
 
-    samples: list[Sample]
-    metadata: dict[str, Metadata]
+    What looks like the collection before is told with the same objects `series` and `metadata`.
+    """
+
+    series: tuple[Labels, ...] = ()
+    values: NDArray[np.float64] = NOTHING
+    metadata: Mapping[str, Metadata] = {}
     error: str | None = None
+    timed: tuple[Sample, ...] = ()
 
 
 class Sheet:
@@ -28,6 +41,14 @@ class Sheet:
         self.metadata[name] = Metadata(kind, help_text)
         self.samples.append(Sample(label_sets.of({**pairs, label_sets.NAME: name}), float(value)))
 
-    def done(self) -> Collected:
+    def done(self, error: str | None = None) -> Collected:
         """Return all of it."""
-        return Collected(self.samples, self.metadata)
+        return of_samples(self.samples, self.metadata, error)
+
+
+def of_samples(samples: list[Sample], metadata: Mapping[str, Metadata], error: str | None = None) -> Collected:
+    """Return samples as a collector does."""
+    plain = [sample for sample in samples if sample.at is None]
+    timed = tuple(sample for sample in samples if sample.at is not None)
+    values = np.array([sample.value for sample in plain], dtype=np.float64)
+    return Collected(tuple(sample.labels for sample in plain), values, metadata, error, timed)

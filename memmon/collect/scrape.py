@@ -1,20 +1,34 @@
-"""Prometheus pages over HTTP: many at a time, each within its time limit and a size cap."""
+"""Prometheus pages over HTTP: many at a time, each within its time limit and a size cap, over connections that stay open.
+
+A process has one event loop for all its scrapes, in a thread of its own; the worker's threads hand it what they want.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import atexit
+import os
+import threading
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import aiohttp
 
+from memmon.collect import page as pages
 from memmon.collect.base import Collected
+from memmon.collect.page import Known
 from memmon.errors import BadInput
-from memmon.metrics import exposition
 
 MAX_PAGE_BYTES = 16 << 20
+MAX_KNOWN = 20_000
 ACCEPT = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
+# Packing costs the target and memmon more than a network of today does.
+HEADERS = {"Accept": ACCEPT, "Accept-Encoding": "identity", "User-Agent": "memmon"}
+OPEN_METRICS = "application/openmetrics-text"
+
+_known: dict[str, Known | None] = {}
+"""How the last page at each address looked."""
 
 
 class Wanted(NamedTuple):
@@ -24,43 +38,108 @@ class Wanted(NamedTuple):
     timeout: float
 
 
-def fetch(pages: Sequence[Wanted]) -> list[tuple[Collected, float]]:
+class Answer(NamedTuple):
+    """What came of a page, or why nothing came, and after how many seconds."""
+
+    body: bytes
+    seconds: float
+    error: str | None = None
+
+
+def fetch(wanted: Sequence[Wanted]) -> list[tuple[Collected, float]]:
     """Return what each page says, or why it says nothing, and how many seconds it took."""
-    return asyncio.run(_fetch(pages))
+    answers = _fetcher().fetch(wanted)
+    return [(_read(page.url, answer), answer.seconds) for page, answer in zip(wanted, answers, strict=True)]
 
 
-async def _fetch(pages: Sequence[Wanted]) -> list[tuple[Collected, float]]:
-    connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    async with aiohttp.ClientSession(connector=connector, headers={"Accept": ACCEPT}) as session:
-        return list(await asyncio.gather(*(_one(session, page) for page in pages)))
-
-
-async def _one(session: aiohttp.ClientSession, page: Wanted) -> tuple[Collected, float]:
-    began = time.perf_counter()
+def _read(url: str, answer: Answer) -> Collected:
+    if answer.error is not None:
+        return Collected(error=answer.error)
     try:
-        text = await _text(session, page)
-        parsed = exposition.parse(text)
-        collected = Collected(parsed.samples, parsed.metadata)
-    except TimeoutError:
-        collected = Collected([], {}, f"no answer within {page.timeout:g} s")
+        said, known = pages.read(answer.body.decode(), _known.get(url))
+    except UnicodeDecodeError as error:
+        return Collected(error=f"page: not Prometheus text format: {error}")
     except BadInput as error:
-        collected = Collected([], {}, error.message)
-    except (aiohttp.ClientError, OSError) as error:
-        collected = Collected([], {}, str(error) or type(error).__name__)
-    return collected, time.perf_counter() - began
+        return Collected(error=error.message)
+    if url not in _known:
+        while len(_known) >= MAX_KNOWN:
+            _known.pop(next(iter(_known)), None)
+    _known[url] = known
+    return said
 
 
-async def _text(session: aiohttp.ClientSession, page: Wanted) -> str:
+class Fetcher:
+    """The event loop of a process, and its connections."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._session: aiohttp.ClientSession | None = None
+        self._thread = threading.Thread(target=self._loop.run_forever, name="scrape", daemon=True)
+        self._thread.start()
+
+    def fetch(self, wanted: Sequence[Wanted]) -> list[Answer]:
+        """Return what came of each page, in their order."""
+        return asyncio.run_coroutine_threadsafe(self._all(wanted), self._loop).result()
+
+    def close(self) -> None:
+        """Close the connections and end the thread."""
+        if self.pid != os.getpid():
+            return  # It belongs to the process that this one was forked from.
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    async def _end(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def _all(self, wanted: Sequence[Wanted]) -> list[Answer]:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=75)
+            jar = aiohttp.DummyCookieJar()
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=jar, headers=HEADERS)
+        return list(await asyncio.gather(*(_one(self._session, page) for page in wanted)))
+
+
+async def _one(session: aiohttp.ClientSession, page: Wanted) -> Answer:
+    began, body, error = time.perf_counter(), b"", None
+    try:
+        body = await _body(session, page)
+    except TimeoutError:
+        error = f"no answer within {page.timeout:g} s"
+    except BadInput as refused:
+        error = refused.message
+    except (aiohttp.ClientError, OSError, ValueError) as failure:
+        error = str(failure) or type(failure).__name__
+    return Answer(body, time.perf_counter() - began, error)
+
+
+async def _body(session: aiohttp.ClientSession, page: Wanted) -> bytes:
     limit = aiohttp.ClientTimeout(total=page.timeout)
     async with session.get(page.url, timeout=limit, allow_redirects=False) as answer:
         if answer.status != 200:
             raise BadInput("page", f"answered with status {answer.status}")
+        if answer.content_type == OPEN_METRICS:
+            raise BadInput("page", f"is {OPEN_METRICS}, though text format 0.0.4 was asked for")
         body = bytearray()
-        async for chunk in answer.content.iter_chunked(1 << 16):
+        async for chunk in answer.content.iter_any():
             body += chunk
             if len(body) > MAX_PAGE_BYTES:
                 raise BadInput("page", f"larger than {MAX_PAGE_BYTES} bytes")
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise BadInput("page", f"not Prometheus text format: {error}") from None
+    return bytes(body)
+
+
+_current: Fetcher | None = None
+_lock = threading.Lock()
+
+
+def _fetcher() -> Fetcher:
+    """Return the process' own; a child that was forked makes one for itself."""
+    global _current
+    with _lock:
+        if _current is None or _current.pid != os.getpid():
+            _current = Fetcher()
+            atexit.register(_current.close)
+        return _current

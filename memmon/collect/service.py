@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from memmon import labels as label_sets
-from memmon.collect import broker, host, scrape, storage, store
+from memmon.collect import broker, form, host, scrape, storage, store
 from memmon.collect.base import Collected
 from memmon.config.targets import Target
 from memmon.context import Context
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
-from memmon.samples import Metadata, Sample
+from memmon.samples import Metadata
 from memmon.state import counters, lease, live, pulse
 
 log = logging.getLogger(__name__)
@@ -23,11 +22,11 @@ SHARD = 50
 COMPONENT = "metrics_collector"
 FRESH = 10.0
 """Seconds after which a collection that waits is stale: at least this long, so that clocks of two hosts may differ."""
-OWN = {
-    "up": Metadata("gauge", "Whether the target could be collected (1) or not (0)"),
-    "scrape_duration_seconds": Metadata("gauge", "Time that the collection took, in seconds"),
-    "scrape_samples_scraped": Metadata("gauge", "Samples that the target gave"),
-}
+TELL_EVERY = 16
+"""Periods after which what pages say of their families is told again, since Redis may have lost it."""
+
+_told: dict[str, list[Mapping[str, Metadata]]] = {}
+"""What was told of families, by shard."""
 
 
 class Outcome(NamedTuple):
@@ -44,9 +43,12 @@ def due(ctx: Context) -> list[Job]:
     _let_go(ctx, now)
     for tier, interval in ctx.settings.intervals.items():
         names = [target.name for target in ctx.config.targets.targets if target.tier == tier]
-        if names and lease.claim_period(ctx.redis, f"collect:{tier}", interval, now):
-            shards = [names[at : at + SHARD] for at in range(0, len(names), SHARD)]
-            jobs += [Job("collect.run", (shard,), expires=max(interval, FRESH)) for shard in shards]
+        period = lease.claim_number(ctx.redis, f"collect:{tier}", interval, now) if names else None
+        if period is None:
+            continue
+        for number, first in enumerate(range(0, len(names), SHARD)):
+            args = (f"{tier}:{number}", names[first : first + SHARD], period)
+            jobs.append(Job("collect.run", args, expires=max(interval, FRESH)))
     return jobs
 
 
@@ -61,14 +63,16 @@ def _let_go(ctx: Context, now: float) -> None:
     store.forget(ctx.redis, gone)
 
 
-def run(ctx: Context, names: list[str]) -> list[Job]:
-    """Collect the targets called `names`, take the samples in, and wake the evaluation of alerts."""
+def run(ctx: Context, shard: str, names: list[str], period: int) -> list[Job]:
+    """Collect the targets called `names` for `period` of the shard's tier, take the samples in, and wake the evaluation of
+    alerts. A task that was delivered again long after its period does nothing: it would write over what was true then."""
     known = [target for name in names if (target := ctx.config.targets.get(name))]
-    now = ctx.now()
-    outcomes = [*_pages(ctx, known), *_local(ctx, known, now)]
-    states = {}
-    for outcome in _merged(outcomes):
-        states[outcome.target.name] = _take_in(ctx, outcome, now)
+    interval, now = ctx.settings.intervals[shard.partition(":")[0]], ctx.now()
+    if now > (period + 1) * interval + max(interval, FRESH):
+        log.warning("a collection of shard %s came %.0f s late and is left out", shard, now - period * interval)
+        return []
+    outcomes = _merged([*_pages(ctx, known), *_local(ctx, known, now)])
+    states = _take_in(ctx, shard, outcomes, now, period, round(interval * 1000))
     store.save(ctx.redis, states)
     failed = [name for name, state in states.items() if not state["up"]]
     pulse.beat(ctx.redis, COMPONENT, "ok", now, targets=len(states), down=failed)
@@ -105,66 +109,61 @@ def _local(ctx: Context, targets: Iterable[Target], now: float) -> list[Outcome]
 
 
 def _merged(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Join page and database of one target; the page, which comes first, wins where both give a name."""
     merged: dict[str, Outcome] = {}
     for outcome in outcomes:
         first = merged.get(outcome.target.name)
-        if first is None:
-            merged[outcome.target.name] = outcome
-            continue
-        given = {label_sets.name_of(sample.labels) for sample in first.collected.samples}
-        more = [s for s in outcome.collected.samples if label_sets.name_of(s.labels) not in given]
-        errors = [error for error in (first.collected.error, outcome.collected.error) if error]
-        collected = Collected(
-            first.collected.samples + more,
-            {**outcome.collected.metadata, **first.collected.metadata},
-            "; ".join(errors) or None,
-        )
-        merged[outcome.target.name] = Outcome(outcome.target, collected, first.seconds + outcome.seconds)
+        if first is not None:
+            both = form.merged(first.collected, outcome.collected)
+            outcome = Outcome(outcome.target, both, first.seconds + outcome.seconds)
+        merged[outcome.target.name] = outcome
     return list(merged.values())
 
 
-def _take_in(ctx: Context, outcome: Outcome, now: float) -> dict[str, Any]:
-    target, collected = outcome.target, outcome.collected
-    if collected.error:
-        log.warning("metrics collection of %s failed: %s", target.name, collected.error)
-        counters.add(ctx.redis, "memmon_collection_errors_total", {"target": target.name})
-    samples = [*_derived(collected.samples), *collected.samples, *_about(outcome)]
-    labelled = [Sample(_with_own(sample.labels, target.own_labels), sample.value) for sample in samples]
-    interval = ctx.settings.intervals[target.tier]
-    written = metrics.ingest(ctx, target.name, labelled, {**collected.metadata, **OWN}, now, interval)
-    return {
-        "up": collected.error is None,
-        "at": now,
-        "seconds": outcome.seconds,
-        "samples": written.kept,
-        "dropped": sum(written.dropped.values()),
-        "error": collected.error,
-    }
+def _take_in(
+    ctx: Context, shard: str, outcomes: list[Outcome], now: float, period: int, slot_ms: int
+) -> dict[str, dict[str, Any]]:
+    """Take in what the targets of a shard gave; return by name how each is."""
+    at, states = round(now * 1000), {}
+    rows = [form.row(outcome.target, outcome.collected, outcome.seconds, at) for outcome in outcomes]
+    metrics.ingest_rows(ctx, shard, rows, _news(shard, outcomes, period), period, slot_ms)
+    for outcome, row in zip(outcomes, rows, strict=True):
+        target, collected = outcome.target, outcome.collected
+        if collected.error:
+            log.warning("metrics collection of %s failed: %s", target.name, collected.error)
+            counters.add(ctx.redis, "memmon_collection_errors_total", {"target": target.name})
+        refused = _take_timed(ctx, outcome, slot_ms)
+        states[target.name] = {
+            "up": collected.error is None,
+            "at": now,
+            "seconds": outcome.seconds,
+            "samples": len(row.shape) - row.shape.dropped + len(collected.timed) - refused,
+            "dropped": row.shape.dropped + refused,
+            "error": collected.error,
+        }
+    return states
 
 
-def _about(outcome: Outcome) -> list[Sample]:
-    values = {
-        "up": float(outcome.collected.error is None),
-        "scrape_duration_seconds": outcome.seconds,
-        "scrape_samples_scraped": float(len(outcome.collected.samples)),
-    }
-    return [Sample(label_sets.of({label_sets.NAME: name}), value) for name, value in values.items()]
+def _take_timed(ctx: Context, outcome: Outcome, slot_ms: int) -> int:
+    """Take in the samples that say themselves when they were taken; return how many were refused."""
+    if not outcome.collected.timed:
+        return 0
+    target = outcome.target
+    written = metrics.ingest_timed(ctx, target.name, form.timed(target, outcome.collected), {}, slot_ms)
+    for reason, number in written.refused.items():
+        labels = {"target": target.name, "reason": reason}
+        counters.add(ctx.redis, "memmon_scrape_refused_total", labels, number)
+    return sum(written.refused.values())
 
 
-def _derived(samples: Iterable[Sample]) -> list[Sample]:
-    """Return the cache's hit rate where a target counts hits and misses and does not give the rate itself."""
-    values = {label_sets.name_of(s.labels): s.value for s in samples if len(s.labels) == 1}
-    hits, misses = values.get("memmimic_cache_hits_total"), values.get("memmimic_cache_misses_total")
-    if hits is None or misses is None or hits + misses == 0 or "memmimic_cache_hit_rate" in values:
-        return []
-    return [Sample(label_sets.of({label_sets.NAME: "memmimic_cache_hit_rate"}), hits / (hits + misses))]
-
-
-def _with_own(labels: label_sets.Labels, own: dict[str, str]) -> label_sets.Labels:
-    """Return `labels` with the target's own; one of the page's that it already has is kept as exported_<name>."""
-    moved = {f"exported_{name}": value for name, value in labels if name in own and value != own[name]}
-    return label_sets.merge(labels, {**moved, **own})
+def _news(shard: str, outcomes: list[Outcome], period: int) -> dict[str, Metadata]:
+    """Return what is to be told of families: nothing while it is what was told before."""
+    now = [outcome.collected.metadata for outcome in outcomes]
+    before = _told.get(shard, [])
+    is_known = len(now) == len(before) and all(one is other for one, other in zip(now, before, strict=True))
+    if is_known and period % TELL_EVERY:
+        return {}
+    _told[shard] = now
+    return {name: about for given in (*now, form.OWN) for name, about in given.items()}
 
 
 def targets(ctx: Context) -> list[dict[str, Any]]:

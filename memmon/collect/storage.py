@@ -19,7 +19,7 @@ def collect(path: Path, seconds: float) -> Collected:
         free = memmimic.write_lock_is_free(path)
     except (Permanent, Transient) as error:
         sheet.add(*UP, 0)
-        return Collected(sheet.samples, sheet.metadata, str(error))
+        return sheet.done(str(error))
     sheet.add(*UP, 1)
     sheet.add("memmimic_db_size_bytes", "Size of MemMimic's database file, in bytes", facts.size)
     sheet.add("memmimic_db_wal_size_bytes", "Size of the database's write-ahead log, in bytes", facts.wal_size)

@@ -30,8 +30,9 @@ def parse(text: str) -> Page:
             metadata[name] = Metadata(kind, family.documentation)
             for sample in family.samples:
                 key = label_sets.of({**sample.labels, label_sets.NAME: sample.name})
-                samples.append(Sample(key, float(sample.value)))
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+                at = None if sample.timestamp is None else round(float(sample.timestamp) * 1000)
+                samples.append(Sample(key, float(sample.value), at))
+    except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
         raise BadInput("page", f"not Prometheus text format: {error}") from None
     if not samples and text.strip() and not text.lstrip().startswith("#"):
         raise BadInput("page", "not Prometheus text format: no sample in it")

@@ -8,6 +8,9 @@ from redis import Redis
 
 from memmon.state import client, keys
 
+EARLY = 0.1
+"""The part of a period by which a tick may come before it."""
+
 
 def claim(redis: Redis, name: str, seconds: float, holder: str = "1") -> bool:
     """Return True for the one caller that gets the lease `name` for `seconds`."""
@@ -28,10 +31,20 @@ def release(redis: Redis, name: str) -> None:
 
 
 def claim_period(redis: Redis, name: str, seconds: float, now: float) -> bool:
-    """Return True for the first caller in the period of `seconds` that holds `now`.
+    """Return True for the first caller in the period of `seconds` that holds `now`, see `claim_number`."""
+    return claim_number(redis, name, seconds, now) is not None
 
-    Ticks of Celery beat drift and can double; the period's number is the key, not the tick.
+
+def claim_number(redis: Redis, name: str, seconds: float, now: float) -> int | None:
+    """Return the number of the period of `seconds` that holds `now` to the first caller in it, None to others.
+
+    Ticks of Celery beat drift and can double; the period's number is the key, not the tick. One that comes a little before its
+    period begins, since the one before was late, gets that period and not nothing.
     """
     number = math.floor(now / seconds)
+    candidates = dict.fromkeys((number, math.floor(now / seconds + EARLY)))
     with client.edge():
-        return bool(redis.set(keys.period(name, number), "1", nx=True, px=round(seconds * 2000)))
+        for one in candidates:
+            if redis.set(keys.period(name, one), "1", nx=True, px=round(seconds * 2000)):
+                return one
+    return None

@@ -9,6 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 
+class Server(ThreadingHTTPServer):
+    """One that lets a whole shard connect at the same time."""
+
+    request_queue_size = 128
+
+
 class Pages:
     """`pages[path]` is the body; /hang answers only when the test ends, /huge never ends by itself."""
 
@@ -37,7 +43,7 @@ class Pages:
 
             def log_message(self, *_: object) -> None: ...
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from memmon.collect import service as collect
 from memmon.context import Context
 from memmon.health import service
 from memmon.metrics import service as metrics
 from tests.conftest import Clock
 from tests.memmon.pages import Pages
+from tests.support import collect
 
 PAGE = """memmimic_cache_hits_total 90
 memmimic_cache_misses_total 10
@@ -46,7 +46,7 @@ def watched(ctx: Context, pages: Pages, database: Path) -> Context:
     (folder / "checks.yml").write_text(f"checks: [{EASY}]")
     pages.pages["/metrics"] = PAGE
     ctx.reload_config()
-    collect.run(ctx, ["m", "host"])
+    collect(ctx, "m", "host")
     return ctx
 
 
@@ -86,7 +86,7 @@ def test_a_missing_database_is_critical_and_is_not_made(watched: Context, databa
 def test_a_target_that_does_not_answer_is_critical(watched: Context, pages: Pages, clock: Clock) -> None:
     pages.pages.clear()
     clock.move(10)
-    collect.run(watched, ["m"])
+    collect(watched, "m")
     whole_round(watched)
     found = {check["name"]: check["status"] for check in service.report(watched)["checks"]}
     assert (found["cache"], found["memory_system"], found["cxd_classifier"]) == ("critical",) * 3
@@ -95,7 +95,7 @@ def test_a_target_that_does_not_answer_is_critical(watched: Context, pages: Page
 def test_an_absent_classifier_is_degraded(watched: Context, pages: Pages, clock: Clock) -> None:
     pages.pages["/metrics"] = "memmimic_cache_hits_total 1\n"
     clock.move(10)
-    collect.run(watched, ["m"])
+    collect(watched, "m")
     whole_round(watched)
     found = {check["name"]: check["status"] for check in service.report(watched)["checks"]}
     assert found["cxd_classifier"] == "degraded"
@@ -175,7 +175,7 @@ def test_slow_queries_of_the_target_itself_are_seen_in_the_database_check(
         rows = [bucket % ("0.5", 0), bucket % ("1.0", seen), bucket % ("+Inf", seen)]
         pages.pages["/metrics"] = PAGE + "\n".join(["# TYPE memmimic_db_query_duration_seconds histogram", *rows, ""])
         clock.move(10)
-        collect.run(watched, ["m"])
+        collect(watched, "m")
     whole_round(watched)
     check = next(c for c in service.report(watched)["checks"] if c["name"] == "database")
     assert check["status"] == "unhealthy"

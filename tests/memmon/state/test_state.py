@@ -38,7 +38,7 @@ def test_a_lease_that_is_renewed_lasts_from_then_on(redis: Redis) -> None:
 def test_a_period_is_claimed_once_and_the_next_one_anew(redis: Redis) -> None:
     now = time.time() // 10 * 10
     assert lease.claim_period(redis, "tick", 10, now + 1)
-    assert not lease.claim_period(redis, "tick", 10, now + 9)
+    assert not lease.claim_period(redis, "tick", 10, now + 8.9)
     assert lease.claim_period(redis, "tick", 10, now + 11)
 
 

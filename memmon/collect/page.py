@@ -1,0 +1,77 @@
+"""Pure: a page that looks like the one before, in a fraction of the time.
+
+Nearly always a target gives the same series in the same order, and only the numbers differ. What stands before the last blank of
+each line is then known, and so is what it means. Whatever does not fit goes to the strict parser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from memmon.collect.base import Collected, of_samples
+from memmon.metrics import exposition
+
+
+class Known(NamedTuple):
+    """How a page looked: what stands before the last blank of each line, which lines are samples, what stands behind the last
+    blank of the others, and what it all said."""
+
+    heads: tuple[str, ...]
+    samples: Callable[[Any], tuple[str, ...]]
+    others: Callable[[Any], tuple[str, ...]]
+    words: tuple[str, ...]
+    said: Collected
+
+
+def read(text: str, known: Known | None) -> tuple[Collected, Known | None]:
+    """Return what a page in text format 0.0.4 says, and how it looks if its like can be read faster; raise BadInput where it is
+    none. `known` is how the target's last page looked."""
+    lines = [line.rpartition(" ") for line in text.split("\n")]
+    heads, _, tails = zip(*lines, strict=True)
+    if known is not None and heads == known.heads and known.others(tails) == known.words:
+        numbers = known.samples(tails)
+        joined = "".join(numbers)
+        # What float() reads and the format does not have: digits in groups, and blanks of other kinds.
+        if "_" not in joined and joined.split() == [joined]:
+            try:
+                return known.said._replace(values=np.array(list(map(float, numbers)))), known
+            except ValueError:
+                pass  # The strict parser says which line it is.
+    page = exposition.parse(text)
+    said = of_samples(page.samples, page.metadata)
+    return said, None if said.timed else _known(heads, tails, said)
+
+
+def _known(heads: tuple[str, ...], tails: tuple[str, ...], said: Collected) -> Known | None:
+    """Return how a page looked; None where its samples are not one a line, a series and a number with one blank between."""
+    is_sample = [
+        bool(f"{head}{tail}".strip()) and not f"{head} {tail}".lstrip().startswith("#")
+        for head, tail in zip(heads, tails, strict=True)
+    ]
+    at = [index for index, is_one in enumerate(is_sample) if is_one]
+    rest = [index for index, is_one in enumerate(is_sample) if not is_one]
+    if len(at) != len(said.series) or not at:
+        return None
+    for index, value in zip(at, said.values.tolist(), strict=True):
+        if not heads[index].strip() or not _is(tails[index], value):
+            return None
+    others = _picker(rest)
+    return Known(heads, _picker(at), others, others(tails), said)
+
+
+def _is(text: str, value: float) -> bool:
+    try:
+        found = float(text)
+    except ValueError:
+        return False
+    return found == value or (found != found and value != value)
+
+
+def _picker(indexes: list[int]) -> Callable[[Any], tuple[str, ...]]:
+    if len(indexes) > 1:
+        return itemgetter(*indexes)
+    return lambda given: tuple(given[index] for index in indexes)
