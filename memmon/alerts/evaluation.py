@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -43,38 +43,87 @@ def rules(ctx: Context) -> list[AlertRule]:
     return held[1]
 
 
+class Asked(NamedTuple):
+    """What a rule's query said: the series for which it holds, by the identity of their alert, or why that cannot be said."""
+
+    rule: AlertRule
+    held: dict[Labels, Point]
+    error: str | None
+    seconds: float
+
+
 def evaluate(ctx: Context) -> list[Job]:
     """Bring every rule's alerts up to date; return what follows from the transitions."""
     with client.edge():
         ctx.redis.delete(keys.evaluation_pending())
-    if not lease.claim(ctx.redis, "evaluate", LEASE_SECONDS):
-        return []  # Another worker is at it; samples that came in since wake the next one.
+    if not _begin(ctx):
+        return []
     known = rules(ctx)
     try:
-        made = []
-        for one in known:
-            lease.renew(ctx.redis, "evaluate", LEASE_SECONDS)
-            made += _evaluate_rule(ctx, one)
+        made = _bring_up(ctx, known)
         made += _end_others(ctx, {one.id for one in known})
     finally:
         lease.release(ctx.redis, "evaluate")
     pulse.beat(ctx.redis, COMPONENT, "ok", ctx.now(), rules=len(known))
-    return news.jobs(made)
+    with client.edge():
+        is_wanted_again = ctx.redis.getdel(keys.evaluation_again())
+    return [*news.jobs(made), *([Job("alerts.evaluate")] if is_wanted_again else [])]
 
 
-def _evaluate_rule(ctx: Context, one: AlertRule) -> list[Transition]:
-    """Bring one rule's alerts up to date. A rule whose query fails keeps its alerts as they are and touches no other."""
-    now, began = ctx.now(), time.perf_counter()
-    held, error = _ask(ctx, one, now)
+def _begin(ctx: Context) -> bool:
+    """Take the lease. While another worker has it, tell that one that there is more to look at: it may have read its samples
+    already."""
+    is_mine = lease.claim(ctx.redis, "evaluate", LEASE_SECONDS)
+    if not is_mine:
+        with client.edge():
+            ctx.redis.set(keys.evaluation_again(), "1", px=round(LEASE_SECONDS * 2000))
+        is_mine = lease.claim(ctx.redis, "evaluate", LEASE_SECONDS)  # It may have looked just before.
+    if is_mine:
+        with client.edge():
+            ctx.redis.delete(keys.evaluation_again())  # All that is there by now is looked at.
+    return is_mine
+
+
+def _bring_up(ctx: Context, known: Sequence[AlertRule]) -> list[Transition]:
+    """Bring the alerts of rules up to date, all as of one moment and in one transaction."""
+    now = ctx.now()
+    made = _settle(ctx, [*_ask_all(ctx, known, now)], now)
+    news.publish(ctx, made)
+    return made
+
+
+def _ask_all(ctx: Context, known: Sequence[AlertRule], now: float) -> Iterator[Asked]:
+    renewed = began = time.perf_counter()
+    with metrics.pinned(ctx, [one.expr for one in known], now):
+        for one in known:
+            if began - renewed > LEASE_SECONDS / 10:
+                lease.renew(ctx.redis, "evaluate", LEASE_SECONDS)
+                renewed = began
+            held, error = _ask(ctx, one, now)
+            ended = time.perf_counter()
+            yield Asked(one, held, error, ended - began)
+            began = ended
+
+
+def _settle(ctx: Context, asked: Sequence[Asked], now: float) -> list[Transition]:
+    """Move the alerts on and keep how the rules went. A rule whose query failed keeps its alerts as they are and touches no
+    other; one that another worker has evaluated meanwhile, since this one was so slow, is left alone."""
     made: list[Transition] = []
     with ctx.write() as session:
-        if store.evaluated_at(session, one.id, now, now + STALE):
-            return []  # So slow that another worker has evaluated it meanwhile.
-        store.save_health(session, one.id, now, time.perf_counter() - began, error)
-        if error is None:
-            made = _step(session, one, held, now)
-    counters.observe(ctx.redis, "memmon_rule_duration_seconds", {}, time.perf_counter() - began)
-    news.publish(ctx, made)
+        overtaken = store.evaluated(session, now, now + STALE)
+        mine = [one for one in asked if one.rule.id not in overtaken]
+        health = [
+            {"rule": one.rule.id, "evaluated_at": now, "seconds": one.seconds, "error": one.error} for one in mine
+        ]
+        store.save_health(session, health)
+        rows: dict[str, list[AlertRow]] = {}
+        for row in store.active_rows(session):
+            if row.source == "rule":
+                rows.setdefault(row.rule, []).append(row)
+        for one in mine:
+            if one.error is None:
+                made += _step(session, one.rule, rows.get(one.rule.id, []), one.held, now)
+    counters.observe_all(ctx.redis, "memmon_rule_duration_seconds", [one.seconds for one in asked])
     return made
 
 
@@ -89,10 +138,12 @@ def _ask(ctx: Context, one: AlertRule, now: float) -> tuple[dict[Labels, Point],
         return {}, str(failure) or repr(failure)
 
 
-def _step(session: Session, one: AlertRule, held: Mapping[Labels, Point], now: float) -> list[Transition]:
+def _step(
+    session: Session, one: AlertRule, own: Sequence[AlertRow], held: Mapping[Labels, Point], now: float
+) -> list[Transition]:
     """Move the rule's alerts on; return the transitions that were made here and not by another worker first."""
     known = {store.key(one.id, labels): labels for labels in held}
-    rows = {known.get(row.active or "", label_sets.of(row.labels)): row for row in store.active_rows(session, one.id)}
+    rows = {known.get(row.active or "", label_sets.of(row.labels)): row for row in own}
     active = {labels: store.as_active(row)._replace(labels=labels) for labels, row in rows.items()}
     after, transitions = machine.step(one, active, held, now)
     moved = {transition.alert.labels: transition for transition in transitions}

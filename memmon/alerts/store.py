@@ -20,12 +20,9 @@ def key(rule_id: str, labels: Labels) -> str:
     return f"{rule_id}:{label_sets.fingerprint(labels)}"
 
 
-def active_rows(session: Session, rule_id: str | None = None) -> Sequence[AlertRow]:
-    """Return the pending and firing alerts: those that one rule made, or all."""
-    query = select(AlertRow).where(AlertRow.active.is_not(None)).order_by(AlertRow.id)
-    if rule_id is not None:
-        query = query.where(AlertRow.rule == rule_id, AlertRow.source == "rule")
-    return session.scalars(query).all()
+def active_rows(session: Session) -> Sequence[AlertRow]:
+    """Return the pending and firing alerts."""
+    return session.scalars(select(AlertRow).where(AlertRow.active.is_not(None)).order_by(AlertRow.id)).all()
 
 
 def as_active(row: AlertRow) -> Active:
@@ -105,16 +102,15 @@ def counts(session: Session) -> tuple[int, int]:
     return total, resolved
 
 
-def save_health(session: Session, rule_id: str, at: float, seconds: float, error: str | None) -> None:
-    """Keep how the last evaluation of a rule went."""
-    row = {"rule": rule_id, "evaluated_at": at, "seconds": seconds, "error": error}
-    upsert.replace(session, RuleHealth, [row], ("rule",))
+def save_health(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep how the last evaluation of rules went: rule, evaluated_at, seconds, error."""
+    upsert.replace(session, RuleHealth, list(rows), ("rule",))
 
 
-def evaluated_at(session: Session, rule_id: str, after: float, until: float) -> bool:
-    """Tell whether a rule was evaluated in (after, until)."""
-    query = select(RuleHealth.rule).where(RuleHealth.rule == rule_id)
-    return session.scalar(query.where(RuleHealth.evaluated_at > after, RuleHealth.evaluated_at < until)) is not None
+def evaluated(session: Session, after: float, until: float) -> set[str]:
+    """Return the rules that were evaluated in (after, until)."""
+    query = select(RuleHealth.rule).where(RuleHealth.evaluated_at > after, RuleHealth.evaluated_at < until)
+    return set(session.scalars(query))
 
 
 def forget_health(session: Session, known: Iterable[str]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -21,7 +22,7 @@ from memmon.metrics.rollup import FIVE_MINUTES, LEVELS, MINUTE, Rollup
 from memmon.metrics.shape import Member, Row
 from memmon.metrics.warm import Warm
 from memmon.metrics.window import HotStore, Written
-from memmon.promql import selection
+from memmon.promql import query, selection
 from memmon.promql.block import Block, pack
 from memmon.promql.engine import LOOKBACK_MS, MAX_STEPS, Value
 from memmon.promql.matcher import Matcher
@@ -62,6 +63,16 @@ def warm(ctx: Context) -> Warm:
     if found is None:
         found = _warm[ctx] = Warm(hot(ctx))
     return found
+
+
+@contextmanager
+def pinned(ctx: Context, exprs: Iterable[str], at: float) -> Iterator[None]:
+    """Read at once what is new of all that `exprs` ask about at `at`; queries inside read no more of it."""
+    names, back = query.reads(exprs)
+    end = round(at * 1000)
+    span = min(math.ceil(back * 1000), hot(ctx).window_ms)
+    with warm(ctx).pinned(names, span, end):
+        yield
 
 
 def ingest(
@@ -135,7 +146,8 @@ class Stitched:
     def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:
         """Return the series that fit in (start, end] (Unix ms) side by side."""
         if start >= self._edge():
-            return warm(self.ctx).blocks(matchers, start, end)
+            latest = round(self.ctx.now() * 1000) + cells.FUTURE_MS
+            return warm(self.ctx).blocks(matchers, start, min(end, latest)) if start < latest else []
         return [pack(self.select(matchers, start, end, hint))]
 
     def _edge(self) -> int:
@@ -185,8 +197,8 @@ def instant(ctx: Context, expr: str, at: float | None = None) -> list[Point]:
 
 def value(ctx: Context, expr: str, at: float, timeout: float = QUERY_SECONDS) -> tuple[Kind, Value, Notes]:
     """Return what `expr` is at `at`: which of a number, a text, a vector and a range vector, itself, and what to mind."""
-    query = _query(ctx, expr, at, at, timeout)
-    return query.kind, query.value(at), query.notes
+    asked = _query(ctx, expr, at, at, timeout)
+    return asked.kind, asked.value(at), asked.notes
 
 
 def range(
@@ -197,8 +209,8 @@ def range(
         raise BadQuery("the step must be positive and the end not before the start")
     if (end - start) / step > MAX_STEPS:
         raise BadQuery(f"exceeded maximum resolution of {MAX_STEPS} points per timeseries; increase the step")
-    query = _query(ctx, expr, start, end, timeout)
-    return query.steps(step), query.notes
+    asked = _query(ctx, expr, start, end, timeout)
+    return asked.steps(step), asked.notes
 
 
 def _query(ctx: Context, expr: str, start: float, end: float, timeout: float = QUERY_SECONDS) -> Query:

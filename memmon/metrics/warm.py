@@ -24,8 +24,8 @@ SLACK = 64
 class _Held:
     """The windows of one metric name, by the length of their slots."""
 
-    def __init__(self, span: int):
-        self.span = span  # In ms: as far back as anybody has asked.
+    def __init__(self, end: int):
+        self.end, self.span = end, 0  # The newest moment (Unix ms) that was asked about, and how far back from it.
         self.rings: list[Ring] = []
         self.windows: dict[int, tuple[Window, list[Ring]]] = {}
         self.read_until: dict[int, int] = {}
@@ -34,6 +34,10 @@ class _Held:
     @property
     def size(self) -> int:
         return sum(window.size for window, _ in self.windows.values())
+
+    def reaches(self, start: int, end: int) -> bool:
+        """Tell whether what was read covers (start, end]."""
+        return self.end - self.span <= start and end <= self.end
 
     @property
     def is_plain(self) -> bool:
@@ -100,7 +104,8 @@ class Warm:
 
     def _extend(self, names: Sequence[str], start: int, end: int) -> None:
         """Read what pinned names lack, where a query looks further back than was thought."""
-        short = [name for name in names if end - start > self._held[name].span]
+        known = {name: held for name in names if (held := self._held.get(name)) is not None}
+        short = [name for name in names if name not in known or not known[name].reaches(start, end)]
         if short:
             self._refresh(short, start, end)
 
@@ -113,12 +118,13 @@ class Warm:
             found[ring.name].append(ring)
         wanted: list[tuple[_Held, Window, int, Ring, range]] = []
         for name, now in found.items():
-            held = self._held.setdefault(name, _Held(0))
+            held = self._held.setdefault(name, _Held(end))
+            held.end = max(held.end, end)
+            held.span = max(held.span, held.end - start)
             for slot_ms, of_slot in _by_slot(now).items():
-                wanted += self._prepare(held, name, slot_ms, of_slot, start, end)
+                wanted += self._prepare(held, name, slot_ms, of_slot)
             for gone in held.windows.keys() - _by_slot(now).keys():
                 del held.windows[gone]
-            held.span = max(held.span, end - start)
         answers = self.store.ranges([(ring, periods) for _, _, _, ring, periods in wanted])
         touched = {}
         for (held, window, index, ring, periods), raw in zip(wanted, answers, strict=True):
@@ -126,23 +132,21 @@ class Warm:
             touched[id(window)] = (window, held, periods)
         for window, held, periods in touched.values():
             window.check()
-            held.read_until[window.slot_ms] = max(periods[-1], held.read_until.get(window.slot_ms, 0))
+            held.read_until[window.slot_ms] = periods[-1]
 
     def _prepare(
-        self, held: _Held, name: str, slot_ms: int, of_slot: list[Ring], start: int, end: int
+        self, held: _Held, name: str, slot_ms: int, of_slot: list[Ring]
     ) -> list[tuple[_Held, Window, int, Ring, range]]:
-        """Return what is to be read for the periods of (start, end], in a window that has room for them."""
-        schema = of_slot[0].schema
-        back = max(held.span, end - start)
-        needed = rings.periods(schema, end - back, end)
+        """Return what is to be read so that a window has all that was ever asked about, and room for it."""
+        needed = rings.periods(of_slot[0].schema, held.end - held.span, held.end)
         window, known = held.windows.get(slot_ms, (None, []))
-        if window is None or known != of_slot or needed[0] < window.first or start < end - held.span:
+        if window is None or known != of_slot or needed[0] < window.first:
             window = Window(name, [ring.schema for ring in of_slot], needed[0], len(needed) + SLACK)
             held.windows[slot_ms] = (window, of_slot)
             periods = needed
         else:
             late = rings.LATE_MS // slot_ms + 2
-            since = max(needed[0], held.read_until.get(slot_ms, 0) - late)
+            since = max(needed[0], held.read_until[slot_ms] - late)
             if needed[-1] >= window.end:
                 window.moved(needed[0], len(needed) + SLACK)
             periods = range(min(since, needed[-1]), needed[-1] + 1)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import numpy as np
 
+from memmon import labels as label_sets
 from memmon.errors import BadQuery
 from memmon.labels import Labels
 from memmon.promql import guard, kernels, tree
-from memmon.promql.engine import Exact, Value, as_points
+from memmon.promql.engine import LOOKBACK_MS, Exact, Value, as_points
 from memmon.promql.notes import Notes
 from memmon.promql.selection import Source
 from memmon.samples import Point, Series
@@ -61,6 +63,36 @@ class Query:
         count = math.floor((end - start) / step + 1e-9) + 1
         moments = [start + number * step for number in range(count)]
         return _one_by_one(engine, moments) if self._exact else kernels.steps(engine, moments)
+
+
+@lru_cache(maxsize=4096)
+def _reads(expr: str) -> tuple[frozenset[str], float]:
+    names = {
+        matcher.value
+        for node in tree.walk(guard.parse(expr))
+        if isinstance(node, tree.Selector)
+        for matcher in node.matchers
+        if matcher.name == label_sets.NAME and matcher.op == "="
+    }
+    return frozenset(names), _back(guard.parse(expr))
+
+
+def _back(node: tree.Node) -> float:
+    own = 0.0
+    match node:
+        case tree.Selector(offset=offset):
+            own = LOOKBACK_MS / 1000 + max(0.0, offset)
+        case tree.Matrix(span=span):
+            own = span
+        case tree.Subquery(span=span, offset=offset):
+            own = span + max(0.0, offset)
+    return own + max((_back(child) for child in tree.children(node)), default=0.0)
+
+
+def reads(exprs: Iterable[str]) -> tuple[set[str], float]:
+    """Return the metric names that expressions ask for as such, and how many seconds back they look at most."""
+    each = [_reads(expr) for expr in exprs]
+    return {name for names, _ in each for name in names}, max((back for _, back in each), default=0.0)
 
 
 def _one_by_one(engine: Exact, moments: list[float]) -> list[Series]:

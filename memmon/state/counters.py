@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from redis import Redis, RedisError
@@ -48,15 +48,22 @@ def settle(redis: Redis) -> None:
 
 def observe(redis: Redis, name: str, pairs: Mapping[str, str] | None, seconds: float) -> None:
     """Add one observation to the histogram `name`, in the default buckets."""
-    pairs = dict(pairs or {})
-    bound = bisect.bisect_left(BUCKETS, seconds)
+    observe_all(redis, name, [seconds], pairs)
+
+
+def observe_all(redis: Redis, name: str, seconds: Sequence[float], pairs: Mapping[str, str] | None = None) -> None:
+    """Add some observations at once, in one round trip."""
+    if not seconds:
+        return
+    pairs, found = dict(pairs or {}), sorted(seconds)
+    by_bound = {f"{upper:g}": bisect.bisect_right(found, upper) for upper in BUCKETS} | {"+Inf": len(found)}
     try:
         pipe = redis.pipeline(transaction=False)
-        for upper in BUCKETS[bound:]:
-            pipe.hincrbyfloat(keys.counters(), _field(f"{name}_bucket", pairs | {"le": f"{upper:g}"}), 1)
-        pipe.hincrbyfloat(keys.counters(), _field(f"{name}_bucket", pairs | {"le": "+Inf"}), 1)
-        pipe.hincrbyfloat(keys.counters(), _field(f"{name}_sum", pairs), seconds)
-        pipe.hincrbyfloat(keys.counters(), _field(f"{name}_count", pairs), 1)
+        for upper, count in by_bound.items():
+            if count:
+                pipe.hincrbyfloat(keys.counters(), _field(f"{name}_bucket", pairs | {"le": upper}), count)
+        pipe.hincrbyfloat(keys.counters(), _field(f"{name}_sum", pairs), sum(found))
+        pipe.hincrbyfloat(keys.counters(), _field(f"{name}_count", pairs), len(found))
         pipe.execute()
     except RedisError:
         return

@@ -35,6 +35,11 @@ def workers() -> str:
     return f"{PREFIX}workers"
 
 
+def evaluation_again() -> str:
+    """String: samples came in for which an evaluation could not begin, since one was under way; expires soon after its lease."""
+    return f"{PREFIX}evaluation-again"
+
+
 def evaluation_pending() -> str:
     """String: an evaluation is waiting, so no other need be sent; expires after one interval."""
     return f"{PREFIX}evaluation-pending"

@@ -62,7 +62,7 @@ def test_an_evaluation_that_runs_twice_at_once_makes_one_alert(hot: Context) -> 
     measure(hot, a=90, b=90)
 
     def evaluate(_: int) -> list[Job]:
-        made = evaluation._evaluate_rule(hot, service.rules(hot)[0])  # Past the lease, as where it ran out.
+        made = evaluation._bring_up(hot, service.rules(hot)[:1])  # Past the lease, as where it ran out.
         return [Job(str(one.after)) for one in made]
 
     with ThreadPoolExecutor(4) as pool:
@@ -79,6 +79,35 @@ def test_an_evaluation_waits_for_nobody_who_holds_the_lease_and_gives_it_back(ho
     lease.release(hot.redis, "evaluate")
     assert service.evaluate(hot) == FOLLOWS
     assert hot.redis.get(keys.lease("evaluate")) is None
+
+
+def test_samples_that_come_in_during_an_evaluation_cause_one_more(
+    hot: Context, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = metrics.instant
+
+    def instant(ctx: Context, expr: str, at: float) -> object:
+        with monkeypatch.context() as patched:
+            patched.setattr(metrics, "instant", asks)
+            assert [service.evaluate(hot) for _ in range(3)] == [[], [], []]  # Others who were woken.
+        return asks(ctx, expr, at)
+
+    monkeypatch.setattr(metrics, "instant", instant)
+    assert service.evaluate(hot) == [Job("alerts.evaluate")]
+    monkeypatch.undo()
+    clock.move(1)
+    assert service.evaluate(hot) == []
+
+
+def test_many_rules_are_few_round_trips(configure: Configure, clock: Clock) -> None:
+    ctx = configure(rules=rules(*(HOT.replace("hot", f"hot{n}", 1) for n in range(30))))
+    measure(ctx, a=90)
+    service.evaluate(ctx)
+    clock.move(1)
+    before = ctx.redis.info("stats")["total_commands_processed"]
+    service.evaluate(ctx)
+    assert ctx.redis.info("stats")["total_commands_processed"] - before < 60
+    assert len(service.firing(ctx)) == 30
 
 
 def test_an_evaluation_that_was_overtaken_changes_nothing(hot: Context, clock: Clock) -> None:
