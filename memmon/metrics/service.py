@@ -9,26 +9,23 @@ from contextlib import contextmanager
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
 from memmon import encode
 from memmon import labels as label_sets
 from memmon.context import Context
 from memmon.errors import BadQuery, Transient
 from memmon.labels import Labels
-from memmon.metrics import baseline, cells, exposition, rollup, shape, snapshot, store, timed
+from memmon.metrics import cells, compaction, exposition, shape, snapshot, store, timed, told
 from memmon.metrics.cells import Bounds
-from memmon.metrics.rollup import FIVE_MINUTES, LEVELS, MINUTE, Rollup
+from memmon.metrics.rollup import MINUTE
 from memmon.metrics.shape import Member, Row
+from memmon.metrics.stitched import Stitched
 from memmon.metrics.warm import Warm
 from memmon.metrics.window import HotStore, Written
 from memmon.promql import query, selection
-from memmon.promql.block import Block, pack
 from memmon.promql.engine import LOOKBACK_MS, MAX_STEPS, Value
 from memmon.promql.matcher import Matcher
 from memmon.promql.notes import Notes
 from memmon.promql.query import Query
-from memmon.promql.selection import NO_HINT, Hint
 from memmon.promql.tree import Kind
 from memmon.samples import Metadata, Point, Sample, Series
 from memmon.state import client, counters, keys
@@ -36,17 +33,6 @@ from memmon.state import client, counters, keys
 QUERY_SECONDS = 10.0
 LOST = "memmon_samples_lost_total"
 """Counter of samples that could not be written because Redis was away."""
-HISTORY_METRICS = (
-    "memmimic_health_score",
-    "memmimic_memory_usage_percent",
-    "memmimic_cpu_usage_percent",
-    "memmimic_disk_usage_percent",
-    "memmimic_cache_hit_rate",
-    "memmimic_db_size_bytes",
-)
-FINE_FOR_HOURS = ((MINUTE, 6), (FIVE_MINUTES, 72))
-"""Rollups of which length are told for up to how many hours."""
-RATED = ("memmimic_searches_total", "memmimic_memories_stored_total", "memmimic_errors_total")
 
 
 def hot(ctx: Context) -> HotStore:
@@ -136,54 +122,6 @@ def ingest_timed(
     return written
 
 
-class Stitched:
-    """The hot window, and rollups for what is older than it reaches."""
-
-    def __init__(self, ctx: Context):
-        self.ctx = ctx
-        self.window = hot(ctx)
-
-    def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:
-        """Return the series that fit in (start, end] (Unix ms) side by side."""
-        if start >= self._edge():
-            latest = round(self.ctx.now() * 1000) + cells.FUTURE_MS
-            return warm(self.ctx).blocks(matchers, start, min(end, latest)) if start < latest else []
-        return [pack(self.select(matchers, start, end, hint))]
-
-    def _edge(self) -> int:
-        """Return where the hot window begins (Unix ms)."""
-        return round(self.ctx.now() * 1000) - self.window.window_ms
-
-    def select(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Series]:
-        """Return the series that fit in (start, end] (Unix ms)."""
-        recent = self.window.select(matchers, start, end)
-        edge = self._edge()
-        if start >= edge:
-            return recent
-        level = _level(self.ctx.now() - start / 1000)
-        with self.ctx.read() as session:
-            old = store.history(session, matchers, level, start // 1000, min(edge, end) // 1000)
-        return _stitch(store.as_series(old, level), recent)
-
-
-def _level(age: float) -> int:
-    """Return the finest level that still reaches back `age` seconds."""
-    return next((level for level in LEVELS if age <= rollup.retention(level, 10**6)), LEVELS[-1])
-
-
-def _stitch(old: list[Series], recent: list[Series]) -> list[Series]:
-    joined = {series.labels: series for series in old}
-    for series in recent:
-        before = joined.get(series.labels)
-        if before is None or not len(series.times):
-            joined[series.labels] = series if before is None else before
-            continue
-        kept = before.times < series.times[0]
-        times = np.concatenate((before.times[kept], series.times))
-        joined[series.labels] = Series(series.labels, times, np.concatenate((before.values[kept], series.values)))
-    return list(joined.values())
-
-
 def _expiry(seconds: float) -> Callable[[], bool]:
     deadline = time.monotonic() + min(seconds, QUERY_SECONDS)
     return lambda: time.monotonic() > deadline
@@ -214,7 +152,7 @@ def range(
 
 
 def _query(ctx: Context, expr: str, start: float, end: float, timeout: float = QUERY_SECONDS) -> Query:
-    return Query(expr, Stitched(ctx), start, end, _expiry(timeout))
+    return Query(expr, Stitched(ctx, hot(ctx), warm(ctx)), start, end, _expiry(timeout))
 
 
 def series(ctx: Context, matchers: tuple[Matcher, ...], start: float, end: float) -> list[Labels]:
@@ -313,105 +251,15 @@ def historical_points(ctx: Context) -> int:
 
 
 def roll_up(ctx: Context) -> int:
-    """Roll up every minute that is over, and the hours and five minutes that are; return how many minutes that were."""
-    now = ctx.now()
-    end = int(now - 5) // MINUTE * MINUTE  # Five seconds for samples that are still on their way.
-    with client.edge():
-        done = cast("bytes | None", ctx.redis.get(keys.rolled_up()))
-    start = max(int(done) if done else end - MINUTE, end - ctx.settings.hot_window_minutes * 60)
-    for minute in _steps(start, end, MINUTE):
-        _roll_minute(ctx, minute)
-        for level in LEVELS[1:]:
-            if (minute + MINUTE) % level == 0:
-                _roll_level(ctx, level, minute + MINUTE - level)
-    with client.edge():
-        ctx.redis.set(keys.rolled_up(), end)
-        ctx.redis.delete(keys.rollup_points())
-    return (end - start) // MINUTE
-
-
-def _steps(start: int, end: int, step: int) -> list[int]:
-    return list(np.arange(start, end, step).tolist())
-
-
-def _roll_minute(ctx: Context, minute: int) -> None:
-    low, high = (minute - 2 * MINUTE) * 1000, (minute + MINUTE) * 1000
-    everything = hot(ctx).select((Matcher(label_sets.NAME, "=~", ".+"),), low, high)
-    found = {one.labels: rolled for one in everything if (rolled := rollup.of_samples(one, minute, MINUTE))}
-    with ctx.write() as session:
-        ids = store.series_ids(session, found)
-        store.add_rollups(session, MINUTE, {ids[labels]: rolled for labels, rolled in found.items()})
-
-
-def _roll_level(ctx: Context, level: int, start: int) -> None:
-    finer = LEVELS[LEVELS.index(level) - 1]
-    with ctx.write() as session:
-        parts = store.finer(session, finer, start, start + level)
-        found: dict[int, Rollup] = {n: r for n, rows in parts.items() if (r := rollup.of_rollups(rows, start))}
-        store.add_rollups(session, level, found)
+    """Roll up every minute that is over, see `compaction.roll_up`."""
+    return compaction.roll_up(ctx, hot(ctx))
 
 
 def prune(ctx: Context) -> int:
-    """Forget rollups that are older than their level is kept, and series without any; return how many rows."""
-    gone = 0
-    with ctx.write() as session:
-        for level in LEVELS:
-            gone += store.prune(session, level, ctx.now() - rollup.retention(level, ctx.settings.retention_hours))
-        gone += store.prune_series(session)
-    hot(ctx).forget_old(round(ctx.now() * 1000))
-    with client.edge():
-        ctx.redis.delete(keys.rollup_points())
-    return gone
+    """Forget history that has been kept long enough; return how many rows."""
+    return compaction.prune(ctx, hot(ctx))
 
 
 def performance(ctx: Context, hours: float) -> dict[str, Any]:
-    """Return the history of the last `hours`, its baselines and trends, and what they advise."""
-    merged = _by_metric(_history(ctx, hours))
-    baselines = {
-        name: baseline.stats([value for _, value in points]) | {"updated_at": encode.iso(points[-1][0])}
-        for name, points in merged.items()
-    }
-    trends = {name: found for name, points in merged.items() if (found := baseline.trend(points))}
-    return {
-        "historical_metrics": _timeline(merged),
-        "baselines": baselines,
-        "trends": trends,
-        "recommendations": baseline.recommendations(current(ctx)["gauges"], trends),
-    }
-
-
-def _history(ctx: Context, hours: float) -> list[tuple[int, dict[Labels, list[Rollup]]]]:
-    """Return rollups of what is told of performance, by the seconds that each covers: some hundred of the coarser ones, and
-    minutes since the last of those."""
-    now, wanted = ctx.now(), (Matcher(label_sets.NAME, "=~", "|".join((*HISTORY_METRICS, *RATED))),)
-    level = next((level for level, most in FINE_FOR_HOURS if hours <= most), LEVELS[-1])
-    start, end = int(now - hours * 3600), int(now) + 1
-    with ctx.read() as session:
-        found = [(level, store.history(session, wanted, level, start, end))]
-        if level != MINUTE:
-            start = max((parts[-1].start + level for parts in found[0][1].values()), default=start)
-            found.append((MINUTE, store.history(session, wanted, MINUTE, start, end)))
-    return found
-
-
-def _by_metric(history: list[tuple[int, dict[Labels, list[Rollup]]]]) -> dict[str, list[tuple[float, float]]]:
-    """Return (end, fleet value) by metric: means of gauges, increases per second of counters."""
-    collected: dict[str, dict[int, list[float]]] = {}
-    for level, rows in history:
-        for labels, parts in rows.items():
-            name = label_sets.name_of(labels)
-            for part in parts:
-                value = part.increase / level if name in RATED else part.sum / part.count
-                collected.setdefault(name, {}).setdefault(part.start + level, []).append(value)
-    return {
-        name: [(float(end), snapshot.fleet_value(name, values)) for end, values in sorted(by_end.items())]
-        for name, by_end in collected.items()
-    }
-
-
-def _timeline(merged: dict[str, list[tuple[float, float]]]) -> list[dict[str, Any]]:
-    rows: dict[float, dict[str, Any]] = {}
-    for name, points in merged.items():
-        for start, value in points:
-            rows.setdefault(start, {"timestamp": encode.iso(start), "metrics": {}})["metrics"][name] = value
-    return [rows[start] for start in sorted(rows)]
+    """Return the body of GET /api/performance, see `told`."""
+    return told.performance(ctx, hours, current(ctx)["gauges"])

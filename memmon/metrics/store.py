@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,8 +15,8 @@ from memmon.db import upsert
 from memmon.db.tables import RollupRow, SeriesRow
 from memmon.labels import Labels
 from memmon.metrics.rollup import Rollup
+from memmon.metrics.spread import Stretches
 from memmon.promql.matcher import Matcher, all_accept
-from memmon.samples import Series
 
 _fingerprint = lru_cache(maxsize=100_000)(label_sets.fingerprint)
 
@@ -100,22 +100,44 @@ def series(session: Session, matchers: tuple[Matcher, ...]) -> dict[int, Labels]
     return found
 
 
-def as_series(history: dict[Labels, list[Rollup]], level: int) -> list[Series]:
-    """Return rollups as series of their last values, each at the end of its stretch."""
-    return [
-        Series(
-            labels,
-            np.array([(part.start + level) * 1000 - 1 for part in parts], dtype=np.int64),
-            np.array([part.last for part in parts]),
+def stretches(
+    session: Session, wanted: Sequence[int], level: int, start: int, end: int, columns: Sequence[str]
+) -> dict[int, Stretches]:
+    """Return some columns of the rollups of series, beginning in [start, end), by series id and in order of time."""
+    found: dict[int, Stretches] = {}
+    if start >= end:
+        return found
+    chosen = [RollupRow.series_id, RollupRow.start, *(getattr(RollupRow, name) for name in columns)]
+    for first in range(0, len(wanted), upsert.CHUNK):
+        query = (
+            select(*chosen)
+            .where(RollupRow.series_id.in_(wanted[first : first + upsert.CHUNK]), RollupRow.level == level)
+            .where(RollupRow.start >= start, RollupRow.start < end)
+            .order_by(RollupRow.series_id, RollupRow.start)
         )
-        for labels, parts in history.items()
-    ]
+        rows = session.execute(query).all()
+        if not rows:
+            continue
+        table = np.array([tuple(row) for row in rows], dtype=np.float64)
+        numbers, begins = np.unique(table[:, 0], return_index=True)
+        for number, one in zip(numbers.tolist(), np.split(table, begins[1:]), strict=True):
+            values = {name: one[:, 2 + at] for at, name in enumerate(columns)}
+            found[int(number)] = Stretches(one[:, 1].astype(np.int64), np.full(len(one), level), values)
+    return found
 
 
-def prune(session: Session, level: int, before: float) -> int:
-    """Delete the rollups of `level` that began before `before`; return how many."""
-    statement = delete(RollupRow).where(RollupRow.level == level, RollupRow.start < before)
-    return int(session.execute(statement).rowcount)  # type: ignore[attr-defined]
+def newest(session: Session, level: int) -> int | None:
+    """Return where the newest rollup of `level` begins."""
+    return session.scalar(select(func.max(RollupRow.start)).where(RollupRow.level == level))
+
+
+def prune(session: Session, level: int, before: float, most: int) -> int:
+    """Delete rollups of `level` that began before `before`, `most` of them or some more; return how many."""
+    old = (RollupRow.level == level) & (RollupRow.start < before)
+    last = session.scalar(select(RollupRow.start).where(old).order_by(RollupRow.start).offset(most - 1).limit(1))
+    if last is not None:
+        old = (RollupRow.level == level) & (RollupRow.start <= last)
+    return int(session.execute(delete(RollupRow).where(old)).rowcount)  # type: ignore[attr-defined]
 
 
 def prune_series(session: Session) -> int:

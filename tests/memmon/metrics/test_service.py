@@ -130,7 +130,7 @@ def test_a_day_is_told_in_five_minutes_and_its_newest_part_in_minutes(sqlite_ctx
     for _ in range(13):
         collect(ctx, clock, 60, lambda tick: [sample("memmimic_searches_total", tick * 20)])
         service.roll_up(ctx)
-    clock.move(6)
+    clock.move(21)
     service.roll_up(ctx)
     found = [row["timestamp"][11:16] for row in service.performance(ctx, 24)["historical_metrics"]]
     assert found == ["00:05", "00:10", "00:11", "00:12", "00:13"]

@@ -1,0 +1,91 @@
+"""What it costs to collect: CPU a sample for scrape and ingest, and the bytes that a sample takes in Redis."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from bench import prometheus
+from bench.place import Clock, pages, place
+from bench.report import Figure
+from memmon.collect import page as page_reader
+from memmon.collect import service as collect
+from memmon.labels import of
+from memmon.metrics import service as metrics
+from memmon.metrics import shape
+from memmon.metrics.shape import Member, Row
+
+START = 1_767_225_600.0
+WARM_ROUNDS = 3
+
+
+def scrape(targets: int, series: int, rounds: int, beside: bool) -> list[Figure]:
+    """Measure whole scrapes of `targets` pages of `series`, as the collecting worker does them."""
+    with pages(series) as address:
+        each = ",".join(
+            f"{{name: t{number}, instance: t{number}, tier: critical, metrics: '{address}/t/{number}'}}"
+            for number in range(targets)
+        )
+        clock = Clock(START)
+        with place(clock, f"targets: [{each}]") as ctx:
+            info = ctx.redis.info
+            for number in range(WARM_ROUNDS + rounds):
+                if number == WARM_ROUNDS:
+                    cpu, redis_cpu = time.process_time(), _cpu(info())
+                for job in collect.due(ctx):
+                    if str(job.args[0]).startswith("critical"):
+                        collect.run(ctx, *job.args)
+                clock.now += 10
+            samples = rounds * targets * (series + 3)
+            own = (time.process_time() - cpu) / samples * 1e6
+            redis_own = (_cpu(info()) - redis_cpu) / samples * 1e6
+            down = sum(not one["up"] for one in collect.targets(ctx) if one["name"].startswith("t"))
+            assert not down, f"{down} targets could not be scraped"
+        theirs = prometheus.scraping(address, targets, rounds * 10) if beside else None
+        note = f"{redis_own:.2f} more in Redis' process"
+        what = f"scrape + ingest, CPU a sample, {targets} targets x {series} series"
+        return [Figure(what, "us", own, 4.0, theirs, note), _parse(address, series)]
+
+
+def _cpu(info: dict[str, float]) -> float:
+    return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
+
+
+def _parse(address: str, series: int) -> Figure:
+    """Measure the reading of a page that looks like the one before, beside the strict parser."""
+    import urllib.request
+
+    with urllib.request.urlopen(f"{address}/t/0") as answer:
+        text = answer.read().decode()
+    _, known = page_reader.read(text, None)
+    rounds = 500
+    began = time.process_time()
+    for _ in range(rounds):
+        page_reader.read(text, known)
+    own = (time.process_time() - began) / rounds / series * 1e6
+    return Figure("reading a page alone, CPU a sample", "us", own)
+
+
+def memory(members: int, series: int, window: float) -> Figure:
+    """Measure what a full window of `members` x `series` takes in Redis for each sample in it."""
+    columns = [of(code=str(number)) for number in range(10)]
+    names = [f"bench_{number}_total" for number in range(series // 10)]
+    form = shape.of([name for name in names for _ in columns], [column for _ in names for column in columns])
+    everyone = [Member(f"t{number}", of(instance=f"t{number}", job="bench")) for number in range(members)]
+    chance = np.random.default_rng(0)
+    clock = Clock(START)
+    with place(clock) as ctx:
+        empty = ctx.redis.info()["used_memory"]
+        ticks = int(ctx.settings.hot_window_minutes * 60 * window // 10)
+        for tick in range(ticks):
+            clock.now = START + tick * 10
+            for shard in range(0, members, 50):
+                rows = [
+                    Row(one, form, chance.random(len(form)), round(clock.now * 1000))
+                    for one in everyone[shard : shard + 50]
+                ]
+                metrics.ingest_rows(ctx, f"critical:{shard // 50}", rows, {}, int(clock.now // 10), 10_000)
+        used = ctx.redis.info()["used_memory"] - empty
+        what = f"bytes a sample in Redis, {members} x {len(form)} series, {ticks} rounds"
+        return Figure(what, "B", used / (ticks * members * len(form)), 12.0)

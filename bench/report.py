@@ -1,0 +1,74 @@
+"""What was measured, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Figure(NamedTuple):
+    """One thing that was measured: memmon's number and, where it can be had, that of Prometheus; `goal` is the most it may be."""
+
+    what: str
+    unit: str
+    memmon: float
+    goal: float | None = None
+    prometheus: float | None = None
+    note: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times Prometheus needs what memmon needs."""
+        return self.prometheus / self.memmon if self.prometheus is not None and self.memmon else None
+
+    @property
+    def reached(self) -> bool | None:
+        """Tell whether the goal was reached, where there is one."""
+        return None if self.goal is None else self.memmon <= self.goal
+
+
+def machine() -> dict[str, Any]:
+    """Return what it was measured on."""
+    cpuinfo = Path("/proc/cpuinfo")
+    names = [line for line in cpuinfo.read_text().splitlines() if "model name" in line] if cpuinfo.exists() else []
+    return {
+        "cpu": names[0].partition(":")[2].strip() if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return the figures as a Markdown table."""
+    rows = [("what", "memmon", "goal", "Prometheus", "ratio", "reached")]
+    for one in figures:
+        rows.append(
+            (
+                f"{one.what} ({one.unit})" + (f"; {one.note}" if one.note else ""),
+                f"{one.memmon:.3g}",
+                "" if one.goal is None else f"<= {one.goal:.3g}",
+                "" if one.prometheus is None else f"{one.prometheus:.3g}",
+                "" if one.ratio is None else f"{one.ratio:.1f}",
+                {True: "yes", False: "no", None: ""}[one.reached],
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def dump(figures: Sequence[Figure]) -> str:
+    """Return the figures and the machine as JSON."""
+    rows = [{**one._asdict(), "ratio": one.ratio, "reached": one.reached} for one in figures]
+    return json.dumps({"machine": machine(), "figures": rows}, indent=2)
