@@ -316,6 +316,9 @@ def _in_ms(seconds: Floats) -> Any:
     return np.array([round(one * 1000) for one in seconds.tolist()], dtype=np.int64)
 
 
+_NEVER = np.iinfo(np.int64).max
+
+
 def _nothing(count: int) -> Frame:
     return Frame(Roster([]), np.zeros((count, 0)))
 
@@ -326,14 +329,18 @@ def _newest(block: Block, moments: Any) -> tuple[Floats, Bools, Any]:
     if not len(block.times) or not shape[1]:
         return np.zeros(shape), np.zeros(shape, dtype=bool), np.zeros(shape)
     times = block.times
-    rows = np.empty((len(moments), times.shape[1]), dtype=np.intp)
-    for step, moment in enumerate(moments.tolist()):
+    rows = np.full((len(moments), times.shape[1]), -1, dtype=np.intp)
+    # Before `first` all is too old, behind `end` too new; only the rows between have to be looked at.
+    first = np.maximum.accumulate(times.max(axis=1)).searchsorted(moments - LOOKBACK_MS, "right")
+    earliest = np.where(times > NO_ROW, times, _NEVER).min(axis=1)
+    end = np.minimum.accumulate(earliest[::-1])[::-1].searchsorted(moments, "right")
+    for step, (moment, low, high) in enumerate(zip(moments.tolist(), first.tolist(), end.tolist(), strict=True)):
         if step and moment == moments[step - 1]:
             rows[step] = rows[step - 1]
-            continue
-        given: NDArray[np.bool_] = np.logical_and(times > NO_ROW, times <= moment)
-        rows[step] = len(times) - 1 - given[::-1].argmax(axis=0)
-        rows[step][~given.any(axis=0)] = -1
+        elif low < high:
+            some = times[low:high]
+            given: NDArray[np.bool_] = np.logical_and(some > NO_ROW, some <= moment)
+            rows[step] = np.where(given.any(axis=0), high - 1 - given[::-1].argmax(axis=0), -1)
     at = np.where(rows >= 0, times[np.maximum(rows, 0), np.arange(times.shape[1])], NO_ROW)
     fresh = (rows >= 0) & (at > moments[:, None] - LOOKBACK_MS)
     values = block.values[np.maximum(rows, 0)[:, block.member], block.place]
