@@ -8,8 +8,9 @@ from workers.base import task
 
 @task
 def rollup(ctx):
-    """Roll the minutes up that are over."""
+    """Roll the minutes up that are over, and say what is usual."""
     metrics.roll_up(ctx)
+    metrics.tell_usual(ctx)
 
 
 @task

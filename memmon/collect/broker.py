@@ -29,6 +29,10 @@ def collect(redis: Redis, now: float) -> Collected:
         sheet.add("memmon_queue_oldest_seconds", "Age of a queue's oldest waiting message, in seconds", age, queue=name)
     alive = workers(redis, now)
     sheet.add("memmon_workers", "Workers with a recent heartbeat", len(alive))
+    done = cast("bytes | None", redis.get(keys.rolled_up()))
+    if done is not None:
+        about = "Age of the newest minute that went into history, in seconds"
+        sheet.add("memmon_rollup_lag_seconds", about, max(0.0, now - int(done)))
     for sample in counters.read(redis):
         name = label_sets.name_of(sample.labels)
         sheet.samples.append(sample)

@@ -56,11 +56,12 @@ class RollupRow(Base):
 
 
 class BaselineRow(Base):
-    """What is usual for a metric: quartiles of its rollups."""
+    """What is usual for a metric of one job and instance; `fingerprint` is that of these labels."""
 
     __tablename__ = "baseline"
     metric: Mapped[str] = mapped_column(String(255), primary_key=True)
-    instance: Mapped[str] = mapped_column(String(255), primary_key=True, default="")
+    fingerprint: Mapped[str] = mapped_column(String(16), primary_key=True)
+    labels: Mapped[dict[str, Any]]
     stats: Mapped[dict[str, Any]]
     updated_at: Mapped[float]
 

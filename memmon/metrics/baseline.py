@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 TARGET_HIT_RATE = 0.85  # The runbook's.
+FEWEST = 24
+"""Means of five minutes, that are two hours, out of which it can be said what is usual."""
+FEWEST_WEEKS = 3
 
 
 def stats(values: Sequence[float]) -> dict[str, float]:
@@ -21,6 +25,36 @@ def stats(values: Sequence[float]) -> dict[str, float]:
         "stdev": float(array.std()),
         "samples": float(len(array)),
     }
+
+
+def usual(values: NDArray[np.float64]) -> dict[str, float]:
+    """Return median, MAD (the median distance from the median), p80 and p95; nothing where there are too few."""
+    if len(values) < FEWEST:
+        return {}
+    median = float(np.median(values))
+    return {
+        "median": median,
+        "mad": float(np.median(np.abs(values - median))),
+        "p80": float(np.quantile(values, 0.8)),
+        "p95": float(np.quantile(values, 0.95)),
+    }
+
+
+def hour_of_week(at: int) -> int:
+    """Return the hour of the week of `at` (Unix seconds, UTC), 0 on Monday at midnight."""
+    return (at // 3600 + 3 * 24) % (7 * 24)  # 1970 began on a Thursday.
+
+
+def seasonal(starts: NDArray[np.int64], values: NDArray[np.float64]) -> dict[str, tuple[float, float]]:
+    """Return median and MAD by hour of the week, of those hours that there were of enough weeks."""
+    found: dict[str, tuple[float, float]] = {}
+    hours = (starts // 3600 + 3 * 24) % (7 * 24)
+    for hour in np.unique(hours).tolist():
+        some = values[hours == hour]
+        if len(some) >= FEWEST_WEEKS:
+            median = float(np.median(some))
+            found[str(hour)] = (median, float(np.median(np.abs(some - median))))
+    return found
 
 
 def trend(points: Sequence[tuple[float, float]]) -> dict[str, Any] | None:

@@ -14,9 +14,9 @@ from memmon import labels as label_sets
 from memmon.context import Context
 from memmon.errors import BadQuery, Transient
 from memmon.labels import Labels
-from memmon.metrics import cells, compaction, exposition, shape, snapshot, store, timed, told
+from memmon.metrics import cells, compaction, exposition, shape, snapshot, store, timed, told, usual
 from memmon.metrics.cells import Bounds
-from memmon.metrics.rollup import MINUTE
+from memmon.metrics.rollup import HOUR, MINUTE
 from memmon.metrics.shape import Member, Row
 from memmon.metrics.stitched import Stitched
 from memmon.metrics.warm import Warm
@@ -28,9 +28,10 @@ from memmon.promql.notes import Notes
 from memmon.promql.query import Query
 from memmon.promql.tree import Kind
 from memmon.samples import Metadata, Point, Sample, Series
-from memmon.state import client, counters, keys
+from memmon.state import client, counters, keys, lease
 
 QUERY_SECONDS = 10.0
+TELL_USUAL_EVERY = 60.0
 LOST = "memmon_samples_lost_total"
 """Counter of samples that could not be written because Redis was away."""
 
@@ -253,6 +254,16 @@ def historical_points(ctx: Context) -> int:
 def roll_up(ctx: Context) -> int:
     """Roll up every minute that is over, see `compaction.roll_up`."""
     return compaction.roll_up(ctx, hot(ctx))
+
+
+def tell_usual(ctx: Context) -> int:
+    """Say what is usual as samples, worked out anew once an hour; return how many that are."""
+    now = ctx.now()
+    if lease.claim_period(ctx.redis, "baselines", HOUR, now):
+        usual.work_out(ctx)
+    found = usual.samples(ctx)
+    ingest(ctx, "baselines", found, usual.ABOUT, now, TELL_USUAL_EVERY)
+    return len(found)
 
 
 def prune(ctx: Context) -> int:

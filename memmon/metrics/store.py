@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from memmon import labels as label_sets
 from memmon.db import upsert
-from memmon.db.tables import RollupRow, SeriesRow
+from memmon.db.tables import BaselineRow, RollupRow, SeriesRow
 from memmon.labels import Labels
 from memmon.metrics.rollup import Rollup
 from memmon.metrics.spread import Stretches
@@ -144,6 +144,17 @@ def prune_series(session: Session) -> int:
     """Delete the series that have no rollup left; return how many."""
     used = select(RollupRow.series_id).distinct()
     return int(session.execute(delete(SeriesRow).where(SeriesRow.id.not_in(used))).rowcount)  # type: ignore[attr-defined]
+
+
+def save_baselines(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep these baselines and no others."""
+    session.execute(delete(BaselineRow))
+    upsert.replace(session, BaselineRow, rows, ("metric", "fingerprint"))
+
+
+def baselines(session: Session) -> Sequence[BaselineRow]:
+    """Return what is usual."""
+    return session.scalars(select(BaselineRow).order_by(BaselineRow.metric, BaselineRow.fingerprint)).all()
 
 
 def points(session: Session) -> int:

@@ -69,10 +69,11 @@ def upgrade() -> None:
     op.create_table(
         "baseline",
         sa.Column("metric", sa.String(length=255), nullable=False),
-        sa.Column("instance", sa.String(length=255), nullable=False),
+        sa.Column("fingerprint", sa.String(length=16), nullable=False),
+        sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("stats", sa.JSON(), nullable=False),
         sa.Column("updated_at", sa.Float(precision=53), nullable=False),
-        sa.PrimaryKeyConstraint("metric", "instance", name=op.f("pk_baseline")),
+        sa.PrimaryKeyConstraint("metric", "fingerprint", name=op.f("pk_baseline")),
     )
     op.create_table(
         "dead_letter",
