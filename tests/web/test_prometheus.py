@@ -200,6 +200,36 @@ def test_a_query_is_formatted_and_the_build_names_itself(client: FlaskClient) ->
     assert ask(client, "/status/buildinfo")["application"] == "memmon"
 
 
+def test_grafana_is_answered_what_it_asks(client: FlaskClient, clock: Clock) -> None:
+    """The requests of its data source (`pkg/promlib/client`): forms by POST, what can only be had by GET, times with fractions."""
+    now = clock()
+    times = {"start": f"{now - 300:.3f}", "end": f"{now:.3f}"}
+    for path, sent in (
+        ("/query", {"query": "1+1", "time": f"{now:.3f}"}),
+        ("/query", {"query": "up", "time": f"{now:.3f}", "timeout": "30s"}),
+        ("/query_range", {"query": "up", "step": "15", **times}),
+        ("/query_exemplars", {"query": "up", **times}),
+        ("/series", {"match[]": "up", "limit": "40000", **times}),
+        ("/labels", {"match[]": '{__name__="up"}', "limit": "40000", **times}),
+        ("/labels", times),
+    ):
+        answer = client.post(f"{BASE}{path}", data=sent)
+        assert (answer.status_code, answer.json["status"]) == (200, "success"), path
+    for path in (
+        "/label/__name__/values",
+        "/label/job/values?match[]=up&limit=40000",
+        "/metadata?limit=40000",
+        "/rules",
+        "/alerts",
+        "/targets",
+        "/status/buildinfo",
+        "/status/runtimeinfo",
+    ):
+        answer = client.get(f"{BASE}{path}")
+        assert (answer.status_code, answer.json["status"]) == (200, "success"), path
+    assert client.post(f"{BASE}/query_exemplars", data={"query": "up{"}).status_code == 400
+
+
 def test_a_caller_through_a_proxy_needs_a_token_also_for_a_query_by_post(client: FlaskClient) -> None:
     answer = client.post(f"{BASE}/query", data={"query": "up"}, headers={"X-Forwarded-For": "192.0.2.1"})
     assert (answer.status_code, answer.json["errorType"]) == (401, "unauthorized")

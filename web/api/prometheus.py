@@ -103,6 +103,14 @@ def format_query() -> Response:
     return form.success(guard.pretty(form.parameter("query")))
 
 
+@blueprint.route("/query_exemplars", methods=READ)
+@auth.needs("viewer")
+def query_exemplars() -> Response:
+    """Return no exemplar, since none is kept; Grafana asks for them beside a query."""
+    guard.parse(form.parameter("query"))
+    return form.success([])
+
+
 @blueprint.route("/series", methods=READ)
 @auth.needs("viewer")
 def series() -> Response:
