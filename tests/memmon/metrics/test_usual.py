@@ -128,9 +128,3 @@ def test_the_default_rules_tell_a_latency_that_is_unusual_here(
     search(ctx, clock, 300, 0.6, name)
     [point] = service.instant(ctx, expr)
     assert (dict(point.labels), point.value) == (OWN, pytest.approx(0.6, rel=0.05))
-
-
-def test_what_is_fast_is_never_unusual(sqlite_ctx: Context, clock: Clock) -> None:
-    remember(sqlite_ctx, FIVE_MINUTES, int(clock()), [0.0001] * 100)
-    search(sqlite_ctx, clock, 300, 0.02)
-    assert service.instant(sqlite_ctx, RULES["search_latency_unusual"].expr) == []
