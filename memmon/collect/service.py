@@ -185,6 +185,7 @@ def targets(ctx: Context) -> list[dict[str, Any]]:
                 "last_scrape": state.get("at"),
                 "duration": state.get("seconds"),
                 "samples": state.get("samples"),
+                "dropped": state.get("dropped"),
                 "error": state.get("error"),
             }
         )

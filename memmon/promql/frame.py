@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from memmon import labels as label_sets
 from memmon.labels import Labels
+from memmon.promql import vectors
 from memmon.promql.block import Roster
 from memmon.samples import Point
 
@@ -100,3 +101,10 @@ def joined(frames: Sequence[Frame]) -> Frame:
     if all(frame.present is None for frame in frames):
         return Frame(roster, values)
     return Frame(roster, values, np.concatenate([frame.there() for frame in frames], axis=1))
+
+
+def refuse_duplicates(found: Frame) -> None:
+    """Raise BadQuery where two series of one label set have a value at the same step."""
+    if not is_unique(found.roster):
+        for step in range(len(found.values)):
+            vectors.refuse_duplicates(found.points(step))

@@ -10,82 +10,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from memmon.errors import BadQuery
-from memmon.promql import buckets, calls, dense, grouped, labelling, pairs, ranges, tree, vectors, windows
+from memmon.promql import buckets, calls, dense, grouped, labelling, newest, pairs, ranges, tree, windows
 from memmon.promql import frame as frames
-from memmon.promql.block import NO_ROW, Block, Roster
+from memmon.promql.block import Block, Roster
 from memmon.promql.engine import LOOKBACK_MS, RENAMING, Exact, Value, as_points
 from memmon.promql.frame import Bools, Floats, Frame
 from memmon.promql.selection import NO_HINT, Hint
 from memmon.promql.windows import Windows
-from memmon.samples import STALE_BITS, Series
-
-CELLS = 4_000_000
-"""Values of one frame at most: more steps are done in turns."""
-MOST_STEPS = 2_000
+from memmon.samples import STALE_BITS
 
 Answer: TypeAlias = "Floats | str | Frame"
 _STALE = np.uint64(STALE_BITS)
-
-
-def value(engine: Exact, at: float) -> Value:
-    """Return what the expression is at one moment."""
-    found = Kernels(engine, [float(at)]).answer(engine.tree)
-    if isinstance(found, str):
-        return found
-    if isinstance(found, Frame):
-        _refuse_duplicates(found)
-        return found.points(0)
-    return float(found[0])
-
-
-def steps(engine: Exact, moments: Sequence[float]) -> list[Series]:
-    """Return the series of the expression at `moments`."""
-    turn = _turn(engine)
-    found: dict[Any, list[tuple[Any, Any]]] = {}
-    for first in range(0, len(moments), turn):
-        some = moments[first : first + turn]
-        answer = Kernels(engine, some).answer(engine.tree)
-        times = np.array([round(moment * 1000) for moment in some], dtype=np.int64)
-        for labels, at, values in _series(answer, times):
-            engine.selection.charge(len(at))
-            found.setdefault(labels, []).append((at, values))
-    return [_of_parts(labels, parts) for labels, parts in found.items()]
-
-
-def _turn(engine: Exact) -> int:
-    """Return how many steps are done at once, so that a frame of the largest selector stays within bounds."""
-    kernels = Kernels(engine, [engine.start])
-    widest = max((kernels.width(node) for node in tree.walk(engine.tree)), default=0)
-    return max(1, min(MOST_STEPS, CELLS // max(1, widest)))
-
-
-def _series(answer: Answer, times: Any) -> list[tuple[Any, Any, Any]]:
-    if isinstance(answer, str):
-        raise BadQuery("a text has no steps")
-    if not isinstance(answer, Frame):
-        return [((), times, answer)]
-    _refuse_duplicates(answer)
-    if answer.present is None:
-        return [(one, times, answer.values[:, at]) for at, one in enumerate(answer.roster.labels)]
-    columns = zip(answer.roster.labels, answer.present.T, answer.values.T, strict=True)
-    return [(one, times[there], row[there]) for one, there, row in columns if there.any()]
-
-
-def _of_parts(labels: Any, parts: list[tuple[Any, Any]]) -> Series:
-    times, values = (np.concatenate(one) for one in zip(*parts, strict=True))
-    if len(parts) > 1 and (np.diff(times) < 0).any():  # Two columns of one label set, at steps of their own.
-        order = np.argsort(times, kind="stable")
-        times, values = times[order], values[order]
-    return Series(labels, times, np.ascontiguousarray(values))
-
-
-def _refuse_duplicates(found: Frame) -> None:
-    if not frames.is_unique(found.roster):
-        for step in range(len(found.values)):
-            vectors.refuse_duplicates(found.points(step))
 
 
 class Kernels:
@@ -101,7 +38,7 @@ class Kernels:
             raise BadQuery("query timed out in expression evaluation", "timeout")
         found = self._answer(node)
         if isinstance(node, RENAMING) and isinstance(found, Frame):
-            _refuse_duplicates(found)
+            frames.refuse_duplicates(found)
         return found
 
     def _answer(self, node: tree.Node) -> Answer:
@@ -153,7 +90,7 @@ class Kernels:
         moments = _in_ms(self._moments(node))
         found, ages = [], []
         for block in self._blocks(node, LOOKBACK_MS):
-            values, present, times = _newest(block, moments)
+            values, present, times = newest.of(block, moments)
             found.append(Frame(block.roster, values, None if present.all() else present))
             ages.append(times)
         if not found:
@@ -316,36 +253,8 @@ def _in_ms(seconds: Floats) -> Any:
     return np.array([round(one * 1000) for one in seconds.tolist()], dtype=np.int64)
 
 
-_NEVER = np.iinfo(np.int64).max
-
-
 def _nothing(count: int) -> Frame:
     return Frame(Roster([]), np.zeros((count, 0)))
-
-
-def _newest(block: Block, moments: Any) -> tuple[Floats, Bools, Any]:
-    """Return the newest value of each series at each moment, whether it counts, and its time in ms."""
-    shape = (len(moments), len(block.roster))
-    if not len(block.times) or not shape[1]:
-        return np.zeros(shape), np.zeros(shape, dtype=bool), np.zeros(shape)
-    times = block.times
-    rows = np.full((len(moments), times.shape[1]), -1, dtype=np.intp)
-    # Before `first` all is too old, behind `end` too new; only the rows between have to be looked at.
-    first = np.maximum.accumulate(times.max(axis=1)).searchsorted(moments - LOOKBACK_MS, "right")
-    earliest = np.where(times > NO_ROW, times, _NEVER).min(axis=1)
-    end = np.minimum.accumulate(earliest[::-1])[::-1].searchsorted(moments, "right")
-    for step, (moment, low, high) in enumerate(zip(moments.tolist(), first.tolist(), end.tolist(), strict=True)):
-        if step and moment == moments[step - 1]:
-            rows[step] = rows[step - 1]
-        elif low < high:
-            some = times[low:high]
-            given: NDArray[np.bool_] = np.logical_and(some > NO_ROW, some <= moment)
-            rows[step] = np.where(given.any(axis=0), high - 1 - given[::-1].argmax(axis=0), -1)
-    at = np.where(rows >= 0, times[np.maximum(rows, 0), np.arange(times.shape[1])], NO_ROW)
-    fresh = (rows >= 0) & (at > moments[:, None] - LOOKBACK_MS)
-    values = block.values[np.maximum(rows, 0)[:, block.member], block.place]
-    present = fresh[:, block.member] & (values.view(np.uint64) != _STALE)
-    return values, present, at[:, block.member]
 
 
 def _no_counters(names: list[str]) -> list[int]:

@@ -12,7 +12,7 @@ import numpy as np
 from memmon import labels as label_sets
 from memmon.errors import BadQuery
 from memmon.labels import Labels
-from memmon.promql import guard, kernels, tree
+from memmon.promql import fast, guard, tree
 from memmon.promql.engine import LOOKBACK_MS, Exact, Value, as_points
 from memmon.promql.notes import Notes
 from memmon.promql.selection import Source
@@ -43,7 +43,7 @@ class Query:
     def value(self, at: float) -> Value:
         """Return what the expression is at `at`."""
         engine = self._engine()
-        return engine.value(at) if self._exact or self.kind in ("string", "matrix") else kernels.value(engine, at)
+        return engine.value(at) if self._exact or self.kind in ("string", "matrix") else fast.value(engine, at)
 
     def instant(self, at: float) -> list[Point]:
         """Return the vector at `at`; a scalar is one point without labels."""
@@ -62,7 +62,7 @@ class Query:
         engine, (start, end) = self._engine(step), self._bounds
         count = math.floor((end - start) / step + 1e-9) + 1
         moments = [start + number * step for number in range(count)]
-        return _one_by_one(engine, moments) if self._exact else kernels.steps(engine, moments)
+        return _one_by_one(engine, moments) if self._exact else fast.steps(engine, moments)
 
 
 @lru_cache(maxsize=4096)

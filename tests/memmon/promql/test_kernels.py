@@ -196,7 +196,7 @@ def test_a_long_query_is_done_in_turns_that_fit_together(monkeypatch: pytest.Mon
     source = Memory([Series(labels.of(__name__="a", x=str(n)), times, np.arange(200.0) * n) for n in range(3)])
     expr = "sum(rate(a[1m])) + time()"
     whole = Query(expr, source, START, START + 2000).steps(10)
-    monkeypatch.setattr("memmon.promql.kernels.MOST_STEPS", 7)
+    monkeypatch.setattr("memmon.promql.fast.MOST_STEPS", 7)
     [parts] = Query(expr, source, START, START + 2000).steps(10)
     assert parts.times.tolist() == whole[0].times.tolist()
     assert parts.values.tolist() == whole[0].values.tolist()
