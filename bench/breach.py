@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import tempfile
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import quantiles
 
 from bench.report import Figure
 from tests.e2e.stack import Inbox, Stack
+from tests.memmon.pages import Pages
 from tests.support import eventually
 
 RULES = """
@@ -25,64 +24,37 @@ route: {receiver: default, group_by: [alertname, trial], group_wait: 0s, group_i
 receivers:
   - {name: default, webhook_configs: [{url: '%s'}]}
 """
+DEFAULTS = {
+    "MEMMIMIC_METRICS_COLLECTION_INTERVAL": "10",
+    "MEMMIMIC_HEALTH_CHECK_INTERVAL": "30",
+    "MEMMIMIC_ALERT_EVALUATION_INTERVAL": "30",
+}
 WITHIN = 60.0
-
-
-class Target:
-    """A page with one gauge a trial, each of which can be flipped."""
-
-    def __init__(self, trials: int):
-        self.values = [0] * trials
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                lines = [f'flip{{trial="{number}"}} {value}\n' for number, value in enumerate(outer.values)]
-                body = "".join(lines).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/metrics"
-
-    def close(self) -> None:
-        """End it."""
-        self.server.shutdown()
-        self.server.server_close()
 
 
 def measure(batches: int, trials: int, interval: float) -> list[float]:
     """Return the seconds from breach to webhook of `batches` x `trials`; between two batches the stack is started anew."""
     found: list[float] = []
     with tempfile.TemporaryDirectory(prefix="mms") as folder:
-        inbox, target = Inbox(), Target(batches * trials)
-        environ = (
-            {}
-            if interval == 1
-            else {
-                "MEMMIMIC_METRICS_COLLECTION_INTERVAL": f"{interval:g}",
-                "MEMMIMIC_HEALTH_CHECK_INTERVAL": "30",
-                "MEMMIMIC_ALERT_EVALUATION_INTERVAL": "30",
-            }
-        )
-        stack = Stack(Path(folder), inbox, RULES, **environ)
+        inbox, target = Inbox(), Pages()
+        stack = Stack(Path(folder), inbox, RULES, **({} if interval == 1 else DEFAULTS))
         config = stack.home / "config"
         (config / "routes.yml").write_text(ROUTES % inbox.url)
-        (config / "targets.yml").write_text(f"targets: [{{name: flip, tier: critical, metrics: '{target.url}'}}]")
+        (config / "targets.yml").write_text(
+            f"targets: [{{name: flip, tier: critical, metrics: '{target.url}/metrics'}}]"
+        )
+        _flip(target, batches * trials, -1)
         try:
             for batch in range(batches):
                 stack.start()
-                eventually(lambda: any(one["name"] == "flip" and one["up"] for one in _targets(stack)), within=60)
+                eventually(lambda: stack.get("/api/v1/query?query=flip")["data"]["result"], within=60)
                 for number in range(batch * trials, (batch + 1) * trials):
                     time.sleep(random.uniform(0, interval))  # A breach comes at any time between two scrapes.
-                    found.append(_trial(inbox, target, number))
+                    began = time.perf_counter()
+                    _flip(target, batches * trials, number)
+                    eventually(lambda trial=str(number): _is_told(inbox, trial), within=WITHIN, every=0.005)  # type: ignore[misc]
+                    found.append(time.perf_counter() - began)
+                    inbox.received.clear()
                 stack.stop()
         finally:
             stack.stop()
@@ -91,29 +63,15 @@ def measure(batches: int, trials: int, interval: float) -> list[float]:
     return found
 
 
-def _targets(stack: Stack) -> list[dict[str, object]]:
-    state = stack.get("/api/v1/targets")["data"]["activeTargets"]
-    return [
-        {"name": "flip" if "flip" in str(one) or "/metrics" in one["scrapeUrl"] else "", "up": one["health"] == "up"}
-        for one in state
-    ]
+def _flip(target: Pages, trials: int, last: int) -> None:
+    """Let the gauges of the trials up to `last` be 1."""
+    lines = [f'flip{{trial="{number}"}} {int(number <= last)}\n' for number in range(trials)]
+    target.pages["/metrics"] = "".join(lines)
 
 
-def _trial(inbox: Inbox, target: Target, number: int) -> float:
-    began = time.perf_counter()
-    target.values[number] = 1
-
-    def is_told() -> bool:
-        return any(
-            alert["labels"].get("trial") == str(number) and alert["status"] == "firing"
-            for body in list(inbox.received)
-            for alert in body["alerts"]
-        )
-
-    eventually(is_told, within=WITHIN, every=0.005)
-    taken = time.perf_counter() - began
-    inbox.received.clear()
-    return taken
+def _is_told(inbox: Inbox, trial: str) -> bool:
+    told = [alert for body in list(inbox.received) for alert in body["alerts"]]
+    return any(alert["labels"].get("trial") == trial and alert["status"] == "firing" for alert in told)
 
 
 def figures(batches: int, trials: int, interval: float, p50: float, p95: float | None) -> list[Figure]:

@@ -148,10 +148,15 @@ def _step(
     after, transitions = machine.step(one, active, held, now)
     moved = {transition.alert.labels: transition for transition in transitions}
     done: list[Transition] = []
+    same: list[tuple[AlertRow, dict[str, Any]]] = []
     for labels, alert in ({name: made.alert for name, made in moved.items()} | after).items():
         row, transition = rows.get(labels), moved.get(labels)
         ended = transition is not None and transition.after in (None, "resolved")
-        values = _changing(alert, now, ended) | _annotations(one, held.get(labels))
+        annotations = _annotations(one, held.get(labels)) or (row.annotations if row else {})
+        values = _changing(alert, now, ended) | {"annotations": annotations}
+        if row is not None and transition is None:
+            same.append((row, values))
+            continue
         if row is None:
             born = _born(one, labels, held[labels])
             shown, won = label_sets.of(born["labels"]), store.insert(session, {**born, **values})
@@ -160,6 +165,7 @@ def _step(
         if won and transition:
             done.append(transition._replace(alert=alert._replace(labels=shown)))
             _tell(one, done[-1])
+    store.swap_all(session, same)
     return done
 
 
@@ -183,12 +189,12 @@ def _born(one: AlertRule, labels: Labels, point: Point) -> dict[str, Any]:
     }
 
 
-def _annotations(one: AlertRule, point: Point | None) -> dict[str, Any]:
+def _annotations(one: AlertRule, point: Point | None) -> dict[str, str]:
     """Return the annotations of an alert that holds; one that no longer does keeps its last ones."""
     if point is None:
         return {}
     labels = dict(point.labels)
-    return {"annotations": {n: template.render(text, labels, point.value) for n, text in one.annotations.items()}}
+    return {name: template.render(text, labels, point.value) for name, text in one.annotations.items()}
 
 
 def _changing(alert: Active, now: float, ended: bool) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from memmon import labels as label_sets
@@ -46,6 +46,22 @@ def swap(session: Session, row_id: int, version: int, **values: Any) -> bool:
     """Change an alert if it is still at `version`; False when another worker was first."""
     statement = update(AlertRow).where(AlertRow.id == row_id, AlertRow.version == version)
     return session.execute(statement.values(version=version + 1, **values)).rowcount == 1  # type: ignore[attr-defined, no-any-return]
+
+
+def swap_all(session: Session, changes: Sequence[tuple[AlertRow, dict[str, Any]]]) -> None:
+    """Change alerts that are still as they were read, all in the same columns; who of them another worker was first at does not
+    matter to the caller. One prepared statement, since this is most of the work of an evaluation while much is firing."""
+    if not changes:
+        return
+    table = AlertRow.__table__
+    assert isinstance(table, Table)
+    statement = update(table).where(table.c.id == bindparam("of_id"), table.c.version == bindparam("of_version"))
+    columns: dict[str, Any] = {name: bindparam(f"to_{name}") for name in changes[0][1]}
+    rows = [
+        {"of_id": row.id, "of_version": row.version} | {f"to_{name}": value for name, value in values.items()}
+        for row, values in changes
+    ]
+    session.connection().execute(statement.values(version=table.c.version + 1, **columns), rows)
 
 
 def get(session: Session, number: int) -> AlertRow | None:
