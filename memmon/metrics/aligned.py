@@ -55,6 +55,7 @@ class Window:
         ]
         self.is_unique = len(set(self.labels)) == len(self.labels)
         self.ascends = True
+        self._touched = rows  # The first row that was changed since `check`.
         self.times = np.full((rows, len(members)), NO_ROW, dtype=np.int64)
         self.values = _stale(rows, len(columns))
         self._choices: dict[tuple[Matcher, ...], Choice] = {}
@@ -76,33 +77,41 @@ class Window:
         """The period after the last."""
         return self.first + self.rows
 
-    def put(self, ring: int, given: Rows) -> None:
-        """Take in rows of one ring."""
+    def put(self, ring: int, given: Rows, may_correct: bool = False) -> None:
+        """Take in rows of one ring. What is known of a time already is passed over, unless the ring's writer may correct it."""
         place = self.places[ring]
         inside = (given.periods >= self.first) & (given.periods < self.end)
-        rows = (given.periods[inside] - self.first)[:, None]
+        rows = given.periods[inside] - self.first
         times = given.times[inside][:, : len(place.members)]
-        held = self.times[rows, place.members]
-        newer = (times > 0) & (times >= held)
-        if not newer.any():
+        held = self.times[rows[:, None], place.members]
+        newer = (times > 0) & ((times >= held) if may_correct else (times > held))
+        changed = newer.any(axis=1)
+        if not changed.any():
             return
+        rows, times, held, newer = rows[changed], times[changed], held[changed], newer[changed]
+        values = given.values[inside][changed][:, : len(place.columns)]
         replaced = newer & (held != NO_ROW) & (times > held)
         for row, member in np.argwhere(replaced).tolist():
             own = self._member == place.members[member]
-            self.values.view(np.uint64)[int(rows[row, 0]), own] = STALE_BITS
-        self.times[rows, place.members] = np.where(newer, times, held)
-        per_member = len(place.columns) // max(1, len(place.members))
-        values = given.values[inside][:, : len(place.columns)]
+            self.values.view(np.uint64)[int(rows[row]), own] = STALE_BITS
+        self._touched = min(self._touched, int(rows.min()))
+        at = rows[:, None]
         if newer.all():
-            self.values[rows, place.columns] = values
+            self.times[at, place.members] = times
+            self.values[at, place.columns] = values
         else:
-            wide = np.repeat(newer, per_member, axis=1)
-            self.values[rows, place.columns] = np.where(wide, values, self.values[rows, place.columns])
+            self.times[at, place.members] = np.where(newer, times, held)
+            wide = np.repeat(newer, len(place.columns) // max(1, len(place.members)), axis=1)
+            self.values[at, place.columns] = np.where(wide, values, self.values[at, place.columns])
 
     def check(self) -> None:
         """Find out whether times ascend: a row that came very late may be after the next one."""
-        held = np.maximum.accumulate(self.times, axis=0)
-        self.ascends = bool(((self.times[1:] == NO_ROW) | (self.times[1:] > held[:-1])).all())
+        first = self._touched if self.ascends else 0
+        since = self.times[first:]
+        before = self.times[:first].max(axis=0, initial=NO_ROW)
+        held = np.maximum.accumulate(np.concatenate((before[None, :], since)), axis=0)[:-1]
+        self.ascends = bool(((since == NO_ROW) | (since > held)).all())
+        self._touched = self.rows
 
     def moved(self, first: int, rows: int) -> None:
         """Let the window be `rows` periods from `first` on, with what is known of them. Blocks that were given stay."""

@@ -128,7 +128,7 @@ class Warm:
         answers = self.store.ranges([(ring, periods) for _, _, _, ring, periods in wanted])
         touched = {}
         for (held, window, index, ring, periods), raw in zip(wanted, answers, strict=True):
-            window.put(index, rings.rows(ring.schema, periods, raw))
+            window.put(index, rings.rows(ring.schema, periods, raw), may_correct=ring.schema.timed)
             touched[id(window)] = (window, held, periods)
         for window, held, periods in touched.values():
             window.check()
