@@ -42,13 +42,13 @@ def spread(given: Stretches, hint: Hint, most: int) -> tuple[NDArray[np.int64], 
 
     A counter is laid through the increases, which know of resets, backwards from its last value. Others hold what they were for
     the whole stretch: the least, the greatest, the mean; a sum is divided among its samples. Where it matters how many they are
-    there are as many as there were, unless that is more than `most`.
+    there are as many as there were, unless that is more than `most`; then a range still has two.
     """
     starts, lengths, columns = given
     counts = columns["count"].astype(np.intp)
     if hint.function not in (*COUNTERS, *SUMMED) or counts.sum() > most:
         # So near that a range has two, and that a selector finds one within its lookback.
-        gap = max(CLOSEST, (hint.span or LOOKBACK_MS) / 2000, lengths.sum() / most)
+        gap = max(CLOSEST, (hint.span or LOOKBACK_MS) / 2000)
         counts = np.maximum(1, np.ceil(lengths / gap)).astype(np.intp)
     of = np.repeat(np.arange(len(starts)), counts)
     nth = np.arange(len(of)) - np.repeat(np.cumsum(counts) - counts, counts) + 1

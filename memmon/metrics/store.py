@@ -107,15 +107,15 @@ def stretches(
     found: dict[int, Stretches] = {}
     if start >= end:
         return found
-    chosen = [RollupRow.series_id, RollupRow.start, *(getattr(RollupRow, name) for name in columns)]
+    of = RollupRow.__table__.c  # Past the ORM, whose own work on as many rows takes longer than the database's.
+    chosen = select(of.series_id, of.start, *(of[name] for name in columns))
     for first in range(0, len(wanted), upsert.CHUNK):
         query = (
-            select(*chosen)
-            .where(RollupRow.series_id.in_(wanted[first : first + upsert.CHUNK]), RollupRow.level == level)
-            .where(RollupRow.start >= start, RollupRow.start < end)
-            .order_by(RollupRow.series_id, RollupRow.start)
+            chosen.where(of.series_id.in_(wanted[first : first + upsert.CHUNK]), of.level == level)
+            .where(of.start >= start, of.start < end)
+            .order_by(of.series_id, of.start)
         )
-        rows = session.execute(query).all()
+        rows = session.connection().execute(query).all()
         if not rows:
             continue
         table = np.array([tuple(row) for row in rows], dtype=np.float64)

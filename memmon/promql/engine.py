@@ -179,7 +179,11 @@ class Exact:
 
     def series(self, node: tree.Selector, before: int) -> list[Held]:
         """Return the series of `node` with samples from `before` ms ahead of the first moment that it is looked at."""
-        return self.selection.series(node, before, lambda: self.bounds(node), self._hints.get(id(node), NO_HINT))
+        return self.selection.series(node, before, lambda: self.bounds(node), self.hint(node))
+
+    def hint(self, node: tree.Selector) -> Hint:
+        """Return what the series of `node` are read for."""
+        return self._hints.get(id(node), NO_HINT)
 
     def bounds(self, node: tree.Selector) -> tuple[int, int]:
         """Return the first and the last moment (Unix ms) at which `node` is looked at."""

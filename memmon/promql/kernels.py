@@ -17,7 +17,6 @@ from memmon.promql import frame as frames
 from memmon.promql.block import Block, Roster
 from memmon.promql.engine import LOOKBACK_MS, RENAMING, Exact, Value, as_points
 from memmon.promql.frame import Bools, Floats, Frame
-from memmon.promql.selection import NO_HINT, Hint
 from memmon.promql.windows import Windows
 from memmon.samples import STALE_BITS
 
@@ -82,8 +81,8 @@ class Kernels:
     def _moments(self, node: tree.Selector) -> Floats:
         return np.array([self._engine.moment(node, float(at)) for at in self._at])
 
-    def _blocks(self, node: tree.Selector, before: int, hint: Hint = NO_HINT) -> list[Block]:
-        return self._engine.selection.blocks(node, before, self._engine.bounds(node), hint)
+    def _blocks(self, node: tree.Selector, before: int) -> list[Block]:
+        return self._engine.selection.blocks(node, before, self._engine.bounds(node), self._engine.hint(node))
 
     def _selector(self, node: tree.Selector) -> tuple[Frame, Floats]:
         """Return the newest values, and when they were given (Unix seconds)."""
@@ -153,9 +152,8 @@ class Kernels:
         ends = self._moments(arg.selector)
         starts = ends - arg.span
         low, high = _in_ms(starts), _in_ms(ends)
-        hint = Hint(node.name, round(arg.span * 1000), round(self._engine.step * 1000))
         found = []
-        for block in self._blocks(arg.selector, round(arg.span * 1000), hint):
+        for block in self._blocks(arg.selector, round(arg.span * 1000)):
             values = np.zeros((len(ends), len(block.roster)))
             present = np.zeros(values.shape, dtype=bool)
             for part in dense.split(block, int(low.min()), int(high.max())):

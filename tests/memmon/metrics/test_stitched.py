@@ -73,17 +73,20 @@ def test_a_range_over_history_says_what_the_samples_say(
         assert found.values == pytest.approx(wanted.values, rel=off), expr
 
 
-@pytest.mark.parametrize("step", [61, 600, 3600])
+@pytest.mark.parametrize(("step", "most"), [(61, 10**6), (600, 10**6), (3600, 10**6), (600, 1)])
 def test_every_step_of_any_width_finds_a_value(
-    sqlite_ctx: Context, clock: Clock, truth: Memory, step: int, monkeypatch: pytest.MonkeyPatch
+    sqlite_ctx: Context, clock: Clock, truth: Memory, step: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("memmon.metrics.stitched.level_of", lambda age: 3600)
+    monkeypatch.setattr("memmon.metrics.stitched.MOST_SAMPLES", most)
     start, end = clock() - HOURS * 3600 + 3600, clock() - EVERY
     for expr in ("g", "rate(c[5m])", "avg_over_time(g[5m])"):
         [found], _ = service.range(sqlite_ctx, expr, start, end, step)
         assert len(found.times) == int((end - start) // step) + 1, expr
     [rates], _ = service.range(sqlite_ctx, "rate(c[5m])", start, end, step)
-    assert rates.values[1:-1] == pytest.approx(3 / EVERY, rel=0.05)
+    # Where samples are thinned, the range with both thin and dense ones in it is stretched to its ends by less.
+    near = np.abs(rates.values[1:-1] - 3 / EVERY) < 0.05 * 3 / EVERY
+    assert near.sum() >= len(near) - (1 if most == 1 else 0)
 
 
 def test_minutes_that_redis_forgot_or_nobody_rolled_up_are_made_good(ctx: Context, clock: Clock) -> None:
