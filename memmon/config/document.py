@@ -23,6 +23,7 @@ def read(path: Path, model: type[S]) -> S:
     text = _text(path)
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        _no_key_twice(tree)
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -34,6 +35,22 @@ def read(path: Path, model: type[S]) -> S:
         raise BadConfig(
             "\n".join(_explain(path, tree, problem["loc"], wording.of(problem)) for problem in error.errors())
         ) from None
+
+
+def _no_key_twice(node: yaml.Node | None) -> None:
+    """The first of two values of one key would silently be without effect."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen and key.value != "<<":
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key.value} stands here twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+            _no_key_twice(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _no_key_twice(item)
 
 
 def find(path: Path, value: str) -> str | None:

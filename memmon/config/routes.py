@@ -2,88 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from collections.abc import Iterable
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from memmon.config.intervals import TimeInterval
 from memmon.config.model import LabelMap, Seconds, Section
+from memmon.config.receivers import Global, Receiver
 
 ENVIRONMENT = "environment"
-SMARTHOST = r"^.+:\d{1,5}$"
 
 
-class Global(Section):
-    """Defaults of all receivers."""
-
-    resolve_timeout: Seconds = 300.0
-    smtp_smarthost: str | None = Field(None, pattern=SMARTHOST)
-    smtp_from: str | None = None
-    smtp_auth_username: str | None = None
-    smtp_auth_password: str | None = None
-    smtp_auth_password_file: Path | None = None
-    smtp_require_tls: bool = True
+def _texts(value: Any) -> Any:
+    """YAML reads `1` and `true` as a number and a truth; as the value of a label they are the text that stands there."""
+    if not isinstance(value, dict):
+        return value
+    plain = {True: "true", False: "false"}
+    return {n: plain[v] if isinstance(v, bool) else str(v) if isinstance(v, int) else v for n, v in value.items()}
 
 
-class EmailConfig(Section):
-    """Mail to `to` (addresses split by commas); what is missing comes from `global`, then from the environment."""
-
-    to: str
-    sender: str | None = Field(None, alias="from")
-    smarthost: str | None = Field(None, pattern=SMARTHOST)
-    auth_username: str | None = None
-    auth_password: str | None = None
-    auth_password_file: Path | None = None
-    require_tls: bool | None = None
-    send_resolved: bool = False
-
-
-class HttpAuthorization(Section):
-    """An Authorization header."""
-
-    type: str = "Bearer"
-    credentials: str | None = None
-    credentials_file: Path | None = None
-
-
-class HttpConfig(Section):
-    """How a webhook is called."""
-
-    authorization: HttpAuthorization | None = None
-    headers: dict[str, str] = {}
-
-
-class WebhookConfig(Section):
-    """A POST of JSON to `url`."""
-
-    url: str | None = Field(None, pattern=r"^https?://[^\s/]+")
-    url_file: Path | None = None
-    http_config: HttpConfig = HttpConfig()
-    max_alerts: int = Field(0, ge=0)
-    send_resolved: bool = True
-    timeout: Seconds = Field(10.0, ge=0)
-
-    @model_validator(mode="after")
-    def _one_address(self) -> WebhookConfig:
-        if bool(self.url) == bool(self.url_file):
-            raise ValueError("give exactly one of url and url_file")
-        return self
-
-
-class LogConfig(Section):
-    """A line in memmon's log; not part of Alertmanager."""
-
-    level: Literal["info", "warning", "error"] = "warning"
-    send_resolved: bool = True
-
-
-class Receiver(Section):
-    """Where notifications go: every entry of every list is sent to."""
-
-    name: str = Field(min_length=1)
-    email_configs: tuple[EmailConfig, ...] = ()
-    webhook_configs: tuple[WebhookConfig, ...] = ()
-    log_configs: tuple[LogConfig, ...] = ()
+Texts = Annotated[LabelMap, BeforeValidator(_texts)]
 
 
 class Route(Section):
@@ -91,46 +30,117 @@ class Route(Section):
 
     receiver: str | None = None
     matchers: tuple[str, ...] = ()
-    match: LabelMap = {}
-    match_re: LabelMap = {}
+    match: Texts = {}
+    match_re: Texts = {}
+    labels: Texts = {}
     group_by: tuple[str, ...] | None = None
-    group_wait: Seconds | None = None
+    group_wait: Seconds | None = Field(None, ge=0)
     group_interval: Seconds | None = Field(None, gt=0)
     repeat_interval: Seconds | None = Field(None, gt=0)
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
     continue_: bool = Field(False, alias="continue")
     routes: tuple[Route, ...] = ()
+
+    @field_validator("group_by")
+    @classmethod
+    def _each_label_once(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in value or ():
+            if not name:
+                raise ValueError("group_by has an empty label name")
+            if (value or ()).count(name) > 1:
+                raise ValueError(f"group_by has {name!r} twice")
+        return value
 
 
 class InhibitRule(Section):
     """A firing source alert mutes targets that have the labels of `equal` in common with it."""
 
+    name: str = ""
     source_matchers: tuple[str, ...] = ()
+    source_match: Texts = {}
+    source_match_re: Texts = {}
     target_matchers: tuple[str, ...] = ()
+    target_match: Texts = {}
+    target_match_re: Texts = {}
     equal: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> Route:
+        """What a source has, as a route says it."""
+        return Route(matchers=self.source_matchers, match=self.source_match, match_re=self.source_match_re)
+
+    @property
+    def target(self) -> Route:
+        """What a target has, as a route says it."""
+        return Route(matchers=self.target_matchers, match=self.target_match, match_re=self.target_match_re)
 
 
 class Routes(Section):
-    """The whole file."""
+    """The whole file. Paths of `templates` may hold wildcards, and begin at the configuration's folder."""
 
     global_: Global = Field(Global(), alias="global")
     route: Route
     receivers: tuple[Receiver, ...] = ()
     inhibit_rules: tuple[InhibitRule, ...] = ()
+    time_intervals: tuple[TimeInterval, ...] = ()
+    mute_time_intervals: tuple[TimeInterval, ...] = ()
+    templates: tuple[str, ...] = ()
+    sources: tuple[tuple[str, str], ...] = Field((), exclude=True)
+    """Name and text of each file of `templates`; filled in when the file is read."""
+
+    @property
+    def intervals(self) -> dict[str, TimeInterval]:
+        """The named intervals, of the old list and the new one."""
+        return {one.name: one for one in (*self.mute_time_intervals, *self.time_intervals)}
 
     @model_validator(mode="after")
-    def _receivers_exist(self) -> Routes:
-        if not self.route.receiver:
+    def _root_takes_everything(self) -> Routes:
+        root = self.route
+        if not root.receiver:
             raise ValueError("the root route needs a receiver")
-        names = {receiver.name for receiver in self.receivers}
-        if len(names) < len(self.receivers):
-            raise ValueError("two receivers have one name")
+        given = {"matchers": root.matchers, "match": root.match, "match_re": root.match_re, "continue": root.continue_}
+        given |= {"mute_time_intervals": root.mute_time_intervals, "active_time_intervals": root.active_time_intervals}
+        for name, value in given.items():
+            if value:
+                raise ValueError(f"the root route takes every alert, and has no {name}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Routes:
+        names = [receiver.name for receiver in self.receivers]
+        _once("receivers", names)
+        _once("time intervals", [one.name for one in (*self.mute_time_intervals, *self.time_intervals)])
         if ENVIRONMENT in names:
             raise ValueError(f"{ENVIRONMENT} is the name of the receiver that MEMMIMIC_ALERT_EMAIL and _WEBHOOK make")
-        for route in _walk(self.route):
+        for route in walk(self.route):
             if route.receiver and route.receiver not in names:
                 raise ValueError(f"route names the receiver {route.receiver!r}, which is not defined")
+            for name in (*route.mute_time_intervals, *route.active_time_intervals):
+                if name not in self.intervals:
+                    raise ValueError(f"route names the time interval {name!r}, which is not defined")
+        return self
+
+    @model_validator(mode="after")
+    def _slack_has_an_address(self) -> Routes:
+        if self.global_.slack_api_url or self.global_.slack_api_url_file:
+            return self
+        for receiver in self.receivers:
+            if any(not (one.api_url or one.api_url_file) for one in receiver.slack_configs):
+                raise ValueError(
+                    f"receiver {receiver.name}: slack_configs need api_url, here or as global slack_api_url"
+                )
         return self
 
 
-def _walk(route: Route) -> list[Route]:
-    return [route, *(deeper for child in route.routes for deeper in _walk(child))]
+def _once(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"two {what} are called {name!r}")
+        seen.add(name)
+
+
+def walk(route: Route) -> list[Route]:
+    """Return a route and all below it, depth first."""
+    return [route, *(deeper for child in route.routes for deeper in walk(child))]

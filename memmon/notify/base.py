@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from memmon.config.routes import Global
+from memmon.config.receivers import Global
 from memmon.errors import Transient
 from memmon.settings import Settings
 

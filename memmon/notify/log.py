@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from memmon.config.routes import Global, LogConfig
+from memmon.config.receivers import Global, LogConfig
 from memmon.notify.base import Message
 from memmon.settings import Settings
 

@@ -10,7 +10,7 @@ import ssl
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from memmon.config.routes import EmailConfig, Global
+from memmon.config.receivers import EmailConfig, Global
 from memmon.errors import Permanent, Transient
 from memmon.notify.base import Message
 from memmon.settings import Settings

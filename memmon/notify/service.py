@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from memmon import encode
-from memmon.config.routes import EmailConfig, WebhookConfig
+from memmon.config.receivers import EmailConfig, WebhookConfig
 from memmon.context import Context
 from memmon.db import engine
 from memmon.errors import NotFound, Permanent, Transient

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from memmon import outbound
-from memmon.config.routes import Global, WebhookConfig
+from memmon.config.receivers import Global, HttpConfig, WebhookConfig
 from memmon.errors import Permanent, Transient
 from memmon.notify.base import Busy, Message
 from memmon.settings import Settings
@@ -46,10 +46,11 @@ def _url(config: WebhookConfig) -> str:
 
 
 def _headers(config: WebhookConfig, settings: Settings) -> dict[str, str]:
-    headers = dict(config.http_config.headers)
+    http = config.http_config or HttpConfig()
+    headers = dict(http.headers)
     if config.url and config.url == (settings.webhook_url or settings.alert_webhook):
         headers |= settings.webhook_header_map  # They may hold a secret, which is for this address alone.
-    authorization = config.http_config.authorization
+    authorization = http.authorization
     if authorization:
         secret = authorization.credentials or _content(authorization.credentials_file or Path())
         headers["Authorization"] = f"{authorization.type} {secret}"

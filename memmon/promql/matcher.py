@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from memmon.errors import BadQuery
 from memmon.labels import Labels
 
 MAX_PATTERN = 1000
+_RESERVED = re.compile(r"""[\s{}!=~,\\"'`]""")
 
 
 class Matcher(NamedTuple):
@@ -31,7 +33,9 @@ class Matcher(NamedTuple):
         return matches(self.value, found) == (self.op == "=~")
 
     def __str__(self) -> str:
-        return f'{self.name}{self.op}"{label_sets.escape(self.value)}"'
+        """Return it as Alertmanager writes it: a name that could be read as something else is quoted."""
+        name = f'"{label_sets.escape(self.name)}"' if _RESERVED.search(self.name) else self.name
+        return f'{name}{self.op}"{label_sets.escape(self.value)}"'
 
 
 @lru_cache(maxsize=4096)

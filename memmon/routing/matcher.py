@@ -1,4 +1,7 @@
-"""Matchers as alertmanager.yml writes them. Source: Alertmanager's `pkg/labels/parse.go`, the classic syntax."""
+"""Matchers as alertmanager.yml writes them, in the classic syntax, else in that with UTF-8 names (`matcher_utf8`).
+
+Source: Alertmanager's `pkg/labels/parse.go` and `matcher/compat`: where both can read a text, the classic one does.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 from memmon.config.routes import Route
 from memmon.errors import BadInput, BadQuery
 from memmon.promql.matcher import Matcher, compiled
+from memmon.routing import matcher_utf8
 
 _ONE = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*?)\s*", re.DOTALL)
 _SPLIT = re.compile(r'(?:[^",\\]|\\.|\\$|"(?:[^"\\]|\\.)*(?:"|\\?$))+', re.DOTALL)
@@ -21,6 +25,18 @@ _OPS = ("=", "!=", "=~", "!~")
 @lru_cache(maxsize=4096)
 def parse(text: str, field: str = "matchers") -> tuple[Matcher, ...]:
     """Return the matchers of `a="b"`, or of several inside braces; raise BadInput for anything else."""
+    try:
+        return classic(text, field)
+    except BadInput as error:
+        try:
+            found = matcher_utf8.parse(text)
+        except ValueError:
+            raise error from None
+    return tuple(checked(*one, field) for one in found)
+
+
+def classic(text: str, field: str = "matchers") -> tuple[Matcher, ...]:
+    """Return the matchers of a text in the syntax that knows only names of letters, digits, `_` and `:`."""
     tokens = _tokens(text.removeprefix("{").removesuffix("}"))
     return tuple(_one(token, text, field) for token in tokens)
 
@@ -50,7 +66,9 @@ def _one(token: str, text: str, field: str) -> Matcher:
 
 
 def checked(name: str, op: str, value: str, field: str = "matchers") -> Matcher:
-    """Return the matcher; raise BadInput when its regular expression is none."""
+    """Return the matcher; raise BadInput when it has no name, or its regular expression is none."""
+    if not name or op not in _OPS:
+        raise BadInput(field, f"{name}{op}{value!r} has no name" if not name else f"{op!r} is not an operator")
     if "~" in op:
         try:
             compiled(value)

@@ -9,7 +9,7 @@ from memmon import labels as label_sets
 from memmon.config.routes import InhibitRule
 from memmon.labels import Labels
 from memmon.promql.matcher import Matcher, all_accept
-from memmon.routing.matcher import parse
+from memmon.routing.matcher import of_route
 
 
 class Silence(NamedTuple):
@@ -30,22 +30,40 @@ def silenced_by(silences: Iterable[Silence], labels: Labels, now: float) -> list
     return [silence.id for silence in silences if silence.mutes(labels, now)]
 
 
-def inhibited_by(rules: Sequence[InhibitRule], firing: Sequence[tuple[int, Labels]], labels: Labels) -> list[int]:
-    """Return the ids of the firing alerts that inhibit one with `labels`. An alert that is on both sides of a rule is not
-    inhibited by others that are, so that two cannot mute each other."""
-    found: list[int] = []
-    for rule in rules:
-        source, target = _matchers(rule.source_matchers), _matchers(rule.target_matchers)
-        if not all_accept(target, labels):
-            continue
-        both = all_accept(source, labels)
-        for number, other in firing:
-            if not all_accept(source, other) or (both and all_accept(target, other)):
+class _Rule(NamedTuple):
+    """One rule with its live sources, by the values of the labels that are to be equal; of each also whether it is a target."""
+
+    target: tuple[Matcher, ...]
+    source: tuple[Matcher, ...]
+    equal: tuple[str, ...]
+    sources: dict[tuple[str, ...], list[tuple[int, bool]]]
+
+
+class Inhibitor:
+    """All rules over what fires at one moment: made once, asked for each alert. Each rule looks at every firing alert once, so
+    that ten thousand alerts are not compared with one another."""
+
+    def __init__(self, rules: Sequence[InhibitRule], firing: Iterable[tuple[int, Labels]]):
+        self._rules = [_Rule(of_route(rule.target), of_route(rule.source), rule.equal, {}) for rule in rules]
+        for number, labels in firing:
+            for rule in self._rules:
+                if all_accept(rule.source, labels):
+                    entry = (number, all_accept(rule.target, labels))
+                    rule.sources.setdefault(_values(labels, rule.equal), []).append(entry)
+
+    def inhibiting(self, labels: Labels) -> list[int]:
+        """Return the ids of the firing alerts that inhibit one with `labels`. An alert that is on both sides of a rule is not
+        inhibited by others that are, so that two cannot mute each other."""
+        found: dict[int, None] = {}
+        for rule in self._rules:
+            if not rule.sources or not all_accept(rule.target, labels):
                 continue
-            if all(label_sets.get(other, name) == label_sets.get(labels, name) for name in rule.equal):
-                found.append(number)
-    return found
+            both = all_accept(rule.source, labels)
+            for number, is_target in rule.sources.get(_values(labels, rule.equal), ()):
+                if not (both and is_target):
+                    found[number] = None
+        return list(found)
 
 
-def _matchers(texts: Sequence[str]) -> tuple[Matcher, ...]:
-    return tuple(matcher for text in texts for matcher in parse(text))
+def _values(labels: Labels, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(label_sets.get(labels, name) for name in names)

@@ -6,7 +6,9 @@ import hashlib
 from typing import Any, NamedTuple
 
 from memmon import labels as label_sets
-from memmon.config.routes import ENVIRONMENT, EmailConfig, Receiver, Route, Routes, WebhookConfig
+from memmon.config.receivers import EmailConfig, Receiver, WebhookConfig
+from memmon.config.routes import ENVIRONMENT, Route, Routes
+from memmon.config.routes import walk as below
 from memmon.errors import BadConfig, BadInput
 from memmon.labels import Labels
 from memmon.promql.matcher import Matcher, all_accept
@@ -18,7 +20,7 @@ ALL_LABELS = "..."
 
 class Node(NamedTuple):
     """One route with all that it inherits; times are seconds. `key` is its matchers after those of its parents, and stays the
-    same when routes are put in another order; `id` has its place as well."""
+    same when routes are put in another order; `id` has its place as well. `mute` and `active` name time intervals."""
 
     key: str
     id: str
@@ -28,6 +30,9 @@ class Node(NamedTuple):
     group_wait: float
     group_interval: float
     repeat_interval: float
+    mute: tuple[str, ...]
+    active: tuple[str, ...]
+    labels: Labels
     goes_on: bool
     children: tuple[Node, ...]
 
@@ -42,19 +47,20 @@ def tree(routes: Routes, settings: Settings) -> Node:
     return _node(top, None, 0)
 
 
-def check(routes: Routes) -> None:
-    """Raise BadConfig for a matcher that is none."""
-    given = [Route(matchers=(*rule.source_matchers, *rule.target_matchers)) for rule in routes.inhibit_rules]
-    for route in (*_below(routes.route), *given):
+def check(routes: Routes, settings: Settings) -> None:
+    """Raise BadConfig for a matcher that is none, and for mail that no server is named for."""
+    given = [side for rule in routes.inhibit_rules for side in (rule.source, rule.target)]
+    for route in (*below(routes.route), *given):
         for value, one in _one_by_one(route):
             try:
                 of_route(one)
             except BadInput as error:
                 raise BadConfig(str(error), "routes", value) from None
-
-
-def _below(route: Route) -> list[Route]:
-    return [route, *(deeper for child in route.routes for deeper in _below(child))]
+    if not routes.global_.smtp_smarthost and "smtp_server" not in settings.model_fields_set:
+        for receiver in routes.receivers:
+            for mail in receiver.email_configs:
+                if not mail.smarthost:
+                    raise BadConfig("e-mail needs smarthost, smtp_smarthost or MEMMIMIC_SMTP_SERVER", "routes", mail.to)
 
 
 def _one_by_one(route: Route) -> list[tuple[str, Route]]:
@@ -88,6 +94,9 @@ def _node(route: Route, parent: Node | None, place: int) -> Node:
         group_wait=inherit("group_wait", 30),
         group_interval=inherit("group_interval", 300),
         repeat_interval=inherit("repeat_interval", 4 * 3600),
+        mute=route.mute_time_intervals,
+        active=route.active_time_intervals,
+        labels=label_sets.merge(parent.labels if parent else label_sets.EMPTY, route.labels),
         goes_on=route.continue_,
         children=(),
     )
@@ -148,7 +157,11 @@ def receivers(routes: Routes, settings: Settings) -> dict[str, Receiver]:
     return {receiver.name: receiver for receiver in (*routes.receivers, *((own,) if own else ()))}
 
 
+CHANNELS = ("email", "webhook", "slack", "pagerduty", "msteamsv2", "apprise", "log")
+"""The kinds of channels; those of a receiver stand in its `KIND_configs`."""
+
+
 def channels(receiver: Receiver) -> list[tuple[str, Any]]:
     """Return name and configuration of each of the receiver's channels."""
-    lists = {"email": receiver.email_configs, "webhook": receiver.webhook_configs, "log": receiver.log_configs}
+    lists = {kind: getattr(receiver, f"{kind}_configs") for kind in CHANNELS}
     return [(f"{kind}[{n}]", config) for kind, configs in lists.items() for n, config in enumerate(configs)]

@@ -105,8 +105,9 @@ def flush(ctx: Context, send: Send) -> int:
         (route.short(node.key, 255), node.receiver): node
         for node in reversed(route.walk(route.tree(ctx.config.routes, ctx.settings)))
     }
-    firing = [(alert["id"], label_sets.of(alert["labels"])) for alert in alerts.firing(ctx)]
-    view = View(now, nodes, firing, silences, _deaf(ctx))
+    firing = ((alert["id"], label_sets.of(alert["labels"])) for alert in alerts.firing(ctx))
+    inhibitor = mute.Inhibitor(ctx.config.routes.inhibit_rules, firing)
+    view = View(now, nodes, inhibitor, silences, _deaf(ctx))
     for row in rows:
         sent += _flush_one(ctx, view, row.key, send)
     return sent
@@ -117,7 +118,7 @@ class View(NamedTuple):
 
     now: float
     nodes: dict[tuple[str, str], Node]
-    firing: list[tuple[int, Labels]]
+    inhibitor: mute.Inhibitor
     silences: list[Silence]
     deaf: frozenset[str]
 
@@ -157,9 +158,7 @@ def _split(
     muted: dict[int, dict[str, Any]] = {}
     for number, alert in known.items():
         labels = label_sets.of(alert["labels"])
-        quiet = mute.silenced_by(view.silences, labels, view.now) or mute.inhibited_by(
-            ctx.config.routes.inhibit_rules, view.firing, labels
-        )
+        quiet = mute.silenced_by(view.silences, labels, view.now) or view.inhibitor.inhibiting(labels)
         # Who heard that it fires must hear that it ended, although it is muted by now.
         if not quiet or (alert["state"] != "firing" and told and number in told.firing):
             open_ones[number] = alert

@@ -34,14 +34,14 @@ def standing(ctx: Context) -> list[Standing]:
     firing = [(alert, label_sets.of(alert["labels"])) for alert in alerts.firing(ctx)]
     with ctx.read() as session:
         held = in_force(session, now)
-    sources = [(alert["id"], labels) for alert, labels in firing]
+    inhibitor = mute.Inhibitor(ctx.config.routes.inhibit_rules, ((alert["id"], labels) for alert, labels in firing))
     prints = {alert["id"]: alert["fingerprint"] for alert, _ in firing}
     return [
         Standing(
             alert,
             labels,
             mute.silenced_by(held, labels, now),
-            [prints[n] for n in mute.inhibited_by(ctx.config.routes.inhibit_rules, sources, labels)],
+            [prints[n] for n in inhibitor.inhibiting(labels)],
             route.match(top, labels),
         )
         for alert, labels in firing

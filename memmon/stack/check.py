@@ -16,7 +16,7 @@ def config(settings: Settings) -> Config:
     found = configuration.load(settings)
     try:
         rule.alerting(found.rules)
-        route.check(found.routes)
+        route.check(found.routes, settings)
         incidents.check(found)
     except BadConfig as error:
         where = configuration.place(settings, error.section, error.value) or f"{error.section}.yml"

@@ -87,7 +87,7 @@ def test_a_target_without_anything_to_watch_is_refused(write: Callable[[str, str
     [
         ("detectors.yml", "allow: [10.0.0.0/99]", r"detectors\.yml:1: allow\.0: .*10\.0\.0\.0/99"),
         ("detectors.yml", "trusted_proxies: [proxy]", r"trusted_proxies\.0: .*proxy"),
-        ("routes.yml", "route: {receiver: a}\nreceivers: [{name: a}, {name: a}]", "two receivers have one name"),
+        ("routes.yml", "route: {receiver: a}\nreceivers: [{name: a}, {name: a}]", "two receivers are called 'a'"),
         ("routes.yml", "route: {receiver: environment}\nreceivers: [{name: environment}]", "environment is the name"),
         (
             "routes.yml",

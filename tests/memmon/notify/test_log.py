@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from memmon.config.routes import Global, LogConfig
+from memmon.config.receivers import Global, LogConfig
 from memmon.notify import log
 from memmon.notify.base import Message
 from memmon.settings import load

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from memmon.config.routes import EmailConfig, Global
+from memmon.config.receivers import EmailConfig, Global
 from memmon.errors import MemmonError, Permanent, Transient
 from memmon.notify import mail
 from memmon.notify.base import Message

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memmon.config.routes import Global, WebhookConfig
+from memmon.config.receivers import Global, WebhookConfig
 from memmon.errors import MemmonError, Permanent, Transient
 from memmon.notify import webhook
 from memmon.notify.base import Busy, Message

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from memmon.config.routes import Route
 from memmon.errors import BadInput
 from memmon.promql.matcher import Matcher
-from memmon.routing import matcher
+from memmon.routing import matcher, matcher_utf8
 from tests.memmon.routing.tables import table
 
 
@@ -31,7 +32,7 @@ def test_a_matcher_is_read_as_alertmanager_writes_it(text: str, found: list[tupl
     assert list(matcher.parse(text)) == [Matcher(*one) for one in found]
 
 
-@pytest.mark.parametrize("text", ["a", "=b", 'a="b', 'a=b"', 'a="b"c"', "a=b,,c=d", ",", "0a=b", 'a=~"("', '"a"="b"'])
+@pytest.mark.parametrize("text", ["a", "=b", 'a="b', 'a=b"', 'a="b"c"', "a=b,,c=d", ",", 'a=~"("', '""="b"'])
 def test_anything_else_is_refused_by_its_field(text: str) -> None:
     with pytest.raises(BadInput, match="^filter: "):
         matcher.parse(text, "filter")
@@ -42,14 +43,36 @@ def test_a_route_has_the_matchers_of_its_three_spellings_in_order() -> None:
     assert matcher.of_route(route) == (Matcher("a", "=~", "^(?:x|y)$"), Matcher("b", "=", "2"), Matcher("z", "=", "1"))
 
 
+def found_by(parser: Callable[[str], Sequence[tuple[str, str, str]]], text: str) -> list[dict[str, str]] | None:
+    """Return what `parser` reads, as the tables have it: None for an error."""
+    try:
+        return [{"name": name, "op": op, "value": value} for name, op, value in parser(text)]
+    except (BadInput, ValueError):
+        return None
+
+
 @pytest.mark.parametrize("row", table("matchers", "parse"))
-def test_alertmanagers_classic_parser_reads_the_same(row: dict[str, Any]) -> None:
-    wanted = row["classic"]
-    if wanted is None:
-        with pytest.raises(BadInput):
-            matcher.parse(row["input"])
-    else:
-        assert matcher.parse(row["input"]) == tuple(Matcher(m["name"], m["op"], m["value"]) for m in wanted)
+def test_alertmanagers_parsers_read_the_same(row: dict[str, Any]) -> None:
+    assert found_by(matcher.classic, row["input"]) == row["classic"]
+    assert found_by(matcher_utf8.parse, row["input"]) == row["utf8"]
+    assert found_by(matcher.parse, row["input"]) == row["default"]
+
+
+@pytest.mark.parametrize("row", table("matchers", "single"))
+def test_alertmanager_finds_one_matcher_in_the_same_texts(row: dict[str, Any]) -> None:
+    found = found_by(matcher_utf8.parse, row["input"])
+    assert (found is not None and len(found) == 1) == row["valid"]
+
+
+@pytest.mark.parametrize("row", table("matchers", "strings"))
+def test_alertmanager_writes_the_same(row: dict[str, Any]) -> None:
+    assert str(Matcher(row["name"], row["op"], row["value"])) == row["string"]
+
+
+@pytest.mark.parametrize("row", table("matchers", "json"))
+def test_alertmanagers_api_has_the_same_form(row: dict[str, Any]) -> None:
+    assert matcher.to_json(Matcher(row["name"], row["op"], row["value"])) == row["json"]
+    assert matcher.op_of(row["json"]) == row["op"]
 
 
 @pytest.mark.parametrize("row", table("matchers", "matching"))

@@ -32,7 +32,7 @@ def test_every_matcher_of_a_silence_must_fit() -> None:
 
 def inhibited(labels: dict[str, str], *firing: dict[str, str], rule: InhibitRule = SEVERE) -> list[int]:
     numbered = [(number, label_sets.of(one)) for number, one in enumerate(firing)]
-    return mute.inhibited_by([rule], numbered, label_sets.of(labels))
+    return mute.Inhibitor([rule], numbered).inhibiting(label_sets.of(labels))
 
 
 def test_a_source_inhibits_targets_that_are_equal_where_the_rule_says() -> None:
@@ -69,7 +69,7 @@ def test_alertmanager_inhibits_the_same(row: dict[str, Any]) -> None:
         for name in row["rules"]
     ]
     firing = [(n, label_sets.of(a["labels"])) for n, a in enumerate(row["alerts"]) if not a.get("resolved")]
-    found = mute.inhibited_by(rules, firing, label_sets.of(row["target"]))
+    found = mute.Inhibitor(rules, firing).inhibiting(label_sets.of(row["target"]))
     assert bool(found) == row["inhibited"]
     if "by" in row:
         assert row["by"] in {label_sets.fingerprint(labels) for number, labels in firing if number in found}
