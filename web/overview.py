@@ -104,19 +104,21 @@ def _worst(checks: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] 
 def _alerts(ctx: Context) -> dict[str, Any]:
     shown = alerts.overview(ctx, 10)
     muted = routing.suppressed(ctx)
-    ends = {one["id"]: one["endsAt"] for one in routing.silences(ctx, 0)} if muted else {}
     units = {one["name"]: words.unit_of(one["expr"]) for one in shown["alert_rules"]}
     rows = [
         {
             **alert,
             "unit": units.get(alert["name"], "number"),
-            "silences": muted.get(alert["id"], []),
-            "silenced_until": max((ends[i] for i in muted.get(alert["id"], []) if i in ends), default=None),
+            "silences": [one.by for one in muted.get(alert["id"], []) if one.kind == "silence"],
+            "held": [
+                one._replace(until=None)._asdict() | {"until": encode.iso(one.until)}
+                for one in muted.get(alert["id"], [])
+            ],
             "place": verdict.place(alert["labels"]),
         }
         for alert in shown["active_alerts"]
     ]
-    rows.sort(key=lambda alert: (bool(alert["silences"]), -rule.SEVERITIES.index(alert["severity"]), -alert["id"]))
+    rows.sort(key=lambda alert: (bool(alert["held"]), -rule.SEVERITIES.index(alert["severity"]), -alert["id"]))
     return {**shown, "active_alerts": rows}
 
 

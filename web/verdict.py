@@ -21,7 +21,7 @@ def of(health: Mapping[str, Any] | None, alerts: Mapping[str, Any] | None, error
         return {"status": "unknown", "word": "Unknown", "text": f"memmon cannot read its state: {errors[0]}"}
     status = health["status"]
     word = {"unknown": "Waiting"}.get(status, status.capitalize())
-    firing = [alert for alert in (alerts or {}).get("active_alerts", []) if not alert["silences"]]
+    firing = [alert for alert in (alerts or {}).get("active_alerts", []) if not alert["held"]]
     losses = health["why"]
     if status == "unknown":
         text = "the first checks are on their way"

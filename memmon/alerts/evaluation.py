@@ -229,12 +229,18 @@ def _end_others(ctx: Context, known: set[str]) -> list[Transition]:
             return row.rule not in known
         return row.ends_at is not None and row.ends_at <= now
 
+    def has_slept(row: AlertRow) -> bool:
+        return row.acknowledged_until is not None and row.acknowledged_until <= now
+
     with ctx.read() as session:
-        over = [row for row in store.active_rows(session) if is_over(row)]
-    if not over:
+        rows = store.active_rows(session)
+    over = [row for row in rows if is_over(row)]
+    if not over and not any(has_slept(row) for row in rows):
         return []  # As nearly always: no lock is taken.
     made = []
     with ctx.write() as session:
+        for number in store.forget_acknowledged(session, now):
+            log.warning("alert %s: the time for which it was acknowledged is over", number)
         for row in over:
             fired = row.state == "firing"
             if store.swap(session, row.id, row.version, state="resolved", resolved_at=now, active=None):

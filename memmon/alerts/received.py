@@ -64,6 +64,7 @@ def _fire(session: Session, one: Given, now: float) -> list[Transition]:
         "resolved_at": None,
         "ends_at": one.ends_at,
         "evaluated_at": now,
+        "flaps": store.flaps(session, RULE, label_sets.fingerprint(one.labels), now),
     }
     if store.insert(session, values):
         log.warning("firing %s: sent by a caller, above its threshold", label_sets.show(one.labels))

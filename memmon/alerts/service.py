@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -17,11 +17,13 @@ from memmon.alerts.news import announce
 from memmon.alerts.rule import AlertRule
 from memmon.context import Context
 from memmon.db.tables import AlertRow
-from memmon.errors import Conflict, NotFound
+from memmon.errors import BadInput, Conflict, NotFound
 from memmon.jobs import Job
+from memmon.labels import Labels
 from memmon.state import live
 
 __all__ = [
+    "Unplaced",
     "acknowledge",
     "active",
     "announce",
@@ -29,19 +31,22 @@ __all__ = [
     "by_rule",
     "evaluate",
     "firing",
-    "notifiable",
+    "firing_labels",
+    "mark_placed",
     "overview",
     "raise_event",
     "raise_in",
     "resolve",
     "rules",
     "some",
+    "unacknowledge",
+    "unplaced",
 ]
 
 log = logging.getLogger(__name__)
 
-RESEND_RESOLVED = 900.0
-"""Seconds for which a resolved alert is still placed, as Prometheus does, so that a lost placing is made good."""
+MOST_PLACED = 2000
+LONGEST_ACKNOWLEDGED = 30 * 86400.0
 
 
 def raise_event(
@@ -89,6 +94,7 @@ def raise_in(
         "resolved_at": None,
         "ends_at": now + ttl,
         "evaluated_at": now,
+        "flaps": store.flaps(session, rule_id, label_sets.fingerprint(full), now),
     }
     while not store.insert(session, values):
         if store.prolong(session, str(values["active"]), now + ttl, now, dict(annotations)):
@@ -98,10 +104,32 @@ def raise_in(
     return [Transition(None, "firing", Active(full, "firing", 1.0, now, now))]
 
 
-def notifiable(ctx: Context) -> list[dict[str, Any]]:
-    """Return the firing alerts and the lately resolved ones, as they are shown: the full set, whatever was told before."""
+class Unplaced(NamedTuple):
+    """A firing alert that is to be put into groups; `was_placed` says that other routes had done so."""
+
+    id: int
+    labels: Labels
+    firing_at: float
+    flaps: int
+    was_placed: bool
+
+
+def unplaced(ctx: Context, mark: str) -> list[Unplaced]:
+    """Return firing alerts that the routes called `mark` have not placed, the oldest first, some thousand at most."""
     with ctx.read() as session:
-        return [_shown(row) for row in store.notifiable(session, ctx.now() - RESEND_RESOLVED)]
+        rows = store.unplaced(session, mark, MOST_PLACED)
+    return [Unplaced(n, label_sets.of(labels), at, flaps, placed is not None) for n, labels, at, flaps, placed in rows]
+
+
+def mark_placed(session: Session, numbers: Sequence[int], mark: str) -> None:
+    """Write down, in the caller's transaction, that the routes called `mark` have placed these alerts."""
+    store.mark_placed(session, numbers, mark)
+
+
+def firing_labels(ctx: Context) -> list[tuple[int, str, Labels]]:
+    """Return id, fingerprint and labels of the firing alerts."""
+    with ctx.read() as session:
+        return [(n, fingerprint, label_sets.of(labels)) for n, fingerprint, labels in store.firing_labels(session)]
 
 
 def firing(ctx: Context) -> list[dict[str, Any]]:
@@ -150,13 +178,25 @@ def _shown(row: AlertRow) -> dict[str, Any]:
         "ends_at": encode.iso(row.ends_at),
         "acknowledged_at": encode.iso(row.acknowledged_at),
         "acknowledged_by": row.acknowledged_by,
+        "acknowledged_until": encode.iso(row.acknowledged_until),
         "comment": row.comment,
+        "flaps": row.flaps,
     }
 
 
-def acknowledge(ctx: Context, number: int, by: str, comment: str = "") -> dict[str, Any]:
-    """Say that somebody cares about a firing alert; its notifications are not repeated."""
-    return _by_hand(ctx, number, acknowledged_at=ctx.now(), acknowledged_by=by, comment=comment or None)[0]
+def acknowledge(ctx: Context, number: int, by: str, comment: str = "", seconds: float | None = None) -> dict[str, Any]:
+    """Say that somebody cares about a firing alert, for `seconds` or until it is resolved; its notifications are not repeated."""
+    if seconds is not None and not 0 < seconds <= LONGEST_ACKNOWLEDGED:
+        raise BadInput("duration", "must be more than nothing and at most 30 days")
+    now = ctx.now()
+    until = None if seconds is None else now + seconds
+    said = {"acknowledged_by": by, "acknowledged_until": until, "comment": comment or None}
+    return _by_hand(ctx, number, acknowledged_at=now, **said)[0]
+
+
+def unacknowledge(ctx: Context, number: int) -> dict[str, Any]:
+    """Take back that somebody cares about an alert."""
+    return _by_hand(ctx, number, acknowledged_at=None, acknowledged_by=None, acknowledged_until=None)[0]
 
 
 def resolve(ctx: Context, number: int, by: str, comment: str = "") -> tuple[dict[str, Any], list[Job]]:

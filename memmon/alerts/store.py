@@ -14,6 +14,8 @@ from memmon.db import upsert
 from memmon.db.tables import AlertRow, RuleHealth
 from memmon.labels import Labels
 
+FLAP_SECONDS = 3600.0
+
 
 def key(rule_id: str, labels: Labels) -> str:
     """Return what makes an active alert unique."""
@@ -104,10 +106,42 @@ def history(session: Session, limit: int) -> Sequence[AlertRow]:
     return session.scalars(query.order_by(AlertRow.resolved_at.desc()).limit(limit)).all()
 
 
-def notifiable(session: Session, since: float) -> Sequence[AlertRow]:
-    """Return the firing alerts, and those that were resolved after `since`."""
-    resolved = (AlertRow.state == "resolved") & (AlertRow.resolved_at >= since) & AlertRow.firing_at.is_not(None)
-    return session.scalars(select(AlertRow).where((AlertRow.state == "firing") | resolved).order_by(AlertRow.id)).all()
+def unplaced(session: Session, mark: str, limit: int) -> Sequence[Any]:
+    """Return id, labels, firing_at, flaps and placed of the firing alerts that the routes `mark` have not placed."""
+    columns = (AlertRow.id, AlertRow.labels, AlertRow.firing_at, AlertRow.flaps, AlertRow.placed)
+    open_ = AlertRow.placed.is_(None) | (AlertRow.placed != mark)
+    return session.execute(
+        select(*columns).where(AlertRow.state == "firing", open_).order_by(AlertRow.id).limit(limit)
+    ).all()
+
+
+def mark_placed(session: Session, numbers: Sequence[int], mark: str) -> None:
+    """Write down that the routes `mark` have placed these alerts."""
+    for at in range(0, len(numbers), upsert.CHUNK):
+        chosen = AlertRow.id.in_(numbers[at : at + upsert.CHUNK])
+        session.execute(update(AlertRow).where(chosen).values(placed=mark).execution_options(synchronize_session=False))
+
+
+def firing_labels(session: Session) -> Sequence[Any]:
+    """Return id, fingerprint and labels of the firing alerts."""
+    query = select(AlertRow.id, AlertRow.fingerprint, AlertRow.labels).where(AlertRow.state == "firing")
+    return session.execute(query.order_by(AlertRow.id)).all()
+
+
+def forget_acknowledged(session: Session, now: float) -> list[int]:
+    """End what was acknowledged for a time that is over; return these alerts."""
+    over = (AlertRow.state == "firing") & (AlertRow.acknowledged_until <= now)
+    numbers = list(session.scalars(select(AlertRow.id).where(over)))
+    if numbers:
+        none = dict.fromkeys(("acknowledged_at", "acknowledged_by", "acknowledged_until"))
+        session.execute(update(AlertRow).where(AlertRow.id.in_(numbers)).values(version=AlertRow.version + 1, **none))
+    return numbers
+
+
+def flaps(session: Session, rule: str, fingerprint: str, now: float) -> int:
+    """Return how often an alert of this rule and fingerprint fired within the hour before."""
+    query = select(func.count(AlertRow.id)).where(AlertRow.fingerprint == fingerprint, AlertRow.rule == rule)
+    return session.scalar(query.where(AlertRow.firing_at >= now - FLAP_SECONDS)) or 0
 
 
 def counts(session: Session) -> tuple[int, int]:

@@ -19,7 +19,8 @@ from memmon.incidents import service as incident_room
 from memmon.metrics import exposition
 from memmon.metrics import service as metric_room
 from memmon.notify import service as notify_room
-from memmon.routing import service as routing_room
+from memmon.routing.standing import standing_of
+from memmon.routing.view import View
 from memmon.samples import Point
 from memmon.security import service as security_room
 from memmon.state import client, pulse
@@ -139,16 +140,23 @@ def _health(ctx: Context) -> dict[str, Any]:
 
 def alerts(ctx: Context, limit: int = 100) -> dict[str, Any]:
     """Return the body of GET /api/alerts: what alerts, routing and notification know of them."""
-    found, silenced = alert_room.overview(ctx, limit), routing_room.suppressed(ctx)
-    for alert in found["active_alerts"]:
-        alert["silenced_by"] = silenced.get(alert["id"], [])
-        if alert["silenced_by"]:
+    found = alert_room.overview(ctx, limit)
+    suppressed = 0
+    for one in standing_of(View(ctx, ctx.now()), found["active_alerts"]):
+        alert = one.alert
+        alert["silenced_by"] = [held.by for held in one.held if held.kind == "silence"]
+        alert["held"] = [
+            {"kind": held.kind, "by": held.by, "text": held.text, "until": encode.iso(held.until)} for held in one.held
+        ]
+        alert["muted_by"] = one.muted_by
+        if one.muted:
             alert["status"] = "suppressed"
+            suppressed += 1
     sent = notify_room.counts(ctx)
     found["summary"] |= {
         "notifications_sent": sent.get("sent", 0),
         "notifications_failed": sent.get("failed", 0),
-        "suppressed_alerts": len(silenced),
+        "suppressed_alerts": suppressed,
         "notification_channels": len(notify_room.channels(ctx)),
     }
     return found

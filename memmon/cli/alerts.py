@@ -24,7 +24,7 @@ def list_command(as_json: bool) -> None:
         found = service.active(ctx)
         muted = routing.suppressed(ctx)
     for alert in found:
-        alert["silenced_by"] = muted.get(alert["id"], [])
+        alert["held"] = [one._asdict() for one in muted.get(alert["id"], [])]
     if as_json:
         show_json(found)
         return
@@ -33,7 +33,7 @@ def list_command(as_json: bool) -> None:
             alert["id"],
             alert["name"],
             alert["severity"],
-            "silenced" if alert["silenced_by"] else alert["state"],
+            alert["held"][0]["text"] if alert["held"] else alert["state"],
             f"by {alert['acknowledged_by']}" if alert["acknowledged_by"] else None,
             alert["value"],
             alert["created_at"],

@@ -12,6 +12,7 @@ from memmon.config.routes import Routes
 from memmon.config.rules import RuleFile
 from memmon.config.sections import Checks, Detectors
 from memmon.config.targets import Targets, built_in
+from memmon.errors import BadConfig
 from memmon.settings import Settings
 
 S = TypeVar("S", bound=Section)
@@ -36,6 +37,10 @@ def load(settings: Settings) -> Config:
     targets = (
         read(DEFAULTS / "targets.yml", Targets).over(built_in(settings)).over(_own(folder, "targets.yml", Targets))
     )
+    try:
+        targets.check()
+    except ValueError as error:
+        raise BadConfig(f"{folder / 'targets.yml'}: depends_on: {error}") from None
     rules = read(DEFAULTS / "rules.yml", RuleFile).over(_own(folder, "rules.yml", RuleFile))
     for path in sorted((folder / "rules").glob("*.yml")):
         rules = rules.over(read(path, RuleFile))

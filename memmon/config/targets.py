@@ -79,9 +79,31 @@ class Targets(Section):
                 raise ValueError(f"two targets are called {name}")
         return self
 
+    def check(self) -> Targets:
+        """Return these targets; raise ValueError where one depends on what is not there, or on itself."""
+        known = {target.name: target for target in self.targets}
+        for target in self.targets:
+            for name in target.depends_on:
+                if name not in known:
+                    raise ValueError(f"target {target.name} depends on {name}, which is no target")
+            if target.name in _all_below(target.depends_on, known):
+                raise ValueError(f"target {target.name} depends on itself")
+        return self
+
     def get(self, name: str) -> Target | None:
         """Return the target called `name`."""
         return next((target for target in self.targets if target.name == name), None)
+
+
+def _all_below(names: tuple[str, ...], known: dict[str, Target]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        one = waiting.pop()
+        if one not in found and one in known:
+            found.add(one)
+            waiting += known[one].depends_on
+    return found
 
 
 def built_in(settings: Settings) -> Targets:

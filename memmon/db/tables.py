@@ -146,7 +146,12 @@ class AlertRow(Base):
     evaluated_at: Mapped[float]
     acknowledged_at: Mapped[float | None]
     acknowledged_by: Mapped[str | None]
+    acknowledged_until: Mapped[float | None]
     comment: Mapped[str | None]
+    flaps: Mapped[int] = mapped_column(
+        Integer, default=0
+    )  # How often it had fired within the hour before it did this time.
+    placed: Mapped[str | None] = mapped_column(String(16))  # The routes by which it was put into groups.
 
 
 class RuleHealth(Base):
@@ -175,8 +180,27 @@ class SilenceRow(Base):
     updated_at: Mapped[float]
 
 
+class MaintenanceRow(Base):
+    """A window in which what its matchers match is not told; `schedule` says when it comes. `ended` holds the start of each
+    occurrence that was ended early, and when. `approved_at` is null while somebody has yet to agree."""
+
+    __tablename__ = "maintenance"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    matchers: Mapped[list[Any]]  # [{name, value, isRegex, isEqual}]
+    schedule: Mapped[dict[str, Any]]
+    created_by: Mapped[str]
+    created_at: Mapped[float]
+    comment: Mapped[str]
+    approved_by: Mapped[str | None]
+    approved_at: Mapped[float | None]
+    ended: Mapped[dict[str, Any]]
+    until: Mapped[float | None] = mapped_column(index=True)  # No occurrence comes after it.
+
+
 class GroupRow(Base):
-    """An aggregation group of one route: alerts that share the labels of `group_by`, and when it is looked at next."""
+    """An aggregation group of one route: alerts that share the labels of `group_by`, and when it is looked at next. `flushed_at`
+    is null while nothing in it fires that was looked at before."""
 
     __tablename__ = "alert_group"
     key: Mapped[str] = mapped_column(String(512), primary_key=True)
@@ -184,29 +208,57 @@ class GroupRow(Base):
     route: Mapped[str] = mapped_column(String(255))
     receiver: Mapped[str] = mapped_column(String(255))
     labels: Mapped[dict[str, Any]]
-    alerts: Mapped[dict[str, Any]]  # alert id -> firing or resolved
     due_at: Mapped[float | None] = mapped_column(index=True)
     flushed_at: Mapped[float | None]
 
 
+class PlacementRow(Base):
+    """An alert in a group. It leaves (`left_at`) once its end was told, or its routes changed; the row stays on record."""
+
+    __tablename__ = "alert_placement"
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alert.id", ondelete="CASCADE"), primary_key=True)
+    group_key: Mapped[str] = mapped_column(String(512), primary_key=True, index=True)
+    route: Mapped[str]
+    receiver: Mapped[str] = mapped_column(String(255))
+    at: Mapped[float]
+    left_at: Mapped[float | None]
+
+
 class NotificationLog(Base):
-    """What a receiver was last told of a group: the basis of every later decision to tell it again."""
+    """What was last delivered of a group by one channel: the basis of every later decision to tell it again."""
 
     __tablename__ = "notification_log"
     group_key: Mapped[str] = mapped_column(String(512), primary_key=True)
-    receiver: Mapped[str] = mapped_column(String(255), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
     firing: Mapped[list[Any]]  # alert ids
     resolved: Mapped[list[Any]]
+    acknowledged: Mapped[bool]
     reason: Mapped[str] = mapped_column(String(64))
-    decided_at: Mapped[float]
-    notified_at: Mapped[float | None]
+    notified_at: Mapped[float]
+
+
+class DecisionRow(Base):
+    """What was decided about a group, and why: by channel, and for each alert that was kept back. One row stands for all flushes
+    on end that decided the same."""
+
+    __tablename__ = "alert_decision"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    group_key: Mapped[str] = mapped_column(String(512), index=True)
+    at: Mapped[float]
+    until: Mapped[float] = mapped_column(index=True)
+    count: Mapped[int] = mapped_column(Integer, default=1)
+    channels: Mapped[dict[str, Any]]  # channel -> reason
+    firing: Mapped[list[Any]]  # alert ids
+    resolved: Mapped[list[Any]]
+    muted: Mapped[dict[str, Any]]  # alert id -> [{kind, by, until}]
 
 
 # notify
 
 
 class NotificationRow(Base):
-    """One message for one receiver. `key` makes a doubled enqueue one message; `due_at` is the next try."""
+    """One message for one channel of a receiver. `key` makes a doubled enqueue one message; `due_at` is the next try. That of a
+    group says in `told` what its delivery will have told."""
 
     __tablename__ = "notification"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -216,7 +268,9 @@ class NotificationRow(Base):
     kind: Mapped[str] = mapped_column(String(16))  # alert, incident, page or test
     payload: Mapped[dict[str, Any]]
     incident_id: Mapped[int | None] = mapped_column(index=True)
-    state: Mapped[str] = mapped_column(String(16), index=True)  # waiting, sending, sent or failed
+    group_key: Mapped[str | None] = mapped_column(String(512), index=True)
+    told: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(16), index=True)  # waiting, sending, sent, failed or superseded
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[float] = mapped_column(index=True)
     due_at: Mapped[float | None] = mapped_column(index=True)

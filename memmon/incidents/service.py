@@ -114,7 +114,7 @@ def correlate(ctx: Context) -> list[Job]:
 
 def _grouped(ctx: Context, fresh: list[dict[str, Any]]) -> list[tuple[Playbook, str, list[dict[str, Any]]]]:
     """Return the alerts by the incident that they belong to, without those that are muted or that no playbook takes."""
-    muted = routing.suppressed(ctx) if fresh else frozenset()
+    muted = _left_alone(ctx) if fresh else frozenset()
     found: dict[str, tuple[Playbook, str, list[dict[str, Any]]]] = {}
     for alert in fresh:
         wanted = correlation.playbook_for(ctx.config.playbooks.playbooks, alert)
@@ -122,6 +122,13 @@ def _grouped(ctx: Context, fresh: list[dict[str, Any]]) -> list[tuple[Playbook, 
             key = correlation.key(wanted, alert["labels"])
             found.setdefault(key, (wanted, key, []))[2].append(alert)
     return list(found.values())
+
+
+def _left_alone(ctx: Context) -> frozenset[int]:
+    """Return the alerts that nothing is done about: silenced, in maintenance, or the consequence of another failure. One that
+    another alert inhibits is only not told."""
+    kinds = {"silence", "maintenance", "dependency"}
+    return frozenset(n for n, held in routing.suppressed(ctx).items() if any(one.kind in kinds for one in held))
 
 
 def _take(ctx: Context, wanted: Playbook, key: str, some: list[dict[str, Any]]) -> int:

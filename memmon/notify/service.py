@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import random
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from memmon import encode
 from memmon.config.receivers import EmailConfig, WebhookConfig
 from memmon.context import Context
 from memmon.db import engine
-from memmon.errors import NotFound, Permanent, Transient
+from memmon.errors import Permanent, Transient
 from memmon.jobs import Job
 from memmon.notify import log as log_channel
 from memmon.notify import mail, render, store, webhook
 from memmon.notify.base import Busy, Sender
-from memmon.routing import dedup, route
+from memmon.notify.outbox import Groups, add
+from memmon.routing import route
 from memmon.routing import service as routing
 from memmon.state import counters, lease, live
+
+__all__ = ["add", "channels", "counts", "deliver", "due", "enqueue", "flush", "recent"]
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,6 @@ SENDERS: dict[str, Sender] = {"email": mail.send, "webhook": webhook.send, "log"
 SPARE = 5.0
 """Seconds beyond a channel's own time limit after which its sender is taken for dead, and the message is sent by another."""
 FIRST_WAIT, LONGEST_WAIT = 2.0, 120.0
-DEADLINE = 3600.0
 NO_ANSWER = "given up: its time is over, and no sender lived to say what became of it"
 QUEUED = 10.0
 """Seconds after which a delivery that was queued and has not begun is queued again: the broker may have lost it."""
@@ -39,56 +38,8 @@ QUEUED = 10.0
 def flush(ctx: Context) -> list[Job]:
     """Place all alerts, look at the groups that are due, and return the deliveries that follow."""
     routing.place(ctx)
-    routing.flush(ctx, lambda session, receiver, payload, key: add(ctx, session, receiver, payload, key))
+    routing.flush(ctx, Groups(ctx))
     return due(ctx)
-
-
-def add(
-    ctx: Context,
-    session: Session,
-    receiver: str,
-    payload: Mapping[str, Any],
-    key: str,
-    incident_id: int | None = None,
-) -> list[str]:
-    """Put a message for every channel of `receiver` into the outbox; return their keys. The same key is the same message."""
-    found = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
-    if found is None:
-        raise NotFound(f"no receiver {receiver} in routes.yml")
-    now, rows = ctx.now(), []
-    for channel, config in route.channels(found):
-        kind = channel.split("[")[0]
-        shown = payload if config.send_resolved else _without_resolved(payload)
-        if shown is None:
-            continue
-        full = f"{key}:{receiver}:{channel}"
-        full = full if len(full) <= 255 else hashlib.sha256(full.encode()).hexdigest()
-        rows.append(
-            {
-                "key": full,
-                "receiver": receiver,
-                "channel": channel,
-                "kind": payload["kind"],
-                "payload": {**shown, "id": full, "receiver": receiver, "channel": kind},
-                "incident_id": incident_id,
-                "state": "waiting",
-                "attempts": 0,
-                "created_at": now,
-                "due_at": now,
-                "deadline": now + DEADLINE,
-            }
-        )
-    store.add(session, rows)
-    return [str(row["key"]) for row in rows]
-
-
-def _without_resolved(payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return what a channel is told that does not want to hear what ended, or None for nothing."""
-    if payload.get("status") == "resolved" or payload.get("reason") in dedup.RESOLVING:
-        return None
-    if "alerts" not in payload:
-        return payload
-    return {**payload, "alerts": [alert for alert in payload["alerts"] if alert["status"] == "firing"]}
 
 
 def enqueue(
@@ -133,6 +84,7 @@ def deliver(ctx: Context, number: int) -> None:
             row.attempts,
             row.deadline,
         )
+        group_key, told = row.group_key, row.told
     began = time.perf_counter()
     outcome, answer, wait = _send(ctx, receiver, channel, payload, attempts)
     seconds = time.perf_counter() - began
@@ -149,6 +101,8 @@ def deliver(ctx: Context, number: int) -> None:
     def keep() -> None:
         with ctx.write() as session:
             store.finish(session, number, attempts, attempt, **values)
+            if outcome == "sent" and group_key and told:
+                routing.record(session, group_key, channel, routing.Note(**told), now)
 
     engine.insist(keep)
     _count(ctx, receiver, channel, values["state"], answer, seconds)

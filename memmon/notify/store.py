@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from memmon.db import upsert
 from memmon.db.tables import NotificationAttempt, NotificationRow
 
+MOST_UNDELIVERED = 100
+
 
 def add(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Put messages into the outbox; one whose key is there already is the same message."""
@@ -54,6 +56,23 @@ def due(session: Session, now: float, limit: int = 100) -> list[tuple[int, int]]
     """Return id and attempts of the messages that are to be sent, or whose sender died."""
     query = select(NotificationRow.id, NotificationRow.attempts).where(_is_due(now))
     return [(row[0], row[1]) for row in session.execute(query.order_by(NotificationRow.due_at).limit(limit))]
+
+
+def undelivered(session: Session, group_key: str) -> Sequence[NotificationRow]:
+    """Return the messages of a group that wait, are being sent, or failed and nothing was sent since; the newest of a channel
+    comes last."""
+    query = select(NotificationRow).where(NotificationRow.group_key == group_key)
+    newest: dict[str, NotificationRow] = {}
+    for row in session.scalars(query.order_by(NotificationRow.id.desc()).limit(MOST_UNDELIVERED)):
+        newest.setdefault(row.channel, row)
+    return [row for row in newest.values() if row.state in ("waiting", "sending", "failed")]
+
+
+def renew(session: Session, number: int, attempts: int, **values: Any) -> bool:
+    """Change a message that waits or failed; False when somebody has begun to send it meanwhile."""
+    idle = NotificationRow.state.in_(("waiting", "failed"))
+    statement = update(NotificationRow).where(NotificationRow.id == number, NotificationRow.attempts == attempts, idle)
+    return bool(session.execute(statement.values(**values)).rowcount == 1)  # type: ignore[attr-defined]
 
 
 def recent(session: Session, limit: int, incident_id: int | None = None) -> Sequence[NotificationRow]:

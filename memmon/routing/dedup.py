@@ -23,11 +23,12 @@ SENDING: frozenset[str] = RESOLVING | {"first notification", "new alerts added",
 
 
 class Told(NamedTuple):
-    """What the receiver was last told, and when (Unix seconds)."""
+    """What the receiver was last told, and when (Unix seconds); also that somebody cared for all of it by then."""
 
     firing: frozenset[int]
     resolved: frozenset[int]
     at: float
+    acknowledged: bool = False
 
 
 def decide(

@@ -1,15 +1,31 @@
-"""Pure: what keeps an alert from being told: a silence, or another alert that inhibits it."""
+"""Pure: what keeps an alert from being told: a silence, a maintenance window, another alert that inhibits it, or the failure of
+something that it depends on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from memmon import labels as label_sets
 from memmon.config.routes import InhibitRule
 from memmon.labels import Labels
 from memmon.promql.matcher import Matcher, all_accept
 from memmon.routing.matcher import of_route
+
+Kind = Literal["silence", "maintenance", "inhibition", "dependency", "time interval"]
+
+
+class Held(NamedTuple):
+    """Why an alert is kept back: by what (an id or a name), said in words, and until when at the latest, where that is known."""
+
+    kind: Kind
+    by: str
+    text: str
+    until: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as decisions keep it."""
+        return self._asdict()
 
 
 class Silence(NamedTuple):
@@ -19,10 +35,22 @@ class Silence(NamedTuple):
     matchers: tuple[Matcher, ...]
     starts_at: float
     ends_at: float
+    by: str = ""
+    comment: str = ""
 
     def mutes(self, labels: Labels, now: float) -> bool:
         """Tell whether this silence holds now for an alert with `labels`."""
         return self.starts_at <= now < self.ends_at and all_accept(self.matchers, labels)
+
+
+class Window(NamedTuple):
+    """An occurrence of a maintenance window that holds now."""
+
+    id: int
+    name: str
+    matchers: tuple[Matcher, ...]
+    start: float
+    end: float
 
 
 def silenced_by(silences: Iterable[Silence], labels: Labels, now: float) -> list[str]:
@@ -45,6 +73,8 @@ class Inhibitor:
 
     def __init__(self, rules: Sequence[InhibitRule], firing: Iterable[tuple[int, Labels]]):
         self._rules = [_Rule(of_route(rule.target), of_route(rule.source), rule.equal, {}) for rule in rules]
+        if not self._rules:
+            return
         for number, labels in firing:
             for rule in self._rules:
                 if all_accept(rule.source, labels):

@@ -37,14 +37,31 @@ class Node(NamedTuple):
     children: tuple[Node, ...]
 
 
+_built: tuple[Routes, Settings, Node] | None = None
+
+
 def tree(routes: Routes, settings: Settings) -> Node:
-    """Return the routes with what they inherit; the environment's receiver is a first one that goes on."""
+    """Return the routes with what they inherit; the environment's receiver is a first one that goes on. The tree of the routes in
+    force is built once."""
+    global _built
+    held = _built
+    if held is None or held[0] is not routes or held[1] is not settings:
+        held = _built = (routes, settings, _tree(routes, settings))
+    return held[2]
+
+
+def _tree(routes: Routes, settings: Settings) -> Node:
     top = routes.route
     if environment(settings):
         urgent = {"receiver": ENVIRONMENT, "matchers": ('severity="critical"',), "group_wait": 0.0}
         first = Route.model_validate({"receiver": ENVIRONMENT, "continue": True, "routes": (urgent,)})
         top = top.model_copy(update={"routes": (first, *top.routes)})
     return _node(top, None, 0)
+
+
+def mark(top: Node) -> str:
+    """Return what stands for a tree of routes: the same as long as it takes every alert the same way."""
+    return hashlib.sha256(repr(top).encode(errors="replace")).hexdigest()[:16]
 
 
 def check(routes: Routes, settings: Settings) -> None:

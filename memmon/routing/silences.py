@@ -10,13 +10,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from memmon import encode
-from memmon import labels as label_sets
-from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.db.tables import SilenceRow
 from memmon.errors import BadInput, Conflict, NotFound
 from memmon.promql.matcher import Matcher
-from memmon.routing import mute, store
+from memmon.routing import store
 from memmon.routing.matcher import checked, op_of, to_json
 from memmon.routing.mute import Silence
 from memmon.state import live
@@ -36,6 +34,8 @@ def in_force(session: Session, now: float) -> list[Silence]:
             tuple(Matcher(one["name"], op_of(one), one["value"]) for one in row.matchers),
             row.starts_at,
             row.ends_at,
+            row.created_by,
+            row.comment,
         )
         for row in store.silences(session, now)
     ]
@@ -91,15 +91,6 @@ def silences(ctx: Context, ended_since: float = 3600.0) -> list[dict[str, Any]]:
     now = ctx.now()
     with ctx.read() as session:
         return [shown(row, now) for row in store.silences(session, now - ended_since)]
-
-
-def suppressed(ctx: Context) -> dict[int, list[str]]:
-    """Return the silences by the id of the firing alert that they mute."""
-    now = ctx.now()
-    with ctx.read() as session:
-        held = in_force(session, now)
-    found = {a["id"]: mute.silenced_by(held, label_sets.of(a["labels"]), now) for a in alerts.firing(ctx)}
-    return {number: ids for number, ids in found.items() if ids}
 
 
 def shown(row: SilenceRow, now: float) -> dict[str, Any]:

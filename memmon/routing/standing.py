@@ -1,4 +1,4 @@
-"""How each firing alert stands: what mutes it, and the routes by which it is told."""
+"""How each firing alert stands: what keeps it back, and the routes by which it is told."""
 
 from __future__ import annotations
 
@@ -8,41 +8,62 @@ from memmon import labels as label_sets
 from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.labels import Labels
-from memmon.routing import mute, route
+from memmon.routing import placing, route
+from memmon.routing.mute import Held
 from memmon.routing.route import Node
-from memmon.routing.silences import in_force
+from memmon.routing.view import View
 
 
 class Standing(NamedTuple):
-    """One firing alert as it is shown, the ids of the silences and the fingerprints of the alerts that mute it, its routes."""
+    """One firing alert as it is shown, what keeps it back, the routes that it takes, and the time intervals that mute all of
+    these."""
 
     alert: dict[str, Any]
     labels: Labels
-    silenced_by: list[str]
-    inhibited_by: list[str]
+    held: list[Held]
     nodes: list[Node]
+    muted_by: list[str]
 
     @property
     def muted(self) -> bool:
         """Tell whether nobody is told of it for now."""
-        return bool(self.silenced_by or self.inhibited_by)
+        return bool(self.held or self.muted_by)
+
+    @property
+    def silenced_by(self) -> list[str]:
+        """The silences and maintenance windows that mute it."""
+        return [
+            one.by if one.kind == "silence" else f"maintenance/{one.by}"
+            for one in self.held
+            if one.kind in ("silence", "maintenance")
+        ]
+
+    @property
+    def inhibited_by(self) -> list[str]:
+        """The fingerprints of the alerts that inhibit it, and the failed targets that it depends on."""
+        return [one.by for one in self.held if one.kind in ("inhibition", "dependency")]
 
 
 def standing(ctx: Context) -> list[Standing]:
-    """Return every firing alert with what mutes it and where it goes."""
-    now, top = ctx.now(), route.tree(ctx.config.routes, ctx.settings)
-    firing = [(alert, label_sets.of(alert["labels"])) for alert in alerts.firing(ctx)]
-    with ctx.read() as session:
-        held = in_force(session, now)
-    inhibitor = mute.Inhibitor(ctx.config.routes.inhibit_rules, ((alert["id"], labels) for alert, labels in firing))
-    prints = {alert["id"]: alert["fingerprint"] for alert, _ in firing}
-    return [
-        Standing(
-            alert,
-            labels,
-            mute.silenced_by(held, labels, now),
-            [prints[n] for n in inhibitor.inhibiting(labels)],
-            route.match(top, labels),
-        )
-        for alert, labels in firing
-    ]
+    """Return every firing alert with what keeps it back and where it goes."""
+    return standing_of(View(ctx, ctx.now()), alerts.firing(ctx))
+
+
+def standing_of(view: View, some: list[dict[str, Any]]) -> list[Standing]:
+    """The same of alerts that are at hand."""
+    closed = {node.id: [one.by for one in view.route_held(node)] for node in route.walk(view.top)}
+    found = []
+    for alert in some:
+        labels = label_sets.of(alert["labels"])
+        nodes = route.match(view.top, placing.routed(labels, alert["flaps"]))
+        names = [closed[node.id] for node in nodes]
+        muted_by = sorted({name for one in names for name in one}) if all(names) else []
+        found.append(Standing(alert, labels, view.held(labels), nodes, muted_by))
+    return found
+
+
+def suppressed(ctx: Context) -> dict[int, list[Held]]:
+    """Return why each alert that fires and is kept back is, by its id; time intervals keep back routes, and are not among them."""
+    view = View(ctx, ctx.now())
+    found = {number: view.held(labels) for number, _, labels in alerts.firing_labels(ctx)}
+    return {number: held for number, held in found.items() if held}

@@ -1,15 +1,16 @@
-"""The rows of routing: groups, what receivers were told, silences."""
+"""The rows of routing: groups and who is in them, what was decided and what was told, silences, maintenance windows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from memmon.db import upsert
-from memmon.db.tables import GroupRow, NotificationLog, SilenceRow
+from memmon.db.tables import DecisionRow, GroupRow, MaintenanceRow, NotificationLog, PlacementRow, SilenceRow
+from memmon.routing.dedup import Told
 
 
 def group(session: Session, key: str) -> GroupRow | None:
@@ -17,17 +18,24 @@ def group(session: Session, key: str) -> GroupRow | None:
     return session.get(GroupRow, key)
 
 
+def groups(session: Session, keys: Sequence[str]) -> dict[str, GroupRow]:
+    """Return those of the groups that exist."""
+    rows = session.scalars(select(GroupRow).where(GroupRow.key.in_(keys)))
+    return {row.key: row for row in rows}
+
+
 def held(session: Session, key: str) -> GroupRow | None:
     """Return one group, which nobody else changes until the transaction's end."""
     return session.get(GroupRow, key, with_for_update=True)
 
 
-def groups(session: Session, keys: Sequence[str]) -> dict[str, GroupRow]:
-    """Return those of the groups that exist."""
+def held_groups(session: Session, keys: Sequence[str]) -> dict[str, GroupRow]:
+    """Return those of the groups that exist, which nobody else changes; always in one order, so that two never wait for each
+    other."""
     found: dict[str, GroupRow] = {}
     for at in range(0, len(keys), upsert.CHUNK):
-        rows = session.scalars(select(GroupRow).where(GroupRow.key.in_(keys[at : at + upsert.CHUNK])))
-        found |= {row.key: row for row in rows}
+        query = select(GroupRow).where(GroupRow.key.in_(keys[at : at + upsert.CHUNK])).order_by(GroupRow.key)
+        found |= {row.key: row for row in session.scalars(query.with_for_update())}
     return found
 
 
@@ -36,32 +44,91 @@ def add_group(session: Session, **values: Any) -> bool:
     return upsert.insert_new(session, GroupRow, [{"version": 1, "flushed_at": None, **values}]) == 1
 
 
-def swap_group(session: Session, row: GroupRow, **values: Any) -> bool:
-    """Change a group if nobody else did since it was read."""
-    statement = update(GroupRow).where(GroupRow.key == row.key, GroupRow.version == row.version)
-    done = session.execute(statement.values(version=row.version + 1, **values))
-    return bool(done.rowcount == 1)  # type: ignore[attr-defined]
+def due_keys(session: Session, now: float) -> Sequence[str]:
+    """Return the groups that are to be looked at, those that wait longest first."""
+    return session.scalars(
+        select(GroupRow.key).where(GroupRow.due_at <= now).order_by(GroupRow.due_at).limit(200)
+    ).all()
 
 
-def due_groups(session: Session, now: float) -> Sequence[GroupRow]:
-    """Return the groups that are to be looked at."""
-    return session.scalars(select(GroupRow).where(GroupRow.due_at <= now).order_by(GroupRow.due_at).limit(200)).all()
-
-
-def drop_group(session: Session, key: str) -> None:
-    """Forget a group and what its receivers were told."""
+def drop_group(session: Session, key: str, now: float) -> None:
+    """Forget a group and what its receivers were told; who was in it stays on record."""
     session.execute(delete(NotificationLog).where(NotificationLog.group_key == key))
     session.execute(delete(GroupRow).where(GroupRow.key == key))
+    session.execute(_members(key).values(left_at=now))
 
 
-def told(session: Session, key: str, receiver: str) -> NotificationLog | None:
-    """Return what a receiver was last told of a group."""
-    return session.get(NotificationLog, (key, receiver))
+def _members(key: str) -> Any:
+    return update(PlacementRow).where(PlacementRow.group_key == key, PlacementRow.left_at.is_(None))
+
+
+def add_placements(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Put alerts into groups; one that is in its group already stays as it is."""
+    upsert.insert_many(session, PlacementRow, rows)
+
+
+def members(session: Session, key: str) -> list[int]:
+    """Return the alerts that are in a group."""
+    query = select(PlacementRow.alert_id).where(PlacementRow.group_key == key, PlacementRow.left_at.is_(None))
+    return list(session.scalars(query))
+
+
+def leave(session: Session, key: str, numbers: Collection[int], now: float) -> None:
+    """Let alerts leave a group."""
+    if numbers:
+        session.execute(_members(key).where(PlacementRow.alert_id.in_(numbers)).values(left_at=now))
+
+
+def leave_but(session: Session, key: str, numbers: Collection[int], now: float) -> None:
+    """Let all alerts but these leave a group."""
+    session.execute(_members(key).where(PlacementRow.alert_id.not_in(numbers)).values(left_at=now))
+
+
+def leave_others(session: Session, numbers: Sequence[int], wanted: Collection[tuple[int, str]], now: float) -> None:
+    """Let alerts leave every group that is not among those `wanted`, as pairs of alert and group."""
+    query = select(PlacementRow).where(PlacementRow.alert_id.in_(numbers), PlacementRow.left_at.is_(None))
+    for row in session.scalars(query):
+        if (row.alert_id, row.group_key) not in wanted:
+            row.left_at = now
+
+
+def placements(session: Session, number: int) -> Sequence[PlacementRow]:
+    """Return the groups that an alert is or was in."""
+    return session.scalars(
+        select(PlacementRow).where(PlacementRow.alert_id == number).order_by(PlacementRow.at, PlacementRow.group_key)
+    ).all()
+
+
+def told(session: Session, key: str) -> dict[str, Told]:
+    """Return by channel what was last delivered of a group."""
+    rows = session.scalars(select(NotificationLog).where(NotificationLog.group_key == key))
+    return {
+        row.channel: Told(frozenset(row.firing), frozenset(row.resolved), row.notified_at, row.acknowledged)
+        for row in rows
+    }
 
 
 def save_told(session: Session, **values: Any) -> None:
-    """Keep what a receiver was told, or why not."""
-    upsert.replace(session, NotificationLog, [values], ("group_key", "receiver"))
+    """Keep what a channel was told."""
+    upsert.replace(session, NotificationLog, [values], ("group_key", "channel"))
+
+
+def save_decision(session: Session, now: float, **values: Any) -> None:
+    """Keep what was decided about a group. What was decided the last time as well is one more of that."""
+    query = select(DecisionRow).where(DecisionRow.group_key == values["group_key"])
+    last = session.scalars(query.order_by(DecisionRow.id.desc()).limit(1)).first()
+    if last is not None and all(getattr(last, name) == value for name, value in values.items()):
+        last.until, last.count = now, last.count + 1
+        return
+    session.add(DecisionRow(at=now, until=now, count=1, **values))
+
+
+def decisions(session: Session, keys: Sequence[str], since: float, until: float, limit: int) -> Sequence[DecisionRow]:
+    """Return what was decided about groups in a time, the oldest first; of many the newest."""
+    query = select(DecisionRow).where(
+        DecisionRow.group_key.in_(keys), DecisionRow.until >= since, DecisionRow.at <= until
+    )
+    return session.scalars(query.order_by(DecisionRow.id.desc()).limit(limit)).all()[::-1]
 
 
 def silences(session: Session, since: float) -> Sequence[SilenceRow]:
@@ -77,3 +144,9 @@ def silence(session: Session, number: str) -> SilenceRow | None:
 def save_silence(session: Session, **values: Any) -> None:
     """Make a silence, or change the one of the same id."""
     upsert.replace(session, SilenceRow, [values], ("id",))
+
+
+def maintenances(session: Session, now: float) -> Sequence[MaintenanceRow]:
+    """Return the maintenance windows that are not over."""
+    going = or_(MaintenanceRow.until.is_(None), MaintenanceRow.until > now)
+    return session.scalars(select(MaintenanceRow).where(going).order_by(MaintenanceRow.id)).all()

@@ -175,8 +175,8 @@ def test_an_alert_is_silenced_for_a_while_and_heard_again(visit: Visit, site: Si
     row.locator("summary").click()
     row.get_by_role("button", name="2 h").click()
     expect(row).to_contain_text("silenced until")
-    (silence,) = routing.suppressed(ctx)[number]
-    (shown,) = [one for one in routing.silences(ctx) if one["id"] == silence]
+    (held,) = routing.suppressed(ctx)[number]
+    (shown,) = [one for one in routing.silences(ctx) if one["id"] == held.by]
     length = encode.seconds_of(shown["endsAt"]) - encode.seconds_of(shown["startsAt"])
     assert length == pytest.approx(7200, abs=1)
     row.get_by_role("button", name="Unsilence").click()

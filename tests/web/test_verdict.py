@@ -13,7 +13,7 @@ def health(status: str, *why: dict[str, Any]) -> dict[str, Any]:
 
 
 def firing(message: str, silences: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {"active_alerts": [{"message": message, "silences": silences}]}
+    return {"active_alerts": [{"message": message, "held": silences}]}
 
 
 def test_the_largest_loss_is_what_the_top_says() -> None:

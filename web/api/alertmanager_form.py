@@ -63,7 +63,7 @@ def alert(one: Standing, ends_at: float) -> dict[str, Any]:
         "startsAt": one.alert["created_at"],
         "status": {
             "inhibitedBy": one.inhibited_by,
-            "mutedBy": [],
+            "mutedBy": one.muted_by,
             "silencedBy": one.silenced_by,
             "state": "suppressed" if one.muted else "active",
         },

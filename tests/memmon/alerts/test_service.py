@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from memmon.alerts import service, store
 from memmon.context import Context
-from memmon.errors import Conflict, NotFound
+from memmon.errors import BadInput, Conflict, NotFound
 from memmon.jobs import Job
 from tests.conftest import Clock
 from tests.memmon.alerts.heat import FOLLOWS, HOT, Configure, measure, rules
@@ -80,7 +80,7 @@ def test_a_finding_fires_for_its_time_and_longer_when_it_is_raised_again(ctx: Co
     assert service.evaluate(ctx) == FOLLOWS
     assert service.firing(ctx) == []
     assert raised(ctx) == FOLLOWS
-    assert len(service.notifiable(ctx)) == 2
+    assert service.overview(ctx)["summary"]["total_alerts"] == 2
 
 
 def test_findings_of_other_labels_are_other_alerts(ctx: Context) -> None:
@@ -104,16 +104,36 @@ def test_a_finding_is_no_alert_of_a_rule_of_the_same_name(configure: Configure) 
     assert len(service.firing(ctx)) == 1
 
 
-def test_resolved_alerts_are_told_again_for_a_quarter_of_an_hour(hot: Context, clock: Clock) -> None:
-    measure(hot, a=90)
-    service.evaluate(hot)
-    clock.move(10)
-    measure(hot, a=1)
-    service.evaluate(hot)
-    clock.move(900)
-    assert len(service.notifiable(hot)) == 1
+def test_what_fires_is_placed_once_for_each_set_of_routes(ctx: Context) -> None:
+    raised(ctx)
+    [one] = service.unplaced(ctx, "a")
+    assert (one.flaps, one.was_placed, dict(one.labels)["alertname"]) == (0, False, "intrusion")
+    with ctx.write() as session:
+        service.mark_placed(session, [one.id], "a")
+    assert service.unplaced(ctx, "a") == []
+    assert [again.was_placed for again in service.unplaced(ctx, "b")] == [True]
+
+
+def test_an_acknowledgement_ends_with_its_time_or_by_hand(ctx: Context, clock: Clock) -> None:
+    raised(ctx, ttl=7200)
+    number = service.firing(ctx)[0]["id"]
+    shown = service.acknowledge(ctx, number, "dana", "looking", 600)
+    assert (shown["status"], shown["acknowledged_until"]) == ("acknowledged", "2026-01-01T00:10:00.000Z")
+    clock.move(599)
+    service.evaluate(ctx)
+    assert service.firing(ctx)[0]["status"] == "acknowledged"
     clock.move(1)
-    assert service.notifiable(hot) == []
+    service.evaluate(ctx)
+    assert (service.firing(ctx)[0]["status"], service.firing(ctx)[0]["acknowledged_by"]) == ("open", None)
+    service.acknowledge(ctx, number, "dana")
+    assert service.unacknowledge(ctx, number)["status"] == "open"
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 31 * 86400])
+def test_an_acknowledgement_for_no_time_or_for_ever_is_refused(sqlite_ctx: Context, seconds: float) -> None:
+    raised(sqlite_ctx)
+    with pytest.raises(BadInput, match="duration"):
+        service.acknowledge(sqlite_ctx, 1, "dana", "", seconds)
 
 
 def test_the_overview_counts_what_there_is(configure: Configure, clock: Clock) -> None:

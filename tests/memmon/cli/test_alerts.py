@@ -7,7 +7,7 @@ from tests.memmon.cli.conftest import Run
 
 def test_what_fires_is_listed_acknowledged_and_silenced(run: Run, attack: int, sqlite_ctx: Context) -> None:
     (alert,) = json.loads(run("alerts", "list", "--json").output)
-    assert (alert["name"], alert["state"], alert["silenced_by"]) == ("brute_force_attack", "firing", [])
+    assert (alert["name"], alert["state"], alert["held"]) == ("brute_force_attack", "firing", [])
     assert "source_ip=203.0.113.9" in run("alerts", "list").output
 
     assert "acknowledged by ann" in run("alerts", "ack", str(alert["id"]), "--by", "ann", "--comment", "on it").output
@@ -19,7 +19,7 @@ def test_what_fires_is_listed_acknowledged_and_silenced(run: Run, attack: int, s
     assert made.exit_code == 0
     (silence,) = routing.silences(sqlite_ctx)
     assert silence["id"] in made.output
-    assert json.loads(run("alerts", "list", "--json").output)[0]["silenced_by"] == [silence["id"]]
+    assert [one["by"] for one in json.loads(run("alerts", "list", "--json").output)[0]["held"]] == [silence["id"]]
     assert "silenced" in run("alerts", "list").output
 
 

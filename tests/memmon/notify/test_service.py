@@ -11,7 +11,7 @@ from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.errors import NotFound
 from memmon.jobs import Job
-from memmon.notify import service, store
+from memmon.notify import outbox, service, store
 from tests.conftest import Clock
 from tests.memmon.notify.conftest import Hook, Mailbox
 
@@ -171,7 +171,7 @@ def test_tries_end_at_the_deadline(ready: Context, hook: Hook, clock: Clock) -> 
     number = message(ready)
     hook.answers = [(503, {})] * 2
     service.deliver(ready, number)
-    clock.move(service.DEADLINE - 1)
+    clock.move(outbox.DEADLINE - 1)
     service.deliver(ready, number)
     assert shown(ready, number)["state"] == "failed"
 
@@ -223,6 +223,12 @@ def test_what_is_due_is_queued_once_in_a_while_and_not_at_every_tick(ready: Cont
     assert len(service.due(ready)) == 1
 
 
+def sent(ctx: Context) -> None:
+    """Flush, and deliver what follows."""
+    for job in service.flush(ctx):
+        service.deliver(ctx, *job.args)
+
+
 def test_a_channel_that_wants_no_ends_hears_only_of_what_fires(
     configure: Configure, ready: Context, clock: Clock
 ) -> None:
@@ -230,15 +236,15 @@ def test_a_channel_that_wants_no_ends_hears_only_of_what_fires(
     configure(routes=text.replace("receiver: team,", "receiver: both,"))
     for n in ("1", "2"):
         alerts.raise_event(ready, "trouble", "warning", {"n": n}, {}, 3600)
-    service.flush(ready)
+    sent(ready)
     first, second = (alert["id"] for alert in alerts.firing(ready))
     alerts.resolve(ready, first, "dana")
     clock.move(30)
-    service.flush(ready)
+    sent(ready)
     alerts.resolve(ready, second, "dana")
     alerts.raise_event(ready, "trouble", "warning", {"n": "3"}, {}, 3600)
     clock.move(30)
-    service.flush(ready)
+    sent(ready)
     with ready.read() as session:
         heard = [
             (row.channel, row.payload["reason"], [one["labels"]["n"] for one in row.payload["alerts"]])
@@ -270,15 +276,13 @@ def test_the_environments_channels_and_the_operators_routes_both_hear(
         MEMMIMIC_SMTP_PORT=str(mailbox.port),
     )
     alerts.raise_event(ctx, "trouble\r\nBcc: evil@example.org", "critical", {}, {"summary": "<b>it\nis</b>"}, 3600)
-    for job in service.flush(ctx):
-        service.deliver(ctx, *job.args)
+    sent(ctx)
     [received] = mailbox.mails
     assert received["Subject"] == "[FIRING:1] trouble Bcc: evil@example.org"
     assert mailbox.to == [["ops@example.org"]]
     assert received["Bcc"] is None
     assert [body["receiver"] for body in hook.bodies] == ["environment"]  # The operator's route waits an hour.
     clock.move(3600)
-    for job in service.flush(ctx):
-        service.deliver(ctx, *job.args)
+    sent(ctx)
     assert [body["receiver"] for body in hook.bodies] == ["environment", "own"]
     assert hook.bodies[1]["alerts"][0]["severity"] == "critical"

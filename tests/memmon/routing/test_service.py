@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.promql.matcher import Matcher
-from memmon.routing import service, store
+from memmon.routing import maintenance, service, store
+from memmon.routing.group import Pending
+from memmon.routing.service import Note
 from tests.conftest import Clock
 
 Configure = Callable[..., Context]
@@ -34,23 +36,49 @@ receivers:
 
 
 class Outbox:
-    """What was put into the outbox, in words."""
+    """Takes messages, and delivers each at once unless it is told to hold them; keeps them in words."""
 
     def __init__(self, ctx: Context, clock: Clock):
         self.ctx, self.clock = ctx, clock
         self.payloads: list[dict[str, Any]] = []
-        self.keys: list[str] = []
+        self.held: dict[tuple[str, str], Pending] = {}
+        self.holds = False
 
-    def send(self, session: Session, receiver: str, payload: dict[str, Any], key: str) -> None:
+    def pending(self, session: Session, group_key: str) -> dict[str, Pending]:
+        return {channel: one for (key, channel), one in self.held.items() if key == group_key}
+
+    def put(
+        self,
+        session: Session,
+        receiver: str,
+        channel: str,
+        payload: Any,
+        group_key: str,
+        note: Note,
+        old: Pending | None,
+    ) -> None:
         self.payloads.append(payload)
-        self.keys.append(key)
+        if not self.holds:
+            self.held.pop((group_key, channel), None)
+            service.record(session, group_key, channel, note, self.ctx.now())
+            return
+        one = old or Pending(1, "waiting", 0, self.ctx.now(), frozenset(), frozenset())
+        wanted = {"firing": frozenset(note.firing), "resolved": frozenset(note.resolved)}
+        self.held[group_key, channel] = one._replace(state="waiting", **wanted)
+
+    def cancel(self, session: Session, old: Pending) -> None:
+        self.held = {key: one for key, one in self.held.items() if one != old}
+
+    def tried(self, state: str = "waiting") -> None:
+        """Let what is held have been tried once, in vain."""
+        self.held = {key: one._replace(attempts=one.attempts + 1, state=state) for key, one in self.held.items()}
 
     def tick(self, after: float = 0) -> list[str]:
         """Move the clock, place and flush; return what was sent: receiver, reason, and each alert with its state."""
         self.clock.move(after)
         known = len(self.payloads)
         service.place(self.ctx)
-        service.flush(self.ctx, self.send)
+        service.flush(self.ctx, self)
         return [said(payload) for payload in self.payloads[known:]]
 
 
@@ -82,10 +110,10 @@ def end(ctx: Context, number: int) -> None:
 def reason(ctx: Context) -> str:
     """Return the reason on record of the one group there is."""
     with ctx.read() as session:
-        [row] = store.due_groups(session, float("inf"))
-        entry = store.told(session, row.key, row.receiver)
-        assert entry is not None
-        return entry.reason
+        [key] = store.due_keys(session, float("inf"))
+        last = store.decisions(session, [key], 0, float("inf"), 100)[-1]
+    said = [*last.channels.values(), *(one["text"] for held in last.muted.values() for one in held)]
+    return "; ".join(said)
 
 
 def test_a_group_waits_for_others_to_join_and_is_told_as_one(outbox: Outbox) -> None:
@@ -159,13 +187,131 @@ def test_an_alert_that_ended_before_anybody_heard_of_it_is_not_told(outbox: Outb
     assert outbox.tick(after=60) == []
 
 
-def test_an_alert_that_fires_again_is_told_again_and_as_a_message_of_its_own(outbox: Outbox) -> None:
+def test_an_alert_that_fires_again_is_told_again_at_once_and_without_the_one_that_ended(outbox: Outbox) -> None:
+    reason = "first notification"
     for _ in range(3):
         number = fire(outbox.ctx, "1", severity="critical")
-        assert outbox.tick() == ["team, first notification, 1:firing"]
+        assert outbox.tick() == [f"team, {reason}, 1:firing"]
         end(outbox.ctx, number)
         assert outbox.tick(after=30) == ["team, all alerts resolved, 1:resolved"]
-    assert len(set(outbox.keys)) == 6
+        reason = "new alerts added"
+    assert outbox.tick(after=30) == []
+    fire(outbox.ctx, "1", severity="critical")
+    assert outbox.tick() == ["team, first notification, 1:firing"]  # By then the group was forgotten.
+
+
+def test_while_a_message_waits_it_is_brought_up_to_date_and_none_is_put_beside_it(outbox: Outbox) -> None:
+    outbox.holds = True
+    first = fire(outbox.ctx, "1", severity="critical")
+    assert outbox.tick() == ["team, first notification, 1:firing"]
+    outbox.tried()
+    assert outbox.tick(after=30) == []
+    assert reason(outbox.ctx) == "waiting for the receiver"
+    fire(outbox.ctx, "2", severity="critical")
+    assert outbox.tick(after=30) == ["team, first notification, 1:firing 2:firing"]
+    end(outbox.ctx, first)
+    assert outbox.tick(after=30) == ["team, first notification, 2:firing 1:resolved"]
+    assert len(outbox.held) == 1
+
+
+def test_what_was_tried_may_have_been_heard_and_its_end_is_told(outbox: Outbox) -> None:
+    outbox.holds = True
+    number = fire(outbox.ctx, "1", severity="critical")
+    outbox.tick()
+    outbox.tried()
+    end(outbox.ctx, number)
+    assert outbox.tick(after=30) == ["team, all alerts resolved, 1:resolved"]
+
+
+def test_what_nobody_has_begun_to_send_and_is_over_is_sent_no_more(outbox: Outbox) -> None:
+    outbox.holds = True
+    number = fire(outbox.ctx, "1", severity="critical")
+    outbox.tick()
+    end(outbox.ctx, number)
+    assert outbox.tick(after=30) == []
+    assert outbox.held == {}
+
+
+def test_what_failed_for_good_is_tried_again_with_the_next_flush(outbox: Outbox) -> None:
+    outbox.holds = True
+    fire(outbox.ctx, "1", severity="critical")
+    outbox.tick()
+    outbox.tried("failed")
+    assert outbox.tick(after=30) == ["team, first notification, 1:firing"]
+    outbox.tried("sending")
+    assert outbox.tick(after=30) == []
+    assert reason(outbox.ctx) == "being sent"
+
+
+def test_the_end_of_what_cannot_be_told_is_given_up_after_a_day(outbox: Outbox) -> None:
+    outbox.holds = True
+    number = fire(outbox.ctx, "1", severity="critical")
+    outbox.tick()
+    outbox.tried("failed")
+    end(outbox.ctx, number)
+    assert outbox.tick(after=86400) == ["team, all alerts resolved, 1:resolved"]
+    outbox.tried("failed")
+    assert outbox.tick(after=30) == []
+    outbox.tick(after=30)
+    with outbox.ctx.read() as session:
+        assert store.due_keys(session, float("inf")) == []
+
+
+def test_a_muted_route_tells_nothing_until_its_interval_is_over_and_then_everything(
+    configure: Configure, clock: Clock
+) -> None:
+    night = "{name: night, time_intervals: [{times: [{start_time: '00:00', end_time: '06:00'}]}]}"
+    text = ROUTES.replace("    group_wait: 0s", "    group_wait: 0s\n    mute_time_intervals: [night]")
+    outbox = Outbox(configure(routes=f"{text}time_intervals: [{night}]\n"), clock)
+    fire(outbox.ctx, "1", severity="critical")
+    assert outbox.tick() == []
+    assert reason(outbox.ctx) == "nothing firing and nothing told before; night mutes the route"
+    number = fire(outbox.ctx, "2", severity="critical")
+    assert outbox.tick(after=6 * 3600) == ["team, first notification, 1:firing 2:firing"]
+    clock.move(18 * 3600)
+    end(outbox.ctx, number)
+    assert outbox.tick() == []
+    assert outbox.tick(after=6 * 3600) == ["team, some alerts resolved, 1:firing 2:resolved"]
+
+
+def test_the_children_of_a_failed_parent_are_kept_back_and_its_notice_names_them(
+    configure: Configure, clock: Clock
+) -> None:
+    targets = """
+targets:
+- {name: db, job: db, instance: d, metrics: 'http://127.0.0.1:1/'}
+- {name: web, job: web, instance: w, metrics: 'http://127.0.0.1:1/', depends_on: [db]}
+- {name: edge, job: edge, instance: e, metrics: 'http://127.0.0.1:1/', depends_on: [web]}
+"""
+    outbox = Outbox(configure(routes=ROUTES, targets=targets), clock)
+    fire(outbox.ctx, "edge", severity="critical", job="edge", instance="e")
+    fire(outbox.ctx, "db", severity="critical", job="db", instance="d", category="availability")
+    assert outbox.tick() == ["team, first notification, db:firing"]
+    assert outbox.payloads[0]["alerts"][0]["dependents"] == ["web", "edge"]
+    assert "db, which it depends on, has failed: alert 2" in reason(outbox.ctx)
+    end(outbox.ctx, 2)
+    assert outbox.tick(after=30) == ["team, new alerts added, edge:firing db:resolved"]
+
+
+def test_what_still_fires_when_maintenance_ends_is_told_then(outbox: Outbox, clock: Clock) -> None:
+    fire(outbox.ctx, "1", severity="critical")
+    maintenance.plan(outbox.ctx, "works", [Matcher("n", "=", "1")], {"duration": 100}, "dana")
+    assert outbox.tick() == []
+    assert reason(outbox.ctx) == "nothing firing and nothing told before; in the maintenance window works"
+    assert outbox.tick(after=99) == []
+    assert outbox.tick(after=1) == ["team, first notification, 1:firing"]
+
+
+def test_an_alert_that_flaps_may_go_another_way(configure: Configure, clock: Clock) -> None:
+    calm = "  routes:\n  - {matchers: ['flapping=\"true\"'], receiver: other, group_wait: 0s}\n"
+    outbox = Outbox(configure(routes=ROUTES.replace("  routes:\n", calm)), clock)
+    for expected in ("team", "team", "team", "other"):
+        number = fire(outbox.ctx, "1", severity="critical")
+        [said_] = outbox.tick()
+        assert said_.startswith(expected)
+        end(outbox.ctx, number)
+        clock.move(300)
+        outbox.tick()
 
 
 def test_placing_twice_changes_nothing(outbox: Outbox) -> None:
@@ -178,9 +324,9 @@ def test_placing_takes_no_lock_where_nothing_is_new(outbox: Outbox) -> None:
     fire(outbox.ctx, "1")
     service.place(outbox.ctx)
     with outbox.ctx.write() as session:
-        store.add_group(session, key="k", route="r", receiver="x", labels={}, alerts={}, due_at=None)
+        store.add_group(session, key="k", route="r", receiver="x", labels={}, due_at=None)
         assert service.place(outbox.ctx) == 0
-        assert service.flush(outbox.ctx, outbox.send) == 0
+        assert service.flush(outbox.ctx, outbox) == 0
 
 
 def test_of_many_who_place_and_flush_at_once_one_is_effective(outbox: Outbox, clock: Clock) -> None:
@@ -189,7 +335,7 @@ def test_of_many_who_place_and_flush_at_once_one_is_effective(outbox: Outbox, cl
 
     def both(_: int) -> None:
         service.place(outbox.ctx)
-        service.flush(outbox.ctx, outbox.send)
+        service.flush(outbox.ctx, outbox)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(both, range(4)))
@@ -202,11 +348,12 @@ def test_a_flush_that_dies_while_it_sends_has_told_nobody_and_is_done_again(outb
     fire(outbox.ctx, "1", severity="critical")
     service.place(outbox.ctx)
 
-    def dies(*_: object) -> None:
-        raise RuntimeError("killed")
+    class Dies(Outbox):
+        def put(self, *_: object) -> None:
+            raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError):
-        service.flush(outbox.ctx, dies)
+        service.flush(outbox.ctx, Dies(outbox.ctx, clock))
     assert outbox.tick() == ["team, first notification, 1:firing"]
 
 
@@ -215,7 +362,7 @@ def test_a_silenced_alert_is_told_once_the_silence_is_over(outbox: Outbox) -> No
     service.silence(outbox.ctx, [Matcher("n", "=", "1")], 60, "dana", "works")
     outbox.tick()
     assert outbox.tick(after=5) == []
-    assert reason(outbox.ctx) == "nothing firing and nothing told before; 1 suppressed"
+    assert reason(outbox.ctx) == "nothing firing and nothing told before; silenced by dana: works"
     assert outbox.tick(after=30) == []
     assert outbox.tick(after=30) == ["team, first notification, 1:firing"]
 
@@ -296,7 +443,7 @@ def test_a_route_to_another_receiver_takes_over_what_fires(outbox: Outbox, confi
     assert outbox.tick() == ["other, first notification, 1:firing"]
     assert outbox.tick(after=30) == []
     with outbox.ctx.read() as session:
-        assert [row.receiver for row in store.due_groups(session, float("inf"))] == ["other"]
+        assert [key.split("|")[0] for key in store.due_keys(session, float("inf"))] == ["other"]
 
 
 def test_routes_in_another_order_tell_nobody_anew(outbox: Outbox, configure: Configure) -> None:

@@ -32,7 +32,10 @@ def upgrade() -> None:
         sa.Column("evaluated_at", sa.Float(precision=53), nullable=False),
         sa.Column("acknowledged_at", sa.Float(precision=53), nullable=True),
         sa.Column("acknowledged_by", sa.Text(), nullable=True),
+        sa.Column("acknowledged_until", sa.Float(precision=53), nullable=True),
         sa.Column("comment", sa.Text(), nullable=True),
+        sa.Column("flaps", sa.Integer(), nullable=False),
+        sa.Column("placed", sa.String(length=16), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
         sa.UniqueConstraint("active", name=op.f("uq_alert_active")),
     )
@@ -41,13 +44,27 @@ def upgrade() -> None:
     op.create_index(op.f("ix_alert_rule"), "alert", ["rule"], unique=False)
     op.create_index(op.f("ix_alert_state"), "alert", ["state"], unique=False)
     op.create_table(
+        "alert_decision",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("group_key", sa.String(length=512), nullable=False),
+        sa.Column("at", sa.Float(precision=53), nullable=False),
+        sa.Column("until", sa.Float(precision=53), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("channels", sa.JSON(), nullable=False),
+        sa.Column("firing", sa.JSON(), nullable=False),
+        sa.Column("resolved", sa.JSON(), nullable=False),
+        sa.Column("muted", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert_decision")),
+    )
+    op.create_index(op.f("ix_alert_decision_group_key"), "alert_decision", ["group_key"], unique=False)
+    op.create_index(op.f("ix_alert_decision_until"), "alert_decision", ["until"], unique=False)
+    op.create_table(
         "alert_group",
         sa.Column("key", sa.String(length=512), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("route", sa.String(length=255), nullable=False),
         sa.Column("receiver", sa.String(length=255), nullable=False),
         sa.Column("labels", sa.JSON(), nullable=False),
-        sa.Column("alerts", sa.JSON(), nullable=False),
         sa.Column("due_at", sa.Float(precision=53), nullable=True),
         sa.Column("flushed_at", sa.Float(precision=53), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_alert_group")),
@@ -147,6 +164,22 @@ def upgrade() -> None:
     op.create_index(op.f("ix_incident_opened_at"), "incident", ["opened_at"], unique=False)
     op.create_index(op.f("ix_incident_state"), "incident", ["state"], unique=False)
     op.create_table(
+        "maintenance",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("matchers", sa.JSON(), nullable=False),
+        sa.Column("schedule", sa.JSON(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Float(precision=53), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("approved_by", sa.Text(), nullable=True),
+        sa.Column("approved_at", sa.Float(precision=53), nullable=True),
+        sa.Column("ended", sa.JSON(), nullable=False),
+        sa.Column("until", sa.Float(precision=53), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_maintenance")),
+    )
+    op.create_index(op.f("ix_maintenance_until"), "maintenance", ["until"], unique=False)
+    op.create_table(
         "notification",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(length=255), nullable=False),
@@ -155,6 +188,8 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("incident_id", sa.Integer(), nullable=True),
+        sa.Column("group_key", sa.String(length=512), nullable=True),
+        sa.Column("told", sa.JSON(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.Float(precision=53), nullable=False),
@@ -167,19 +202,20 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_notification_created_at"), "notification", ["created_at"], unique=False)
     op.create_index(op.f("ix_notification_due_at"), "notification", ["due_at"], unique=False)
+    op.create_index(op.f("ix_notification_group_key"), "notification", ["group_key"], unique=False)
     op.create_index(op.f("ix_notification_incident_id"), "notification", ["incident_id"], unique=False)
     op.create_index(op.f("ix_notification_receiver"), "notification", ["receiver"], unique=False)
     op.create_index(op.f("ix_notification_state"), "notification", ["state"], unique=False)
     op.create_table(
         "notification_log",
         sa.Column("group_key", sa.String(length=512), nullable=False),
-        sa.Column("receiver", sa.String(length=255), nullable=False),
+        sa.Column("channel", sa.String(length=32), nullable=False),
         sa.Column("firing", sa.JSON(), nullable=False),
         sa.Column("resolved", sa.JSON(), nullable=False),
+        sa.Column("acknowledged", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.String(length=64), nullable=False),
-        sa.Column("decided_at", sa.Float(precision=53), nullable=False),
-        sa.Column("notified_at", sa.Float(precision=53), nullable=True),
-        sa.PrimaryKeyConstraint("group_key", "receiver", name=op.f("pk_notification_log")),
+        sa.Column("notified_at", sa.Float(precision=53), nullable=False),
+        sa.PrimaryKeyConstraint("group_key", "channel", name=op.f("pk_notification_log")),
     )
     op.create_table(
         "push_group",
@@ -270,6 +306,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_silence")),
     )
     op.create_index(op.f("ix_silence_ends_at"), "silence", ["ends_at"], unique=False)
+    op.create_table(
+        "alert_placement",
+        sa.Column("alert_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("group_key", sa.String(length=512), nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("receiver", sa.String(length=255), nullable=False),
+        sa.Column("at", sa.Float(precision=53), nullable=False),
+        sa.Column("left_at", sa.Float(precision=53), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["alert_id"], ["alert.id"], name=op.f("fk_alert_placement_alert_id_alert"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("alert_id", "group_key", name=op.f("pk_alert_placement")),
+    )
+    op.create_index(op.f("ix_alert_placement_group_key"), "alert_placement", ["group_key"], unique=False)
     op.create_table(
         "incident_action",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -374,6 +424,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_incident_action_incident_id"), table_name="incident_action")
     op.drop_index(op.f("ix_incident_action_due_at"), table_name="incident_action")
     op.drop_table("incident_action")
+    op.drop_index(op.f("ix_alert_placement_group_key"), table_name="alert_placement")
+    op.drop_table("alert_placement")
     op.drop_index(op.f("ix_silence_ends_at"), table_name="silence")
     op.drop_table("silence")
     op.drop_index(op.f("ix_series_name"), table_name="series")
@@ -393,9 +445,12 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_notification_state"), table_name="notification")
     op.drop_index(op.f("ix_notification_receiver"), table_name="notification")
     op.drop_index(op.f("ix_notification_incident_id"), table_name="notification")
+    op.drop_index(op.f("ix_notification_group_key"), table_name="notification")
     op.drop_index(op.f("ix_notification_due_at"), table_name="notification")
     op.drop_index(op.f("ix_notification_created_at"), table_name="notification")
     op.drop_table("notification")
+    op.drop_index(op.f("ix_maintenance_until"), table_name="maintenance")
+    op.drop_table("maintenance")
     op.drop_index(op.f("ix_incident_state"), table_name="incident")
     op.drop_index(op.f("ix_incident_opened_at"), table_name="incident")
     op.drop_index(op.f("ix_incident_next_level_at"), table_name="incident")
@@ -411,6 +466,9 @@ def downgrade() -> None:
     op.drop_table("api_token")
     op.drop_index(op.f("ix_alert_group_due_at"), table_name="alert_group")
     op.drop_table("alert_group")
+    op.drop_index(op.f("ix_alert_decision_until"), table_name="alert_decision")
+    op.drop_index(op.f("ix_alert_decision_group_key"), table_name="alert_decision")
+    op.drop_table("alert_decision")
     op.drop_index(op.f("ix_alert_state"), table_name="alert")
     op.drop_index(op.f("ix_alert_rule"), table_name="alert")
     op.drop_index(op.f("ix_alert_resolved_at"), table_name="alert")

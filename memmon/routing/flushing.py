@@ -1,0 +1,252 @@
+"""The verb that looks at the groups that are due: what is told, what is kept back, and why, written down with it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy.orm import Session
+
+from memmon import encode
+from memmon import labels as label_sets
+from memmon.alerts import service as alerts
+from memmon.context import Context
+from memmon.db.tables import GroupRow
+from memmon.labels import Labels
+from memmon.routing import group, route, store
+from memmon.routing.dedup import Told
+from memmon.routing.group import Channel, Members, Pending, Verdict
+from memmon.routing.mute import Held
+from memmon.routing.route import Node
+from memmon.routing.view import View
+from memmon.state import counters
+
+LIFE = 86400.0
+"""Seconds after which it is given up to tell a channel that something ended."""
+MOST_DEPENDENTS = 50
+
+
+class Note(NamedTuple):
+    """What the delivery of a message will have told."""
+
+    firing: list[int]
+    resolved: list[int]
+    acknowledged: bool
+    reason: str
+
+
+class Outbox(Protocol):
+    """What takes the messages, in the same transaction as the decision. The notification log is written when one is delivered, by
+    `record`."""
+
+    def pending(self, session: Session, group_key: str) -> dict[str, Pending]:
+        """Return by channel the newest message of a group that was not delivered."""
+
+    def put(
+        self,
+        session: Session,
+        receiver: str,
+        channel: str,
+        payload: dict[str, Any],
+        group_key: str,
+        note: Note,
+        old: Pending | None,
+    ) -> None:
+        """Take a message, in the place of the `old` one."""
+
+    def cancel(self, session: Session, old: Pending) -> None:
+        """Send a message no more."""
+
+
+class Split(NamedTuple):
+    """A group's alerts: those that may be told, and why each other one that fires is kept back."""
+
+    open: dict[int, dict[str, Any]]
+    held: dict[int, list[Held]]
+
+    def members(self) -> Members:
+        """Return the ids of both, as decisions want them."""
+        firing = frozenset(number for number, alert in self.open.items() if alert["state"] == "firing")
+        cared = bool(firing) and all(self.open[number]["status"] == "acknowledged" for number in firing)
+        return Members(firing, frozenset(self.open) - firing, frozenset(self.held), cared)
+
+
+def flush(ctx: Context, outbox: Outbox) -> int:
+    """Look at every group that is due; return how many messages were put into the outbox."""
+    now = ctx.now()
+    with ctx.read() as session:
+        due = store.due_keys(session, now)
+    if not due:
+        return 0
+    view = View(ctx, now)
+    nodes = {(route.short(node.key, 255), node.receiver): node for node in reversed(route.walk(view.top))}
+    return sum(_flush_one(ctx, view, nodes, key, outbox) for key in due)
+
+
+def _flush_one(ctx: Context, view: View, nodes: dict[tuple[str, str], Node], key: str, outbox: Outbox) -> int:
+    """Claim, decide and send in one transaction: who loses the claim has sent nothing."""
+    with ctx.write() as session:
+        row = store.held(session, key)
+        if row is None or row.due_at is None or row.due_at > view.now:
+            return 0  # Another worker got there first.
+        node = nodes.get((row.route, row.receiver))
+        if node is None:
+            store.drop_group(session, key, view.now)  # The routes changed; its alerts are placed anew.
+            return 0
+        told, pending = store.told(session, key), outbox.pending(session, key)
+        known = alerts.some(session, store.members(session, key))
+        channels = told_channels(ctx, row.receiver)
+        over = frozenset() if pending else _over(known, told, channels)
+        store.leave(session, key, over, view.now)
+        split = _split(view, node, [alert for alert in known if alert["id"] not in over], told)
+        sent = _tell(ctx, session, view, row, node, split, channels, told, pending, outbox)
+    if split.held:
+        counters.add(ctx.redis, "memmon_notifications_suppressed_total", {"receiver": row.receiver})
+    return sent
+
+
+def _over(known: list[dict[str, Any]], told: dict[str, Told], channels: list[Channel]) -> frozenset[int]:
+    """Return the alerts of whose end all have heard who want to."""
+    ended = frozenset(alert["id"] for alert in known if alert["state"] != "firing")
+    return (ended & _told_of(told, "resolved")) - _owed(told, channels)
+
+
+def _owed(told: dict[str, Told], channels: list[Channel]) -> frozenset[int]:
+    """Return the alerts that a channel heard to fire which wants to hear of their end."""
+    wanting = {channel.name for channel in channels if channel.wants_resolved}
+    return _told_of({name: one for name, one in told.items() if name in wanting}, "firing")
+
+
+def _told_of(told: dict[str, Told], which: str) -> frozenset[int]:
+    return frozenset[int]().union(*(getattr(one, which) for one in told.values()))
+
+
+def _split(view: View, node: Node, known: list[dict[str, Any]], told: dict[str, Told]) -> Split:
+    """Time intervals keep back everything, also ends, until they are over. What else keeps an alert back does not keep back its
+    end from who heard that it fires."""
+    found = Split({}, {})
+    closed = view.route_held(node)
+    heard = _told_of(told, "firing")
+    for alert in known:
+        number, is_firing = alert["id"], alert["state"] == "firing"
+        held = closed + view.held(label_sets.of(alert["labels"])) if is_firing or number not in heard else closed
+        if not held:
+            found.open[number] = alert
+        elif is_firing or number in heard:
+            found.held[number] = held
+    return found
+
+
+def _tell(
+    ctx: Context,
+    session: Session,
+    view: View,
+    row: GroupRow,
+    node: Node,
+    split: Split,
+    channels: list[Channel],
+    told: dict[str, Told],
+    pending: dict[str, Pending],
+    outbox: Outbox,
+) -> int:
+    members = split.members()
+    verdicts: dict[str, Verdict] = {}
+    for channel in channels:
+        before, old = told.get(channel.name), pending.get(channel.name)
+        verdict = group.decide(channel, members, before, old, node.repeat_interval, view.now, LIFE)
+        verdicts[channel.name] = verdict
+        heard = (before.firing if before else frozenset()) & members.muted
+        note = Note(sorted(members.firing | heard), sorted(members.resolved), members.acknowledged, verdict.reason)
+        if verdict.act == "send":
+            outbox.put(
+                session,
+                row.receiver,
+                channel.name,
+                _payload(ctx, view, row, node, split, verdict.reason),
+                row.key,
+                note,
+                old,
+            )
+        elif verdict.act == "log":
+            record(session, row.key, channel.name, note, view.now)
+        if old and verdict.act in ("log", "cancel"):
+            outbox.cancel(session, old)
+    busy = any(verdict.act in ("send", "wait") for verdict in verdicts.values())
+    _keep(session, view, row, node, split, members, channels, verdicts, busy)
+    return sum(verdict.act == "send" for verdict in verdicts.values())
+
+
+def told_channels(ctx: Context, receiver: str) -> list[Channel]:
+    """Return the channels of a receiver, as decisions see them."""
+    found = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
+    return [
+        Channel(name, config.send_resolved, name.startswith("pagerduty"))
+        for name, config in (route.channels(found) if found else ())
+    ]
+
+
+def record(session: Session, group_key: str, channel: str, note: Note, at: float) -> None:
+    """Write down what a channel has been told: the basis of every later decision."""
+    store.save_told(session, group_key=group_key, channel=channel, notified_at=at, **note._asdict())
+
+
+def _keep(
+    session: Session,
+    view: View,
+    row: GroupRow,
+    node: Node,
+    split: Split,
+    members: Members,
+    channels: list[Channel],
+    verdicts: dict[str, Verdict],
+    busy: bool,
+) -> None:
+    """Write down what was decided and when the group is looked at next. What ended leaves once all have heard of it, and so does
+    the group when nothing is left."""
+    store.save_decision(
+        session,
+        view.now,
+        group_key=row.key,
+        channels={name: verdict.reason for name, verdict in verdicts.items()},
+        firing=sorted(members.firing),
+        resolved=sorted(members.resolved),
+        muted={str(number): [one.to_json() for one in held] for number, held in sorted(split.held.items())},
+    )
+    owed = _owed(store.told(session, row.key), channels)
+    if not busy:
+        store.leave_but(session, row.key, members.firing | members.muted | owed, view.now)
+    is_idle = not members.firing and not members.muted
+    if is_idle and not busy and not owed & members.resolved:
+        store.drop_group(session, row.key, view.now)
+        return
+    ends = [one.until for held in split.held.values() for one in held if one.until is not None and one.until > view.now]
+    row.due_at = min([view.now + node.group_interval, *ends])
+    row.flushed_at = None if is_idle else view.now
+
+
+def _payload(ctx: Context, view: View, row: GroupRow, node: Node, split: Split, reason: str) -> dict[str, Any]:
+    ordered = sorted(split.open.values(), key=lambda alert: (alert["state"] != "firing", alert["id"]))
+    shown = [{**alert, "status": "firing" if alert["state"] == "firing" else "resolved"} for alert in ordered]
+    for alert in shown:
+        dependents = view.dependencies.dependents(label_sets.of(alert["labels"]))
+        if dependents:
+            alert["dependents"] = dependents[:MOST_DEPENDENTS]
+    # What others depend on is the likely cause: it comes first, the one with the most dependents before the others.
+    shown.sort(key=lambda alert: (alert["status"] != "firing", -len(alert.get("dependents", ()))))
+    return {
+        "kind": "alert",
+        "status": "firing" if any(alert["status"] == "firing" for alert in shown) else "resolved",
+        "reason": reason,
+        "group_key": group_key(node, row),
+        "group_labels": row.labels,
+        "route_labels": dict(node.labels),
+        "receiver": row.receiver,
+        "alerts": shown,
+        "external_url": ctx.settings.external_url or f"http://localhost:{ctx.settings.dashboard_port}",
+        "at": encode.iso(ctx.now()),
+    }
+
+
+def group_key(node: Node, row: GroupRow) -> str:
+    """Return the group's key as Alertmanager writes it."""
+    shared: Labels = label_sets.of(row.labels)
+    return route.group_key(node, shared)

@@ -1,0 +1,86 @@
+"""Pure: what one channel is told of a group now, and why."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from memmon.routing import dedup
+from memmon.routing.dedup import Told
+
+BEING_SENT = "being sent"
+WAITING = "waiting for the receiver"
+CANCELLED = "no longer of interest"
+ACKNOWLEDGED = "somebody acknowledged"
+
+Act = Literal["send", "log", "cancel", "wait", "nothing"]
+
+
+class Channel(NamedTuple):
+    """One way of a receiver to be told, and what it wants to hear: what ended, and that somebody cares."""
+
+    name: str
+    wants_resolved: bool
+    wants_acknowledged: bool = False
+
+
+class Pending(NamedTuple):
+    """A message to a channel that was not delivered yet: `state` is waiting, sending or failed."""
+
+    id: int
+    state: str
+    attempts: int
+    created_at: float
+    firing: frozenset[int]
+    resolved: frozenset[int]
+
+
+class Members(NamedTuple):
+    """The alerts of a group that may be told, by whether they fire; those that fire and are kept back; who all care for."""
+
+    firing: frozenset[int]
+    resolved: frozenset[int]
+    muted: frozenset[int]
+    acknowledged: bool
+
+
+class Verdict(NamedTuple):
+    """What is done about a channel, and the reason that is written down."""
+
+    act: Act
+    reason: str
+
+
+def decide(
+    channel: Channel, now_: Members, told: Told | None, pending: Pending | None, repeat: float, now: float, life: float
+) -> Verdict:
+    """Return what to do. At most one message of a group is on its way to a channel: one that still waits is brought up to date.
+
+    What was tried may have arrived although no answer came, so who may have heard that something fires hears that it ended.
+    A message that could not be delivered within `life` seconds is given up once nothing fires any more.
+    """
+    if pending and pending.state == "sending":
+        return Verdict("wait", BEING_SENT)
+    if told is not None:
+        told = told._replace(firing=told.firing - now_.muted)
+    reason: str = dedup.decide(now_.firing, now_.resolved, told, repeat, now, now_.acknowledged, channel.wants_resolved)
+    if reason not in dedup.SENDING and channel.wants_acknowledged and told and now_.firing and now_.acknowledged:
+        reason = ACKNOWLEDGED if not told.acknowledged else reason
+    sends = reason in dedup.SENDING or reason == ACKNOWLEDGED
+    if pending is None:
+        return _fresh(channel, reason) if sends else Verdict("nothing", reason)
+    if not sends and pending.attempts and pending.firing & now_.resolved and not now_.firing:
+        reason, sends = "all alerts resolved", True
+    if not sends:
+        return Verdict("cancel", CANCELLED)
+    if pending.state == "failed" and not now_.firing and now - pending.created_at > life:
+        return Verdict("cancel", CANCELLED)
+    same = (pending.firing, pending.resolved) == (now_.firing, now_.resolved)
+    if pending.state == "waiting" and same:
+        return Verdict("wait", WAITING)
+    return _fresh(channel, reason)
+
+
+def _fresh(channel: Channel, reason: str) -> Verdict:
+    """What only ended is not sent to who does not want to hear of it, but counts as told."""
+    quiet = reason in dedup.RESOLVING and not channel.wants_resolved
+    return Verdict("log" if quiet else "send", reason)

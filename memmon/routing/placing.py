@@ -1,0 +1,89 @@
+"""The verb that puts firing alerts into the groups of their routes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from memmon import labels as label_sets
+from memmon.alerts import service as alerts
+from memmon.alerts.service import Unplaced
+from memmon.context import Context
+from memmon.labels import Labels
+from memmon.routing import route, store
+from memmon.routing.route import Node
+
+FLAPPING = 3
+"""An alert that fired so often within the hour before is routed with the label `flapping="true"`."""
+
+
+class Place(NamedTuple):
+    """A group that gets alerts: where it belongs, and its new alerts."""
+
+    node: Node
+    shared: Labels
+    members: list[Unplaced]
+
+
+def place(ctx: Context) -> int:
+    """Put every firing alert that the routes in force have not placed yet into its groups; return how many alerts those were.
+
+    Which routes placed an alert stands in its row, written in the same transaction: whatever dies on the way, it is placed by
+    the next caller, and placing twice changes nothing.
+    """
+    top = route.tree(ctx.config.routes, ctx.settings)
+    mark, done = route.mark(top), 0
+    while found := alerts.unplaced(ctx, mark):
+        with ctx.write() as session:
+            _place(session, top, found, ctx.now())
+            alerts.mark_placed(session, [one.id for one in found], mark)
+        done += len(found)
+    return done
+
+
+def routed(labels: Labels, flaps: int) -> Labels:
+    """Return the labels by which an alert is routed."""
+    return label_sets.merge(labels, {"flapping": "true"}) if flaps >= FLAPPING else labels
+
+
+def key(node: Node, labels: Labels) -> str:
+    """Return what a group is stored under. Two routes may have the same matchers, and so the same group key."""
+    return route.short(f"{node.receiver}|{route.group_key(node, labels)}", 512)
+
+
+def _place(session: Session, top: Node, found: list[Unplaced], now: float) -> None:
+    wanted: dict[str, Place] = {}
+    rows: list[dict[str, Any]] = []
+    for one in found:
+        for node in route.match(top, routed(one.labels, one.flaps)):
+            name = key(node, one.labels)
+            entry = wanted.get(name)
+            if entry is None:
+                entry = wanted[name] = Place(node, route.group_labels(node, one.labels), [])
+            entry.members.append(one)
+            rows.append(
+                {
+                    "alert_id": one.id,
+                    "group_key": name,
+                    "route": node.id,
+                    "receiver": node.receiver,
+                    "at": now,
+                    "left_at": None,
+                }
+            )
+    before = store.held_groups(session, sorted(wanted))
+    for name, place_ in sorted(wanted.items()):
+        began = min(one.firing_at for one in place_.members)
+        due = max(now, min(began, now) + place_.node.group_wait)
+        row = before.get(name)
+        if row is None:
+            new = {"route": route.short(place_.node.key, 255), "receiver": place_.node.receiver}
+            store.add_group(session, key=name, labels=dict(place_.shared), due_at=due, **new)
+        elif row.flushed_at is None and (row.due_at is None or due < row.due_at):
+            # A group that waits for its first notice waits no longer than its alerts have to.
+            row.due_at = due
+    moved = [one.id for one in found if one.was_placed]
+    if moved:
+        store.leave_others(session, moved, {(row["alert_id"], row["group_key"]) for row in rows}, now)
+    store.add_placements(session, rows)

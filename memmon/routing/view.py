@@ -1,0 +1,60 @@
+"""What is the same for all alerts of one moment: what fires, and all that keeps alerts back."""
+
+from __future__ import annotations
+
+from memmon.alerts import service as alerts
+from memmon.context import Context
+from memmon.labels import Labels
+from memmon.promql.matcher import all_accept
+from memmon.routing import interval, maintenance, mute, route, silences
+from memmon.routing.dependency import Dependencies
+from memmon.routing.mute import Held
+from memmon.routing.route import Node
+
+
+class View:
+    """Asked for each alert and each route: why are they kept back now? Read once, so that all answers belong together."""
+
+    def __init__(self, ctx: Context, now: float):
+        self.now = now
+        self.routes = ctx.config.routes
+        firing = alerts.firing_labels(ctx)
+        with ctx.read() as session:
+            self._silences = [one for one in silences.in_force(session, now) if one.starts_at <= now]
+            self._windows = maintenance.in_force(session, now)
+        self._names = {number: fingerprint for number, fingerprint, _ in firing}
+        numbered = [(number, labels) for number, _, labels in firing]
+        self._inhibitor = mute.Inhibitor(self.routes.inhibit_rules, numbered)
+        self.dependencies = Dependencies(ctx.config.targets.targets, numbered)
+        self.top = route.tree(self.routes, ctx.settings)
+
+    def held(self, labels: Labels) -> list[Held]:
+        """Return why an alert with `labels` is not to be told now."""
+        found = [
+            Held("silence", one.id, f"silenced by {one.by or 'somebody'}: {one.comment or 'no comment'}", one.ends_at)
+            for one in self._silences
+            if one.mutes(labels, self.now)
+        ]
+        found += [
+            Held("maintenance", str(one.id), f"in the maintenance window {one.name}", one.end)
+            for one in self._windows
+            if all_accept(one.matchers, labels)
+        ]
+        found += [
+            Held("inhibition", self._names[number], f"inhibited by alert {number}")
+            for number in self._inhibitor.inhibiting(labels)
+        ]
+        for cause in self.dependencies.causes(labels):
+            numbers = ", ".join(map(str, cause.alerts))
+            found.append(
+                Held("dependency", cause.target, f"{cause.target}, which it depends on, has failed: alert {numbers}")
+            )
+        return found
+
+    def route_held(self, node: Node) -> list[Held]:
+        """Return the time intervals that mute a route now."""
+        names = interval.muting(node.mute, node.active, self.routes.intervals, self.now)
+        return [
+            Held("time interval", name, f"{name} mutes the route" if name in node.mute else f"outside of {name}")
+            for name in names
+        ]
