@@ -46,6 +46,14 @@ class BadConfig(MemmonError):
         self.value = value
 
 
+class BadTemplate(MemmonError):
+    """A template that cannot be read or filled in; `line` counts from 1."""
+
+    def __init__(self, message: str, line: int):
+        super().__init__(f"template line {line}: {message}")
+        self.line = line
+
+
 class BadQuery(MemmonError):
     """A query that cannot be parsed or evaluated; `kind` is Prometheus' error type (bad_data, execution, timeout)."""
 

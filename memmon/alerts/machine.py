@@ -11,11 +11,15 @@ from memmon.errors import BadQuery
 from memmon.labels import Labels
 from memmon.samples import Point
 
+FLAPPING = 3
+"""An alert that fired so often within the hour before flaps."""
+
 State = Literal["pending", "firing", "resolved"]
 
 
 class Active(NamedTuple):
-    """An alert as it stands. Times are Unix seconds; `absent_at` is when its condition stopped holding."""
+    """An alert as it stands. Times are Unix seconds; `absent_at` is when its condition stopped holding, `flaps` how often
+    it had fired within the hour before it did this time."""
 
     labels: Labels
     state: State
@@ -24,6 +28,7 @@ class Active(NamedTuple):
     firing_at: float | None = None
     resolved_at: float | None = None
     absent_at: float | None = None
+    flaps: int = 0
 
 
 class Transition(NamedTuple):
@@ -54,13 +59,23 @@ def holding(rule: AlertRule, vector: Sequence[Point]) -> dict[Labels, Point]:
     return found
 
 
+def kept(
+    rule: AlertRule, active: Mapping[Labels, Active], held: Mapping[Labels, Point], clear: Sequence[Point]
+) -> dict[Labels, Point]:
+    """Return for which alerts the condition counts as holding: `held`, and those that fire and have not come to the level at
+    which the rule clears them."""
+    firing = {labels for labels, alert in active.items() if alert.state == "firing"}
+    still = {identity(rule, point.labels): point for point in clear}
+    return {**{labels: point for labels, point in still.items() if labels in firing}, **held}
+
+
 def step(
     rule: AlertRule, active: Mapping[Labels, Active], held: Mapping[Labels, Point], now: float
 ) -> tuple[dict[Labels, Active], list[Transition]]:
     """Return the alerts that are active from `now` on, and the transitions made.
 
     `for` counts the time that the condition has held without a gap. A pending alert whose condition ends is forgotten;
-    a firing one is resolved once it has been absent for `keep_firing_for`.
+    a firing one is resolved once it has been absent for `keep_firing_for`, and one that flaps for `damping` as well.
     """
     after: dict[Labels, Active] = {}
     made: list[Transition] = []
@@ -94,6 +109,7 @@ def _ended(rule: AlertRule, alert: Active, now: float) -> Active | None:
     if alert.state == "pending":
         return None
     absent = alert.absent_at if alert.absent_at is not None else now
-    if now - absent >= rule.keep_firing:
+    keep = max(rule.keep_firing, rule.damping if alert.flaps >= FLAPPING else 0.0)
+    if now - absent >= keep:
         return alert._replace(state="resolved", resolved_at=now, absent_at=None)
     return alert._replace(absent_at=absent)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from memmon.alerts import template
 from memmon.config.rules import Rule, RuleFile
-from memmon.errors import BadConfig, BadQuery
+from memmon.errors import BadConfig, BadQuery, BadTemplate
 from memmon.promql import guard
 
 MAX_ID = 200
@@ -19,7 +19,7 @@ _THRESHOLD = re.compile(r"(>=|<=|==|!=|>|<)\s*(?:bool\s+)?(-?\d+(?:\.\d+)?(?:e-?
 
 
 class AlertRule(NamedTuple):
-    """An alerting rule; `id` is its group and name, numbered where a group has several of one name."""
+    """An alerting rule; `id` is its group and name, numbered where a group has several of one name. Times are seconds."""
 
     id: str
     group: str
@@ -29,6 +29,8 @@ class AlertRule(NamedTuple):
     keep_firing: float
     labels: dict[str, str]
     annotations: dict[str, str]
+    clear: str | None = None
+    damping: float = 0.0
 
     @property
     def severity(self) -> str:
@@ -54,30 +56,80 @@ def severity_of(labels: Mapping[str, str]) -> str:
     return given if given in SEVERITIES else "warning"
 
 
-def alerting(rules: RuleFile) -> list[AlertRule]:
-    """Return the alerting rules in the order of the files; raise BadConfig for one that cannot be evaluated."""
-    found: list[AlertRule] = []
+class RecordingRule(NamedTuple):
+    """A rule that writes the result of its expression as the metric `name`."""
+
+    id: str
+    group: str
+    name: str
+    expr: str
+    labels: dict[str, str]
+
+
+class Group(NamedTuple):
+    """Rules that are evaluated in order; 0 is no limit, and no interval means at each evaluation."""
+
+    name: str
+    interval: float | None
+    limit: int
+    offset: float
+    rules: tuple[AlertRule | RecordingRule, ...]
+
+
+class Book(NamedTuple):
+    """All rules in force."""
+
+    groups: tuple[Group, ...]
+
+    @property
+    def alerting(self) -> list[AlertRule]:
+        """The alerting rules in the order of the files."""
+        return [one for group in self.groups for one in group.rules if isinstance(one, AlertRule)]
+
+    @property
+    def ids(self) -> set[str]:
+        """The ids of all rules."""
+        return {one.id for group in self.groups for one in group.rules}
+
+    @property
+    def recorded(self) -> set[str]:
+        """The names of the metrics that rules write."""
+        return {one.name for group in self.groups for one in group.rules if isinstance(one, RecordingRule)}
+
+
+def book(rules: RuleFile) -> Book:
+    """Return the rules of the files; raise BadConfig for one that cannot be evaluated."""
     seen: Counter[str] = Counter()
+    groups = []
     for group in rules.groups:
+        found: list[AlertRule | RecordingRule] = []
         for rule in group.rules:
-            if rule.alert is None:
-                continue
             checked = _checked(group.name, dict(group.labels), rule)
             number = seen[checked.id]
             seen[checked.id] += 1
             found.append(checked._replace(id=f"{checked.id}#{number}") if number else checked)
-    return found
+        groups.append(Group(group.name, group.interval, group.limit, group.query_offset, tuple(found)))
+    return Book(tuple(groups))
 
 
-def _checked(group: str, group_labels: dict[str, str], rule: Rule) -> AlertRule:
-    where = f"rule {rule.alert} of group {group}"
+def alerting(rules: RuleFile) -> list[AlertRule]:
+    """Return the alerting rules in the order of the files; raise BadConfig for a rule that cannot be evaluated."""
+    return book(rules).alerting
+
+
+def _checked(group: str, group_labels: dict[str, str], rule: Rule) -> AlertRule | RecordingRule:
+    where = f"rule {rule.alert or rule.record} of group {group}"
     text = rule.expr
     try:
-        guard.parse(text)
-        for text in (*rule.labels.values(), *rule.annotations.values()):
+        for text in (rule.expr, *((rule.clear,) if rule.clear else ())):
+            guard.parse(text)
+        for text in (*rule.labels.values(), *rule.annotations.values()) if rule.alert else ():
             template.check(text)
-    except (BadQuery, BadConfig) as error:
+    except (BadQuery, BadTemplate) as error:
         raise BadConfig(f"{where}: {error}", "rules", text) from None
+    labels = {**group_labels, **rule.labels}
+    if rule.record:
+        return RecordingRule(_id(f"{group}/{rule.record}"), group, rule.record, rule.expr, labels)
     return AlertRule(
         id=_id(f"{group}/{rule.alert}"),
         group=group,
@@ -85,8 +137,10 @@ def _checked(group: str, group_labels: dict[str, str], rule: Rule) -> AlertRule:
         expr=rule.expr,
         hold=rule.hold,
         keep_firing=rule.keep_firing_for,
-        labels={**group_labels, **rule.labels},
+        labels=labels,
         annotations=rule.annotations,
+        clear=rule.clear,
+        damping=rule.damping,
     )
 
 

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from memmon import encode
 from memmon import labels as label_sets
 from memmon.alerts import rule, store
-from memmon.alerts.evaluation import evaluate, rules
+from memmon.alerts.evaluation import book, evaluate, rules
 from memmon.alerts.machine import Active, Transition
 from memmon.alerts.news import announce
-from memmon.alerts.rule import AlertRule
+from memmon.alerts.rule import AlertRule, RecordingRule
 from memmon.context import Context
 from memmon.db.tables import AlertRow
 from memmon.errors import BadInput, Conflict, NotFound
@@ -248,17 +248,34 @@ def overview(ctx: Context, limit: int = 100) -> dict[str, Any]:
 
 
 def by_rule(ctx: Context) -> list[dict[str, Any]]:
-    """Return every rule as it is shown, with its pending and firing `alerts`."""
+    """Return every rule as it is shown, in the order of the files, an alerting one with its pending and firing `alerts`."""
     with ctx.read() as session:
         rows, health = store.active_rows(session), store.health(session)
     mine = [row for row in rows if row.source == "rule"]
-    return [
-        {
-            **_shown_rule(one, health.get(one.id)),
-            "alerts": [_shown(row) for row in mine if row.rule == one.id],
-        }
-        for one in rules(ctx)
-    ]
+    found = []
+    for group in book(ctx).groups:
+        for one in group.rules:
+            shown = (
+                _shown_rule(one, health.get(one.id))
+                if isinstance(one, AlertRule)
+                else _recorded(one, health.get(one.id))
+            )
+            if isinstance(one, AlertRule):
+                shown["alerts"] = [_shown(row) for row in mine if row.rule == one.id]
+            found.append(shown)
+    return found
+
+
+def _recorded(one: RecordingRule, health: Any) -> dict[str, Any]:
+    return {"name": one.name, "group": one.group, "expr": one.expr, "labels": one.labels, **_health(health)}
+
+
+def _health(health: Any) -> dict[str, Any]:
+    return {
+        "last_evaluation": encode.iso(health.evaluated_at) if health else None,
+        "evaluation_seconds": health.seconds if health else None,
+        "error": health.error if health else None,
+    }
 
 
 def _shown_rule(one: AlertRule, health: Any) -> dict[str, Any]:
@@ -271,10 +288,10 @@ def _shown_rule(one: AlertRule, health: Any) -> dict[str, Any]:
         "threshold": one.threshold,
         "duration": one.hold,
         "keep_firing_for": one.keep_firing,
+        "clear": one.clear,
+        "damping": one.damping,
         "enabled": True,
         "labels": one.labels,
         "annotations": one.annotations,
-        "last_evaluation": encode.iso(health.evaluated_at) if health else None,
-        "evaluation_seconds": health.seconds if health else None,
-        "error": health.error if health else None,
+        **_health(health),
     }

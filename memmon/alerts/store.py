@@ -36,6 +36,7 @@ def as_active(row: AlertRow) -> Active:
         pending_at=row.pending_at,
         firing_at=row.firing_at,
         absent_at=row.ends_at,
+        flaps=row.flaps,
     )
 
 
@@ -142,6 +143,13 @@ def flaps(session: Session, rule: str, fingerprint: str, now: float) -> int:
     """Return how often an alert of this rule and fingerprint fired within the hour before."""
     query = select(func.count(AlertRow.id)).where(AlertRow.fingerprint == fingerprint, AlertRow.rule == rule)
     return session.scalar(query.where(AlertRow.firing_at >= now - FLAP_SECONDS)) or 0
+
+
+def fired_since(session: Session, since: float) -> dict[tuple[str, str], int]:
+    """Return how often the alerts of each rule and fingerprint fired since then."""
+    query = select(AlertRow.rule, AlertRow.fingerprint, func.count(AlertRow.id)).where(AlertRow.firing_at >= since)
+    rows = session.execute(query.group_by(AlertRow.rule, AlertRow.fingerprint))
+    return {(rule, fingerprint): count for rule, fingerprint, count in rows}
 
 
 def counts(session: Session) -> tuple[int, int]:

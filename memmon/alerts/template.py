@@ -1,116 +1,98 @@
-"""Annotations: the part of Go's templates that they use, with nothing behind it that could run.
-
-Known: {{ $value }}, {{ .Value }}, {{ $labels.name }}, {{ .Labels.name }}, each with pipes of `humanize`, `humanizePercentage`,
-`humanizeDuration` or `printf "format"`, which may also stand in front. Anything else fails at load.
-"""
+"""Annotations and labels of alerts as Prometheus fills them in: $labels, $value, $externalLabels, $externalURL, and the same as
+fields of the dot. Source: Prometheus' documentation, "Template reference"."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-from memmon.errors import BadConfig
+from memmon import labels as label_sets
+from memmon.errors import BadTemplate
+from memmon.gotemplate import evaluator, parser
+from memmon.gotemplate.nodes import Branch, Chain, Dot, Node, Output, Pipe, Template, Variable
+from memmon.gotemplate.prometheus import PROMETHEUS
+from memmon.gotemplate.values import Record
+from memmon.samples import Point
 
-_ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
-_LABEL = re.compile(r"(?:\$labels|\.Labels)\.([a-zA-Z_][a-zA-Z0-9_]*)")
-_VERB = re.compile(r"%[-+0 ]?\d*(?:\.\d+)?([fgeds])")
-_PRINTF = re.compile(rf'printf\s+"((?:[^"%]|%%)*{_VERB.pattern}(?:[^"%]|%%)*)"\s*(.*)')
+FIELDS = ("Labels", "Value", "ExternalLabels", "ExternalURL")
+VARIABLES = ("$labels", "$value", "$externalLabels", "$externalURL")
+_NAMES = frozenset(PROMETHEUS) | {"query", "externalURL", "pathPrefix"}
+
+Query = Callable[[str], Sequence[Point]]
+"""What `query "expr"` asks: returns the instant vector of an expression."""
 
 
-def render(text: str, labels: Mapping[str, str], value: float) -> str:
-    """Return `text` with its actions filled in."""
-    return _ACTION.sub(lambda match: _action(match.group(1), labels, value), text)
+class Outside(NamedTuple):
+    """What templates see beside the alert: memmon's own address, and a way to ask for more."""
+
+    url: str = ""
+    query: Query | None = None
+
+
+NOWHERE = Outside()
 
 
 def check(text: str) -> None:
-    """Raise BadConfig for an action that is not known."""
-    render(text, {}, 0.0)
+    """Raise BadTemplate, with its line, for a template that cannot be read or names what alerts do not have."""
+    tree = _parsed(text)
+    _check(tree.nodes)
 
 
-def _action(body: str, labels: Mapping[str, str], value: float) -> str:
-    first, *pipes = [part.strip() for part in body.split("|")]
-    result: float | str = _operand(first, labels, value)
-    for pipe in pipes:
-        result = _apply(pipe, result)
-    return result if isinstance(result, str) else _plain(result)
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Template:
+    return parser.parse(text, _NAMES, VARIABLES)
 
 
-def _operand(text: str, labels: Mapping[str, str], value: float) -> float | str:
-    label = _LABEL.fullmatch(text)
-    if label:
-        return labels.get(label.group(1), "")
-    if text in ("$value", ".Value"):
-        return value
-    name, _, rest = text.partition(" ")
-    if name == "printf" and (found := _PRINTF.fullmatch(text)):
-        return _format(found.group(1), found.group(2), _operand(found.group(3), labels, value))
-    if name in _FUNCTIONS and rest:
-        return _FUNCTIONS[name](_number(_operand(rest.strip(), labels, value)))
-    raise BadConfig(f"template: {{{{ {text} }}}} is not supported")
+def _check(nodes: Sequence[Node]) -> None:
+    """The dot is the alert's outside of `with` and `range`, and there its fields are known."""
+    for node in nodes:
+        if isinstance(node, Output | Branch):
+            _check_pipe(node.pipe)
+        if isinstance(node, Branch) and node.kind == "if":
+            _check(node.body)
+            _check(node.otherwise)
 
 
-def _apply(pipe: str, given: float | str) -> str:
-    if pipe in _FUNCTIONS:
-        return _FUNCTIONS[pipe](_number(given))
-    found = _PRINTF.fullmatch(pipe + " ")
-    if found:
-        return _format(found.group(1), found.group(2), given)
-    raise BadConfig(f"template: | {pipe} is not supported")
+def _check_pipe(pipe: Pipe) -> None:
+    for operand in (one for command in pipe.commands for one in command):
+        if isinstance(operand, Pipe):
+            _check_pipe(operand)
+        elif isinstance(operand, Chain) and operand.base in (Dot(), Variable("$")) and operand.fields[0] not in FIELDS:
+            raise BadTemplate(f".{operand.fields[0]} is none of {', '.join('.' + name for name in FIELDS)}", pipe.line)
 
 
-def _format(form: str, verb: str, given: float | str) -> str:
-    if verb == "s":
-        return form % (given if isinstance(given, str) else _plain(given))
-    number = _number(given)
-    if not math.isfinite(number):
-        return _VERB.sub("%s", form) % _plain(number)
-    return form % (int(number) if verb == "d" else number)
-
-
-def _number(given: float | str) -> float:
+def render(text: str, labels: Mapping[str, str], value: float, outside: Outside = NOWHERE) -> str:
+    """Return `text` with its actions filled in. One that fails with this alert says so in its own place, as Prometheus does: the
+    alert is worth more than its text."""
+    if "{{" not in text:
+        return text
     try:
-        return float(given or 0)
-    except ValueError:
-        return float("nan")
+        return _filled(text, labels, value, outside)
+    except BadTemplate as error:
+        return f"<error expanding template: {error}>"
 
 
-def _plain(value: float, digits: int = 6) -> str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return f"{value:.{digits}g}"
+def _filled(text: str, labels: Mapping[str, str], value: float, outside: Outside) -> str:
+    fields = {"Labels": dict(labels), "Value": value, "ExternalLabels": {}, "ExternalURL": outside.url}
+    variables = dict(zip(VARIABLES, fields.values(), strict=True))
+    functions: dict[str, Callable[..., Any]] = {
+        **PROMETHEUS,
+        "query": lambda expr: _rows(outside, expr),
+        "externalURL": lambda: outside.url,
+        "pathPrefix": lambda: urlsplit(outside.url).path,
+    }
+    return evaluator.execute(_parsed(text), Record(fields), functions, variables)
 
 
-def _humanize(value: float) -> str:
-    for limit, sign in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= limit and math.isfinite(value):
-            return f"{value / limit:.4g}{sign}"
-    return _small(value)
-
-
-def _small(value: float) -> str:
-    """Return a number below 1 in thousandths, millionths and so on, as Prometheus does."""
-    sign = ""
-    for sign in ("", "m", "u", "n", "p"):
-        if value == 0 or sign == "p" or not abs(value) < 1:
-            break
-        value *= 1000
-    return f"{_plain(value, 4)}{sign}"
-
-
-def _humanize_duration(value: float) -> str:
-    if abs(value) < 60 or not math.isfinite(value):
-        return f"{_small(value)}s" if math.isfinite(value) else _plain(value)
-    seconds = int(abs(value))
-    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")]
-    started = [index for index, (count, _) in enumerate(parts) if count]
-    return ("-" if value < 0 else "") + " ".join(f"{count}{unit}" for count, unit in parts[started[0] :])
-
-
-_FUNCTIONS: dict[str, Callable[[float], str]] = {
-    "humanize": _humanize,
-    "humanizePercentage": lambda value: f"{_plain(value * 100, 4)}%",
-    "humanizeDuration": _humanize_duration,
-}
+def _rows(outside: Outside, expr: Any) -> list[Record]:
+    if outside.query is None:
+        return []
+    return [
+        Record(
+            {"Labels": dict(point.labels), "Value": point.value},
+            text=f"{label_sets.show(point.labels)} => {point.value:g}",
+        )
+        for point in outside.query(str(expr))
+    ]

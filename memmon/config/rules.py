@@ -1,14 +1,16 @@
-"""rules.yml and rules/*.yml: Prometheus rule files. What memmon cannot do with one fails at load."""
+"""rules.yml and rules/*.yml: Prometheus rule files, with `clear` and `damping` beside. What memmon cannot do fails at load."""
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
+from memmon import labels as label_sets
 from memmon.config.model import LabelMap, Seconds, Section
 
 
 class Rule(Section):
-    """One alerting or recording rule."""
+    """One alerting or recording rule. `clear` is an expression that keeps an alert firing while it has a result, so that it ends at
+    another level than it began; `damping` is how long one that flaps goes on firing after its condition ended, at least."""
 
     alert: str | None = None
     record: str | None = None
@@ -17,27 +19,32 @@ class Rule(Section):
     keep_firing_for: Seconds = Field(0.0, ge=0)
     labels: LabelMap = {}
     annotations: dict[str, str] = {}
-
-    @field_validator("record")
-    @classmethod
-    def _no_recording_yet(cls, value: str | None) -> str | None:
-        if value is not None:
-            raise ValueError("recording rules are not evaluated yet: alerts on what it records would never fire")
-        return value
+    clear: str | None = Field(None, min_length=1)
+    damping: Seconds = Field(0.0, ge=0)
 
     @model_validator(mode="after")
     def _alert_or_record(self) -> Rule:
         if bool(self.alert) == bool(self.record):
             raise ValueError("a rule has exactly one of alert and record")
+        if self.record is not None:
+            if not label_sets.METRIC_NAME.fullmatch(self.record):
+                raise ValueError(f"{self.record!r} is not a metric name")
+            given = {"for": self.hold, "keep_firing_for": self.keep_firing_for, "annotations": self.annotations}
+            given |= {"clear": self.clear, "damping": self.damping}
+            for name, value in given.items():
+                if value:
+                    raise ValueError(f"a recording rule has no {name}")
         return self
 
 
 class RuleGroup(Section):
-    """Rules that are evaluated together, in order."""
+    """Rules that are evaluated together, in order: at each evaluation, or no sooner than `interval` after the last time. A rule
+    that makes more than `limit` alerts or series fails. `query_offset` moves the time that they ask about back."""
 
     name: str = Field(min_length=1)
-    interval: Seconds | None = None
+    interval: Seconds | None = Field(None, gt=0)
     limit: int = Field(0, ge=0)
+    query_offset: Seconds = Field(0.0, ge=0)
     labels: LabelMap = {}
     rules: tuple[Rule, ...] = ()
 

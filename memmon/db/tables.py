@@ -140,7 +140,7 @@ class AlertRow(Base):
     value: Mapped[float | None]
     threshold: Mapped[float | None]
     pending_at: Mapped[float]
-    firing_at: Mapped[float | None]
+    firing_at: Mapped[float | None] = mapped_column(index=True)
     resolved_at: Mapped[float | None] = mapped_column(index=True)
     ends_at: Mapped[float | None]  # When a detector's or a caller's alert ends unless it is raised again.
     evaluated_at: Mapped[float]

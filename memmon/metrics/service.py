@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -53,9 +53,11 @@ def warm(ctx: Context) -> Warm:
 
 
 @contextmanager
-def pinned(ctx: Context, exprs: Iterable[str], at: float) -> Iterator[None]:
-    """Read at once what is new of all that `exprs` ask about at `at`; queries inside read no more of it."""
+def pinned(ctx: Context, exprs: Iterable[str], at: float, but: Collection[str] = ()) -> Iterator[None]:
+    """Read at once what is new of all that `exprs` ask about at `at`, except metrics called `but`; queries inside read no more of
+    it."""
     names, back = query.reads(exprs)
+    names = names.difference(but)
     end = round(at * 1000)
     span = min(math.ceil(back * 1000), hot(ctx).window_ms)
     with warm(ctx).pinned(names, span, end):

@@ -38,17 +38,22 @@ class Matcher(NamedTuple):
         return f'{name}{self.op}"{label_sets.escape(self.value)}"'
 
 
-@lru_cache(maxsize=4096)
 def compiled(pattern: str) -> Any:
     """Return the RE2 program of `pattern`, anchored at both ends; raise BadQuery when it is none."""
+    return program(pattern, True)
+
+
+@lru_cache(maxsize=4096)
+def program(pattern: str, is_anchored: bool) -> Any:
+    """Return the RE2 program of `pattern`, that for label values (anchored, where `.` is any character) or a plain one."""
     if len(pattern) > MAX_PATTERN:
         raise BadQuery(f"regular expression longer than {MAX_PATTERN} characters")
     options = re2.Options()
     options.log_errors = False
-    options.dot_nl = True
+    options.dot_nl = is_anchored
     options.max_mem = 1 << 20
     try:
-        return re2.compile(f"^(?:{pattern})$", options)
+        return re2.compile(f"^(?:{pattern})$" if is_anchored else pattern, options)
     except re2.error as error:
         said = error.args[0] if error.args else error
         reason = said.decode(errors="replace") if isinstance(said, bytes) else said

@@ -8,14 +8,12 @@ from sqlalchemy.orm import Session
 
 from memmon import labels as label_sets
 from memmon.alerts import service as alerts
+from memmon.alerts.machine import FLAPPING
 from memmon.alerts.service import Unplaced
 from memmon.context import Context
 from memmon.labels import Labels
 from memmon.routing import route, store
 from memmon.routing.route import Node
-
-FLAPPING = 3
-"""An alert that fired so often within the hour before is routed with the label `flapping="true"`."""
 
 
 class Place(NamedTuple):
@@ -43,7 +41,7 @@ def place(ctx: Context) -> int:
 
 
 def routed(labels: Labels, flaps: int) -> Labels:
-    """Return the labels by which an alert is routed."""
+    """Return the labels by which an alert is routed: one that flaps has `flapping="true"` as well."""
     return label_sets.merge(labels, {"flapping": "true"}) if flaps >= FLAPPING else labels
 
 

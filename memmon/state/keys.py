@@ -45,6 +45,19 @@ def evaluation_pending() -> str:
     return f"{PREFIX}evaluation-pending"
 
 
+RULE_SERIES_SECONDS = 7 * 86400
+
+
+def rule_series() -> str:
+    """Hash: rule -> digest of the series that it wrote last."""
+    return f"{PREFIX}rule-series"
+
+
+def rule_series_of(rule: str) -> str:
+    """String: JSON label sets of the series that a rule wrote last; expires a week after they changed."""
+    return f"{PREFIX}rule-series:{rule}"
+
+
 def hot_names() -> str:
     """Sorted set: metric name -> when it was last written (Unix ms)."""
     return f"{PREFIX}hot:names"

@@ -170,14 +170,16 @@ def metadata() -> Response:
 
 @blueprint.get("/rules")
 def rules() -> Response:
-    """Return the alerting rules by group, each with its alerts."""
+    """Return the rules by group, an alerting one with its alerts."""
     kind = request.args.get("type", "")
     if kind not in ("", "alert", "record"):
         raise BadInput("type", f'invalid parameter "type": not supported value {kind!r}')
     ctx = door.context()
     groups: dict[str, list[dict[str, Any]]] = {}
     names, wanted = request.args.getlist("rule_name[]"), request.args.getlist("rule_group[]")
-    for rule in alerts.by_rule(ctx) if kind != "record" else ():
+    for rule in alerts.by_rule(ctx):
+        if kind and kind != ("alert" if "alerts" in rule else "record"):
+            continue
         if (not names or rule["name"] in names) and (not wanted or rule["group"] in wanted):
             groups.setdefault(rule["group"], []).append(_rule(rule))
     return form.success({"groups": [_group(ctx, name, found) for name, found in groups.items()]})
@@ -198,23 +200,28 @@ def _group(ctx: Context, name: str, found: list[dict[str, Any]]) -> dict[str, An
 
 
 def _rule(rule: dict[str, Any]) -> dict[str, Any]:
+    went = {
+        "health": "err" if rule["error"] else ("ok" if rule["last_evaluation"] else "unknown"),
+        **({"lastError": rule["error"]} if rule["error"] else {}),
+        "evaluationTime": rule["evaluation_seconds"] or 0,
+        "lastEvaluation": rule["last_evaluation"] or ZERO,
+    }
+    about = {"name": rule["name"], "query": rule["expr"], "labels": rule["labels"], **went}
+    return {"type": "recording", **about} if "alerts" not in rule else _alerting(rule, about)
+
+
+def _alerting(rule: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
     states = {alert["state"] for alert in rule["alerts"]}
     hidden = request.args.get("exclude_alerts", "").lower() in ("true", "1")
     shown = {} if hidden else {"alerts": [_alert(alert) for alert in rule["alerts"]]}
     return {
         "type": "alerting",
-        "name": rule["name"],
-        "query": rule["expr"],
+        **about,
         "duration": rule["duration"],
         "keepFiringFor": rule["keep_firing_for"],
-        "labels": rule["labels"],
         "annotations": rule["annotations"],
         **shown,
         "state": "firing" if "firing" in states else ("pending" if states else "inactive"),
-        "health": "err" if rule["error"] else ("ok" if rule["last_evaluation"] else "unknown"),
-        **({"lastError": rule["error"]} if rule["error"] else {}),
-        "evaluationTime": rule["evaluation_seconds"] or 0,
-        "lastEvaluation": rule["last_evaluation"] or ZERO,
     }
 
 

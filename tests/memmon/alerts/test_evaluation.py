@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from memmon import labels as label_sets
-from memmon.alerts import evaluation, service
+from memmon.alerts import evaluation, recording, service, store
 from memmon.context import Context
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
@@ -62,7 +62,7 @@ def test_an_evaluation_that_runs_twice_at_once_makes_one_alert(hot: Context) -> 
     measure(hot, a=90, b=90)
 
     def evaluate(_: int) -> list[Job]:
-        made = evaluation._bring_up(hot, service.rules(hot)[:1])  # Past the lease, as where it ran out.
+        made = evaluation._bring_up(hot, evaluation.book(hot))  # Past the lease, as where it ran out.
         return [Job(str(one.after)) for one in made]
 
     with ThreadPoolExecutor(4) as pool:
@@ -206,7 +206,7 @@ def test_a_severity_may_come_from_a_label_of_the_series(configure: Configure) ->
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_value_that_is_no_finite_number_breaks_nothing(configure: Configure, value: float, clock: Clock) -> None:
-    text = "'{{ $value | humanizeDuration }} {{ $value | printf \"%d\" }}'"
+    text = "'{{ $value | humanizeDuration }} {{ $value | printf \"%.0f\" }}'"
     ctx = configure(rules=rules(f"{{alert: hot, expr: heat, annotations: {{summary: {text}}}}}"))
     measure(ctx, a=value)
     service.evaluate(ctx)
@@ -220,10 +220,136 @@ def test_a_value_that_is_no_finite_number_breaks_nothing(configure: Configure, v
 
 def test_the_rules_are_parsed_once_for_each_configuration(configure: Configure) -> None:
     ctx = configure(rules=rules(HOT))
-    first = service.rules(ctx)
-    assert service.rules(ctx) is first
+    first = evaluation.book(ctx)
+    assert evaluation.book(ctx) is first
     configure(rules=rules("{alert: other, expr: up}"))
     assert [one.name for one in service.rules(ctx)] == ["other"]
+
+
+def told(ctx: Context, name: str) -> dict[str, float]:
+    """Return what a metric is now, by its labels without the name."""
+    found = metrics.instant(ctx, f"{{__name__='{name}'}}")
+    return {label_sets.show(label_sets.without(point.labels, "__name__")): point.value for point in found}
+
+
+def test_what_a_rule_records_is_read_by_the_next_and_goes_stale_with_its_source(
+    configure: Configure, clock: Clock
+) -> None:
+    ctx = configure(
+        rules=rules(
+            "{record: 'zone:heat:max', expr: max by (instance) (heat), labels: {zone: z}}",
+            "{alert: hot, expr: 'zone:heat:max > 80'}",
+        )
+    )
+    measure(ctx, a=90, b=1)
+    service.evaluate(ctx)
+    assert told(ctx, "zone:heat:max") == {'{instance="a",zone="z"}': 90, '{instance="b",zone="z"}': 1}
+    assert firing(ctx) == [("hot", "a")]
+    clock.move(10)
+    measure(ctx, b=2)
+    service.evaluate(ctx)
+    assert told(ctx, "zone:heat:max") == {'{instance="b",zone="z"}': 2}
+    assert firing(ctx) == []
+
+
+def test_another_process_ends_what_this_one_recorded(configure: Configure, clock: Clock) -> None:
+    ctx = configure(rules=rules("{record: 'warm', expr: heat > 80}"))
+    measure(ctx, a=90, b=90)
+    service.evaluate(ctx)
+    recording._known.clear()
+    clock.move(10)
+    measure(ctx, a=90, b=1)
+    service.evaluate(ctx)
+    assert told(ctx, "warm") == {'{instance="a"}': 90}
+
+
+def test_a_rule_that_makes_too_much_fails_and_what_fires_goes_on(configure: Configure, clock: Clock) -> None:
+    group = "{name: g, limit: 1, rules: [{alert: hot, expr: heat > 80}, {record: r, expr: heat}]}"
+    ctx = configure(rules=rules().replace("{name: g, rules: []}", group))
+    measure(ctx, a=90)
+    service.evaluate(ctx)
+    clock.move(10)
+    measure(ctx, a=90, b=90)
+    service.evaluate(ctx)
+    assert firing(ctx) == [("hot", "a")]
+    with ctx.read() as session:
+        errors = {name: row.error for name, row in store.health(session).items()}
+    assert errors["g/hot"] == "exceeded limit of 1 with 2 alerts"
+    assert errors["g/r"] == "exceeded limit of 1 with 2 series"
+    assert told(ctx, "r") == {'{instance="a"}': 90}
+
+
+def test_a_group_with_an_interval_is_evaluated_once_in_it(configure: Configure, clock: Clock) -> None:
+    ctx = configure(rules=rules(HOT).replace("{name: g,", "{name: g, interval: 1m,"))
+    service.evaluate(ctx)
+    for seconds, expected in ((30, []), (29, [("hot", "a")])):
+        clock.move(seconds)
+        measure(ctx, a=90)
+        service.evaluate(ctx)
+        assert firing(ctx) == expected
+
+
+def test_an_offset_asks_about_the_past(configure: Configure, clock: Clock) -> None:
+    ctx = configure(rules=rules(HOT).replace("{name: g,", "{name: g, query_offset: 1m,"))
+    measure(ctx, a=90)
+    service.evaluate(ctx)
+    assert firing(ctx) == []
+    clock.move(60)
+    service.evaluate(ctx)
+    assert firing(ctx) == [("hot", "a")]
+
+
+def test_alerts_are_told_as_series_while_they_are_active(configure: Configure, clock: Clock) -> None:
+    ctx = configure(rules=rules("{alert: hot, expr: heat > 80, for: 20s}"))
+    measure(ctx, a=90)
+    service.evaluate(ctx)
+    began = clock.now
+    assert told(ctx, "ALERTS") == {'{alertname="hot",alertstate="pending",instance="a"}': 1}
+    clock.move(20)
+    measure(ctx, a=90)
+    service.evaluate(ctx)
+    assert told(ctx, "ALERTS") == {'{alertname="hot",alertstate="firing",instance="a"}': 1}
+    assert told(ctx, "ALERTS_FOR_STATE") == {'{alertname="hot",instance="a"}': began}
+    clock.move(10)
+    measure(ctx, a=1)
+    service.evaluate(ctx)
+    assert told(ctx, "ALERTS") == told(ctx, "ALERTS_FOR_STATE") == {}
+
+
+def test_an_alert_clears_at_the_level_that_its_rule_says(configure: Configure, clock: Clock) -> None:
+    ctx = configure(rules=rules("{alert: hot, expr: heat > 80, clear: heat > 70}"))
+    for value, fires in ((75, False), (85, True), (75, True), (71, True), (70, False), (75, False)):
+        measure(ctx, a=value)
+        service.evaluate(ctx)
+        assert bool(firing(ctx)) == fires, value
+        clock.move(10)
+
+
+def test_an_alert_that_flaps_is_damped_and_its_score_is_shown(configure: Configure, clock: Clock) -> None:
+    ctx = configure(rules=rules("{alert: hot, expr: heat > 80, damping: 5m}"))
+    scores = []
+    for _ in range(4):
+        measure(ctx, a=90)
+        service.evaluate(ctx)
+        scores += [alert["flaps"] for alert in service.firing(ctx)]
+        clock.move(10)
+        measure(ctx, a=1)
+        service.evaluate(ctx)
+        clock.move(10)
+    assert scores == [0, 1, 2, 3]
+    assert firing(ctx) == [("hot", "a")]
+    clock.move(290)
+    measure(ctx, a=1)
+    service.evaluate(ctx)
+    assert firing(ctx) == []
+
+
+def test_an_annotation_may_ask_for_more(configure: Configure, clock: Clock) -> None:
+    text = "'{{ with query \"count(heat)\" }}{{ . | first | value }} in all{{ end }}'"
+    ctx = configure(rules=rules(f"{{alert: hot, expr: heat > 80, annotations: {{summary: {text}}}}}"))
+    measure(ctx, a=90, b=1)
+    service.evaluate(ctx)
+    assert service.firing(ctx)[0]["message"] == "2 in all"
 
 
 def test_each_firing_is_counted_by_severity_and_logged_as_a_threshold(

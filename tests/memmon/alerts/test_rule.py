@@ -72,8 +72,8 @@ def test_names_too_long_for_a_column_stay_different() -> None:
     ("one", "reason"),
     [
         ("expr: 'sum('", "rule a of group g"),
-        ("expr: up, annotations: {summary: '{{ .Secret }}'}", r"\{\{ .Secret \}\} is not supported"),
-        ("expr: up, labels: {team: '{{ range . }}'}", "is not supported"),
+        ("expr: up, annotations: {summary: '{{ .Secret }}'}", "line 1: .Secret is none of"),
+        ("expr: up, labels: {team: '{{ range . }}'}", "end}} is missing"),
     ],
 )
 def test_a_rule_that_cannot_work_is_refused_by_its_name(one: str, reason: str) -> None:

@@ -103,9 +103,16 @@ def test_what_could_only_fail_later_is_refused_at_load(
         config.load(write(name, text))
 
 
-def test_a_recording_rule_is_refused_rather_than_left_undone(write: Callable[[str, str], Settings]) -> None:
-    settings = write("rules.yml", "groups:\n  - name: g\n    rules:\n      - record: a:b\n        expr: sum(up)\n")
-    with pytest.raises(
-        BadConfig, match=r"rules\.yml:4: groups\.0\.rules\.0\.record: recording rules are not evaluated"
-    ):
-        config.load(settings)
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ("{record: a-b, expr: up}", "is not a metric name"),
+        ("{record: a, expr: up, for: 5m}", "a recording rule has no for"),
+        ("{record: a, expr: up, annotations: {x: y}}", "a recording rule has no annotations"),
+        ("{record: a, alert: b, expr: up}", "exactly one of alert and record"),
+    ],
+)
+def test_a_recording_rule_has_what_it_can_honour(write: Callable[[str, str], Settings], rule: str, reason: str) -> None:
+    config.load(write("rules.yml", "groups: [{name: g, rules: [{record: 'a:b', expr: sum(up), labels: {x: y}}]}]"))
+    with pytest.raises(BadConfig, match=rf"rules\.yml:1: groups\.0\.rules\.0: .*{reason}"):
+        config.load(write("rules.yml", f"groups: [{{name: g, rules: [{rule}]}}]"))

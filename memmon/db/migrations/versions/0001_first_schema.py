@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("active", name=op.f("uq_alert_active")),
     )
     op.create_index(op.f("ix_alert_fingerprint"), "alert", ["fingerprint"], unique=False)
+    op.create_index(op.f("ix_alert_firing_at"), "alert", ["firing_at"], unique=False)
     op.create_index(op.f("ix_alert_resolved_at"), "alert", ["resolved_at"], unique=False)
     op.create_index(op.f("ix_alert_rule"), "alert", ["rule"], unique=False)
     op.create_index(op.f("ix_alert_state"), "alert", ["state"], unique=False)
@@ -472,5 +473,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_alert_state"), table_name="alert")
     op.drop_index(op.f("ix_alert_rule"), table_name="alert")
     op.drop_index(op.f("ix_alert_resolved_at"), table_name="alert")
+    op.drop_index(op.f("ix_alert_firing_at"), table_name="alert")
     op.drop_index(op.f("ix_alert_fingerprint"), table_name="alert")
     op.drop_table("alert")

@@ -1,0 +1,176 @@
+"""Moves the alerts of rules on by what their queries said, and keeps it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from memmon import labels as label_sets
+from memmon.alerts import machine, rule, store, template
+from memmon.alerts.machine import Active, Transition
+from memmon.alerts.rule import AlertRule, RecordingRule
+from memmon.alerts.template import Outside
+from memmon.context import Context
+from memmon.db.tables import AlertRow
+from memmon.labels import Labels
+from memmon.metrics import service as metrics
+from memmon.samples import Point
+from memmon.state import counters
+
+log = logging.getLogger("memmon.alerts.evaluation")
+
+STALE = 60.0
+"""Seconds within which an evaluation that is newer than one's own counts as newer, and not as a clock that was set back."""
+
+
+class Asked(NamedTuple):
+    """What a rule's query said: the series for which it holds, by the identity of their alert, and those that its `clear` keeps;
+    or why that cannot be said. A recording rule has written what it found, and holds for nothing."""
+
+    rule: AlertRule | RecordingRule
+    held: dict[Labels, Point]
+    clear: list[Point]
+    error: str | None
+    seconds: float
+
+
+def settle(ctx: Context, asked: Sequence[Asked], now: float) -> list[Transition]:
+    """Move the alerts on and keep how the rules went. A rule whose query failed keeps its alerts as they are and touches no
+    other; one that another worker has evaluated meanwhile, since this one was so slow, is left alone."""
+    made: list[Transition] = []
+    with ctx.write() as session:
+        overtaken = store.evaluated(session, now, now + STALE)
+        mine = [one for one in asked if one.rule.id not in overtaken]
+        health = [
+            {"rule": one.rule.id, "evaluated_at": now, "seconds": one.seconds, "error": one.error} for one in mine
+        ]
+        store.save_health(session, health)
+        rows: dict[str, list[AlertRow]] = {}
+        for row in store.active_rows(session):
+            if row.source == "rule":
+                rows.setdefault(row.rule, []).append(row)
+        step = _Step(session, now, _outside(ctx, now))
+        for one in mine:
+            if one.error is None and isinstance(one.rule, AlertRule):
+                made += step.of(one.rule, rows.get(one.rule.id, []), one)
+    counters.observe_all(ctx.redis, "memmon_rule_duration_seconds", [one.seconds for one in asked])
+    return made
+
+
+def _outside(ctx: Context, now: float) -> Outside:
+    """Return what templates may ask, at the moment of the evaluation."""
+    url = ctx.settings.external_url or f"http://localhost:{ctx.settings.dashboard_port}"
+    return Outside(url, lambda expr: metrics.instant(ctx, expr, now))
+
+
+class _Step:
+    """One evaluation of all rules, in one transaction."""
+
+    def __init__(self, session: Session, now: float, outside: Outside):
+        self._session, self._now, self._outside = session, now, outside
+        self._fired = cache(lambda: store.fired_since(session, now - store.FLAP_SECONDS))
+
+    def of(self, one: AlertRule, own: Sequence[AlertRow], asked: Asked) -> list[Transition]:
+        """Move the rule's alerts on; return the transitions that were made here and not by another worker first."""
+        now = self._now
+        known = {store.key(one.id, labels): labels for labels in asked.held}
+        known |= {store.key(one.id, name): name for name in (machine.identity(one, p.labels) for p in asked.clear)}
+        rows = {known.get(row.active or "", label_sets.of(row.labels)): row for row in own}
+        active = {labels: store.as_active(row)._replace(labels=labels) for labels, row in rows.items()}
+        held = machine.kept(one, active, asked.held, asked.clear) if asked.clear else asked.held
+        after, transitions = machine.step(one, active, held, now)
+        moved = {transition.alert.labels: transition for transition in transitions}
+        done: list[Transition] = []
+        same: list[tuple[AlertRow, dict[str, Any]]] = []
+        for labels, alert in ({name: made.alert for name, made in moved.items()} | after).items():
+            row, transition = rows.get(labels), moved.get(labels)
+            ended = transition is not None and transition.after in (None, "resolved")
+            annotations = _annotations(one, held.get(labels), self._outside) or (row.annotations if row else {})
+            values = _changing(alert, now, ended) | {"annotations": annotations}
+            if row is not None and transition is None:
+                same.append((row, values))
+                continue
+            assert transition is not None
+            shown, won = self._write(one, labels, row, transition, values, held)
+            if won:
+                done.append(transition._replace(alert=alert._replace(labels=shown)))
+                _tell(one, done[-1])
+        store.swap_all(self._session, same)
+        return done
+
+    def _write(
+        self,
+        one: AlertRule,
+        labels: Labels,
+        row: AlertRow | None,
+        made: Transition,
+        values: dict[str, Any],
+        held: Mapping[Labels, Point],
+    ) -> tuple[Labels, bool]:
+        """Write one alert that changed; return its labels as they are shown, and whether nobody else was first."""
+        born = _born(one, labels, held[labels], self._outside) if row is None else {}
+        fingerprint = born["fingerprint"] if row is None else row.fingerprint
+        if made.after == "firing":
+            values["flaps"] = self._fired().get((one.id, fingerprint), 0)
+        if row is None:
+            return label_sets.of(born["labels"]), store.insert(self._session, {**born, **values})
+        return label_sets.of(row.labels), store.swap(self._session, row.id, row.version, **values)
+
+
+def _born(one: AlertRule, labels: Labels, point: Point, outside: Outside) -> dict[str, Any]:
+    """Return what an alert keeps for its whole life. Its labels are filled in now and stay: who was told of an alert must
+    know it again."""
+    shown = labels_of(one, labels, point, outside)
+    return {
+        "active": store.key(one.id, labels),
+        "version": 1,
+        "source": "rule",
+        "rule": one.id,
+        "fingerprint": label_sets.fingerprint(shown),
+        "labels": dict(shown),
+        "severity": rule.severity_of(dict(shown)),
+        "threshold": one.threshold,
+    }
+
+
+def labels_of(one: AlertRule, labels: Labels, point: Point, outside: Outside) -> Labels:
+    """Return the labels of an alert with their templates filled in."""
+    if not one.labels:
+        return labels
+    own = dict(point.labels)
+    return label_sets.of({name: template.render(text, own, point.value, outside) for name, text in labels})
+
+
+def _annotations(one: AlertRule, point: Point | None, outside: Outside) -> dict[str, str]:
+    """Return the annotations of an alert that holds; one that no longer does keeps its last ones."""
+    if point is None:
+        return {}
+    labels = dict(point.labels)
+    return {name: template.render(text, labels, point.value, outside) for name, text in one.annotations.items()}
+
+
+def _changing(alert: Active, now: float, ended: bool) -> dict[str, Any]:
+    found = {
+        "state": "resolved" if ended else alert.state,
+        "value": alert.value if math.isfinite(alert.value) else None,
+        "pending_at": alert.pending_at,
+        "firing_at": alert.firing_at,
+        "resolved_at": (alert.resolved_at or now) if ended else None,
+        "ends_at": alert.absent_at,
+        "evaluated_at": now,
+    }
+    return {**found, "active": None} if ended else found
+
+
+def _tell(one: AlertRule, made: Transition) -> None:
+    shown = label_sets.show(made.alert.labels)
+    if made.after in ("pending", "firing"):
+        limit = one.threshold if one.threshold is not None else "none"
+        log.warning("%s %s: value %g crossed threshold %s of %s", made.after, shown, made.alert.value, limit, one.expr)
+    else:
+        log.info("%s %s", made.after or "inactive", shown)

@@ -1,0 +1,108 @@
+"""Pure: the functions that Go's templates bring themselves. `and` and `or` are the evaluator's: they do not ask all arguments."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote_plus
+
+from memmon.gotemplate import strings
+from memmon.gotemplate.values import is_true
+
+
+class Misused(Exception):
+    """A function got what it cannot take."""
+
+
+def _kind(value: Any) -> str:
+    for kind, types in (("bool", bool), ("int", int), ("float", float), ("string", str)):
+        if isinstance(value, types):
+            return kind
+    return "other"
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if one is None or other is None:
+        return one is other
+    if _kind(one) != _kind(other):
+        raise Misused("incompatible types for comparison")
+    return bool(one == other)
+
+
+def _eq(first: Any, *others: Any) -> bool:
+    if not others:
+        raise Misused("missing argument for comparison")
+    return any(_equal(first, other) for other in others)
+
+
+def _less(one: Any, other: Any) -> bool:
+    if _kind(one) != _kind(other) or _kind(one) in ("bool", "other"):
+        raise Misused("incompatible types for comparison")
+    return bool(one < other)
+
+
+def _len(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value.encode())
+    if isinstance(value, Sequence | Mapping):
+        return len(value)
+    raise Misused(f"len of {strings.show(value)}")
+
+
+def _index(value: Any, *keys: Any) -> Any:
+    for key in keys:
+        if isinstance(value, Mapping):
+            value = value.get(key, "")
+        elif isinstance(value, Sequence) and isinstance(key, int) and not isinstance(key, bool):
+            if not 0 <= key < len(value):
+                raise Misused(f"index out of range: {key}")
+            value = value.encode()[key] if isinstance(value, str) else value[key]
+        else:
+            raise Misused(f"can't index {strings.show(value)} with {strings.show(key)}")
+    return value
+
+
+def _slice(value: Any, *bounds: Any) -> Any:
+    if not isinstance(value, str | Sequence) or not all(isinstance(one, int) for one in bounds) or len(bounds) > 2:
+        raise Misused(f"can't slice {strings.show(value)}")
+    start, end = (list(bounds) + [0, len(value)][len(bounds) :])[:2]
+    if not 0 <= start <= end <= len(value):
+        raise Misused(f"slice out of range: {start}:{end}")
+    return value[start:end]
+
+
+def _printf(form: Any, *values: Any) -> str:
+    if not isinstance(form, str):
+        raise Misused("printf wants a string first")
+    return strings.sprintf(form, values)
+
+
+def _js(text: str) -> str:
+    escaped = json.dumps(text, ensure_ascii=False)[1:-1].replace("'", "\\'")
+    for character in "<>&=":
+        escaped = escaped.replace(character, f"\\u{ord(character):04X}")
+    return escaped
+
+
+BUILT_IN: dict[str, Callable[..., Any]] = {
+    "not": lambda value: not is_true(value),
+    "and": lambda *values: next((one for one in values if not is_true(one)), values[-1]),
+    "or": lambda *values: next((one for one in values if is_true(one)), values[-1]),
+    "eq": _eq,
+    "ne": lambda one, other: not _equal(one, other),
+    "lt": _less,
+    "le": lambda one, other: _less(one, other) or _equal(one, other),
+    "gt": lambda one, other: not (_less(one, other) or _equal(one, other)),
+    "ge": lambda one, other: not _less(one, other),
+    "len": _len,
+    "index": _index,
+    "slice": _slice,
+    "print": lambda *values: strings.sprint(values),
+    "println": lambda *values: " ".join(strings.show(one) for one in values) + "\n",
+    "printf": _printf,
+    "html": lambda *values: html.escape(strings.sprint(values)).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+    "js": lambda *values: _js(strings.sprint(values)),
+    "urlquery": lambda *values: quote_plus(strings.sprint(values)),
+}
