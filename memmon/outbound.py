@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -41,13 +42,16 @@ def request(
     headers: Mapping[str, str] | None = None,
     timeout: float = 10,  # the whole exchange's limit, in seconds.
     allow_private: bool = False,
+    tls: ssl.SSLContext | None = None,
+    proxy: str | None = None,
 ) -> Response:
-    """Return the answer of one exchange, whatever its status.
+    """Return the answer of one exchange, whatever its status; `tls` says how a certificate is checked, `proxy` who passes it on.
 
     Raises Transient when the network fails or the time runs out, Refused for a private destination that is not
     allowed, Permanent for an address that is none.
     """
-    return asyncio.run(_request(method, url, json, data, headers or {}, timeout, allow_private))
+    how: dict[str, Any] = {"proxy": proxy} | ({"ssl": tls} if tls else {})
+    return asyncio.run(_request(method, url, json, data, headers or {}, timeout, allow_private, how))
 
 
 async def _request(
@@ -58,6 +62,7 @@ async def _request(
     headers: Mapping[str, str],
     seconds: float,
     allow_private: bool,
+    how: dict[str, Any],
 ) -> Response:
     sent = {"User-Agent": USER_AGENT, **headers}
     if json is not None:
@@ -70,7 +75,7 @@ async def _request(
     try:
         async with (
             aiohttp.ClientSession(connector=connector, timeout=limit) as session,
-            session.request(method, url, data=data, headers=sent, allow_redirects=False) as answer,
+            session.request(method, url, data=data, headers=sent, allow_redirects=False, **how) as answer,
         ):
             body = await answer.content.read(MAX_ANSWER_BYTES)
             return Response(answer.status, answer.headers, body)

@@ -13,7 +13,8 @@ from memmon.cli.common import context
 from memmon.config import Config
 from memmon.stack import check
 
-SECRET = ("password", "credentials", "token")
+SECRET = ("password", "credentials", "token", "routing_key", "secrets")
+ADDRESSES = ("webhook_url", "api_url", "slack_api_url", "apprise_url")
 MASK = "<secret>"
 
 
@@ -54,20 +55,22 @@ def show(section: str | None) -> None:
 def masked(value: Any, key: str = "") -> Any:
     """Return `value` without what lets somebody in: passwords, tokens, headers' values and the paths of webhooks."""
     if isinstance(value, Mapping):
-        if key == "headers":
+        if key in ("headers", "http_headers"):
             return dict.fromkeys(value, MASK)
         return {name: masked(inner, _key(key, name)) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [masked(inner, key) for inner in value]
     if isinstance(value, str) and key.endswith(SECRET):
         return MASK
-    if isinstance(value, str) and key == "webhook_url":
+    if isinstance(value, str) and key in ADDRESSES:
         return f"{urlsplit(value).scheme}://{urlsplit(value).hostname}/{MASK}"
     return value
 
 
 def _key(outer: str, name: str) -> str:
-    return "webhook_url" if outer == "webhook_configs" and name == "url" else name
+    """Return what a value is called; the address of a webhook, and of a service by Apprise, often holds its secret."""
+    inside = {"webhook_configs": "webhook_url", "apprise_configs": "apprise_url"}
+    return inside.get(outer, name) if name == "url" else name
 
 
 def _size(found: Config) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from typing import TypeVar
 
-from memmon.config.document import find, read
+from memmon.config.document import find, read, text_of
 from memmon.config.model import Section
 from memmon.config.playbooks import Escalation, Playbooks
 from memmon.config.routes import Routes
@@ -47,12 +48,26 @@ def load(settings: Settings) -> Config:
     return Config(
         targets=targets,
         rules=rules,
-        routes=_own(folder, "routes.yml", Routes) or read(DEFAULTS / "routes.yml", Routes),
+        routes=_with_templates(folder, _own(folder, "routes.yml", Routes)) or read(DEFAULTS / "routes.yml", Routes),
         escalation=read(DEFAULTS / "escalation.yml", Escalation).over(_own(folder, "escalation.yml", Escalation)),
         playbooks=read(DEFAULTS / "playbooks.yml", Playbooks).over(_own(folder, "playbooks.yml", Playbooks)),
         detectors=read(DEFAULTS / "detectors.yml", Detectors).over(_own(folder, "detectors.yml", Detectors)),
         checks=read(DEFAULTS / "checks.yml", Checks).over(_own(folder, "checks.yml", Checks)),
     )
+
+
+def _with_templates(folder: Path, routes: Routes | None) -> Routes | None:
+    """Return `routes` with the text of each file that their `templates` name."""
+    if routes is None or not routes.templates:
+        return routes
+    found: dict[str, str] = {}
+    for pattern in routes.templates:
+        paths = sorted(glob.glob(str(folder / pattern)))  # noqa: PTH207 - the pattern may be absolute.
+        if not paths and not glob.has_magic(pattern):
+            raise BadConfig(f"{folder / 'routes.yml'}: templates: there is no file {pattern}")
+        for path in paths:
+            found[path] = text_of(Path(path))
+    return routes.model_copy(update={"sources": tuple(found.items())})
 
 
 def place(settings: Settings, section: str, value: str) -> str | None:

@@ -20,7 +20,7 @@ MAX_BYTES = 1 << 20
 
 def read(path: Path, model: type[S]) -> S:
     """Return the section in `path`; an empty file is an empty section."""
-    text = _text(path)
+    text = text_of(path)
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         _no_key_twice(tree)
@@ -56,7 +56,7 @@ def _no_key_twice(node: yaml.Node | None) -> None:
 def find(path: Path, value: str) -> str | None:
     """Return file, line and key of the first place where `value` stands, else of the key of that name; None where it stands
     nowhere."""
-    tree = yaml.compose(_text(path), Loader=yaml.SafeLoader)
+    tree = yaml.compose(text_of(path), Loader=yaml.SafeLoader)
     found = _search(tree, value, []) or _search_key(tree, value, [])
     return f"{path}:{found[0]}: {'.'.join(found[1])}" if found else None
 
@@ -87,7 +87,8 @@ def _search_key(node: yaml.Node | None, name: str, keys: list[str]) -> tuple[int
     return next((place for place in places if place), None)
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of a file that is not too large; raise BadConfig where it cannot be read."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise BadConfig(f"{path}: larger than {MAX_BYTES} bytes")

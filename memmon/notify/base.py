@@ -1,6 +1,6 @@
 """What a channel is: a function that sends one message and returns what the other side said.
 
-It raises Transient when another try may help (`retry_after` says when at the earliest), Permanent when not.
+It raises Transient when another try may help (`Busy` says when at the earliest), Permanent when not.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from memmon.config.receivers import Global
-from memmon.errors import Transient
+from memmon.errors import BadTemplate, Permanent, Transient
+from memmon.notify import payload as payloads
+from memmon.notify import templates
+from memmon.notify.templates import Templates
 from memmon.settings import Settings
 
 
@@ -22,11 +25,37 @@ class Busy(Transient):
 
 
 class Message(NamedTuple):
-    """What is sent: a subject of one line, the text, and everything in structured form."""
+    """What is sent: a subject of one line, the text, everything in structured form, and the templates for it."""
 
     subject: str
     text: str
     payload: dict[str, Any]
+    templates: Templates = templates.of()
+    now: float = 0.0
+
+    @property
+    def is_alert(self) -> bool:
+        """Tell whether it is about alerts; templates know nothing of incidents and pages."""
+        return bool(self.payload.get("kind") == "alert")
+
+    def fill(self, template: str, instead: str = "") -> str:
+        """Return a configured text with its template filled in, or `instead` for a message that is not about alerts."""
+        if "{{" not in template:
+            return template
+        if not self.is_alert:
+            return instead
+        try:
+            return self.templates.fill(template, payloads.data(self.payload), self.now)
+        except BadTemplate as error:
+            raise Permanent(f"the message cannot be made: {error}") from None
+
+    def fill_all(self, value: Any) -> Any:
+        """Return a tree of lists and maps with the templates of all its texts filled in."""
+        if isinstance(value, dict):
+            return {name: self.fill_all(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.fill_all(one) for one in value]
+        return self.fill(value, self.text) if isinstance(value, str) else value
 
 
 Sender = Callable[[Any, Message, Settings, Global], str]

@@ -12,7 +12,9 @@ from email.utils import formatdate, make_msgid
 
 from memmon.config.receivers import EmailConfig, Global
 from memmon.errors import Permanent, Transient
+from memmon.notify import http
 from memmon.notify.base import Message
+from memmon.notify.words import one_line
 from memmon.settings import Settings
 
 TIMEOUT = 15.0  # Of each step.
@@ -24,9 +26,12 @@ def send(config: EmailConfig, message: Message, settings: Settings, defaults: Gl
     """Hand the message to the SMTP server; a 5xx answer is final, all else is worth another try."""
     host, port = _server(config, settings, defaults)
     sender = config.sender or defaults.smtp_from or settings.email_from
-    mail = compose(message, sender, config.to)
+    mail = compose(message, message.fill(sender), message.fill(config.to), config)
+    hello = config.hello or defaults.smtp_hello
+    own = config.tls_config or defaults.smtp_tls_config
+    forced = config.force_implicit_tls if config.force_implicit_tls is not None else defaults.smtp_force_implicit_tls
     try:
-        with _connected(host, port) as server:
+        with _connected(host, port, http.tls(own) if own else None, hello, forced) as server:
             server.ehlo()
             _secure(server, host, config, settings, defaults)
             refused = server.send_message(mail)
@@ -43,17 +48,23 @@ def send(config: EmailConfig, message: Message, settings: Settings, defaults: Gl
     return f"accepted by {host}:{port}" + (f"; refused: {sorted(refused)}" if refused else "")
 
 
-def compose(message: Message, sender: str, to: str) -> EmailMessage:
-    """Return the mail as text and as HTML in which everything is escaped."""
+def compose(message: Message, sender: str, to: str, config: EmailConfig | None = None) -> EmailMessage:
+    """Return the mail as text and as HTML in which everything is escaped, or as the configuration's templates have them."""
     mail = EmailMessage()
-    mail["Subject"] = message.subject
+    given = config or EmailConfig(to=to)
+    own = {name.title(): one_line(message.fill(text)) for name, text in given.headers.items()}
+    mail["Subject"] = own.pop("Subject", "") or message.subject
     mail["From"] = sender
     mail["To"] = to
     mail["Date"] = formatdate(localtime=False)
     mail["Message-ID"] = _id(message)
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(message.text)
-    mail.add_alternative(f"<pre>{html.escape(message.text)}</pre>", subtype="html")
+    for name, text in own.items():
+        del mail[name]
+        mail[name] = text
+    mail.set_content(message.fill(given.text, message.text) if given.text else message.text)
+    shown = message.fill(given.html, "") if given.html else ""
+    mail.add_alternative(shown or f"<pre>{html.escape(message.text)}</pre>", subtype="html")
     return mail
 
 
@@ -63,10 +74,13 @@ def _id(message: Message) -> str:
     return f"<{hashlib.sha256(given.encode()).hexdigest()[:32]}@memmon>" if given else make_msgid(domain="memmon")
 
 
-def _connected(host: str, port: int) -> smtplib.SMTP:
-    if port == TLS_PORT:
-        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=ssl.create_default_context())
-    return smtplib.SMTP(host, port, timeout=TIMEOUT)
+def _connected(
+    host: str, port: int, tls: ssl.SSLContext | None, hello: str | None, forced: bool | None
+) -> smtplib.SMTP:
+    if port == TLS_PORT if forced is None else forced:
+        context = tls or ssl.create_default_context()
+        return smtplib.SMTP_SSL(host, port, local_hostname=hello, timeout=TIMEOUT, context=context)
+    return smtplib.SMTP(host, port, local_hostname=hello, timeout=TIMEOUT)
 
 
 def _server(config: EmailConfig, settings: Settings, defaults: Global) -> tuple[str, int]:
@@ -86,7 +100,9 @@ def _secure(server: smtplib.SMTP, host: str, config: EmailConfig, settings: Sett
     demanded = config.require_tls if config.require_tls is not None else usual
     if not isinstance(server, smtplib.SMTP_SSL):
         if server.has_extn("starttls"):
-            server.starttls(context=ssl.create_default_context() if demanded else _opportunistic())
+            given = config.tls_config or defaults.smtp_tls_config
+            context = http.tls(given) if given else ssl.create_default_context() if demanded else _opportunistic()
+            server.starttls(context=context)
             server.ehlo()
         elif demanded:
             raise Permanent("the server offers no STARTTLS, which is demanded")

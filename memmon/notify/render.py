@@ -6,22 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from memmon.notify.base import Message
+from memmon.notify.templates import Templates, of
+from memmon.notify.words import one_line, runbook
 
 MAX_SHOWN = 20
-OURS = "docs/runbook.md"
 
 
-def message(payload: Mapping[str, Any]) -> Message:
+def message(payload: Mapping[str, Any], templates: Templates | None = None, now: float = 0.0) -> Message:
     """Return the message of a payload of any kind; `text` of the payload is set, as Slack wants it."""
     lines = _alert(payload) if payload["kind"] == "alert" else _incident(payload)
     subject = one_line(lines[0])
     text = "\n".join(lines)
-    return Message(subject, text, {**payload, "title": subject, "text": text})
-
-
-def one_line(text: str) -> str:
-    """Return `text` without anything that could begin a header or a line of its own."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
+    return Message(subject, text, {**payload, "title": subject, "text": text}, templates or of(), now)
 
 
 def _alert(payload: Mapping[str, Any]) -> list[str]:
@@ -34,7 +30,7 @@ def _alert(payload: Mapping[str, Any]) -> list[str]:
     for title, some in (("Firing", firing), ("Resolved", resolved)):
         if some:
             lines.append(f"{title}:")
-            lines += [f"- [{alert['severity']}] {one_line(alert['message'])}" for alert in some[:MAX_SHOWN]]
+            lines += [_line(alert) for alert in some[:MAX_SHOWN]]
             if len(some) > MAX_SHOWN:
                 lines.append(f"- and {len(some) - MAX_SHOWN} more")
     base = payload["external_url"]
@@ -42,14 +38,14 @@ def _alert(payload: Mapping[str, Any]) -> list[str]:
     return [*lines, *(f"Runbook: {help}" for help in list(helps)[:MAX_SHOWN]), f"{base}/dashboard"]
 
 
+def _line(alert: Mapping[str, Any]) -> str:
+    line = f"- [{alert['severity']}] {one_line(alert['message'])}"
+    others = alert.get("dependents")
+    return f"{line}; likely cause of trouble with {one_line(', '.join(others))}" if others else line
+
+
 def _help(alert: Mapping[str, Any], base: str) -> str:
     return runbook(one_line(alert.get("annotations", {}).get("runbook_url", "")), base)
-
-
-def runbook(address: str, base: str) -> str:
-    """Return the address of a runbook's section as somebody far away can open it: the dashboard at `base` serves our own."""
-    section = address.removeprefix(OURS)
-    return address if section == address else f"{base.rstrip('/')}/runbook{section}"
 
 
 def _incident(payload: Mapping[str, Any]) -> list[str]:

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from memmon import encode
-from memmon.config.receivers import EmailConfig, WebhookConfig
+from memmon.config.receivers import EmailConfig, LogConfig
 from memmon.context import Context
 from memmon.db import engine
+from memmon.db.tables import NotificationRow
 from memmon.errors import Permanent, Transient
 from memmon.jobs import Job
+from memmon.notify import gate, http, mail, others, pagerduty, render, slack, store, teams, templates, webhook
 from memmon.notify import log as log_channel
-from memmon.notify import mail, render, store, webhook
 from memmon.notify.base import Busy, Sender
 from memmon.notify.outbox import Groups, add
 from memmon.routing import route
@@ -26,7 +27,15 @@ __all__ = ["add", "channels", "counts", "deliver", "due", "enqueue", "flush", "r
 
 log = logging.getLogger(__name__)
 
-SENDERS: dict[str, Sender] = {"email": mail.send, "webhook": webhook.send, "log": log_channel.send}
+SENDERS: dict[str, Sender] = {
+    "email": mail.send,
+    "webhook": webhook.send,
+    "slack": slack.send,
+    "pagerduty": pagerduty.send,
+    "msteamsv2": teams.send,
+    "apprise": others.send,
+    "log": log_channel.send,
+}
 SPARE = 5.0
 """Seconds beyond a channel's own time limit after which its sender is taken for dead, and the message is sent by another."""
 FIRST_WAIT, LONGEST_WAIT = 2.0, 120.0
@@ -68,8 +77,12 @@ def deliver(ctx: Context, number: int) -> None:
     now = ctx.now()
     with ctx.write() as session:
         row = store.get(session, number)
-        if row is None:
-            return  # It was forgotten meanwhile.
+        if row is None or row.due_at is None or row.due_at > now:
+            return  # It was forgotten or sent meanwhile, or another worker has it.
+        shut = _shut(ctx, row, now)
+        if shut:
+            store.postpone(session, number, shut.until, shut.reason)
+            return
         row = store.claim(session, number, now, now + _longest(ctx, row.receiver, row.channel) + SPARE)
         if row is None:
             return  # Another worker has it, or it is done.
@@ -89,6 +102,7 @@ def deliver(ctx: Context, number: int) -> None:
     outcome, answer, wait = _send(ctx, receiver, channel, payload, attempts)
     seconds = time.perf_counter() - began
     now = ctx.now()
+    gate.note(ctx, receiver, channel, outcome, now)
     values: dict[str, Any] = {"error": None if outcome == "sent" else answer[:2000]}
     if outcome == "sent":
         values |= {"state": "sent", "sent_at": now, "due_at": None}
@@ -108,6 +122,14 @@ def deliver(ctx: Context, number: int) -> None:
     _count(ctx, receiver, channel, values["state"], answer, seconds)
 
 
+def _shut(ctx: Context, row: NotificationRow, now: float) -> gate.Closed | None:
+    """Return why a message must wait that nobody has begun to send; one whose sender died has had its turn."""
+    if row.state != "waiting":
+        return None
+    known = route.receivers(ctx.config.routes, ctx.settings).get(row.receiver)
+    return gate.closed(ctx, row.receiver, row.channel, known.rate_limit if known else None, now)
+
+
 def _lost(now: float) -> dict[str, Any]:
     return {"at": now, "seconds": 0.0, "outcome": "permanent", "answer": NO_ANSWER}
 
@@ -116,9 +138,11 @@ def _longest(ctx: Context, receiver: str, channel: str) -> float:
     """Return the seconds that a channel may take."""
     known = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
     config = dict(route.channels(known)).get(channel) if known else None
-    if isinstance(config, WebhookConfig):
-        return config.timeout or webhook.TIMEOUT
-    return mail.LONGEST if isinstance(config, EmailConfig) else 0.0
+    if isinstance(config, EmailConfig):
+        return mail.LONGEST
+    return (
+        float(getattr(config, "timeout", 0.0) or http.TIMEOUT) if config and not isinstance(config, LogConfig) else 0.0
+    )
 
 
 def _send(ctx: Context, receiver: str, channel: str, payload: dict[str, Any], attempts: int) -> tuple[str, str, float]:
@@ -130,7 +154,8 @@ def _send(ctx: Context, receiver: str, channel: str, payload: dict[str, Any], at
         return "permanent", f"receiver {receiver} no longer has {channel}", 0.0
     try:
         sender = SENDERS[channel.split("[")[0]]
-        return "sent", sender(config, render.message(payload), ctx.settings, ctx.config.routes.global_), 0.0
+        message = render.message(payload, templates.of(ctx.config.routes.sources), ctx.now())
+        return "sent", sender(config, message, ctx.settings, ctx.config.routes.global_), 0.0
     except Busy as error:
         return "transient", str(error), max(wait, error.retry_after)
     except Transient as error:
@@ -197,6 +222,7 @@ def channels(ctx: Context) -> list[dict[str, Any]]:
                     "last_state": row.state if row else None,
                     "last_at": encode.iso(row.sent_at or row.created_at) if row else None,
                     "error": row.error if row else None,
+                    "left_alone": gate.is_open(ctx, name, channel),
                 }
             )
     return found

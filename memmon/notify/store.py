@@ -38,6 +38,13 @@ def claim(session: Session, number: int, now: float, lease_until: float) -> Noti
     return session.get(NotificationRow, number, populate_existing=True)
 
 
+def postpone(session: Session, number: int, until: float, reason: str) -> None:
+    """Let a message wait that must not be sent now; that is no attempt."""
+    waits = NotificationRow.state == "waiting"
+    statement = update(NotificationRow).where(NotificationRow.id == number, waits)
+    session.execute(statement.values(due_at=until, error=reason))
+
+
 def _is_due(now: float) -> ColumnElement[bool]:
     return NotificationRow.state.in_(("waiting", "sending")) & (NotificationRow.due_at <= now)
 

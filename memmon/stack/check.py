@@ -7,6 +7,7 @@ from memmon.alerts import rule
 from memmon.config import Config
 from memmon.errors import BadConfig
 from memmon.incidents import service as incidents
+from memmon.notify import templates
 from memmon.routing import route
 from memmon.settings import Settings
 
@@ -17,6 +18,7 @@ def config(settings: Settings) -> Config:
     try:
         rule.alerting(found.rules)
         route.check(found.routes, settings)
+        templates.check(found.routes)
         incidents.check(found)
     except BadConfig as error:
         where = configuration.place(settings, error.section, error.value) or f"{error.section}.yml"

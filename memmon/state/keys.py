@@ -45,6 +45,21 @@ def evaluation_pending() -> str:
     return f"{PREFIX}evaluation-pending"
 
 
+def rate(channel: str, window: int) -> str:
+    """String: how many messages a channel was asked to take in a stretch of its rate limit; expires after it."""
+    return f"{PREFIX}rate:{channel}:{window}"
+
+
+def breaker(channel: str) -> str:
+    """Hash: failures of a channel on end, and when the last one was (Unix seconds); expires an hour after it."""
+    return f"{PREFIX}breaker:{channel}"
+
+
+def breaker_trial(channel: str) -> str:
+    """String: a message tries whether a channel is back; expires soon."""
+    return f"{PREFIX}breaker-trial:{channel}"
+
+
 RULE_SERIES_SECONDS = 7 * 86400
 
 

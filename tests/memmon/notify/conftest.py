@@ -25,6 +25,7 @@ class Hook:
     def __init__(self) -> None:
         outer = self
         self.answers: list[tuple[int, dict[str, str]]] = []
+        self.said = b"<said>"
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.came = threading.Event()
@@ -43,7 +44,7 @@ class Hook:
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(b"<said>")
+                self.wfile.write(outer.said)
 
             def log_message(self, *_: object) -> None: ...
 

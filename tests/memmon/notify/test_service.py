@@ -153,6 +153,24 @@ def test_a_receiver_that_asks_for_time_gets_it(ready: Context, hook: Hook, clock
     assert wait_of(ready, number) == pytest.approx(90, abs=0.01)
 
 
+def test_a_receiver_that_is_away_is_left_alone_and_the_message_waits_without_being_tried(
+    ready: Context, hook: Hook, clock: Clock
+) -> None:
+    hook.answers = [(503, {})] * 5
+    for n in range(5):
+        service.deliver(ready, message(ready, key=f"k{n}"))
+    number = message(ready, key="last")
+    service.deliver(ready, number)
+    assert len(hook.bodies) == 5
+    row = shown(ready, number)
+    assert (row["state"], row["error"], row["attempts"]) == ("waiting", "left alone after 5 failures on end", [])
+    assert wait_of(ready, number) == pytest.approx(15)
+    assert service.channels(ready)[0]["left_alone"]
+    clock.move(15)
+    service.deliver(ready, number)
+    assert shown(ready, number)["state"] == "sent"
+
+
 def test_a_failure_that_will_not_pass_is_final(
     ready: Context, hook: Hook, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

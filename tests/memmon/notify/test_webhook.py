@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import email.utils
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,18 @@ import pytest
 
 from memmon.config.receivers import Global, WebhookConfig
 from memmon.errors import MemmonError, Permanent, Transient
-from memmon.notify import webhook
+from memmon.notify import http, webhook
 from memmon.notify.base import Busy, Message
+from memmon.outbound import Response
 from memmon.settings import load
 from tests.memmon.notify.conftest import Hook
+from tests.memmon.routing.tables import table
 from tests.support import free_port
 
-MESSAGE = Message("s", "the text", {"id": 'a{b="é"}', "kind": "alert", "text": "the text", "alerts": [1, 2, 3]})
+ALERTS = [{"status": "firing", "n": n} for n in range(3)]
+MESSAGE = Message(
+    "s", "the text", {"id": 'a{b="é"}', "kind": "alert", "text": "the text", "status": "firing", "alerts": ALERTS}
+)
 
 
 def send(url: str | None, environ: dict[str, str] | None = None, **config: Any) -> str:
@@ -26,7 +32,8 @@ def send(url: str | None, environ: dict[str, str] | None = None, **config: Any) 
 def test_the_payload_is_posted_as_json_with_text_as_slack_wants_it(hook: Hook) -> None:
     assert send(hook.url) == "200 <said>"
     [body] = hook.bodies
-    assert (body["text"], body["kind"], body["alerts"]) == ("the text", "alert", [1, 2, 3])
+    assert (body["text"], body["kind"], body["version"]) == ("the text", "alert", "4")
+    assert [one["n"] for one in body["alerts"]] == [0, 1, 2]
     assert hook.headers[0]["content-type"] == "application/json"
     assert hook.headers[0]["idempotency-key"] == 'a{b="?"}'
 
@@ -51,6 +58,12 @@ def test_5xx_and_429_are_worth_another_try_and_other_4xx_are_not(
     hook.answers = [(status, {})]
     with pytest.raises(failure, match=f"^{status} <said>"):
         send(hook.url)
+
+
+@pytest.mark.parametrize("row", table("dedup", "status_codes"))
+def test_alertmanager_tries_again_for_the_same_answers(row: dict[str, Any]) -> None:
+    with nullcontext() if row["ok"] else pytest.raises(Transient if row["retry"] else Permanent):
+        http.judge(Response(row["status"], {}, b""), frozenset(row["retry_codes"]))
 
 
 @pytest.mark.parametrize(
@@ -120,4 +133,5 @@ def test_an_address_may_stand_in_a_file(hook: Hook, tmp_path: Path) -> None:
 
 def test_no_more_alerts_are_sent_than_the_receiver_takes(hook: Hook) -> None:
     send(hook.url, max_alerts=2)
-    assert (hook.bodies[0]["alerts"], hook.bodies[0]["truncated_alerts"]) == ([1, 2], 1)
+    [body] = hook.bodies
+    assert (len(body["alerts"]), body["truncated_alerts"], body["truncatedAlerts"]) == (2, 1, 1)
