@@ -157,6 +157,16 @@ def _activity(ctx: Context, parts: Mapping[str, Part]) -> list[dict[str, Any]]:
     )
 
 
+def alert(ctx: Context, number: int) -> dict[str, Any]:
+    """Return everything that an alert's page shows; NotFound where there is none."""
+    return {
+        "now": ctx.now(),
+        "interval": ctx.settings.metrics_collection_interval,
+        "collection": part(lambda: metrics.last_collection(ctx)),
+        **notify.explain(ctx, number),
+    }
+
+
 def incident(ctx: Context, number: int) -> dict[str, Any]:
     """Return everything that an incident's page shows; NotFound where there is none."""
     now = ctx.now()

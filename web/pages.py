@@ -1,4 +1,4 @@
-"""The pages that people look at: the overview, one incident, the runbook."""
+"""The pages that people look at: the overview, one alert, one incident, the runbook."""
 
 from __future__ import annotations
 
@@ -55,6 +55,17 @@ def incident(number: int) -> ResponseReturnValue:
     """Show one incident."""
     try:
         return render_template("incident.html", **overview.incident(door.context(), number))
+    except NotFound as error:
+        return render_template("missing.html", message=str(error)), 404
+    except Transient as error:
+        return render_template("missing.html", message=f"this cannot be read just now: {error}"), 503
+
+
+@blueprint.get(f"/dashboard/alerts/{door.ID}")
+def alert(number: int) -> ResponseReturnValue:
+    """Show why somebody was told of an alert, or was not."""
+    try:
+        return render_template("alert.html", **overview.alert(door.context(), number))
     except NotFound as error:
         return render_template("missing.html", message=str(error)), 404
     except Transient as error:

@@ -9,10 +9,12 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from memmon import labels as label_sets
-from memmon.alerts import rule, store
+from memmon.alerts import merging, rule, store
 from memmon.alerts.machine import Active, Transition
+from memmon.alerts.merging import Report
 from memmon.alerts.service import announce
 from memmon.context import Context
+from memmon.db.tables import AlertRow
 from memmon.jobs import Job
 from memmon.labels import Labels
 
@@ -32,20 +34,26 @@ class Given(NamedTuple):
     annotations: dict[str, str]
     starts_at: float
     ends_at: float
+    end_is_given: bool = False
 
 
 def receive(ctx: Context, given: Sequence[Given]) -> list[Job]:
-    """Let each alert fire until its end, or end with it; return what follows."""
+    """Let each alert fire until its end, or end with it; return what follows. One that is known already is merged with what was
+    said before."""
     now = ctx.now()
     made: list[Transition] = []
     with ctx.write() as session:
         for one in given:
-            made += _resolve(session, one, now) if one.ends_at <= now else _fire(session, one, now)
+            made += _take(session, one, now)
     return announce(ctx, made)
 
 
-def _fire(session: Session, one: Given, now: float) -> list[Transition]:
+def _take(session: Session, one: Given, now: float) -> list[Transition]:
     key = store.key(RULE, one.labels)
+    for row in store.with_key(session, key):
+        return _again(session, row, one, now)
+    if one.ends_at <= now:
+        return []  # One that nobody here has heard of needs no end.
     began = min(one.starts_at, now)
     values = {
         "active": key,
@@ -63,24 +71,33 @@ def _fire(session: Session, one: Given, now: float) -> list[Transition]:
         "firing_at": began,
         "resolved_at": None,
         "ends_at": one.ends_at,
+        "end_is_given": one.end_is_given,
         "evaluated_at": now,
         "flaps": store.flaps(session, RULE, label_sets.fingerprint(one.labels), now),
     }
-    if store.insert(session, values):
-        log.warning("firing %s: sent by a caller, above its threshold", label_sets.show(one.labels))
-        return [Transition(None, "firing", Active(one.labels, "firing", 1.0, began, began))]
-    changed = {"ends_at": one.ends_at, "annotations": one.annotations, "evaluated_at": now}
-    for row in store.with_key(session, key):
-        store.swap(session, row.id, row.version, **changed)
-    return []
+    if not store.insert(session, values):
+        return _take(session, one, now)  # It came meanwhile.
+    log.warning("firing %s: sent by a caller, above its threshold", label_sets.show(one.labels))
+    return [Transition(None, "firing", Active(one.labels, "firing", 1.0, began, began))]
 
 
-def _resolve(session: Session, one: Given, now: float) -> list[Transition]:
-    """End the alert where it fires; one that nobody here has heard of needs no end."""
-    made = []
-    for row in store.with_key(session, store.key(RULE, one.labels)):
-        ended = {"state": "resolved", "resolved_at": now, "ends_at": one.ends_at, "active": None}
-        if store.swap(session, row.id, row.version, **ended):
-            log.info("resolved %s", label_sets.show(one.labels))
-            made.append(Transition("firing", "resolved", store.as_active(row)))
-    return made
+def _again(session: Session, row: AlertRow, one: Given, now: float) -> list[Transition]:
+    """Bring an alert that fires up to date with another report of it."""
+    stored = Report(row.firing_at or now, row.ends_at or now, row.evaluated_at, not row.end_is_given)
+    posted = Report(one.starts_at, one.ends_at, now, not one.end_is_given)
+    after = merging.merged(stored, posted, now) if merging.overlap(stored, posted) else posted
+    began = min(after.start, now)
+    values = {
+        "annotations": one.annotations,
+        "evaluated_at": now,
+        "ends_at": after.end,
+        "end_is_given": not after.timeout,
+    }
+    if after.end > now:
+        store.swap(session, row.id, row.version, firing_at=began, pending_at=began, **values)
+        return []
+    ended = {"state": "resolved", "resolved_at": now, "active": None}
+    if not store.swap(session, row.id, row.version, **values, **ended):
+        return []
+    log.info("resolved %s", label_sets.show(one.labels))
+    return [Transition("firing", "resolved", store.as_active(row))]

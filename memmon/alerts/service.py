@@ -37,6 +37,7 @@ __all__ = [
     "raise_event",
     "raise_in",
     "resolve",
+    "rule_of",
     "rules",
     "some",
     "unacknowledge",
@@ -45,6 +46,8 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+DRILL = "drill"
+"""The source of an alert that is raised to see whom it reaches; nothing is done about it."""
 MOST_PLACED = 2000
 LONGEST_ACKNOWLEDGED = 30 * 86400.0
 
@@ -264,6 +267,18 @@ def by_rule(ctx: Context) -> list[dict[str, Any]]:
                 shown["alerts"] = [_shown(row) for row in mine if row.rule == one.id]
             found.append(shown)
     return found
+
+
+def rule_of(ctx: Context, number: int) -> dict[str, Any]:
+    """Return the rule that made an alert as it is shown, or for another alert what did: `{"source": ...}`."""
+    with ctx.read() as session:
+        row, health = store.get(session, number), store.health(session)
+    if row is None:
+        raise NotFound(f"no alert {number}")
+    known = next((one for one in rules(ctx) if one.id == row.rule), None)
+    if known is None:
+        return {"source": row.source, "id": row.rule}
+    return {"source": row.source, "id": row.rule, **_shown_rule(known, health.get(known.id))}
 
 
 def _recorded(one: RecordingRule, health: Any) -> dict[str, Any]:

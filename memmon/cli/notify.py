@@ -10,13 +10,16 @@ from typing import Any
 
 import click
 
+from memmon.alerts import service as alerts
+from memmon.cli.alerts import explained
 from memmon.cli.common import context, table
 from memmon.context import Context
 from memmon.errors import NotFound
 from memmon.notify import service
-from memmon.routing import route
+from memmon.routing import matcher, route
 
 PATIENCE = 30.0
+DRILL_SECONDS = 600.0
 
 
 @click.group()
@@ -25,12 +28,21 @@ def notify() -> None:
 
 
 @notify.command()
-@click.argument("receiver")
-def test(receiver: str) -> None:
-    """Send a message of the kind `test` to every channel of RECEIVER, and show what the other side said."""
+@click.argument("receiver", required=False)
+@click.option(
+    "--alert", "labels", metavar="LABELS", help="Labels of an alert, like 'alertname=disk_full,severity=critical'."
+)
+def test(receiver: str | None, labels: str | None) -> None:
+    """Really send: a message of the kind `test` to every channel of RECEIVER, or with --alert an alert with these labels and
+    drill="true" that goes the whole way, by group and route; then show what the other side said."""
+    if bool(receiver) == bool(labels):
+        raise click.UsageError("give a RECEIVER or --alert LABELS")
     with context() as ctx:
+        if labels:
+            _drill(ctx, labels)
+            return
         known = route.receivers(ctx.config.routes, ctx.settings)
-        if receiver not in known:
+        if receiver is None or receiver not in known:
             raise NotFound(f"no receiver {receiver}; there are {', '.join(sorted(known))}")
         numbers = _send(ctx, receiver)
         sent = _outcome(ctx, numbers)
@@ -42,6 +54,36 @@ def test(receiver: str) -> None:
     table(f"Test message to {receiver}", ("channel", "state", "seconds", "answer"), rows)
     if not sent or any(row["state"] != "sent" for row in sent):
         sys.exit(1)
+
+
+def _drill(ctx: Context, text: str) -> None:
+    """Raise the alert, go on with it until every route has decided, explain it and end it."""
+    given = {one.name: one.value for one in matcher.parse(text) if one.op == "="}
+    name, severity = given.pop("alertname", "fire_drill"), given.pop("severity", "warning")
+    about = {"summary": "Fire drill: somebody tries whom this reaches. Nothing is wrong."}
+    alerts.raise_event(ctx, name, severity, {**given, "drill": "true"}, about, DRILL_SECONDS, alerts.DRILL)
+    number = max(one["id"] for one in alerts.firing(ctx) if one["source"] == alerts.DRILL)
+    click.echo(f"alert {number} {name} is raised; its groups wait as long as their routes say")
+    deadline = time.monotonic() + DRILL_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            for job in service.flush(ctx):
+                service.deliver(ctx, int(job.args[0]))
+            found = service.explain(ctx, number)
+            if all(_is_settled(group) for group in found["groups"]):
+                break
+            time.sleep(0.2)
+    finally:
+        alerts.resolve(ctx, number, "the fire drill")
+    for line in explained(found):
+        click.echo(line)
+    if not any(one["state"] == "sent" for group in found["groups"] for one in group["messages"]):
+        sys.exit(1)
+
+
+def _is_settled(group: dict[str, Any]) -> bool:
+    """Tell whether it is decided what becomes of the alert in a group, and each message was tried."""
+    return bool(group["decisions"]) and all(one["attempts"] or one["error"] for one in group["messages"])
 
 
 def _send(ctx: Context, receiver: str) -> list[int]:

@@ -143,6 +143,7 @@ class AlertRow(Base):
     firing_at: Mapped[float | None] = mapped_column(index=True)
     resolved_at: Mapped[float | None] = mapped_column(index=True)
     ends_at: Mapped[float | None]  # When a detector's or a caller's alert ends unless it is raised again.
+    end_is_given: Mapped[bool] = mapped_column(default=False)  # Whether a caller said so, or it was made up.
     evaluated_at: Mapped[float]
     acknowledged_at: Mapped[float | None]
     acknowledged_by: Mapped[str | None]

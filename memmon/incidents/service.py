@@ -118,7 +118,7 @@ def _grouped(ctx: Context, fresh: list[dict[str, Any]]) -> list[tuple[Playbook, 
     found: dict[str, tuple[Playbook, str, list[dict[str, Any]]]] = {}
     for alert in fresh:
         wanted = correlation.playbook_for(ctx.config.playbooks.playbooks, alert)
-        if wanted and alert["id"] not in muted:
+        if wanted and alert["id"] not in muted and alert["source"] != alerts.DRILL:
             key = correlation.key(wanted, alert["labels"])
             found.setdefault(key, (wanted, key, []))[2].append(alert)
     return list(found.values())

@@ -18,12 +18,13 @@ from memmon.jobs import Job
 from memmon.notify import gate, http, mail, others, pagerduty, render, slack, store, teams, templates, webhook
 from memmon.notify import log as log_channel
 from memmon.notify.base import Busy, Sender
+from memmon.notify.explain import explain
 from memmon.notify.outbox import Groups, add
 from memmon.routing import route
 from memmon.routing import service as routing
 from memmon.state import counters, lease, live
 
-__all__ = ["add", "channels", "counts", "deliver", "due", "enqueue", "flush", "recent"]
+__all__ = ["add", "channels", "counts", "deliver", "due", "enqueue", "explain", "flush", "recent"]
 
 log = logging.getLogger(__name__)
 
@@ -222,10 +223,18 @@ def channels(ctx: Context) -> list[dict[str, Any]]:
                     "last_state": row.state if row else None,
                     "last_at": encode.iso(row.sent_at or row.created_at) if row else None,
                     "error": row.error if row else None,
-                    "left_alone": gate.is_open(ctx, name, channel),
+                    "left_alone": _left_alone(ctx, name, channel),
                 }
             )
     return found
+
+
+def _left_alone(ctx: Context, receiver: str, channel: str) -> bool | None:
+    """Tell whether a channel's breaker is open; None while Redis is away, which knows."""
+    try:
+        return gate.is_open(ctx, receiver, channel)
+    except Transient:
+        return None
 
 
 def counts(ctx: Context) -> dict[str, int]:

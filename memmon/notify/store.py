@@ -75,6 +75,13 @@ def undelivered(session: Session, group_key: str) -> Sequence[NotificationRow]:
     return [row for row in newest.values() if row.state in ("waiting", "sending", "failed")]
 
 
+def of_group(session: Session, group_key: str, since: float) -> Sequence[NotificationRow]:
+    """Return the messages of a group that were made, or sent, since then."""
+    late = (NotificationRow.created_at >= since) | (NotificationRow.sent_at >= since)
+    query = select(NotificationRow).where(NotificationRow.group_key == group_key, late)
+    return session.scalars(query.order_by(NotificationRow.id)).all()
+
+
 def renew(session: Session, number: int, attempts: int, **values: Any) -> bool:
     """Change a message that waits or failed; False when somebody has begun to send it meanwhile."""
     idle = NotificationRow.state.in_(("waiting", "failed"))

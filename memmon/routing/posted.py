@@ -57,10 +57,20 @@ def post(
     return found
 
 
+def problem(matchers: Sequence[Matcher], starts_at: float, ends_at: float) -> BadInput | None:
+    """Return why no silence can be like this, or None."""
+    if all("!" not in matcher.op and matcher.accepts(()) for matcher in matchers):
+        return BadInput("matchers", "at least one matcher must not match the empty string")
+    if ends_at < starts_at:
+        return BadInput("endsAt", "start time must be before end time")
+    return None
+
+
 def _check(matchers: Sequence[Matcher], starts_at: float, ends_at: float, now: float) -> None:
-    if not matchers or all(matcher.accepts(()) for matcher in matchers):
-        raise BadInput("matchers", "at least one matcher must not match the empty string")
-    if ends_at <= starts_at:
+    found = problem(matchers, starts_at, ends_at)
+    if found:
+        raise found
+    if ends_at == starts_at:
         raise BadInput("endsAt", "start time must be before end time")
     if ends_at <= now:
         raise BadInput("endsAt", "end time can't be in the past")
@@ -85,7 +95,7 @@ def _settled(session: Session, number: str | None, values: dict[str, Any], now: 
 
 def can_update(row: SilenceRow, values: dict[str, Any], now: float) -> bool:
     """Tell whether a silence may take new values and stay the same one."""
-    if row.ends_at <= now or row.matchers != values["matchers"]:
+    if row.ends_at < now or row.matchers != values["matchers"]:
         return False
     if row.starts_at <= now:
         return bool(math.floor(values["starts_at"]) == math.floor(row.starts_at) and values["ends_at"] >= now)

@@ -11,8 +11,13 @@ from flask.testing import FlaskClient
 
 from memmon import encode, labels
 from memmon.alerts import service as alerts
+from memmon.config.receivers import Receiver
 from memmon.context import Context
+from memmon.promql.matcher import Matcher
+from memmon.routing import matcher
 from tests.conftest import Clock
+from tests.memmon.routing.tables import shared, table
+from web.api import alertmanager_form as form
 
 BASE = "/api/v2"
 Headers = dict[str, str]
@@ -103,7 +108,7 @@ def test_one_label_set_is_one_alert_and_names_may_be_long_or_missing(
         ([{}], "[0].labels"),
         ([{"labels": {}}], "at least one label pair"),
         ([{"labels": {"alertname": ""}}], "at least one label pair"),
-        ([{"labels": {"a-b": "x"}}], "is not a label name"),
+        ([{"labels": {"a\nb": "x"}}], "is not a label name"),
         ([{"labels": {"a": 1}}], "[0].labels.a"),
         ([{"labels": {"a": "\0"}}], "[0].labels.a"),
         ([{"labels": {"a": "\ud800"}}], "body"),
@@ -198,7 +203,7 @@ def test_silences_stand_in_alertmanagers_order(client: FlaskClient, post: Callab
         ({"matchers": []}, "matchers"),
         ({"matchers": [{"name": "a", "value": ""}]}, "empty string"),
         ({"matchers": [{"name": "a", "value": "(", "isRegex": True}]}, "regular expression"),
-        ({"matchers": [{"name": "a b", "value": "x"}]}, "matchers[0].name"),
+        ({"matchers": [{"name": "", "value": "x"}]}, "matchers[0].name"),
         ({"matchers": [{"name": "a"}]}, "matchers[0].value"),
         ({"endsAt": "2025-01-01T00:00:00Z", "startsAt": "2024-01-01T00:00:00Z"}, "in the past"),
         ({"endsAt": "2026-01-01T00:00:00Z"}, "before end"),
@@ -240,3 +245,77 @@ def test_the_status_names_the_version(client: FlaskClient) -> None:
     assert found["versionInfo"]["version"]
     assert found["cluster"] == {"status": "disabled", "peers": []}
     assert encode.seconds_of(found["uptime"]) > 0
+
+
+def test_a_name_may_be_any_text_as_alertmanager_takes_it(
+    client: FlaskClient, post: Callable[..., Any], clock: Clock
+) -> None:
+    post("/alerts", [{"labels": {"alertname": "x", "größe in m": "1"}}])
+    assert len(ask(client, "/alerts", filter='"größe in m"="1"')) == 1
+    post("/silences", silence(clock, matchers=[{"name": "größe in m", "value": "1", "isRegex": False}]))
+    assert ask(client, "/alerts")[0]["status"]["state"] == "suppressed"
+
+
+def test_alerts_are_chosen_by_what_their_receivers_are_labelled(
+    client: FlaskClient, ctx: Context, post: Callable[..., Any]
+) -> None:
+    folder = ctx.settings.config_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "routes.yml").write_text("{route: {receiver: a}, receivers: [{name: a, labels: {owner: x}}]}")
+    ctx.reload_config()
+    post("/alerts", [alert()])
+    assert len(ask(client, "/alerts", receiver_matchers='owner="x"')) == 1
+    assert ask(client, "/alerts", receiver_matchers='owner="y"') == []
+
+
+@pytest.mark.parametrize("row", table("filters", "receivers"))
+def test_alertmanager_chooses_receivers_the_same(row: dict[str, Any]) -> None:
+    known = shared("filters", "receiver_labels")
+    found = [Receiver(name=name, labels=known[name]) if name in known else None for name in row["receivers"]]
+    assert any(form.fits_receiver(matcher.parse(row["receiver_matcher"]), one) for one in found) == row["shown"]
+
+
+@pytest.mark.parametrize("row", table("filters", "alerts"))
+def test_alertmanager_filters_alerts_the_same(row: dict[str, Any]) -> None:
+    one = row["filter"]
+    assert Matcher(one["name"], one["op"], one["value"]).accepts(labels.of(row["labels"])) == row["shown"]
+
+
+@pytest.mark.parametrize("row", table("silences", "filters"))
+def test_alertmanager_filters_silences_the_same(row: dict[str, Any]) -> None:
+    made = [Matcher(one["name"], one["op"], one["value"]) for one in row["silence"]]
+    one = row["filter"]
+    shown = {"matchers": [matcher.to_json(each) for each in made]}
+    assert form.fits(shown, (Matcher(one["name"], one["op"], one["value"]),)) == row["shown"]
+
+
+def test_alertmanager_orders_silences_the_same(clock: Clock) -> None:
+    example = shared("silences", "order").get("example")
+    if example is None:
+        pytest.skip("the tables are not there")
+
+    def made(text: str) -> dict[str, Any]:
+        state, hours = text.split()
+        start, end = (encode.iso(3600.0 * int(hour)) for hour in hours.split("-"))
+        return {"text": text, "status": {"state": state}, "startsAt": start, "endsAt": end}
+
+    assert [one["text"] for one in sorted(map(made, example["input"]), key=form.in_order)] == example["sorted"]
+
+
+@pytest.mark.parametrize("row", table("silences", "http"))
+def test_alertmanager_answers_the_same(
+    row: dict[str, Any], client: FlaskClient, post: Callable[..., Any], operator: Headers, clock: Clock
+) -> None:
+    numbers = {"unknown": "5f7a1b1c-0000-4000-8000-000000000000", None: ""}
+    numbers["active"] = post("/silences", silence(clock))["silenceID"]
+    numbers["expired"] = post("/silences", silence(clock))["silenceID"]
+    client.delete(f"{BASE}/silence/{numbers['expired']}", headers=operator)
+    number = numbers[row["id"]]
+    if row["do"] == "DELETE":
+        assert client.delete(f"{BASE}/silence/{number}", headers=operator).status_code == row["status"]
+        return
+    times = {name: encode.iso(clock() + row[key]) for name, key in (("startsAt", "start"), ("endsAt", "end"))}
+    answer = client.post(f"{BASE}/silences", json=silence(clock, id=number, **times), headers=operator)
+    assert answer.status_code == row["status"], answer.text
+    if row.get("new_id"):
+        assert answer.json["silenceID"] != number

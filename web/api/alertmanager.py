@@ -6,13 +6,15 @@ from contextlib import suppress
 from typing import Any
 
 import psutil
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 import memmon
 from memmon import encode
 from memmon.alerts import received
+from memmon.config.receivers import Receiver
 from memmon.context import Context
 from memmon.errors import BadInput, BadQuery, Conflict, MemmonError, NotFound
+from memmon.promql.matcher import compiled
 from memmon.routing import posted, route, silences
 from memmon.routing.standing import Standing, standing
 from web import auth, door
@@ -60,7 +62,7 @@ def receivers() -> Response:
 def alerts() -> Response:
     """Return the firing alerts."""
     ctx = door.context()
-    found = form.wanted(standing(ctx))
+    found = form.wanted(standing(ctx), _receivers(ctx), ("active", "silenced", "inhibited", "unprocessed", "muted"))
     return door.answer([_alert(ctx, one) for one in sorted(found, key=lambda one: one.alert["fingerprint"])])
 
 
@@ -100,17 +102,24 @@ def receive() -> Response:
 def groups() -> Response:
     """Return the firing alerts by the groups in which they are told."""
     ctx = door.context()
-    found: dict[tuple[str, Any], list[dict[str, Any]]] = {}
-    for one in form.wanted(standing(ctx)):
+    pattern = compiled(request.args["receiver"]) if request.args.get("receiver") else None
+    found: dict[tuple[Any, str, str], list[dict[str, Any]]] = {}
+    for one in form.wanted(standing(ctx), _receivers(ctx), ("active", "silenced", "inhibited", "muted")):
+        shown = _alert(ctx, one)
         for node in one.nodes:
-            key = (node.receiver, route.group_labels(node, one.labels))
-            found.setdefault(key, []).append(_alert(ctx, one))
+            if pattern is None or pattern.search(node.receiver):
+                key = (route.group_labels(node, one.labels), node.receiver, node.id)
+                found.setdefault(key, []).append(shown)
     return door.answer(
         [
             {"labels": dict(labels), "receiver": {"name": receiver}, "alerts": members}
-            for (receiver, labels), members in sorted(found.items(), key=lambda item: (item[0][1], item[0][0]))
+            for (labels, receiver, _), members in sorted(found.items(), key=lambda item: item[0])
         ]
     )
+
+
+def _receivers(ctx: Context) -> dict[str, Receiver]:
+    return route.receivers(ctx.config.routes, ctx.settings)
 
 
 @blueprint.get("/silences")
@@ -128,13 +137,14 @@ def silence() -> Response:
     if not isinstance(given, dict):
         raise BadInput("body", "must be an object")
     start, end = form.time(given.get("startsAt"), "startsAt"), form.time(given.get("endsAt"), "endsAt")
-    if start is None or end is None:
-        raise BadInput("startsAt" if start is None else "endsAt", "is missing")
+    if end is None:
+        raise BadInput("endsAt", "is missing")
+    ctx = door.context()
     number = posted.post(
-        door.context(),
+        ctx,
         form.text(given.get("id") or "", "id", 64) or None,
         form.of_matchers(given.get("matchers")),
-        start,
+        ctx.now() if start is None else start,
         end,
         form.text(given.get("createdBy"), "createdBy", 64),
         form.text(given.get("comment"), "comment", 2000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -10,6 +11,8 @@ from flask import request
 from memmon import duration, encode
 from memmon import labels as label_sets
 from memmon.alerts.received import GENERATOR, Given
+from memmon.config.intervals import MONTHS, WEEKDAYS, Interval
+from memmon.config.receivers import Receiver
 from memmon.config.routes import Route, Routes
 from memmon.errors import BadInput
 from memmon.promql.matcher import Matcher, all_accept, compiled
@@ -18,6 +21,7 @@ from memmon.routing.standing import Standing
 
 MOST_LABELS = 100
 MOST_TEXT = 16_384
+MOST_NAME = 200
 
 
 def flag(name: str) -> bool:
@@ -33,20 +37,28 @@ def filters() -> tuple[Matcher, ...]:
     return tuple(one for text in request.args.getlist("filter") for one in matchers.parse(text, "filter"))
 
 
-def wanted(found: list[Standing]) -> list[Standing]:
-    """Return the alerts that the request's parameters let through."""
-    flags = {name: flag(name) for name in ("active", "silenced", "inhibited", "unprocessed")}
+def wanted(found: list[Standing], receivers: Mapping[str, Receiver], flags: tuple[str, ...]) -> list[Standing]:
+    """Return the alerts that the request's parameters let through; `flags` are those that it may have."""
+    on = {name: flag(name) for name in flags}
     given, receiver = filters(), request.args.get("receiver")
     pattern = compiled(receiver) if receiver else None
+    owners = tuple(m for t in request.args.getlist("receiver_matchers") for m in matchers.parse(t, "receiver_matchers"))
     return [
         one
         for one in found
         if all_accept(given, one.labels)
         and (pattern is None or any(pattern.search(node.receiver) for node in one.nodes))
-        and (flags["active"] or one.muted)
-        and (flags["silenced"] or not one.silenced_by)
-        and (flags["inhibited"] or not one.inhibited_by)
+        and (not owners or any(fits_receiver(owners, receivers.get(node.receiver)) for node in one.nodes))
+        and (on.get("active", True) or one.muted)
+        and (on.get("silenced", True) or not one.silenced_by)
+        and (on.get("inhibited", True) or not one.inhibited_by)
+        and (on.get("muted", True) or not one.muted_by)
     ]
+
+
+def fits_receiver(given: tuple[Matcher, ...], receiver: Receiver | None) -> bool:
+    """Tell whether a receiver has what `given` wants of its labels; its name is one of them."""
+    return receiver is not None and all_accept(given, label_sets.of({**receiver.labels, "name": receiver.name}))
 
 
 def alert(one: Standing, ends_at: float) -> dict[str, Any]:
@@ -88,17 +100,23 @@ def given(index: int, one: Any, now: float, life: float) -> Given:
     begun = start if start is not None else (now if end is None else end)
     if end is not None and end < begun:
         raise BadInput(f"{where}.startsAt", "start time must be before end time")
-    return Given(labels, annotations, begun, now + life if end is None else end)
+    return Given(labels, annotations, begun, now + life if end is None else end, end is not None)
 
 
 def _texts(value: Any, field: str) -> dict[str, str]:
     if not isinstance(value, dict) or len(value) > MOST_LABELS:
         raise BadInput(field, f"must be an object of at most {MOST_LABELS} texts")
     for name, one in value.items():
-        if not label_sets.LABEL_NAME.fullmatch(name) or len(name) > 200:
-            raise BadInput(field, f"{name[:200]!r} is not a label name ([a-zA-Z_][a-zA-Z0-9_]*)")
+        label_name(name, field)
         text(one, f"{field}.{name}")
     return dict(value)
+
+
+def label_name(name: str, field: str) -> str:
+    """Return `name` when Alertmanager takes it as a label's: any text, since its version 0.27."""
+    if not name or len(name) > MOST_NAME or not name.isprintable():
+        raise BadInput(field, f"{name[:MOST_NAME]!r} is not a label name")
+    return name
 
 
 def text(value: Any, field: str, longest: int = MOST_TEXT) -> str:
@@ -129,7 +147,7 @@ def of_matchers(value: Any) -> list[Matcher]:
         field = f"matchers[{index}]"
         if not isinstance(one, dict):
             raise BadInput(field, "must be an object with name, value and isRegex")
-        name = label_sets.check_name(text(one.get("name"), f"{field}.name", 200), f"{field}.name")
+        name = label_name(text(one.get("name"), f"{field}.name", MOST_NAME), f"{field}.name")
         found.append(matchers.checked(name, matchers.op_of(one), text(one.get("value"), f"{field}.value"), field))
     return found
 
@@ -151,18 +169,36 @@ def in_order(silence: dict[str, Any]) -> tuple[int, float]:
 
 
 def configuration(routes: Routes) -> str:
-    """Return routes, receivers and inhibition as YAML. What a receiver consists of is left out: it may be secret."""
+    """Return routes, receivers, inhibition and time intervals as YAML. What a receiver consists of is left out: it may be
+    secret."""
     rules = [rule.model_dump(mode="json", exclude_defaults=True) for rule in routes.inhibit_rules]
-    return str(
-        yaml.safe_dump(
-            {
-                "route": _route(routes.route),
-                "receivers": [{"name": receiver.name} for receiver in routes.receivers],
-                "inhibit_rules": rules,
-            },
-            sort_keys=False,
-        )
-    )
+    intervals = [
+        {"name": one.name, "time_intervals": [_interval(part) for part in one.time_intervals]}
+        for one in routes.intervals.values()
+    ]
+    shown = {
+        "route": _route(routes.route),
+        "receivers": [{"name": receiver.name} for receiver in routes.receivers],
+        "inhibit_rules": rules,
+        "time_intervals": intervals,
+    }
+    return str(yaml.safe_dump({name: one for name, one in shown.items() if one}, sort_keys=False))
+
+
+def _interval(one: Interval) -> dict[str, Any]:
+    def clock(minute: int) -> str:
+        return f"{minute // 60:02d}:{minute % 60:02d}"
+
+    named = {"weekdays": WEEKDAYS, "months": ("", *MONTHS)}
+    found: dict[str, Any] = {
+        "times": [{"start_time": clock(t.start_time), "end_time": clock(t.end_time)} for t in one.times]
+    }
+    for field in ("weekdays", "days_of_month", "months", "years"):
+        words = named.get(field)
+        ends = [(words[a], words[b]) if words else (a, b) for a, b in getattr(one, field)]
+        found[field] = [f"{a}:{b}" for a, b in ends]
+    found["location"] = one.location if one.location != "UTC" else None
+    return {name: value for name, value in found.items() if value}
 
 
 def _route(one: Route) -> dict[str, Any]:

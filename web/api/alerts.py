@@ -1,4 +1,4 @@
-"""GET /api/alerts, POST /api/alerts/<id>/acknowledge and /resolve."""
+"""GET /api/alerts and /api/alerts/<id>/explain, POST /api/alerts/<id>/acknowledge, /unacknowledge and /resolve."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from memmon.alerts import service
 from memmon.analysis import service as analysis
+from memmon.notify import service as notify
 from web import door
 from workers.base import follow
 
@@ -20,8 +21,22 @@ def alerts() -> Response:
 
 @blueprint.post(f"/{door.ID}/acknowledge")
 def acknowledge(number: int) -> Response:
-    """Say that somebody cares about a firing alert."""
-    return door.answer(service.acknowledge(door.context(), number, *door.signature()))
+    """Say that somebody cares about a firing alert, for `duration` (`2h`, or seconds) or until it ends."""
+    given = door.fields("by", "comment", "duration")
+    seconds = door.duration(given, "duration", service.LONGEST_ACKNOWLEDGED) if "duration" in given else None
+    return door.answer(service.acknowledge(door.context(), number, *door.signed(given), seconds))
+
+
+@blueprint.post(f"/{door.ID}/unacknowledge")
+def unacknowledge(number: int) -> Response:
+    """Take that back."""
+    return door.answer(service.unacknowledge(door.context(), number))
+
+
+@blueprint.get(f"/{door.ID}/explain")
+def explain(number: int) -> Response:
+    """Return why somebody was told of an alert, or was not."""
+    return door.answer(notify.explain(door.context(), number))
 
 
 @blueprint.post(f"/{door.ID}/resolve")

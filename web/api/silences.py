@@ -31,7 +31,7 @@ def create() -> Response:
     """Mute what `matchers` match, or exactly the labels of the alert with the id `alert`, for `duration` (`2h`, or seconds)."""
     ctx = door.context()
     given = door.fields("matchers", "alert", "duration", "starts_at", "by", "comment")
-    wanted = _of_alert(ctx, given["alert"]) if "alert" in given else _matchers(given.get("matchers"))
+    wanted = _of_alert(ctx, given["alert"]) if "alert" in given else of_matchers(given.get("matchers"))
     seconds = door.duration(given, "duration")
     by, comment = door.signed(given)
     return door.answer(service.silence(ctx, wanted, seconds, by, comment, _start(given)), 201)
@@ -46,7 +46,7 @@ def _of_alert(ctx: Context, number: Any) -> tuple[Matcher, ...]:
     return tuple(Matcher(name, "=", value) for name, value in sorted(found[0]["labels"].items()))
 
 
-def _matchers(given: Any) -> tuple[Matcher, ...]:
+def of_matchers(given: Any) -> tuple[Matcher, ...]:
     """Return the matchers, each written like `severity="critical"` or as an object of Alertmanager."""
     if not isinstance(given, list) or not 0 < len(given) <= MOST_MATCHERS:
         raise BadInput("matchers", f"must be a list of 1 to {MOST_MATCHERS}")

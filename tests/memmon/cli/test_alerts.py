@@ -33,3 +33,13 @@ def test_an_unknown_alert_and_a_wrong_matcher_are_said_in_one_line(run: Run) -> 
         assert done.exit_code == 1
         assert expected in done.output
         assert done.output.count("\n") == 1
+
+
+def test_an_alert_is_acknowledged_for_a_while_and_explained(run: Run, attack: int) -> None:
+    done = run("alerts", "ack", "1", "--for", "2h", "--by", "kim")
+    assert "acknowledged by kim until " in done.output
+    assert run("alerts", "unack", "1").output == "alert 1 brute_force_attack: no longer acknowledged\n"
+    shown = run("alerts", "explain", "1")
+    assert shown.output.splitlines()[1] == "It is in no group yet: the next tick places it."
+    assert json.loads(run("alerts", "explain", "1", "--json").output)["alert"]["name"] == "brute_force_attack"
+    assert run("alerts", "explain", "99").output == "memmon: no alert 99\n"

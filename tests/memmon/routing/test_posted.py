@@ -1,10 +1,17 @@
+import math
+from typing import Any
+
 import pytest
 
+from memmon import encode
+from memmon import labels as label_sets
 from memmon.context import Context
+from memmon.db.tables import SilenceRow
 from memmon.errors import BadInput
 from memmon.promql.matcher import Matcher
-from memmon.routing import posted
+from memmon.routing import matcher, mute, posted
 from tests.conftest import Clock
+from tests.memmon.routing.tables import shared, table
 
 HOUR = 3600.0
 SAME = (Matcher("a", "=", "b"),)
@@ -54,3 +61,65 @@ def test_a_silence_that_has_ended_comes_back_as_another(ctx: Context, clock: Clo
 def test_a_silence_is_not_for_ever(sqlite_ctx: Context) -> None:
     with pytest.raises(BadInput, match="366 days"):
         post(sqlite_ctx, None, 0, 400 * 86400)
+
+
+def matchers_of(some: list[dict[str, str]]) -> tuple[Matcher, ...]:
+    return tuple(Matcher(one["name"], one["op"], one["value"]) for one in some)
+
+
+@pytest.mark.parametrize("row", table("silences", "validity"))
+def test_alertmanager_takes_the_same_silences(row: dict[str, Any]) -> None:
+    end = row["end"]
+    try:
+        found = posted.problem(
+            [matcher.checked(*one) for one in matchers_of(row["matchers"])],
+            row["start"],
+            -math.inf if end is None else end,
+        )
+    except BadInput as error:
+        found = error
+    assert (found is not None) == (row["error"] is not None)
+
+
+@pytest.mark.parametrize("row", table("silences", "update"))
+def test_alertmanager_changes_the_same_silences_in_place(row: dict[str, Any]) -> None:
+    stored = SilenceRow(matchers=[1], starts_at=row["stored"]["start"], ends_at=row["stored"]["end"])
+    values = {"matchers": [1] if row["same_matchers"] else [2]}
+    values |= {"starts_at": row["posted"]["start"], "ends_at": row["posted"]["end"]}
+    assert posted.can_update(stored, values, 0.0) == row["in_place"]
+
+
+@pytest.mark.parametrize("row", table("silences", "matching"))
+def test_alertmanager_silences_the_same(row: dict[str, Any]) -> None:
+    known = [mute.Silence(str(n), matchers_of(one), -1, 1) for n, one in enumerate(row["matcher_sets"])]
+    assert bool(mute.silenced_by(known, label_sets.of(row["labels"]), 0)) == row["silenced"]
+
+
+def test_alertmanager_goes_through_the_same_sequence(sqlite_ctx: Context, clock: Clock) -> None:
+    steps = shared("silences", "sequence")
+    if not steps:
+        pytest.skip("the tables are not there")
+    zero, ids = clock.now, dict[str, str]()
+    for step in steps.values():
+        clock.now = zero + step["at"]
+        given, expected = step["set"], step["expect"]
+        before = ids.get(given.get("id_of", ""))
+        if "error" in expected:
+            assert given["end"] is None  # The door refuses it, and nothing is changed.
+            assert before is not None
+            assert posted.get(sqlite_ctx, before)["status"]["state"] == expected["old_state"]
+            continue
+        start = clock.now if given["start"] is None else zero + given["start"]
+        comment = given.get("comment", "")
+        number = posted.post(
+            sqlite_ctx, before, matchers_of(given["matchers"]), start, zero + given["end"], "t", comment
+        )
+        assert (number == before) == (expected["id"] == "same")
+        ids[given.get("name", given.get("id_of", ""))] = number
+        found = posted.get(sqlite_ctx, number)
+        for name, key in (("startsAt", "start"), ("endsAt", "end")):
+            if key in expected:
+                assert encode.seconds_of(found[name]) == pytest.approx(zero + expected[key], abs=0.01)
+        assert found["comment"] == expected.get("comment", comment)
+        if "old_end" in expected and before:
+            assert encode.seconds_of(posted.get(sqlite_ctx, before)["endsAt"]) == zero + expected["old_end"]

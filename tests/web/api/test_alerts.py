@@ -88,3 +88,24 @@ def test_messages_that_were_sent_are_counted(client: FlaskClient, ctx: Context, 
 
 def test_an_alert_that_is_not_there(client: FlaskClient, operator: Headers) -> None:
     assert client.post("/api/alerts/4711/acknowledge", headers=operator).status_code == 404
+
+
+def test_an_alert_is_explained_and_acknowledged_for_a_while(
+    client: FlaskClient, ctx: Context, operator: Headers
+) -> None:
+    service.raise_event(ctx, "trouble", "critical", {}, {}, 600)
+    number = service.firing(ctx)[0]["id"]
+    notify.flush(ctx)
+    found = client.get(f"/api/alerts/{number}/explain").get_json()
+    assert found["groups"][0]["receiver"] == "default"
+    assert found["verdict"]
+    cared = client.post(f"/api/alerts/{number}/acknowledge", json={"by": "kim", "duration": "1h"}, headers=operator)
+    assert cared.get_json()["acknowledged_until"] is not None
+    wrong = client.post(f"/api/alerts/{number}/acknowledge", json={"duration": "90d"}, headers=operator)
+    assert (wrong.status_code, "duration" in wrong.get_json()["message"]) == (400, True)
+    back = client.post(f"/api/alerts/{number}/unacknowledge", headers=operator)
+    assert back.get_json()["status"] == "open"
+    assert client.get("/api/alerts/99/explain").status_code == 404
+    page = client.get(f"/dashboard/alerts/{number}")
+    assert "Who was told, and why" in page.get_data(as_text=True)
+    assert client.get("/dashboard/alerts/99").status_code == 404

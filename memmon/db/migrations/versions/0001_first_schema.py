@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("firing_at", sa.Float(precision=53), nullable=True),
         sa.Column("resolved_at", sa.Float(precision=53), nullable=True),
         sa.Column("ends_at", sa.Float(precision=53), nullable=True),
+        sa.Column("end_is_given", sa.Boolean(), nullable=False),
         sa.Column("evaluated_at", sa.Float(precision=53), nullable=False),
         sa.Column("acknowledged_at", sa.Float(precision=53), nullable=True),
         sa.Column("acknowledged_by", sa.Text(), nullable=True),
