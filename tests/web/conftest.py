@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 
 from memmon.context import Context
 from memmon.security import access
@@ -62,3 +64,20 @@ def sent(ctx: Context, valkey: str) -> Iterator[Callable[[], list[str]]]:
     yield names
     celery.close()
     celery.conf.broker_url = before
+
+
+@pytest.fixture
+def live(make_ctx: Callable[..., Context], ctx: Context) -> Context:
+    """A context whose clock goes, for senders that have one of their own."""
+    return Context(ctx.settings)
+
+
+@pytest.fixture
+def url(live: Context) -> Iterator[str]:
+    """The address of a real server of the application on loopback."""
+    server = make_server("127.0.0.1", 0, create_app(live), threaded=True)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    live.close()

@@ -32,9 +32,9 @@ from prometheus_client import (
     pushadd_to_gateway,
 )
 from prometheus_client.exposition import basic_auth_handler
-from werkzeug.serving import make_server
 
 from memmon import labels as label_sets
+from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.metrics import service as metrics
 from memmon.push import otlp
@@ -60,12 +60,6 @@ def broker(sent: Callable[[], list[str]]) -> None:
 
 
 @pytest.fixture
-def live(make_ctx: Callable[..., Context], ctx: Context) -> Context:
-    """A context whose clock goes, for senders that have one of their own."""
-    return Context(ctx.settings)
-
-
-@pytest.fixture
 def key(ctx: Context) -> str:
     """An ingest key."""
     return access.create(ctx, "pusher", "ingest")
@@ -74,17 +68,6 @@ def key(ctx: Context) -> str:
 @pytest.fixture
 def ingest(key: str) -> Headers:
     return {"Authorization": f"Bearer {key}"}
-
-
-@pytest.fixture
-def url(live: Context) -> Iterator[str]:
-    """The address of a real server of the application on loopback."""
-    server = make_server("127.0.0.1", 0, create_app(live), threaded=True)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    live.close()
 
 
 def shown(ctx: Context, expr: str) -> dict[str, float]:
@@ -284,8 +267,13 @@ def page() -> Iterator[str]:
 
 
 PROMETHEUS = """
-global: {{scrape_interval: 200ms, external_labels: {{cluster: eu}}}}
+global: {{scrape_interval: 200ms, evaluation_interval: 200ms, external_labels: {{cluster: eu}}}}
 scrape_configs: [{{job_name: shop, static_configs: [{{targets: ["{page}"]}}]}}]
+rule_files: [rules.yml]
+alerting:
+  alertmanagers:
+    - static_configs: [{{targets: ["{host}"]}}]
+      authorization: {{credentials: {key}}}
 remote_write:
   - url: {url}/api/v1/write
     basic_auth: {{username: any, password: {key}}}
@@ -294,13 +282,24 @@ remote_write:
 """
 
 
-def test_a_prometheus_feeds_memmon(url: str, key: str, live: Context, page: str, tmp_path: Path) -> None:
+RULES = """
+groups:
+- name: g
+  rules: [{alert: filling, expr: 'rows > 10', labels: {severity: error}, annotations: {summary: '{{ $value }} rows'}}]
+"""
+
+
+def test_a_prometheus_feeds_memmon_with_samples_and_alerts(
+    url: str, key: str, live: Context, page: str, tmp_path: Path
+) -> None:
     binary = shutil.which("prometheus")
     if binary is None:
         if os.environ.get("MEMMON_TEST_STRICT") == "1":
             pytest.fail("prometheus is not installed")
         pytest.skip("prometheus is not installed")
-    (tmp_path / "prometheus.yml").write_text(PROMETHEUS.format(page=page, url=url, key=key))
+    host = url.removeprefix("http://")
+    (tmp_path / "prometheus.yml").write_text(PROMETHEUS.format(page=page, url=url, key=key, host=host))
+    (tmp_path / "rules.yml").write_text(RULES)
     words = ("--config.file=prometheus.yml", "--storage.tsdb.path=data")
     listen = f"--web.listen-address=127.0.0.1:{free_port()}"
     with (tmp_path / "log").open("wb") as log:
@@ -314,10 +313,15 @@ def test_a_prometheus_feeds_memmon(url: str, key: str, live: Context, page: str,
         }
         assert shown(live, 'up{job="shop"}') == {f"up{{{same}}}": 1.0}
         eventually(lambda: metrics.metadata(live).get("rows"), within=30)
+        eventually(lambda: len(alerts.firing(live)) == 2, within=30)
+        [one, _] = sorted(alerts.firing(live), key=lambda alert: str(alert["labels"]))
+        assert (one["name"], one["severity"], one["message"]) == ("filling", "error", "12.5 rows")
+        assert (one["labels"]["cluster"], one["source"]) == ("eu", "api")
     finally:
         process.terminate()
         process.wait(10)
-    assert "err=" not in (tmp_path / "log").read_text()
+    complaints = [line for line in (tmp_path / "log").read_text().splitlines() if "err=" in line]
+    assert [line for line in complaints if "context canceled" not in line] == []  # What was on its way at its end.
 
 
 # OpenTelemetry
