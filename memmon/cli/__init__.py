@@ -16,6 +16,7 @@ COMMANDS = {
     "status": ("memmon.cli.status:status", "Show how the running stack is."),
     "doctor": ("memmon.cli.doctor:doctor", "Look at every part, and say what to do where one is broken."),
     "alerts": ("memmon.cli.alerts:alerts", "List, explain, acknowledge and silence alerts."),
+    "rules": ("memmon.cli.rules:rules", "Check, test and try rules."),
     "maintenance": ("memmon.cli.maintenance:maintenance", "Plan, approve and end maintenance windows."),
     "incidents": ("memmon.cli.incidents:incidents", "List, show and steer incidents."),
     "notify": ("memmon.cli.notify:notify", "Try the ways by which people are told."),

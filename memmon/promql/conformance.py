@@ -14,12 +14,10 @@ from memmon import labels as label_sets
 from memmon.errors import BadQuery
 from memmon.labels import Labels
 from memmon.promql import numbers, script
-from memmon.promql.block import Block, pack
 from memmon.promql.engine import Ranged, Value
-from memmon.promql.matcher import Matcher, all_accept
+from memmon.promql.memory import Memory
 from memmon.promql.query import Query
 from memmon.promql.script import Eval, Expected, Steps, is_same
-from memmon.promql.selection import NO_HINT, Hint
 from memmon.samples import Point, Series
 
 MINUTE_MS = 60_000
@@ -40,44 +38,13 @@ class Verdict(NamedTuple):
     refused: str = ""
 
 
-class _Loaded:
-    """A source of the series that a script has loaded."""
-
-    def __init__(self) -> None:
-        self._held: dict[Labels, Series] = {}
-
-    def add(self, more: list[Series]) -> None:
-        """Add series; one that is there already gets more samples."""
-        for one in more:
-            held = self._held.get(one.labels)
-            if held is not None:
-                times = np.concatenate((held.times, one.times))
-                order = np.argsort(times, kind="stable")
-                one = Series(one.labels, times[order], np.concatenate((held.values, one.values))[order])
-            self._held[one.labels] = one
-
-    def select(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Series]:
-        """Return the series that fit with their samples in (start, end] and none beyond, so that none is needed there."""
-        found = []
-        for one in self._held.values():
-            if all_accept(matchers, one.labels):
-                low, high = one.times.searchsorted((start, end), side="right")
-                if low < high:
-                    found.append(Series(one.labels, one.times[low:high], one.values[low:high]))
-        return found
-
-    def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:
-        """Return the same side by side."""
-        return [pack(self.select(matchers, start, end))]
-
-
 def run(path: Path, exact: bool = False) -> Iterator[Verdict]:
     """Return a verdict for every evaluation of the script at `path`; `exact` keeps the kernels out."""
     categories = _scope(path.parent).get(path.name, {})
-    loaded = _Loaded()
+    loaded = Memory()
     for command in script.read(path.read_text()):
         if isinstance(command, script.Clear):
-            loaded = _Loaded()
+            loaded = Memory()
         elif isinstance(command, script.Load):
             loaded.add(command.series)
         else:
@@ -97,7 +64,7 @@ def _scope(folder: Path) -> dict[str, dict[int, str]]:
     }
 
 
-def _judged(command: Eval, loaded: _Loaded, exact: bool) -> tuple[str, str]:
+def _judged(command: Eval, loaded: Memory, exact: bool) -> tuple[str, str]:
     """Return what is wrong about an evaluation, and the error that it ended in."""
     expected, refused = command.expected, ""
     try:
@@ -116,7 +83,7 @@ def _judged(command: Eval, loaded: _Loaded, exact: bool) -> tuple[str, str]:
     return missed, refused
 
 
-def _asked(command: Eval, loaded: _Loaded, exact: bool) -> str:
+def _asked(command: Eval, loaded: Memory, exact: bool) -> str:
     steps, expected = command.steps, command.expected
     query = Query(command.expr, loaded, steps.start / 1000, steps.end / 1000, exact=exact)
     missed = ""
@@ -128,7 +95,7 @@ def _asked(command: Eval, loaded: _Loaded, exact: bool) -> str:
     return missed or _compare_notes(expected, query.notes.warnings, query.notes.infos)
 
 
-def _again_as_range(command: Eval, loaded: _Loaded, exact: bool) -> str:
+def _again_as_range(command: Eval, loaded: Memory, exact: bool) -> str:
     """Ask the same over a minute on both sides; the step in the middle must come to the same."""
     at = command.steps.start
     try:

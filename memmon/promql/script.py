@@ -114,7 +114,7 @@ def _command(line: str, block: list[str], number: int) -> Command:
     if word == "clear":
         return Clear()
     if word in ("load", "load_with_nhcb"):
-        return Load(list(_loaded(block, milliseconds(rest[0]))))
+        return Load(list(loaded(block, milliseconds(rest[0]))))
     if found := _INSTANT.fullmatch(line):
         how, at, expr = found.groups()
         moment = milliseconds(at)
@@ -134,9 +134,10 @@ def milliseconds(text: str) -> int:
     return sign * round(duration.parse(text.lstrip("-")) * 1000)
 
 
-def _loaded(block: list[str], step: int) -> Iterator[Series]:
+def loaded(block: list[str], step: int) -> Iterator[Series]:
+    """Return the series that lines of labels and values write, one value every `step` ms from 0 on."""
     for line in block:
-        labels, rest = _labels(line)
+        labels, rest = labels_of(line)
         if rest.startswith("@st") or "{{" in rest:
             continue  # Start timestamps and native histograms.
         pairs = [(at * step, value) for at, value in enumerate(values(rest)) if value is not None]
@@ -144,7 +145,7 @@ def _loaded(block: list[str], step: int) -> Iterator[Series]:
         yield Series(labels, np.array(times, dtype=np.int64), np.array(numbers, dtype=np.float64))
 
 
-def _labels(line: str) -> tuple[Labels, str]:
+def labels_of(line: str) -> tuple[Labels, str]:
     """Return the label set that `line` begins with, and the rest."""
     name = _NAME.match(line)
     rest = line[name.end() :] if name else line
@@ -206,7 +207,7 @@ def _expected(block: list[str], how: str | None) -> Expected:
         elif re.fullmatch(_NUMBER, line, re.IGNORECASE):
             found.number = float(line)
         else:
-            labels, rest = _labels(line)
+            labels, rest = labels_of(line)
             if "{{" not in rest:
                 found.rows.append((labels, values(rest)))
     return found
