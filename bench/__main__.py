@@ -1,4 +1,4 @@
-"""`python -m bench metrics [--small] [--json FILE]`: measure, print a table."""
+"""`python -m bench metrics|alerting [--small] [--json FILE]`: measure, print a table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from bench import alerting as alerting_bench
 from bench import breach, ingest, prometheus, queries, report
 from bench.report import Figure
 
@@ -16,16 +17,23 @@ def main() -> None:
     """Measure memmon beside what operators would use instead."""
 
 
+small_option = click.option("--small", is_flag=True, help="Tiny sizes, to see that it runs; the figures say nothing.")
+json_option = click.option(
+    "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there too."
+)
+Parts = dict[str, list[Callable[[], list[Figure]]]]
+
+
 @main.command()
-@click.option("--small", is_flag=True, help="Tiny sizes, to see that it runs; the figures say nothing.")
+@small_option
 @click.option("--only", type=click.Choice(["ingest", "queries", "breach"]), help="One part alone.")
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there too.")
+@json_option
 def metrics(small: bool, only: str | None, file: Path | None) -> None:
     """The metric engine: scrape, rules, queries, memory, breach to webhook."""
     beside = prometheus.is_there() and not small
     if not prometheus.is_there():
         click.echo("prometheus is not installed (apt-get install prometheus): its column stays empty")
-    parts: dict[str, list[Callable[[], list[Figure]]]] = {
+    parts: Parts = {
         "ingest": [
             lambda: ingest.scrape(*((60, 20, 2) if small else (1000, 100, 10)), beside=beside),
             lambda: [ingest.memory(*((60, 20, 0.05) if small else (1000, 100, 1.0)))],
@@ -38,6 +46,25 @@ def metrics(small: bool, only: str | None, file: Path | None) -> None:
             lambda: breach.figures(2, 10, 10, 6.0, None),
         ],
     }
+    _measure(parts, only, file)
+
+
+@main.command()
+@small_option
+@click.option("--only", type=click.Choice(["rules", "storm", "told"]), help="One part alone.")
+@json_option
+def alerting(small: bool, only: str | None, file: Path | None) -> None:
+    """Alerting: rules, ten thousand alerts at once, the API meanwhile, notifications."""
+    beside = not small
+    parts: Parts = {
+        "rules": [lambda: alerting_bench.rules(*((20, 20) if small else (1000, 50)), beside=beside)],
+        "storm": [lambda: alerting_bench.storm(*((60, 6) if small else (10_000, 100)))],
+        "told": [lambda: alerting_bench.told(5 if small else 500, beside=beside)],
+    }
+    _measure(parts, only, file)
+
+
+def _measure(parts: Parts, only: str | None, file: Path | None) -> None:
     found: list[Figure] = []
     for name, measures in parts.items():
         if only in (None, name):

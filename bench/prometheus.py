@@ -72,11 +72,14 @@ class Server:
 
 
 @contextmanager
-def server(scrape: dict[str, Any] | None = None, data: Path | None = None) -> Iterator[Server]:
-    """Run a Prometheus with one scrape configuration, or over blocks in `data`."""
+def server(
+    scrape: dict[str, Any] | None = None, data: Path | None = None, rules: Path | None = None
+) -> Iterator[Server]:
+    """Run a Prometheus with one scrape configuration, or over blocks in `data`, and with a file of rules."""
     with tempfile.TemporaryDirectory(prefix="mmp") as name:
         config = Path(name) / "prometheus.yml"
-        config.write_text(yaml.safe_dump({"scrape_configs": [scrape] if scrape else []}))
+        files = [str(rules)] if rules else []
+        config.write_text(yaml.safe_dump({"scrape_configs": [scrape] if scrape else [], "rule_files": files}))
         address = f"127.0.0.1:{free_port()}"
         command = [
             "prometheus",

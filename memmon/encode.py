@@ -6,9 +6,11 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 
+@lru_cache(maxsize=16384)
 def iso(seconds: float | None) -> str | None:
     """Return the Unix time `seconds` as ISO 8601 in UTC with milliseconds, or None for None."""
     if seconds is None:
@@ -24,7 +26,10 @@ def seconds_of(text: str) -> float:
 
 def dumps(value: Any, indent: int | None = None) -> str:
     """Return `value` as JSON; NaN and infinities become null, since JSON has none."""
-    return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_plain)
+    except ValueError:  # There is one among it: only then is all of it copied.
+        return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:

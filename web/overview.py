@@ -101,9 +101,12 @@ def _worst(checks: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] 
     return max(found, key=lambda check: verdict.RANK[check["status"]], default=None)
 
 
+MOST_ALERTS = 50
+
+
 def _alerts(ctx: Context) -> dict[str, Any]:
-    shown = alerts.overview(ctx, 10)
-    muted = routing.suppressed(ctx)
+    shown = alerts.overview(ctx, 10, MOST_ALERTS, worst_first=True)
+    muted = routing.suppressed(ctx, [one["id"] for one in shown["active_alerts"]])
     units = {one["name"]: words.unit_of(one["expr"]) for one in shown["alert_rules"]}
     rows = [
         {

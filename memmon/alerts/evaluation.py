@@ -14,7 +14,6 @@ from memmon.alerts.settling import Asked
 from memmon.alerts.template import NOWHERE
 from memmon.config.rules import RuleFile
 from memmon.context import Context
-from memmon.db.tables import AlertRow
 from memmon.errors import BadQuery
 from memmon.jobs import Job
 from memmon.labels import Labels
@@ -160,19 +159,10 @@ def _end_others(ctx: Context, known: Book) -> list[Transition]:
     """End the alerts that no rule will: those of rules that the configuration no longer has, and those of detectors and
     callers whose time is over."""
     now, alerting = ctx.now(), {one.id for one in known.alerting}
-
-    def is_over(row: AlertRow) -> bool:
-        if row.source == "rule":
-            return row.rule not in alerting
-        return row.ends_at is not None and row.ends_at <= now
-
-    def has_slept(row: AlertRow) -> bool:
-        return row.acknowledged_until is not None and row.acknowledged_until <= now
-
     with ctx.read() as session:
-        rows = store.active_rows(session)
-    over = [row for row in rows if is_over(row)]
-    if not over and not any(has_slept(row) for row in rows):
+        over = store.over(session, alerting, now)
+        has_slept = store.is_acknowledgement_over(session, now)
+    if not over and not has_slept:
         return []  # As nearly always: no lock is taken.
     made = []
     with ctx.write() as session:

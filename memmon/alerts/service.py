@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from sqlalchemy.orm import Session
 
@@ -49,6 +50,7 @@ log = logging.getLogger(__name__)
 DRILL = "drill"
 """The source of an alert that is raised to see whom it reaches; nothing is done about it."""
 MOST_PLACED = 2000
+MOST_SHOWN = 500
 LONGEST_ACKNOWLEDGED = 30 * 86400.0
 
 
@@ -129,10 +131,18 @@ def mark_placed(session: Session, numbers: Sequence[int], mark: str) -> None:
     store.mark_placed(session, numbers, mark)
 
 
+_labels: WeakKeyDictionary[Context, tuple[tuple[int, int, int], list[tuple[int, str, Labels]]]] = WeakKeyDictionary()
+
+
 def firing_labels(ctx: Context) -> list[tuple[int, str, Labels]]:
-    """Return id, fingerprint and labels of the firing alerts."""
+    """Return id, fingerprint and labels of the firing alerts. An alert's labels never change, so a process reads them again only
+    when others fire than before."""
     with ctx.read() as session:
-        return [(n, fingerprint, label_sets.of(labels)) for n, fingerprint, labels in store.firing_labels(session)]
+        mark, held = store.firing_mark(session), _labels.get(ctx)
+        if held is None or held[0] != mark:
+            rows = store.firing_labels(session)
+            held = _labels[ctx] = (mark, [(n, fingerprint, label_sets.of(own)) for n, fingerprint, own in rows])
+    return held[1]
 
 
 def firing(ctx: Context) -> list[dict[str, Any]]:
@@ -224,27 +234,30 @@ def _by_hand(ctx: Context, number: int, **values: Any) -> tuple[dict[str, Any], 
     return shown, row
 
 
-def overview(ctx: Context, limit: int = 100) -> dict[str, Any]:
-    """Return rules, firing alerts and history as GET /api/alerts shows them; the door adds what routing knows."""
+def overview(
+    ctx: Context, limit: int = 100, active: int = MOST_SHOWN, after: int = 0, worst_first: bool = False
+) -> dict[str, Any]:
+    """Return rules, firing alerts and history as GET /api/alerts shows them; the door adds what routing knows. Of the firing ones
+    at most `active` above the id `after`; `next` is where to go on, None at the end."""
     known = rules(ctx)
     with ctx.read() as session:
-        rows = store.active_rows(session)
-        firing_now = [_shown(row) for row in rows if row.state == "firing"]
-        pending = len(rows) - len(firing_now)
-        past = [_shown(row) for row in store.history(session, limit)]
+        shown = [_shown(row) for row in store.page(session, active, after, worst_first)] if active else []
+        counted = store.by_state(session)
+        past = [_shown(row) for row in store.history(session, limit)] if limit else []
         health = store.health(session)
         total, resolved = store.counts(session)
-    severities = {name: sum(a["severity"] == name for a in firing_now) for name in rule.SEVERITIES}
+    firing_now = {severity: count for (state, severity), count in counted.items() if state == "firing"}
     return {
         "summary": {
             "total_alerts": total,
-            "active_alerts": len(firing_now),
-            "pending_alerts": pending,
-            "alerts_by_severity": severities,
+            "active_alerts": sum(firing_now.values()),
+            "pending_alerts": sum(count for (state, _), count in counted.items() if state == "pending"),
+            "alerts_by_severity": {name: firing_now.get(name, 0) for name in rule.SEVERITIES},
             "alerts_resolved": resolved,
             "alert_rules": len(known),
         },
-        "active_alerts": firing_now,
+        "active_alerts": shown,
+        "next": shown[-1]["id"] if shown and len(shown) == active and not worst_first else None,
         "alert_rules": [_shown_rule(one, health.get(one.id)) for one in known],
         "alert_history": past,
     }

@@ -58,6 +58,7 @@ def settle(ctx: Context, asked: Sequence[Asked], now: float) -> list[Transition]
         for one in mine:
             if one.error is None and isinstance(one.rule, AlertRule):
                 made += step.of(one.rule, rows.get(one.rule.id, []), one)
+        store.swap_all(session, step.same)
     counters.observe_all(ctx.redis, "memmon_rule_duration_seconds", [one.seconds for one in asked])
     return made
 
@@ -73,6 +74,8 @@ class _Step:
 
     def __init__(self, session: Session, now: float, outside: Outside):
         self._session, self._now, self._outside = session, now, outside
+        self.same: list[tuple[AlertRow, dict[str, Any]]] = []
+        """The alerts that go on as they were, with what is new of them: all are written at once."""
         self._fired = cache(lambda: store.fired_since(session, now - store.FLAP_SECONDS))
 
     def of(self, one: AlertRule, own: Sequence[AlertRow], asked: Asked) -> list[Transition]:
@@ -86,21 +89,19 @@ class _Step:
         after, transitions = machine.step(one, active, held, now)
         moved = {transition.alert.labels: transition for transition in transitions}
         done: list[Transition] = []
-        same: list[tuple[AlertRow, dict[str, Any]]] = []
         for labels, alert in ({name: made.alert for name, made in moved.items()} | after).items():
             row, transition = rows.get(labels), moved.get(labels)
             ended = transition is not None and transition.after in (None, "resolved")
             annotations = _annotations(one, held.get(labels), self._outside) or (row.annotations if row else {})
             values = _changing(alert, now, ended) | {"annotations": annotations}
             if row is not None and transition is None:
-                same.append((row, values))
+                self.same.append((row, values))
                 continue
             assert transition is not None
             shown, won = self._write(one, labels, row, transition, values, held)
             if won:
                 done.append(transition._replace(alert=alert._replace(labels=shown)))
                 _tell(one, done[-1])
-        store.swap_all(self._session, same)
         return done
 
     def _write(

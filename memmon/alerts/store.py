@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, func, select, update
+from sqlalchemy import Table, bindparam, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from memmon import labels as label_sets
 from memmon.alerts.machine import Active
+from memmon.alerts.rule import SEVERITIES
 from memmon.db import upsert
 from memmon.db.tables import AlertRow, RuleHealth
 from memmon.labels import Labels
@@ -79,7 +80,11 @@ def held(session: Session, number: int) -> AlertRow | None:
 
 def some(session: Session, numbers: Sequence[int]) -> Sequence[AlertRow]:
     """Return those of the alerts that exist."""
-    return session.scalars(select(AlertRow).where(AlertRow.id.in_(numbers)).order_by(AlertRow.id)).all()
+    found: list[AlertRow] = []
+    for at in range(0, len(numbers), upsert.CHUNK):
+        chosen = AlertRow.id.in_(numbers[at : at + upsert.CHUNK])
+        found += session.scalars(select(AlertRow).where(chosen).order_by(AlertRow.id)).all()
+    return found
 
 
 def firing(session: Session) -> Sequence[AlertRow]:
@@ -109,11 +114,14 @@ def history(session: Session, limit: int) -> Sequence[AlertRow]:
 
 def unplaced(session: Session, mark: str, limit: int) -> Sequence[Any]:
     """Return id, labels, firing_at, flaps and placed of the firing alerts that the routes `mark` have not placed."""
-    columns = (AlertRow.id, AlertRow.labels, AlertRow.firing_at, AlertRow.flaps, AlertRow.placed)
     open_ = AlertRow.placed.is_(None) | (AlertRow.placed != mark)
-    return session.execute(
-        select(*columns).where(AlertRow.state == "firing", open_).order_by(AlertRow.id).limit(limit)
-    ).all()
+    # An index answers which those are, nearly always none; rows are read only for them.
+    chosen = select(AlertRow.id).where(AlertRow.state == "firing", open_).limit(limit)
+    numbers = list(session.scalars(chosen))
+    if not numbers:
+        return []
+    columns = (AlertRow.id, AlertRow.labels, AlertRow.firing_at, AlertRow.flaps, AlertRow.placed)
+    return session.execute(select(*columns).where(AlertRow.id.in_(numbers)).order_by(AlertRow.id)).all()
 
 
 def mark_placed(session: Session, numbers: Sequence[int], mark: str) -> None:
@@ -127,6 +135,47 @@ def firing_labels(session: Session) -> Sequence[Any]:
     """Return id, fingerprint and labels of the firing alerts."""
     query = select(AlertRow.id, AlertRow.fingerprint, AlertRow.labels).where(AlertRow.state == "firing")
     return session.execute(query.order_by(AlertRow.id)).all()
+
+
+def firing_mark(session: Session) -> tuple[int, int, int]:
+    """Return what tells one set of firing alerts from another: their number, and the sum and the last of their ids."""
+    query = select(func.count(AlertRow.id), func.sum(AlertRow.id), func.max(AlertRow.id))
+    count, total, last = session.execute(query.where(AlertRow.state == "firing")).one()
+    return int(count), int(total or 0), int(last or 0)
+
+
+def page(session: Session, limit: int, after: int, worst_first: bool) -> Sequence[AlertRow]:
+    """Return firing alerts whose id is above `after` in the order of their ids, or the worst ones first."""
+    rank = case({name: place for place, name in enumerate(SEVERITIES)}, value=AlertRow.severity, else_=1)
+    order = (rank.desc(), AlertRow.id.desc()) if worst_first else (AlertRow.id,)
+    query = select(AlertRow).where(AlertRow.state == "firing", AlertRow.id > after)
+    return session.scalars(query.order_by(*order).limit(limit)).all()
+
+
+def by_state(session: Session) -> dict[tuple[str, str], int]:
+    """Return how many alerts are pending and firing, by state and severity."""
+    query = select(AlertRow.state, AlertRow.severity, func.count(AlertRow.id))
+    rows = session.execute(
+        query.where(AlertRow.state.in_(("pending", "firing"))).group_by(AlertRow.state, AlertRow.severity)
+    )
+    return {(state, severity): count for state, severity, count in rows}
+
+
+def over(session: Session, rules: Set[str], now: float) -> Sequence[AlertRow]:
+    """Return the active alerts that no rule will end: those of rules that are not among `rules`, and those of detectors and
+    callers whose time is over."""
+    active = AlertRow.active.is_not(None)
+    known = session.scalars(select(AlertRow.rule).where(active, AlertRow.source == "rule").distinct()).all()
+    orphans = [rule for rule in known if rule not in rules]
+    timed = (AlertRow.source != "rule") & (AlertRow.ends_at <= now)
+    chosen = timed | ((AlertRow.source == "rule") & AlertRow.rule.in_(orphans)) if orphans else timed
+    return session.scalars(select(AlertRow).where(active, chosen).order_by(AlertRow.id)).all()
+
+
+def is_acknowledgement_over(session: Session, now: float) -> bool:
+    """Tell whether something was acknowledged for a time that is over."""
+    query = select(AlertRow.id).where(AlertRow.state == "firing", AlertRow.acknowledged_until <= now).limit(1)
+    return session.scalars(query).first() is not None
 
 
 def forget_acknowledged(session: Session, now: float) -> list[int]:

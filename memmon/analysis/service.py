@@ -47,7 +47,7 @@ def status(ctx: Context) -> dict[str, Any]:
         "metrics_summary": _part(redis_up and sql_up, lambda: _metrics(ctx), {}),
         "health": _part(sql_up, lambda: _health(ctx), {}),
         "security": _part(sql_up, lambda: security_room.overview(ctx, 0)["summary"], {}),
-        "alerts": _part(sql_up, lambda: alerts(ctx, 0)["summary"], {}),
+        "alerts": _part(sql_up, lambda: alerts(ctx, 0, 0)["summary"], {}),
         "incidents": _part(sql_up, lambda: incident_room.summary(ctx), {}),
     }
     judged, why = verdict.system(outside, parts["components"], parts["queues"], parts["health"], parts["alerts"])
@@ -138,20 +138,17 @@ def _health(ctx: Context) -> dict[str, Any]:
     return {name: value for name, value in report.items() if name != "checks"} | {"why": health_room.why(ctx)}
 
 
-def alerts(ctx: Context, limit: int = 100) -> dict[str, Any]:
+def alerts(ctx: Context, limit: int = 100, active: int = alert_room.MOST_SHOWN, after: int = 0) -> dict[str, Any]:
     """Return the body of GET /api/alerts: what alerts, routing and notification know of them."""
-    found = alert_room.overview(ctx, limit)
-    suppressed = 0
-    for one in standing_of(View(ctx, ctx.now()), found["active_alerts"]):
+    found, view = alert_room.overview(ctx, limit, active, after), View(ctx, ctx.now())
+    for one in standing_of(view, found["active_alerts"]):
         alert = one.alert
         alert["silenced_by"] = [held.by for held in one.held if held.kind == "silence"]
-        alert["held"] = [
-            {"kind": held.kind, "by": held.by, "text": held.text, "until": encode.iso(held.until)} for held in one.held
-        ]
+        alert["held"] = [{**held.to_json(), "until": encode.iso(held.until)} for held in one.held]
         alert["muted_by"] = one.muted_by
         if one.muted:
             alert["status"] = "suppressed"
-            suppressed += 1
+    suppressed = sum(bool(view.held(labels)) for _, _, labels in alert_room.firing_labels(ctx))
     sent = notify_room.counts(ctx)
     found["summary"] |= {
         "notifications_sent": sent.get("sent", 0),

@@ -136,7 +136,7 @@ class AlertRow(Base):
     labels: Mapped[dict[str, Any]]
     annotations: Mapped[dict[str, Any]]
     severity: Mapped[str] = mapped_column(String(16))
-    state: Mapped[str] = mapped_column(String(16), index=True)  # pending, firing or resolved
+    state: Mapped[str] = mapped_column(String(16))  # pending, firing or resolved
     value: Mapped[float | None]
     threshold: Mapped[float | None]
     pending_at: Mapped[float]
@@ -153,6 +153,10 @@ class AlertRow(Base):
         Integer, default=0
     )  # How often it had fired within the hour before it did this time.
     placed: Mapped[str | None] = mapped_column(String(16))  # The routes by which it was put into groups.
+    __table_args__ = (
+        Index("ix_alert_state_placed", "state", "placed"),
+        Index("ix_alert_state_severity", "state", "severity"),
+    )
 
 
 class RuleHealth(Base):

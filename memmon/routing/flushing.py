@@ -128,7 +128,7 @@ def _split(view: View, node: Node, known: list[dict[str, Any]], told: dict[str, 
     heard = _told_of(told, "firing")
     for alert in known:
         number, is_firing = alert["id"], alert["state"] == "firing"
-        held = closed + view.held(label_sets.of(alert["labels"])) if is_firing or number not in heard else closed
+        held = closed + view.held(view.labels_of(alert)) if is_firing or number not in heard else closed
         if not held:
             found.open[number] = alert
         elif is_firing or number in heard:
@@ -227,7 +227,7 @@ def _payload(ctx: Context, view: View, row: GroupRow, node: Node, split: Split, 
     ordered = sorted(split.open.values(), key=lambda alert: (alert["state"] != "firing", alert["id"]))
     shown = [{**alert, "status": "firing" if alert["state"] == "firing" else "resolved"} for alert in ordered]
     for alert in shown:
-        dependents = view.dependencies.dependents(label_sets.of(alert["labels"]))
+        dependents = view.dependencies.dependents(view.labels_of(alert))
         if dependents:
             alert["dependents"] = dependents[:MOST_DEPENDENTS]
     # What others depend on is the likely cause: it comes first, the one with the most dependents before the others.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from memmon import labels as label_sets
 from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.labels import Labels
+from memmon.promql.matcher import Matcher, all_accept
 from memmon.routing import placing, route
 from memmon.routing.mute import Held
 from memmon.routing.route import Node
@@ -44,9 +46,13 @@ class Standing(NamedTuple):
         return [one.by for one in self.held if one.kind in ("inhibition", "dependency")]
 
 
-def standing(ctx: Context) -> list[Standing]:
-    """Return every firing alert with what keeps it back and where it goes."""
-    return standing_of(View(ctx, ctx.now()), alerts.firing(ctx))
+def standing(ctx: Context, wanted: tuple[Matcher, ...] = ()) -> list[Standing]:
+    """Return the firing alerts that `wanted` accept, each with what keeps it back and where it goes."""
+    if not wanted:
+        return standing_of(View(ctx, ctx.now()), alerts.firing(ctx))
+    numbers = [number for number, _, labels in alerts.firing_labels(ctx) if all_accept(wanted, labels)]
+    found = [one for one in alerts.by_ids(ctx, numbers) if one["state"] == "firing"]
+    return standing_of(View(ctx, ctx.now()), found)
 
 
 def standing_of(view: View, some: list[dict[str, Any]]) -> list[Standing]:
@@ -62,8 +68,11 @@ def standing_of(view: View, some: list[dict[str, Any]]) -> list[Standing]:
     return found
 
 
-def suppressed(ctx: Context) -> dict[int, list[Held]]:
-    """Return why each alert that fires and is kept back is, by its id; time intervals keep back routes, and are not among them."""
+def suppressed(ctx: Context, numbers: Collection[int] | None = None) -> dict[int, list[Held]]:
+    """Return why each alert that fires (or each of `numbers`) and is kept back is, by its id; time intervals keep back routes, and
+    are not among them."""
     view = View(ctx, ctx.now())
-    found = {number: view.held(labels) for number, _, labels in alerts.firing_labels(ctx)}
+    wanted = None if numbers is None else frozenset(numbers)
+    some = ((n, labels) for n, _, labels in alerts.firing_labels(ctx) if wanted is None or n in wanted)
+    found = {number: view.held(labels) for number, labels in some}
     return {number: held for number, held in found.items() if held}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from memmon import labels as label_sets
 from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.labels import Labels
@@ -23,10 +26,15 @@ class View:
             self._silences = [one for one in silences.in_force(session, now) if one.starts_at <= now]
             self._windows = maintenance.in_force(session, now)
         self._names = {number: fingerprint for number, fingerprint, _ in firing}
+        self._labels = {number: labels for number, _, labels in firing}
         numbered = [(number, labels) for number, _, labels in firing]
         self._inhibitor = mute.Inhibitor(self.routes.inhibit_rules, numbered)
         self.dependencies = Dependencies(ctx.config.targets.targets, numbered)
         self.top = route.tree(self.routes, ctx.settings)
+
+    def labels_of(self, alert: dict[str, Any]) -> Labels:
+        """Return the label set of an alert that is shown."""
+        return self._labels.get(alert["id"]) or label_sets.of(alert["labels"])
 
     def held(self, labels: Labels) -> list[Held]:
         """Return why an alert with `labels` is not to be told now."""

@@ -62,7 +62,9 @@ def receivers() -> Response:
 def alerts() -> Response:
     """Return the firing alerts."""
     ctx = door.context()
-    found = form.wanted(standing(ctx), _receivers(ctx), ("active", "silenced", "inhibited", "unprocessed", "muted"))
+    found = form.wanted(
+        standing(ctx, form.filters()), _receivers(ctx), ("active", "silenced", "inhibited", "unprocessed", "muted")
+    )
     return door.answer([_alert(ctx, one) for one in sorted(found, key=lambda one: one.alert["fingerprint"])])
 
 
@@ -104,7 +106,9 @@ def groups() -> Response:
     ctx = door.context()
     pattern = compiled(request.args["receiver"]) if request.args.get("receiver") else None
     found: dict[tuple[Any, str, str], list[dict[str, Any]]] = {}
-    for one in form.wanted(standing(ctx), _receivers(ctx), ("active", "silenced", "inhibited", "muted")):
+    for one in form.wanted(
+        standing(ctx, form.filters()), _receivers(ctx), ("active", "silenced", "inhibited", "muted")
+    ):
         shown = _alert(ctx, one)
         for node in one.nodes:
             if pattern is None or pattern.search(node.receiver):

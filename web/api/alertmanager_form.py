@@ -38,16 +38,15 @@ def filters() -> tuple[Matcher, ...]:
 
 
 def wanted(found: list[Standing], receivers: Mapping[str, Receiver], flags: tuple[str, ...]) -> list[Standing]:
-    """Return the alerts that the request's parameters let through; `flags` are those that it may have."""
+    """Return the alerts that the request's other parameters than `filter` let through; `flags` are those that it may have."""
     on = {name: flag(name) for name in flags}
-    given, receiver = filters(), request.args.get("receiver")
+    receiver = request.args.get("receiver")
     pattern = compiled(receiver) if receiver else None
     owners = tuple(m for t in request.args.getlist("receiver_matchers") for m in matchers.parse(t, "receiver_matchers"))
     return [
         one
         for one in found
-        if all_accept(given, one.labels)
-        and (pattern is None or any(pattern.search(node.receiver) for node in one.nodes))
+        if (pattern is None or any(pattern.search(node.receiver) for node in one.nodes))
         and (not owners or any(fits_receiver(owners, receivers.get(node.receiver)) for node in one.nodes))
         and (on.get("active", True) or one.muted)
         and (on.get("silenced", True) or not one.silenced_by)

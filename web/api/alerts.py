@@ -15,8 +15,10 @@ blueprint = Blueprint("alerts", __name__, url_prefix="/api/alerts")
 
 @blueprint.get("")
 def alerts() -> Response:
-    """Return what fires, the rules, and the newest `limit` that ended."""
-    return door.answer(analysis.alerts(door.context(), door.whole("limit", 100, 1, 1000)))
+    """Return what fires, the rules, and the newest `limit` that ended. Of what fires `active` come at a time; where more do,
+    `next` is the `after` of the next page."""
+    limit, active = door.whole("limit", 100, 1, 1000), door.whole("active", service.MOST_SHOWN, 1, 1000)
+    return door.answer(analysis.alerts(door.context(), limit, active, door.whole("after", 0, 0, door.MOST_ID)))
 
 
 @blueprint.post(f"/{door.ID}/acknowledge")

@@ -44,7 +44,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_alert_firing_at"), "alert", ["firing_at"], unique=False)
     op.create_index(op.f("ix_alert_resolved_at"), "alert", ["resolved_at"], unique=False)
     op.create_index(op.f("ix_alert_rule"), "alert", ["rule"], unique=False)
-    op.create_index(op.f("ix_alert_state"), "alert", ["state"], unique=False)
+    op.create_index("ix_alert_state_placed", "alert", ["state", "placed"], unique=False)
+    op.create_index("ix_alert_state_severity", "alert", ["state", "severity"], unique=False)
     op.create_table(
         "alert_decision",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -471,7 +472,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_alert_decision_until"), table_name="alert_decision")
     op.drop_index(op.f("ix_alert_decision_group_key"), table_name="alert_decision")
     op.drop_table("alert_decision")
-    op.drop_index(op.f("ix_alert_state"), table_name="alert")
+    op.drop_index("ix_alert_state_severity", table_name="alert")
+    op.drop_index("ix_alert_state_placed", table_name="alert")
     op.drop_index(op.f("ix_alert_rule"), table_name="alert")
     op.drop_index(op.f("ix_alert_resolved_at"), table_name="alert")
     op.drop_index(op.f("ix_alert_firing_at"), table_name="alert")
