@@ -25,12 +25,14 @@ def lint() -> None:
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--long", "is_long", is_flag=True, help="Run the long fault tests instead.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def test(options: tuple[str, ...]) -> None:
-    """Check everything and run all tests; OPTIONS go to pytest, which then runs alone."""
+def test(is_long: bool, options: tuple[str, ...]) -> None:
+    """Check everything and run all tests but the long ones; OPTIONS go to pytest, which then runs alone."""
+    words = options or ("-n", "3", "-m", "long" if is_long else "not long")
     with ThreadPoolExecutor(1) as beside:
-        linting = beside.submit(_lint) if not options else None
-        tests = subprocess.run([sys.executable, "-m", "pytest", *(options or ("-n", "3"))], cwd=ROOT)
+        linting = beside.submit(_lint) if not options and not is_long else None
+        tests = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT)
         failed = _report(linting.result()) if linting else 0
     sys.exit(tests.returncode or failed)
 

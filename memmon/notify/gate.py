@@ -31,7 +31,7 @@ def closed(ctx: Context, receiver: str, channel: str, limit: RateLimit | None, n
     name = f"{receiver}:{channel}"
     with client.edge():
         failures, opened = _state(ctx, name)
-        if failures >= FAILURES:
+        if failures >= FAILURES and opened <= now + LONGEST:  # Later than that it was by another clock.
             until = opened + min(LONGEST, FIRST * 2.0 ** (failures - FAILURES))
             if now < until:
                 return Closed(until, f"left alone after {failures} failures on end")

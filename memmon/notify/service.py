@@ -78,7 +78,7 @@ def deliver(ctx: Context, number: int) -> None:
     now = ctx.now()
     with ctx.write() as session:
         row = store.get(session, number)
-        if row is None or row.due_at is None or row.due_at > now:
+        if row is None or row.due_at is None or now < row.due_at <= now + store.FARTHEST:
             return  # It was forgotten or sent meanwhile, or another worker has it.
         shut = _shut(ctx, row, now)
         if shut:

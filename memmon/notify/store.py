@@ -12,6 +12,8 @@ from memmon.db import upsert
 from memmon.db.tables import NotificationAttempt, NotificationRow
 
 MOST_UNDELIVERED = 100
+FARTHEST = 900.0
+"""Seconds ahead to which nothing is put off: what lies beyond was, before the clock was set back."""
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]]) -> None:
@@ -46,7 +48,8 @@ def postpone(session: Session, number: int, until: float, reason: str) -> None:
 
 
 def _is_due(now: float) -> ColumnElement[bool]:
-    return NotificationRow.state.in_(("waiting", "sending")) & (NotificationRow.due_at <= now)
+    due = (NotificationRow.due_at <= now) | (NotificationRow.due_at > now + FARTHEST)
+    return NotificationRow.state.in_(("waiting", "sending")) & due
 
 
 def finish(session: Session, number: int, attempts: int, attempt: dict[str, Any], **values: Any) -> None:

@@ -23,6 +23,8 @@ from memmon.state import counters
 LIFE = 86400.0
 """Seconds after which it is given up to tell a channel that something ended."""
 MOST_DEPENDENTS = 50
+SKEW = 60.0
+"""Seconds by which the clocks of workers may differ."""
 
 
 class Note(NamedTuple):
@@ -73,20 +75,29 @@ class Split(NamedTuple):
 def flush(ctx: Context, outbox: Outbox) -> int:
     """Look at every group that is due; return how many messages were put into the outbox."""
     now = ctx.now()
+    farthest = _farthest(ctx)
     with ctx.read() as session:
-        due = store.due_keys(session, now)
+        due = store.due_keys(session, now, farthest)
     if not due:
         return 0
     view = View(ctx, now)
     nodes = {(route.short(node.key, 255), node.receiver): node for node in reversed(route.walk(view.top))}
-    return sum(_flush_one(ctx, view, nodes, key, outbox) for key in due)
+    return sum(_flush_one(ctx, view, nodes, key, outbox, now + farthest) for key in due)
 
 
-def _flush_one(ctx: Context, view: View, nodes: dict[tuple[str, str], Node], key: str, outbox: Outbox) -> int:
+def _farthest(ctx: Context) -> float:
+    """Return how far ahead a group may be put off, with some room for clocks that differ."""
+    nodes = route.walk(route.tree(ctx.config.routes, ctx.settings))
+    return max(max(node.group_wait, node.group_interval) for node in nodes) + SKEW
+
+
+def _flush_one(
+    ctx: Context, view: View, nodes: dict[tuple[str, str], Node], key: str, outbox: Outbox, latest: float
+) -> int:
     """Claim, decide and send in one transaction: who loses the claim has sent nothing."""
     with ctx.write() as session:
         row = store.held(session, key)
-        if row is None or row.due_at is None or row.due_at > view.now:
+        if row is None or row.due_at is None or view.now < row.due_at <= latest:
             return 0  # Another worker got there first.
         node = nodes.get((row.route, row.receiver))
         if node is None:

@@ -61,7 +61,8 @@ def decide(
     if pending and pending.state == "sending":
         return Verdict("wait", BEING_SENT)
     if told is not None:
-        told = told._replace(firing=told.firing - now_.muted)
+        # A clock that was set back must not put the next notice off.
+        told = told._replace(firing=told.firing - now_.muted, at=min(told.at, now))
     reason: str = dedup.decide(now_.firing, now_.resolved, told, repeat, now, now_.acknowledged, channel.wants_resolved)
     if reason not in dedup.SENDING and channel.wants_acknowledged and told and now_.firing and now_.acknowledged:
         reason = ACKNOWLEDGED if not told.acknowledged else reason

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -216,6 +218,67 @@ def test_a_receiver_that_nobody_knows_is_refused_and_one_without_channels_hears_
     with pytest.raises(NotFound, match="no receiver unknown"):
         service.enqueue(ready, "unknown", PAYLOAD, "k")
     assert service.enqueue(ready, "nobody", PAYLOAD, "k") == []
+
+
+def go_on(ctx: Context) -> None:
+    """Flush, and deliver whatever waits; the ticks' own lease against queueing twice goes by real time."""
+    service.flush(ctx)
+    for row in service.recent(ctx):
+        service.deliver(ctx, row["id"])
+
+
+def test_a_receiver_that_is_away_for_ten_minutes_hears_what_is_then_so_and_once(
+    ready: Context, hook: Hook, clock: Clock
+) -> None:
+    hook.answers = [(503, {})] * 1000
+    for n in ("1", "2"):
+        alerts.raise_event(ready, "trouble", "critical", {"n": n}, {}, 86400)
+    first = alerts.firing(ready)[0]["id"]
+    for second in range(0, 600, 5):
+        if second == 300:
+            alerts.resolve(ready, first, "dana")
+        go_on(ready)
+        clock.move(5)
+    tried = len(hook.bodies)
+    assert 5 <= tried <= 15  # It was left alone between the tries.
+    hook.answers = []
+    for _ in range(70):
+        go_on(ready)
+        clock.move(5)
+    [heard] = hook.bodies[tried:]
+    assert [(one["labels"]["n"], one["status"]) for one in heard["alerts"]] == [("2", "firing"), ("1", "resolved")]
+
+
+@pytest.mark.parametrize("garbage", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 two hundred\r\n\r\n", b"\x16\x03\x01\x00"])
+def test_a_receiver_that_answers_garbage_is_tried_again(configure: Configure, garbage: bytes, clock: Clock) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            connection.recv(65536)
+            connection.sendall(garbage)
+            connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        where = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        ctx = configure(
+            routes=f"{{route: {{receiver: team}}, receivers: [{{name: team, webhook_configs: [{{url: '{where}'}}]}}]}}"
+        )
+        number = message(ctx)
+        service.deliver(ctx, number)
+        thread.join()
+    assert (shown(ctx, number)["state"], shown(ctx, number)["attempts"][0]["outcome"]) == ("waiting", "transient")
+
+
+def test_a_clock_that_is_set_back_puts_no_message_off(ready: Context, hook: Hook, clock: Clock) -> None:
+    number = message(ready)
+    hook.answers = [(503, {})]
+    service.deliver(ready, number)
+    clock.move(-86400)
+    assert service.due(ready) == [Job("notify.deliver", (number,))]
+    service.deliver(ready, number)
+    assert shown(ready, number)["state"] == "sent"
 
 
 def test_each_channel_of_a_receiver_has_a_message_of_its_own(ready: Context, hook: Hook) -> None:

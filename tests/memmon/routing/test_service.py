@@ -110,7 +110,7 @@ def end(ctx: Context, number: int) -> None:
 def reason(ctx: Context) -> str:
     """Return the reason on record of the one group there is."""
     with ctx.read() as session:
-        [key] = store.due_keys(session, float("inf"))
+        [key] = store.due_keys(session, float("inf"), 0)
         last = store.decisions(session, [key], 0, float("inf"), 100)[-1]
     said = [*last.channels.values(), *(one["text"] for held in last.muted.values() for one in held)]
     return "; ".join(said)
@@ -254,7 +254,17 @@ def test_the_end_of_what_cannot_be_told_is_given_up_after_a_day(outbox: Outbox) 
     assert outbox.tick(after=30) == []
     outbox.tick(after=30)
     with outbox.ctx.read() as session:
-        assert store.due_keys(session, float("inf")) == []
+        assert store.due_keys(session, float("inf"), 0) == []
+
+
+def test_a_clock_that_is_set_back_puts_nothing_off(outbox: Outbox, clock: Clock) -> None:
+    fire(outbox.ctx, "1", severity="critical")
+    assert outbox.tick() == ["team, first notification, 1:firing"]
+    clock.move(-86400)
+    fire(outbox.ctx, "2", severity="critical")
+    assert outbox.tick() == ["team, new alerts added, 1:firing 2:firing"]
+    assert outbox.tick(after=3600) == []
+    assert outbox.tick(after=30) == ["team, repeat interval elapsed, 1:firing 2:firing"]
 
 
 def test_a_muted_route_tells_nothing_until_its_interval_is_over_and_then_everything(
@@ -443,7 +453,7 @@ def test_a_route_to_another_receiver_takes_over_what_fires(outbox: Outbox, confi
     assert outbox.tick() == ["other, first notification, 1:firing"]
     assert outbox.tick(after=30) == []
     with outbox.ctx.read() as session:
-        assert [key.split("|")[0] for key in store.due_keys(session, float("inf"))] == ["other"]
+        assert [key.split("|")[0] for key in store.due_keys(session, float("inf"), 0)] == ["other"]
 
 
 def test_routes_in_another_order_tell_nobody_anew(outbox: Outbox, configure: Configure) -> None:
