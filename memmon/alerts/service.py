@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -31,6 +32,7 @@ __all__ = [
     "by_ids",
     "by_rule",
     "evaluate",
+    "fired_between",
     "firing",
     "firing_labels",
     "mark_placed",
@@ -261,6 +263,13 @@ def overview(
         "alert_rules": [_shown_rule(one, health.get(one.id)) for one in known],
         "alert_history": past,
     }
+
+
+def fired_between(ctx: Context, names: Set[str], start: float, end: float) -> dict[str, int]:
+    """Return how often alerts with these names really began to fire in a time."""
+    with ctx.read() as session:
+        found = Counter(labels.get("alertname", "") for labels in store.fired_between(session, start, end))
+    return {name: count for name, count in found.items() if name in names}
 
 
 def by_rule(ctx: Context) -> list[dict[str, Any]]:

@@ -201,6 +201,11 @@ def fired_since(session: Session, since: float) -> dict[tuple[str, str], int]:
     return {(rule, fingerprint): count for rule, fingerprint, count in rows}
 
 
+def fired_between(session: Session, start: float, end: float) -> Sequence[Any]:
+    """Return the labels of the alerts that began to fire in a time."""
+    return session.scalars(select(AlertRow.labels).where(AlertRow.firing_at >= start, AlertRow.firing_at <= end)).all()
+
+
 def counts(session: Session) -> tuple[int, int]:
     """Return how many alerts ever fired, and how many of them were resolved, as far as they are kept."""
     fired = AlertRow.firing_at.is_not(None)

@@ -1,4 +1,4 @@
-"""`memmon rules`: checks rule files and runs their unit tests."""
+"""`memmon rules`: checks rule files, runs their unit tests, and tries them over history."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from pathlib import Path
 
 import click
 
+from memmon import duration
 from memmon.alerts import cases, rule
+from memmon.analysis import backtest as analysis
+from memmon.cli.common import as_json, context, show_json, table
 from memmon.config.document import find, read
+from memmon.config.routes import Routes
 from memmon.config.rules import RuleFile
 from memmon.errors import BadConfig
 
@@ -49,3 +53,33 @@ def test(files: tuple[Path, ...]) -> None:
         click.echo(f"{path}: {'FAILED' if missed else 'SUCCESS'}")
         failed = failed or bool(missed)
     sys.exit(1 if failed else 0)
+
+
+@rules.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--since", default="7d", show_default=True, metavar="DURATION", help="How far back, at most 30d.")
+@click.option(
+    "--routes",
+    "routes_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Routes to try with it; those in force by default.",
+)
+@as_json
+def backtest(file: Path, since: str, routes_file: Path | None, as_json: bool) -> None:
+    """Evaluate the rules in FILE over stored history: when they would have fired, and who would have been told how often."""
+    given = read(file, RuleFile)
+    routes = read(routes_file, Routes) if routes_file else None
+    with context() as ctx:
+        found = analysis.backtest(ctx, given, duration.parse(since, "--since"), routes)
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        [one["name"], one["firings"], duration.show(one["firing_seconds"]), one["really_fired"], one["error"]]
+        for one in found["rules"]
+    ]
+    title = f"{found['from']} to {found['to']}, a look every {duration.show(found['step'])}"
+    table(title, ("alert", "would have fired", "for", "really fired", "error"), rows)
+    told = found["notifications"]
+    table("Notifications", ("receiver", "count"), sorted(told["by_receiver"].items()))
+    table("Why", ("reason", "count"), sorted(told["by_reason"].items()))

@@ -1,0 +1,154 @@
+"""What rules and routes would have done with stored history, beside what really happened."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from memmon import encode
+from memmon import labels as label_sets
+from memmon.alerts import rule
+from memmon.alerts import service as alert_room
+from memmon.alerts.rule import AlertRule, Book
+from memmon.alerts.trial import Made, Trial
+from memmon.config.routes import Routes
+from memmon.config.rules import RuleFile
+from memmon.context import Context
+from memmon.errors import BadInput
+from memmon.metrics import service as metrics
+from memmon.promql import query
+from memmon.promql.memory import Memory
+from memmon.promql.query import Query
+from memmon.routing import rehearsal, route
+from memmon.routing.rehearsal import Event
+from memmon.samples import STALE_NAN, Point, Series
+
+LONGEST = 30 * 86400.0
+MOST_STEPS = 10_080
+"""A week of minutes; what is longer is looked at in longer steps."""
+MOST_SHOWN = 200
+
+
+def backtest(ctx: Context, rules: RuleFile, seconds: float, routes: Routes | None = None) -> dict[str, Any]:
+    """Return when the rules would have fired in the last `seconds`, whom `routes` (those in force by default) would have told how
+    often, and how often alerts of the same names really fired.
+
+    The steps are a minute, or so long that there are not too many. History is in rollups: what was shorter than those is not seen.
+    """
+    if not 60 <= seconds <= LONGEST:
+        raise BadInput("since", "must be between a minute and 30 days")
+    book = rule.book(rules)
+    end = ctx.now() // 60 * 60
+    step = max(60.0, -(-seconds // MOST_STEPS // 60) * 60)
+    start = end - seconds // step * step
+    made, errors = _tried(ctx, book, start, end, step)
+    events = _events(made)
+    top = route.tree(routes, ctx.settings) if routes else route.tree(ctx.config.routes, ctx.settings)
+    notices = rehearsal.rehearse(routes or ctx.config.routes, top, events, end)
+    really = alert_room.fired_between(ctx, {one.name for one in book.alerting}, start, end)
+    return {
+        "from": encode.iso(start),
+        "to": encode.iso(end),
+        "step": step,
+        "rules": [_of_rule(one, made, errors, really, end) for one in book.alerting],
+        "errors": errors,
+        "notifications": {
+            "total": len(notices),
+            "by_receiver": dict(Counter(one.receiver for one in notices)),
+            "by_reason": dict(Counter(one.reason for one in notices)),
+            "list": [{**one._asdict(), "at": encode.iso(one.at)} for one in notices[:MOST_SHOWN]],
+        },
+    }
+
+
+def _tried(ctx: Context, book: Book, start: float, end: float, step: float) -> tuple[list[Made], dict[str, str]]:
+    """Go through the steps; return what changed, and by rule the first error that it made."""
+    asked = _Asked(ctx, book.recorded, start, end, step)
+    trial = Trial(book.groups, asked.ask, asked.record)
+    made: list[Made] = []
+    errors: dict[str, str] = {}
+    for number in range(round((end - start) / step) + 1):
+        made += trial.step(start + number * step)
+        errors = {**trial.errors, **errors}
+    return made, errors
+
+
+class _Asked:
+    """Answers questions at each step: an expression is asked once over the whole time. One that reads what other rules of the file
+    record is asked at each step, over what they have recorded by then."""
+
+    def __init__(self, ctx: Context, recorded: set[str], start: float, end: float, step: float):
+        self._ctx, self._recorded, self._bounds, self._step = ctx, recorded, (start, end), step
+        self._answers: dict[str, list[Series]] = {}
+        self._memory = Memory()
+        self._before: dict[str, frozenset[label_sets.Labels]] = {}
+
+    def ask(self, expr: str, at: float) -> list[Point]:
+        """Return the vector of an expression at a step."""
+        names, _ = query.reads([expr])
+        if names & (self._recorded | {"ALERTS", "ALERTS_FOR_STATE"}):
+            return Query(expr, self._memory, at, at).instant(at)
+        if not self._bounds[0] <= at <= self._bounds[1]:
+            return metrics.instant(self._ctx, expr, at)
+        if expr not in self._answers:
+            self._answers[expr] = metrics.range(self._ctx, expr, *self._bounds, self._step)[0]
+        moment, found = round(at * 1000), []
+        for series in self._answers[expr]:
+            place = bisect_right(series.times, moment) - 1
+            if place >= 0 and series.times[place] == moment:
+                found.append(Point(series.labels, float(series.values[place])))
+        return found
+
+    def record(self, name: str, points: Sequence[Point], at: float) -> None:
+        """Keep what a rule wrote, and that what it wrote before is no more."""
+        fresh = frozenset(point.labels for point in points)
+        gone = [Point(labels, STALE_NAN) for labels in self._before.get(name, frozenset()) - fresh]
+        self._before[name] = fresh
+        time = np.array([round(at * 1000)], dtype=np.int64)
+        self._memory.add(Series(p.labels, time, np.array([p.value])) for p in (*points, *gone))
+
+
+def _events(made: Sequence[Made]) -> list[Event]:
+    """Return what routes would have heard of: each firing is an alert of its own."""
+    numbers: dict[tuple[str, label_sets.Labels], int] = {}
+    found: list[Event] = []
+    for one in made:
+        key = (one.rule.id, one.transition.alert.labels)
+        if one.transition.after == "firing":
+            numbers[key] = len(found) + 1
+            found.append(Event(one.at, numbers[key], one.labels, True))
+        elif one.transition.after == "resolved" and key in numbers:
+            found.append(Event(one.at, numbers[key], one.labels, False))
+    return found
+
+
+def _of_rule(
+    one: AlertRule, made: Sequence[Made], errors: dict[str, str], really: dict[str, int], end: float
+) -> dict[str, Any]:
+    began: dict[label_sets.Labels, float] = {}
+    firings: list[tuple[float, float | None, label_sets.Labels]] = []
+    for change in made:
+        if change.rule.id != one.id:
+            continue
+        labels = change.transition.alert.labels
+        if change.transition.after == "firing":
+            began[labels] = change.at
+        elif change.transition.after == "resolved":
+            firings.append((began.pop(labels), change.at, change.labels))
+    firings += [(at, None, labels) for labels, at in began.items()]
+    firings.sort(key=lambda firing: firing[0])
+    return {
+        "name": one.name,
+        "firings": len(firings),
+        "firing_seconds": sum((until or end) - at for at, until, _ in firings),
+        "really_fired": really.get(one.name, 0),
+        "error": errors.get(one.id),
+        "list": [
+            {"from": encode.iso(at), "to": encode.iso(until), "labels": dict(labels)}
+            for at, until, labels in firings[:MOST_SHOWN]
+        ],
+    }

@@ -1,0 +1,111 @@
+"""Pure: what routes would have told of alerts that fired and ended at known times: whom, when and why."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from memmon.config.routes import Routes
+from memmon.labels import Labels
+from memmon.routing import dedup, interval, mute, route
+from memmon.routing.dedup import Told
+from memmon.routing.route import Node
+
+
+class Event(NamedTuple):
+    """An alert that began to fire, or ended, at a time (Unix seconds); `number` is the alert's."""
+
+    at: float
+    number: int
+    labels: Labels
+    fires: bool
+
+
+class Notice(NamedTuple):
+    """One notification that would have been sent."""
+
+    at: float
+    receiver: str
+    reason: str
+    group_key: str
+    firing: int
+    resolved: int
+
+
+class _Group:
+    """A group as time goes on: who fires, who ended since, what was told, and when it is looked at next."""
+
+    def __init__(self, node: Node, due: float):
+        self.node, self.due = node, due
+        self.firing: dict[int, Labels] = {}
+        self.ended: set[int] = set()
+        self.told: Told | None = None
+
+
+def rehearse(routes: Routes, top: Node, events: Iterable[Event], end: float) -> list[Notice]:
+    """Return the notifications up to `end`, in order. Silences, maintenance and acknowledgements are left out: people made them."""
+    return _Rehearsal(routes, top).run(sorted(events, key=lambda event: event.at), end)
+
+
+class _Rehearsal:
+    def __init__(self, routes: Routes, top: Node):
+        self._routes, self._top = routes, top
+        self._groups: dict[str, _Group] = {}
+        self._due: list[tuple[float, str]] = []
+        self._firing: dict[int, Labels] = {}
+        self._made: list[Notice] = []
+
+    def run(self, events: Sequence[Event], end: float) -> list[Notice]:
+        """Go through the events and the flushes between them."""
+        for event in events:
+            if event.at > end:
+                break
+            self._flush_until(event.at, is_before=True)
+            self._take(event)
+        self._flush_until(end, is_before=False)
+        return self._made
+
+    def _take(self, event: Event) -> None:
+        if event.fires:
+            self._firing[event.number] = event.labels
+        else:
+            self._firing.pop(event.number, None)
+        for node in route.match(self._top, event.labels):
+            key = f"{node.receiver}|{node.id}|{route.group_key(node, event.labels)}"
+            group = self._groups.get(key)
+            if group is None and event.fires:
+                group = self._groups[key] = _Group(node, event.at + node.group_wait)
+                heapq.heappush(self._due, (group.due, key))
+            if group is None:
+                continue
+            if event.fires:
+                group.firing[event.number] = event.labels
+            elif group.firing.pop(event.number, None) is not None:
+                group.ended.add(event.number)
+
+    def _flush_until(self, until: float, is_before: bool) -> None:
+        while self._due and (self._due[0][0] < until if is_before else self._due[0][0] <= until):
+            at, key = heapq.heappop(self._due)
+            group = self._groups[key]
+            self._flush(group, key, at)
+            if not group.firing and not group.ended and (group.told is None or not group.told.firing):
+                del self._groups[key]
+                continue
+            heapq.heappush(self._due, (at + group.node.group_interval, key))
+
+    def _flush(self, group: _Group, key: str, at: float) -> None:
+        node = group.node
+        if interval.muting(node.mute, node.active, self._routes.intervals, at):
+            return
+        inhibitor = mute.Inhibitor(self._routes.inhibit_rules, self._firing.items())
+        open_ones = frozenset(n for n, labels in group.firing.items() if not inhibitor.inhibiting(labels))
+        held = frozenset(group.firing) - open_ones
+        told = group.told._replace(firing=group.told.firing - held) if group.told else None
+        reason = dedup.decide(open_ones, group.ended, told, node.repeat_interval, at)
+        if reason in dedup.SENDING:
+            shared = key.split("|", 2)[2]
+            self._made.append(Notice(at, node.receiver, reason, shared, len(open_ones), len(group.ended)))
+            heard = group.told.firing & held if group.told else frozenset()
+            group.told = Told(open_ones | heard, frozenset(group.ended), at)
+        group.ended.clear()
