@@ -1,15 +1,19 @@
 """Whether a channel may be asked now: a rate limit that the operator set, and a circuit breaker that opens by itself.
 
+While Redis is away, which keeps both, every channel may be asked: people are to be told all the same.
+
 After `FAILURES` failures on end that might have passed, a channel is left alone, first for `FIRST` seconds and twice as long each
 time, up to `LONGEST`. Then one message tries it: its success closes the breaker.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple, cast
 
 from memmon.config.receivers import RateLimit
 from memmon.context import Context
+from memmon.errors import Transient
 from memmon.state import client, keys
 
 FAILURES = 5
@@ -28,7 +32,12 @@ class Closed(NamedTuple):
 def closed(ctx: Context, receiver: str, channel: str, limit: RateLimit | None, now: float) -> Closed | None:
     """Return why the channel must wait, or None where it may be asked: then this counts as one message of its rate, and where
     the breaker is open, as the one that tries."""
-    name = f"{receiver}:{channel}"
+    with suppress(Transient):
+        return _closed(ctx, f"{receiver}:{channel}", limit, now)
+    return None
+
+
+def _closed(ctx: Context, name: str, limit: RateLimit | None, now: float) -> Closed | None:
     with client.edge():
         failures, opened = _state(ctx, name)
         if failures >= FAILURES and opened <= now + LONGEST:  # Later than that it was by another clock.
@@ -55,7 +64,7 @@ def _state(ctx: Context, name: str) -> tuple[int, float]:
 def note(ctx: Context, receiver: str, channel: str, outcome: str, now: float) -> None:
     """Keep how asking went: `sent` and `permanent` mean that somebody answers."""
     name = f"{receiver}:{channel}"
-    with client.edge():
+    with suppress(Transient), client.edge():
         if outcome != "transient":
             ctx.redis.delete(keys.breaker(name), keys.breaker_trial(name))
             return

@@ -27,7 +27,7 @@ def shown(client: FlaskClient) -> dict[str, Any]:
 
 def test_what_fires_is_shown_with_its_rule_and_numbers(client: FlaskClient, firing: int) -> None:
     found = shown(client)
-    assert set(found) == {"summary", "active_alerts", "alert_rules", "alert_history"}
+    assert set(found) == {"summary", "active_alerts", "next", "alert_rules", "alert_history"}
     assert set(found["summary"]) >= {
         "total_alerts", "active_alerts", "alerts_by_severity", "alerts_resolved", "notifications_sent",
         "suppressed_alerts", "alert_rules", "notification_channels",
@@ -109,3 +109,16 @@ def test_an_alert_is_explained_and_acknowledged_for_a_while(
     page = client.get(f"/dashboard/alerts/{number}")
     assert "Who was told, and why" in page.get_data(as_text=True)
     assert client.get("/dashboard/alerts/99").status_code == 404
+
+
+def test_many_alerts_come_page_by_page(client: FlaskClient, ctx: Context) -> None:
+    for n in range(5):
+        service.raise_event(ctx, "trouble", "warning", {"n": str(n)}, {}, 600)
+    seen, after = [], 0
+    while after is not None:
+        page = client.get(f"/api/alerts?active=2&after={after}").get_json()
+        assert page["summary"]["active_alerts"] == 5
+        seen += [one["labels"]["n"] for one in page["active_alerts"]]
+        after = page["next"]
+    assert seen == ["0", "1", "2", "3", "4"]
+    assert client.get("/api/alerts?active=0").status_code == 400
