@@ -9,6 +9,7 @@ from memmon import encode
 from memmon.alerts import rule
 from memmon.alerts import service as alerts
 from memmon.analysis import service as analysis
+from memmon.analysis.rule_report import rule_report
 from memmon.collect import service as collect
 from memmon.context import Context
 from memmon.errors import Transient
@@ -168,6 +169,25 @@ def alert(ctx: Context, number: int) -> dict[str, Any]:
         "collection": part(lambda: metrics.last_collection(ctx)),
         **notify.explain(ctx, number),
     }
+
+
+def rules(ctx: Context) -> dict[str, Any]:
+    """Return everything that the page of rules shows."""
+    report = rule_report(ctx, 30 * 86400.0)
+    by_id = {row["rule"]: row for row in report["rules"]}
+    rows = [{**one, "report": by_id.get(one["id"]), **_states(one)} for one in alerts.by_rule(ctx)]
+    return {
+        "now": ctx.now(),
+        "interval": ctx.settings.metrics_collection_interval,
+        "collection": part(lambda: metrics.last_collection(ctx)),
+        "rules": rows,
+        "report": report,
+    }
+
+
+def _states(one: dict[str, Any]) -> dict[str, int]:
+    states = [alert["state"] for alert in one.get("alerts", ())]
+    return {"firing": states.count("firing"), "pending": states.count("pending")}
 
 
 def incident(ctx: Context, number: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The pages that people look at: the overview, one alert, one incident, the runbook."""
+"""The pages that people look at: the overview, the rules, one alert, one incident, the runbook."""
 
 from __future__ import annotations
 
@@ -48,6 +48,15 @@ def lines() -> Response:
     window = door.whole("window", 3600, 1, max(charts.STEPS))
     kept: Recent = current_app.extensions["drawn"]
     return door.answer(kept.get(window, lambda: charts.drawn(ctx, window)))
+
+
+@blueprint.get("/dashboard/rules")
+def rules() -> ResponseReturnValue:
+    """Show every rule and how it did, and let one be tried over history."""
+    try:
+        return render_template("rules.html", **overview.rules(door.context()))
+    except Transient as error:
+        return render_template("missing.html", message=f"this cannot be read just now: {error}"), 503
 
 
 @blueprint.get(f"/dashboard/incidents/{door.ID}")

@@ -25,6 +25,7 @@ from memmon.labels import Labels
 from memmon.state import live
 
 __all__ = [
+    "Past",
     "Unplaced",
     "acknowledge",
     "active",
@@ -37,6 +38,7 @@ __all__ = [
     "firing_labels",
     "mark_placed",
     "overview",
+    "past",
     "raise_event",
     "raise_in",
     "resolve",
@@ -265,6 +267,22 @@ def overview(
     }
 
 
+class Past(NamedTuple):
+    """One firing, as far as a report wants it; times are Unix seconds."""
+
+    rule: str
+    firing_at: float
+    resolved_at: float | None
+    acknowledged_at: float | None
+    flaps: int
+
+
+def past(ctx: Context, start: float, end: float) -> list[Past]:
+    """Return every alert that fired at some time in [start, end]."""
+    with ctx.read() as session:
+        return [Past(*row) for row in store.fired_in(session, start, end)]
+
+
 def fired_between(ctx: Context, names: Set[str], start: float, end: float) -> dict[str, int]:
     """Return how often alerts with these names really began to fire in a time."""
     with ctx.read() as session:
@@ -304,7 +322,8 @@ def rule_of(ctx: Context, number: int) -> dict[str, Any]:
 
 
 def _recorded(one: RecordingRule, health: Any) -> dict[str, Any]:
-    return {"name": one.name, "group": one.group, "expr": one.expr, "labels": one.labels, **_health(health)}
+    shown = {"id": one.id, "name": one.name, "group": one.group, "expr": one.expr, "labels": one.labels}
+    return {**shown, **_health(health)}
 
 
 def _health(health: Any) -> dict[str, Any]:
@@ -317,6 +336,7 @@ def _health(health: Any) -> dict[str, Any]:
 
 def _shown_rule(one: AlertRule, health: Any) -> dict[str, Any]:
     return {
+        "id": one.id,
         "name": one.name,
         "group": one.group,
         "expr": one.expr,

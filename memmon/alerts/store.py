@@ -201,6 +201,13 @@ def fired_since(session: Session, since: float) -> dict[tuple[str, str], int]:
     return {(rule, fingerprint): count for rule, fingerprint, count in rows}
 
 
+def fired_in(session: Session, start: float, end: float) -> Sequence[Any]:
+    """Return rule, firing_at, resolved_at, acknowledged_at and flaps of the alerts that fired at some time in [start, end]."""
+    columns = (AlertRow.rule, AlertRow.firing_at, AlertRow.resolved_at, AlertRow.acknowledged_at, AlertRow.flaps)
+    late = AlertRow.resolved_at.is_(None) | (AlertRow.resolved_at >= start)
+    return session.execute(select(*columns).where(AlertRow.firing_at <= end, late)).all()
+
+
 def fired_between(session: Session, start: float, end: float) -> Sequence[Any]:
     """Return the labels of the alerts that began to fire in a time."""
     return session.scalars(select(AlertRow.labels).where(AlertRow.firing_at >= start, AlertRow.firing_at <= end)).all()

@@ -9,6 +9,7 @@ import click
 from memmon import duration
 from memmon.alerts import service
 from memmon.cli.common import as_json, by_option, context, labels, show_json, table
+from memmon.incidents import service as incidents
 from memmon.notify import service as notify
 from memmon.routing import matcher
 from memmon.routing import service as routing
@@ -56,7 +57,7 @@ def ack(number: int, comment: str, length: str | None, by: str) -> None:
     """Acknowledge the firing alert NUMBER: its notifications are not repeated."""
     seconds = duration.parse(length, "--for") if length else None
     with context() as ctx:
-        shown = service.acknowledge(ctx, number, by, comment, seconds)
+        shown = incidents.acknowledge_alert(ctx, number, by, comment, seconds)
     until = f" until {shown['acknowledged_until']}" if shown["acknowledged_until"] else ""
     click.echo(f"alert {number} {shown['name']}: acknowledged by {by}{until}")
 

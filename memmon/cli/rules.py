@@ -10,6 +10,7 @@ import click
 from memmon import duration
 from memmon.alerts import cases, rule
 from memmon.analysis import backtest as analysis
+from memmon.analysis.rule_report import rule_report
 from memmon.cli.common import as_json, context, show_json, table
 from memmon.config.document import find, read
 from memmon.config.routes import Routes
@@ -83,3 +84,32 @@ def backtest(file: Path, since: str, routes_file: Path | None, as_json: bool) ->
     told = found["notifications"]
     table("Notifications", ("receiver", "count"), sorted(told["by_receiver"].items()))
     table("Why", ("reason", "count"), sorted(told["by_reason"].items()))
+
+
+@rules.command()
+@click.option("--since", default="30d", show_default=True, metavar="DURATION", help="How far back.")
+@as_json
+def report(since: str, as_json: bool) -> None:
+    """Show how the rules did: firings, who cared and how soon, flaps, what never fires and what always does."""
+    with context() as ctx:
+        found = rule_report(ctx, duration.parse(since, "--since"))
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        [
+            one["rule"],
+            one["firings"],
+            None if one["acknowledged_share"] is None else f"{one['acknowledged_share']:.0%}",
+            None if one["seconds_to_acknowledge"] is None else duration.show(round(one["seconds_to_acknowledge"])),
+            one["flaps"],
+            f"{one['firing_share']:.1%}",
+            one["last_fired_at"],
+        ]
+        for one in found["rules"]
+    ]
+    columns = ("rule", "firings", "acknowledged", "after", "flaps", "time firing", "last")
+    table(f"Rules, {found['from']} to {found['to']}", columns, rows)
+    for title, names in (("Never fired", found["never_fired"]), ("Nearly always firing", found["always_firing"])):
+        if names:
+            click.echo(f"{title}: {', '.join(names)}")

@@ -19,14 +19,7 @@ def humanize(given: Any) -> str:
     value = number(given)
     if value == 0 or not math.isfinite(value):
         return fixed(value)
-    if abs(value) < 1:
-        return small(value)
-    prefix = ""
-    for one in ("k", "M", "G", "T", "P", "E", "Z", "Y"):
-        if abs(value) < 1000:
-            break
-        value, prefix = value / 1000, one
-    return f"{fixed(value)}{prefix}"
+    return small(value) if abs(value) < 1 else _prefixed(value, 1000, ("k", "M", "G", "T", "P", "E", "Z", "Y"))
 
 
 def humanize1024(given: Any) -> str:
@@ -34,11 +27,15 @@ def humanize1024(given: Any) -> str:
     value = number(given)
     if abs(value) <= 1 or not math.isfinite(value):
         return fixed(value)
+    return _prefixed(value, 1024, ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"))
+
+
+def _prefixed(value: float, base: int, prefixes: Sequence[str]) -> str:
     prefix = ""
-    for one in ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"):
-        if abs(value) < 1024:
+    for one in prefixes:
+        if abs(value) < base:
             break
-        value, prefix = value / 1024, one
+        value, prefix = value / base, one
     return f"{fixed(value)}{prefix}"
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.db.tables import IncidentRow
 from memmon.errors import BadInput, Conflict, NotFound
@@ -29,6 +30,26 @@ def acknowledge(ctx: Context, number: int, by: str, comment: str = "") -> Answer
         row.acknowledged_at, row.acknowledged_by, row.next_level_at = ctx.now(), store.storable(by), None
         store.note(session, number, ctx.now(), "acknowledged", by, comment or "acknowledged")
     return _told(ctx, number), []
+
+
+def acknowledge_alert(
+    ctx: Context, number: int, by: str, comment: str = "", seconds: float | None = None
+) -> dict[str, Any]:
+    """Say that somebody cares about a firing alert, see `alerts.acknowledge`; return it. With it an open incident is acknowledged,
+    so that nobody else is paged, once somebody cares about all its alerts that fire."""
+    shown = alerts.acknowledge(ctx, number, by, comment, seconds)
+    cared = {one["id"] for one in alerts.firing(ctx) if one["status"] == "acknowledged"}
+    firing = {one for one, _, _ in alerts.firing_labels(ctx)}
+    with ctx.read() as session:
+        mine = [
+            incident
+            for incident, own in store.open_sources(session, "alert").items()
+            if number in own and own & firing <= cared
+        ]
+    for incident in mine:
+        with suppress(Conflict):  # Somebody has acknowledged it already.
+            acknowledge(ctx, incident, by, comment or f"alert {number} was acknowledged")
+    return shown
 
 
 def resolve(ctx: Context, number: int, by: str, comment: str = "") -> Answer:

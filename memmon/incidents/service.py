@@ -19,7 +19,7 @@ from memmon.incidents import escalation, frozen, pages, playbook, store
 from memmon.incidents.actions import ACTIONS
 from memmon.incidents.actions.base import Call
 from memmon.incidents.checking import check
-from memmon.incidents.desk import acknowledge, close, closed, decide, escalate, note, resolve
+from memmon.incidents.desk import acknowledge, acknowledge_alert, close, closed, decide, escalate, note, resolve
 from memmon.incidents.evidence import forget
 from memmon.incidents.playbook import (
     Ask,
@@ -42,6 +42,7 @@ from memmon.state import counters, lease, live, pulse
 
 __all__ = [
     "acknowledge",
+    "acknowledge_alert",
     "act",
     "advance",
     "check",

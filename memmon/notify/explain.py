@@ -107,9 +107,7 @@ def _message(row: NotificationRow, tried: Sequence[Any]) -> dict[str, Any]:
         "sent_at": encode.iso(row.sent_at),
         "next_attempt_at": encode.iso(row.due_at),
         "error": row.error,
-        "attempts": [
-            {"at": encode.iso(a.at), "seconds": a.seconds, "outcome": a.outcome, "answer": a.answer} for a in tried
-        ],
+        "attempts": store.shown(tried),
     }
 
 

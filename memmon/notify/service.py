@@ -199,10 +199,7 @@ def recent(ctx: Context, limit: int = 50, incident_id: int | None = None) -> lis
                 "sent_at": encode.iso(row.sent_at),
                 "next_attempt_at": encode.iso(row.due_at),
                 "error": row.error,
-                "attempts": [
-                    {"at": encode.iso(a.at), "seconds": a.seconds, "outcome": a.outcome, "answer": a.answer}
-                    for a in tried.get(row.id, [])
-                ],
+                "attempts": store.shown(tried.get(row.id, [])),
             }
             for row in rows
         ]

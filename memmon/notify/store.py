@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
+from memmon import encode
 from memmon.db import upsert
 from memmon.db.tables import NotificationAttempt, NotificationRow
 
@@ -107,6 +108,11 @@ def attempts(session: Session, numbers: Sequence[int]) -> dict[int, list[Notific
     for row in session.scalars(query.order_by(NotificationAttempt.id)):
         found.setdefault(row.notification_id, []).append(row)
     return found
+
+
+def shown(tried: Sequence[NotificationAttempt]) -> list[dict[str, Any]]:
+    """Return attempts as they are shown."""
+    return [{"at": encode.iso(a.at), "seconds": a.seconds, "outcome": a.outcome, "answer": a.answer} for a in tried]
 
 
 def counts(session: Session) -> dict[str, int]:

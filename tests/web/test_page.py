@@ -16,6 +16,7 @@ from memmon import encode
 from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.incidents import service as incidents
+from memmon.notify import service as notify
 from memmon.routing import service as routing
 from memmon.settings import load
 from memmon.state import keys, live
@@ -182,6 +183,30 @@ def test_an_alert_is_silenced_for_a_while_and_heard_again(visit: Visit, site: Si
     row.get_by_role("button", name="Unsilence").click()
     expect(row.locator("summary")).to_be_visible()
     assert number not in routing.suppressed(ctx)
+
+
+def test_an_alerts_page_says_who_was_told_and_why(visit: Visit, site: Site, ctx: Context) -> None:
+    number = raised(ctx, "to_explain")
+    page = overview(visit, site)
+    page.locator(f"#alert-{number} a.name").click()
+    expect(page.locator("#case")).to_contain_text("to_explain, since")
+    notify.flush(ctx)
+    page.reload()
+    expect(page.locator("#verdict")).to_contain_text("default was not told")
+    expect(page.locator("#group-1")).to_contain_text("placed")
+
+
+def test_a_rule_is_tried_over_history_before_it_is_saved(visit: Visit, site: Site) -> None:
+    visit.sign_in(site.url)
+    page = visit.go(f"{site.url}/dashboard/rules")
+    expect(page.locator("table.rules")).to_contain_text("high_memory_usage")
+    page.fill("#try-rules", "groups: [{name: g, rules: [{alert: mine, expr: up == 1}]}]")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("#tried")).to_contain_text("mine would have fired")
+    page.fill("#try-rules", "groups: [{name: g, rules: [{alert: mine, expr: up ==}]}]")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("#tried .away")).to_contain_text("rule mine of group g")
+    visit.complaints.clear()  # The browser reports the 400 itself.
 
 
 def test_a_menu_stays_open_while_the_page_changes_around_it(visit: Visit, site: Site, ctx: Context) -> None:

@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from memmon.alerts import service
 from memmon.analysis import service as analysis
+from memmon.incidents import service as incidents
 from memmon.notify import service as notify
 from web import door
 from workers.base import follow
@@ -26,7 +27,7 @@ def acknowledge(number: int) -> Response:
     """Say that somebody cares about a firing alert, for `duration` (`2h`, or seconds) or until it ends."""
     given = door.fields("by", "comment", "duration")
     seconds = door.duration(given, "duration", service.LONGEST_ACKNOWLEDGED) if "duration" in given else None
-    return door.answer(service.acknowledge(door.context(), number, *door.signed(given), seconds))
+    return door.answer(incidents.acknowledge_alert(door.context(), number, *door.signed(given), seconds))
 
 
 @blueprint.post(f"/{door.ID}/unacknowledge")

@@ -34,7 +34,7 @@ export function signIn() {
   location.assign(`/login?next=${encodeURIComponent(location.pathname + location.hash)}`);
 }
 
-// Sends `body`; returns {ok, message}. Somebody who is not signed in is taken there.
+// Sends `body`; returns {ok, message, data}. Somebody who is not signed in is taken there.
 export async function send(path, body, method = "POST") {
   if (!known.signed_in) await load();
   if (!known.signed_in) {
@@ -48,8 +48,8 @@ export async function send(path, body, method = "POST") {
       known = { signed_in: false };
       signIn();
     }
-    const said = answer.ok ? null : await answer.json().catch(() => ({ message: `status ${answer.status}` }));
-    return { ok: answer.ok, message: said && (said.message ?? String(said)) };
+    const said = await answer.json().catch(() => (answer.ok ? null : { message: `status ${answer.status}` }));
+    return { ok: answer.ok, message: answer.ok ? null : (said?.message ?? String(said)), data: said };
   } catch {
     return { ok: false, message: "memmon cannot be reached; nothing was changed" };
   }

@@ -344,6 +344,32 @@ def test_an_alert_that_flaps_is_damped_and_its_score_is_shown(configure: Configu
     assert firing(ctx) == []
 
 
+def test_another_process_goes_on_where_this_one_was(configure: Configure, clock: Clock) -> None:
+    ctx = configure(rules=rules("{alert: hot, expr: heat > 80, for: 20s, keep_firing_for: 30s}"))
+
+    def again(after: float, **values: float) -> list[tuple[str, str]]:
+        """Evaluate in a context that knows nothing but what is stored."""
+        clock.move(after)
+        fresh = Context(ctx.settings, now=clock)
+        measure(fresh, **values)
+        service.evaluate(fresh)
+        found = firing(fresh)
+        fresh.close()
+        return found
+
+    assert [again(10, a=90) for _ in range(3)] == [[], [], [("hot", "a")]]
+    assert [again(10, a=1) for _ in range(4)] == [[("hot", "a")]] * 3 + [[]]
+
+
+def test_two_alerts_that_get_the_same_labels_by_a_template_are_the_trouble_of_that_rule(configure: Configure) -> None:
+    ctx = configure(rules=rules("{alert: same, expr: heat > 80, labels: {instance: '{{ \"x\" }}'}}", HOT))
+    measure(ctx, a=90, b=90)
+    service.evaluate(ctx)
+    assert firing(ctx) == [("hot", "a"), ("hot", "b")]
+    errors = {one["name"]: one["error"] for one in service.overview(ctx)["alert_rules"]}
+    assert "two series make one alert" in errors["same"]
+
+
 def test_an_annotation_may_ask_for_more(configure: Configure, clock: Clock) -> None:
     text = "'{{ with query \"count(heat)\" }}{{ . | first | value }} in all{{ end }}'"
     ctx = configure(rules=rules(f"{{alert: hot, expr: heat > 80, annotations: {{summary: {text}}}}}"))

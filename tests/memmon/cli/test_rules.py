@@ -21,3 +21,13 @@ def test_unit_tests_are_run_and_fail_by_what_they_expect(run: Run, tmp_path: Pat
     assert (done.exit_code, f"{path}: FAILED" in done.output) == (1, True)
     path.write_text("tests: [{colour: red}]")
     assert run("rules", "test", str(path)).exit_code == 2
+
+
+def test_rules_are_tried_over_history_and_reported(run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path).with_name("rules.yml")
+    done = run("rules", "backtest", str(path), "--since", "1h")
+    assert done.exit_code == 0, done.output
+    assert "would have fired" in done.output
+    shown = run("rules", "report", "--since", "7d")
+    assert "Never fired: " in shown.output
+    assert run("rules", "backtest", str(path), "--since", "90d").output.startswith("memmon: since: ")

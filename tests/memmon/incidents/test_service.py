@@ -602,6 +602,19 @@ def test_an_incident_that_a_later_version_cannot_read_is_shown_paged_for_and_clo
     assert only(ready)["state"] == "resolved"
 
 
+def test_who_cares_about_all_alerts_of_an_incident_cares_about_it_and_nobody_else_is_paged(ready: Context) -> None:
+    for name in ("trouble", "more"):
+        fire(ready, name=name)
+    service.correlate(ready)
+    first, second = (alert["id"] for alert in alerts.firing(ready))
+    service.acknowledge_alert(ready, first, "dana")
+    assert only(ready)["acknowledged_by"] is None
+    shown = service.acknowledge_alert(ready, second, "lee", "looking")
+    assert (shown["status"], only(ready)["acknowledged_by"]) == ("acknowledged", "lee")
+    assert service.show(ready, only(ready)["id"])["escalation"]["next_level_at"] is None
+    service.acknowledge_alert(ready, first, "dana")  # It is acknowledged already: that is no conflict.
+
+
 def test_the_acknowledged_ones_can_be_listed(ready: Context) -> None:
     fire(ready, "a")
     fire(ready, "b")

@@ -1,0 +1,62 @@
+"""How rules do: what fired and flapped, what somebody cared about and how soon, what never fired and what always does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from memmon import encode
+from memmon.alerts import service as alert_room
+from memmon.alerts.service import Past
+from memmon.context import Context
+from memmon.errors import BadInput
+
+LONGEST = 366 * 86400.0
+ALWAYS = 0.9
+"""A rule that fired for so much of the time tells nobody anything new."""
+
+
+def rule_report(ctx: Context, seconds: float) -> dict[str, Any]:
+    """Return for the last `seconds`, and each rule in force or that fired: firings, the share that somebody acknowledged and the
+    median time until then, flaps, how long it fired; and which never fired and which nearly always do. Alerts are kept for
+    MEMMIMIC_RETENTION_HOURS: what is older is not seen."""
+    if not 0 < seconds <= LONGEST:
+        raise BadInput("since", "must be more than nothing and at most 366 days")
+    end = ctx.now()
+    start = end - seconds
+    by_rule: dict[str, list[Past]] = {one.id: [] for one in alert_room.rules(ctx)}
+    for past in alert_room.past(ctx, start, end):
+        by_rule.setdefault(past.rule, []).append(past)
+    rows = [_row(name, found, start, end) for name, found in by_rule.items()]
+    rows.sort(key=lambda row: (-row["firings"], row["rule"]))
+    return {
+        "from": encode.iso(start),
+        "to": encode.iso(end),
+        "rules": rows,
+        "never_fired": sorted(row["rule"] for row in rows if not row["firings"]),
+        "always_firing": sorted(row["rule"] for row in rows if row["firing_share"] >= ALWAYS),
+    }
+
+
+def _row(name: str, found: Sequence[Past], start: float, end: float) -> dict[str, Any]:
+    cared = [one.acknowledged_at - one.firing_at for one in found if one.acknowledged_at is not None]
+    return {
+        "rule": name,
+        "firings": len(found),
+        "acknowledged_share": len(cared) / len(found) if found else None,
+        "seconds_to_acknowledge": median(cared) if cared else None,
+        "flaps": sum(one.flaps > 0 for one in found),
+        "firing_share": _covered(found, start, end) / (end - start),
+        "last_fired_at": encode.iso(max((one.firing_at for one in found), default=None)),
+    }
+
+
+def _covered(found: Sequence[Past], start: float, end: float) -> float:
+    """Return the seconds in which at least one of the alerts fired."""
+    total, until = 0.0, start
+    for one in sorted(found, key=lambda past: past.firing_at):
+        begin, finish = max(one.firing_at, until), min(one.resolved_at or end, end)
+        if finish > begin:
+            total, until = total + finish - begin, finish
+    return total

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.web.conftest import Headers
+
+RULES = "groups: [{name: g, rules: [{alert: hot, expr: heat > 80}]}]"
+
+
+def test_rules_are_checked_and_tried_before_they_are_saved(client: FlaskClient, operator: Headers) -> None:
+    found = client.post("/api/rules/check", json={"rules": RULES}, headers=operator)
+    assert found.get_json() == {"groups": 1, "rules": 1}
+    tried = client.post("/api/rules/backtest", json={"rules": RULES, "since": "1h"}, headers=operator)
+    assert tried.status_code == 200, tried.text
+    assert [one["name"] for one in tried.get_json()["rules"]] == ["hot"]
+    assert tried.get_json()["notifications"]["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({}, "rules: is missing"),
+        ({"rules": "["}, "is no YAML"),
+        ({"rules": "groups: [{colour: red}]"}, "groups.0"),
+        ({"rules": RULES.replace("heat > 80", "'heat >'")}, "rule hot of group g"),
+        ({"rules": RULES, "since": "soon"}, "since"),
+        ({"rules": RULES, "since": "90d"}, "since"),
+        ({"rules": RULES, "routes": "route: {}"}, "routes"),
+    ],
+)
+def test_what_is_wrong_with_them_is_said(
+    client: FlaskClient, operator: Headers, body: dict[str, str], text: str
+) -> None:
+    answer = client.post("/api/rules/backtest", json=body, headers=operator)
+    assert answer.status_code == 400
+    assert text in answer.get_json()["message"]
+
+
+def test_the_report_covers_the_days_that_are_asked_for(client: FlaskClient) -> None:
+    found = client.get("/api/rules/report?days=7").get_json()
+    assert "resources/high_memory_usage" in found["never_fired"]
+    assert client.get("/api/rules/report?days=0").status_code == 400

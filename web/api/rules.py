@@ -1,0 +1,64 @@
+"""GET /api/rules/report, and POST /api/rules/check and /backtest of rules that nobody has saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from flask import Blueprint, Response
+from pydantic import ValidationError
+
+from memmon import duration, wording
+from memmon.alerts import rule
+from memmon.analysis.backtest import backtest
+from memmon.analysis.rule_report import rule_report
+from memmon.config.routes import Routes
+from memmon.config.rules import RuleFile
+from memmon.errors import BadConfig, BadInput
+from web import door
+
+blueprint = Blueprint("rules", __name__, url_prefix="/api/rules")
+
+MOST_TEXT = 256 * 1024
+
+
+@blueprint.get("/report")
+def report() -> Response:
+    """Return how the rules did in the last `days`."""
+    return door.answer(rule_report(door.context(), door.number("days", 30, 0.01, 366) * 86400))
+
+
+@blueprint.post("/check")
+def check() -> Response:
+    """Say whether `rules`, the text of a rule file, are right."""
+    found = rule.book(_rules(door.fields("rules")))
+    return door.answer({"groups": len(found.groups), "rules": len(found.ids)})
+
+
+@blueprint.post("/backtest")
+def tried() -> Response:
+    """Return what `rules` (and `routes`, those in force by default) would have done in the time `since`, a day by default."""
+    given = door.fields("rules", "routes", "since")
+    routes = _read(given, "routes", Routes) if "routes" in given else None
+    seconds = duration.parse(door.words(given, "since", "1d", 32), "since")
+    return door.answer(backtest(door.context(), _rules(given), seconds, routes))
+
+
+def _rules(given: dict[str, Any]) -> RuleFile:
+    found: RuleFile = _read(given, "rules", RuleFile)
+    try:
+        rule.book(found)
+    except BadConfig as error:
+        raise BadInput("rules", str(error)) from None
+    return found
+
+
+def _read(given: dict[str, Any], name: str, model: Any) -> Any:
+    """Return what a text of YAML says."""
+    try:
+        return model.model_validate(yaml.safe_load(door.words(given, name, longest=MOST_TEXT)) or {})
+    except yaml.YAMLError as error:
+        raise BadInput(name, f"is no YAML: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(name, f"{'.'.join(map(str, first['loc']))}: {wording.of(first)}") from None
