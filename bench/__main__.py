@@ -57,7 +57,10 @@ def alerting(small: bool, only: str | None, file: Path | None) -> None:
     """Alerting: rules, ten thousand alerts at once, the API meanwhile, notifications."""
     beside = not small
     parts: Parts = {
-        "rules": [lambda: alerting_bench.rules(*((20, 20) if small else (1000, 50)), beside=beside)],
+        "rules": [
+            lambda: alerting_bench.rules(*((20, 20) if small else (1000, 50)), beside=beside, fires=False),
+            lambda: alerting_bench.rules(*((20, 20) if small else (1000, 50)), beside=beside, fires=True),
+        ],
         "storm": [lambda: alerting_bench.storm(*((60, 6) if small else (10_000, 100)))],
         "told": [lambda: alerting_bench.told(5 if small else 500, beside=beside)],
     }

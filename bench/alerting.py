@@ -40,15 +40,16 @@ NO_DEFAULTS = [{"name": name, "rules": []} for name in ("resources", "health", "
 logging.disable(logging.WARNING)  # Each firing is a line, which is not what is measured.
 
 
-def rules(count: int, series: int, beside: bool) -> list[Figure]:
-    """Measure one evaluation of `count` alerting rules over `series` series, of which a tenth fires."""
+def rules(count: int, series: int, beside: bool, fires: bool) -> list[Figure]:
+    """Measure one evaluation of `count` alerting rules over `series` series, of which a tenth fires, or none."""
+    level = series - series // 10 if fires else series + 1
     group = {
         "name": "bench",
         "interval": "1s",
         "rules": [
             {
                 "alert": f"rule_{n}",
-                "expr": f"m > {series - series // 10 - n / count}",
+                "expr": f"m > {level - n / count}",
                 "annotations": {"summary": "{{ $value }}"},
             }
             for n in range(count)

@@ -6,24 +6,44 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_a_small_run_measures_every_part_and_writes_it_down(tmp_path: Path) -> None:
+def run(tmp_path: Path, *words: str) -> tuple[dict[str, Any], str]:
+    """Return the figures of a small run, and what it printed."""
     file = tmp_path / "figures.json"
-    run = subprocess.run(
-        [sys.executable, "-m", "bench", "metrics", "--small", "--json", str(file)],
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *words, "--small", "--json", str(file)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=100,
     )
-    assert run.returncode == 0, run.stderr
-    told = json.loads(file.read_text())
+    assert done.returncode == 0, done.stderr
+    return json.loads(file.read_text()), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "parts"),
+    [
+        (
+            "metrics",
+            ("scrape + ingest", "bytes a sample", "rule over", "histogram_quantile", "query_range", "evaluator"),
+        ),
+        ("alerting", ("an evaluation of", "placing", "a flush tick", "GET /api/alerts", "send and record")),
+    ],
+)
+def test_a_small_run_measures_every_part_and_writes_it_down(
+    tmp_path: Path, command: str, parts: tuple[str, ...]
+) -> None:
+    told, printed = run(tmp_path, command)
     assert told["machine"]["cores"]
     whats = " ".join(figure["what"] for figure in told["figures"])
-    for part in ("scrape + ingest", "bytes a sample", "rule over", "histogram_quantile", "query_range", "evaluator"):
+    for part in parts:
         assert part in whats
     assert all(figure["memmon"] > 0 for figure in told["figures"])
-    assert run.stdout.count("\n|") >= len(told["figures"])
+    assert printed.count("\n|") >= len(told["figures"])

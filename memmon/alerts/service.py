@@ -172,7 +172,8 @@ def some(session: Session, ids: list[int]) -> list[dict[str, Any]]:
     return [_shown(row) for row in store.some(session, ids)]
 
 
-def _shown(row: AlertRow) -> dict[str, Any]:
+def _shown(row: Any) -> dict[str, Any]:
+    """Return an alert as it is shown; `row` has the columns of its table."""
     annotations = row.annotations
     name = row.labels.get("alertname", "")
     return {
