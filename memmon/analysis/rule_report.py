@@ -27,7 +27,8 @@ def rule_report(ctx: Context, seconds: float) -> dict[str, Any]:
     start = end - seconds
     by_rule: dict[str, list[Past]] = {one.id: [] for one in alert_room.rules(ctx)}
     for past in alert_room.past(ctx, start, end):
-        by_rule.setdefault(past.rule, []).append(past)
+        if not past.rule.startswith(f"{alert_room.DRILL}/"):
+            by_rule.setdefault(past.rule, []).append(past)
     rows = [_row(name, found, start, end) for name, found in by_rule.items()]
     rows.sort(key=lambda row: (-row["firings"], row["rule"]))
     return {

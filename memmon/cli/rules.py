@@ -79,8 +79,8 @@ def backtest(file: Path, since: str, routes_file: Path | None, as_json: bool) ->
         [one["name"], one["firings"], duration.show(one["firing_seconds"]), one["really_fired"], one["error"]]
         for one in found["rules"]
     ]
-    title = f"{found['from']} to {found['to']}, a look every {duration.show(found['step'])}"
-    table(title, ("alert", "would have fired", "for", "really fired", "error"), rows)
+    click.echo(f"{found['from']} to {found['to']}, a look every {duration.show(found['step'])}\n")
+    table("Rules", ("alert", "would have fired", "for", "really fired", "error"), rows)
     told = found["notifications"]
     table("Notifications", ("receiver", "count"), sorted(told["by_receiver"].items()))
     table("Why", ("reason", "count"), sorted(told["by_reason"].items()))
@@ -109,7 +109,8 @@ def report(since: str, as_json: bool) -> None:
         for one in found["rules"]
     ]
     columns = ("rule", "firings", "acknowledged", "after", "flaps", "time firing", "last")
-    table(f"Rules, {found['from']} to {found['to']}", columns, rows)
+    click.echo(f"{found['from']} to {found['to']}\n")
+    table("Rules", columns, rows)
     for title, names in (("Never fired", found["never_fired"]), ("Nearly always firing", found["always_firing"])):
         if names:
             click.echo(f"{title}: {', '.join(names)}")
