@@ -11,7 +11,6 @@ from memmon import labels as label_sets
 from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.db.tables import GroupRow
-from memmon.labels import Labels
 from memmon.routing import group, route, store
 from memmon.routing.dedup import Told
 from memmon.routing.group import Channel, Members, Pending, Verdict
@@ -59,6 +58,20 @@ class Outbox(Protocol):
         """Send a message no more."""
 
 
+class Work(NamedTuple):
+    """A group that is looked at: where it stands in the routes, the channels of its receiver, what they have been told, and what is
+    on its way to them."""
+
+    ctx: Context
+    session: Session
+    view: View
+    row: GroupRow
+    node: Node
+    channels: list[Channel]
+    told: dict[str, Told]
+    pending: dict[str, Pending]
+
+
 class Split(NamedTuple):
     """A group's alerts: those that may be told, and why each other one that fires is kept back."""
 
@@ -103,22 +116,22 @@ def _flush_one(
         if node is None:
             store.drop_group(session, key, view.now)  # The routes changed; its alerts are placed anew.
             return 0
-        told, pending = store.told(session, key), outbox.pending(session, key)
+        channels, pending = told_channels(ctx, row.receiver), outbox.pending(session, key)
+        work = Work(ctx, session, view, row, node, channels, store.told(session, key), pending)
         known = alerts.some(session, store.members(session, key))
-        channels = told_channels(ctx, row.receiver)
-        over = frozenset() if pending else _over(known, told, channels)
+        over = frozenset() if pending else _over(known, work)
         store.leave(session, key, over, view.now)
-        split = _split(view, node, [alert for alert in known if alert["id"] not in over], told)
-        sent = _tell(ctx, session, view, row, node, split, channels, told, pending, outbox)
+        split = _split(work, [alert for alert in known if alert["id"] not in over])
+        sent = _tell(work, split, outbox)
     if split.held:
         counters.add(ctx.redis, "memmon_notifications_suppressed_total", {"receiver": row.receiver})
     return sent
 
 
-def _over(known: list[dict[str, Any]], told: dict[str, Told], channels: list[Channel]) -> frozenset[int]:
+def _over(known: list[dict[str, Any]], work: Work) -> frozenset[int]:
     """Return the alerts of whose end all have heard who want to."""
     ended = frozenset(alert["id"] for alert in known if alert["state"] != "firing")
-    return (ended & _told_of(told, "resolved")) - _owed(told, channels)
+    return (ended & _told_of(work.told, "resolved")) - _owed(work.told, work.channels)
 
 
 def _owed(told: dict[str, Told], channels: list[Channel]) -> frozenset[int]:
@@ -131,12 +144,12 @@ def _told_of(told: dict[str, Told], which: str) -> frozenset[int]:
     return frozenset[int]().union(*(getattr(one, which) for one in told.values()))
 
 
-def _split(view: View, node: Node, known: list[dict[str, Any]], told: dict[str, Told]) -> Split:
+def _split(work: Work, known: list[dict[str, Any]]) -> Split:
     """Time intervals keep back everything, also ends, until they are over. What else keeps an alert back does not keep back its
     end from who heard that it fires."""
     found = Split({}, {})
-    closed = view.route_held(node)
-    heard = _told_of(told, "firing")
+    view, closed = work.view, work.view.route_held(work.node)
+    heard = _told_of(work.told, "firing")
     for alert in known:
         number, is_firing = alert["id"], alert["state"] == "firing"
         held = closed + view.held(view.labels_of(alert)) if is_firing or number not in heard else closed
@@ -147,42 +160,24 @@ def _split(view: View, node: Node, known: list[dict[str, Any]], told: dict[str, 
     return found
 
 
-def _tell(
-    ctx: Context,
-    session: Session,
-    view: View,
-    row: GroupRow,
-    node: Node,
-    split: Split,
-    channels: list[Channel],
-    told: dict[str, Told],
-    pending: dict[str, Pending],
-    outbox: Outbox,
-) -> int:
-    members = split.members()
+def _tell(work: Work, split: Split, outbox: Outbox) -> int:
+    """Decide for each channel and do what was decided; return how many messages were put into the outbox."""
+    members, now, row = split.members(), work.view.now, work.row
     verdicts: dict[str, Verdict] = {}
-    for channel in channels:
-        before, old = told.get(channel.name), pending.get(channel.name)
-        verdict = group.decide(channel, members, before, old, node.repeat_interval, view.now, LIFE)
+    for channel in work.channels:
+        before, old = work.told.get(channel.name), work.pending.get(channel.name)
+        verdict = group.decide(channel, members, before, old, work.node.repeat_interval, now, LIFE)
         verdicts[channel.name] = verdict
         heard = (before.firing if before else frozenset()) & members.muted
         note = Note(sorted(members.firing | heard), sorted(members.resolved), members.acknowledged, verdict.reason)
         if verdict.act == "send":
-            outbox.put(
-                session,
-                row.receiver,
-                channel.name,
-                _payload(ctx, view, row, node, split, verdict.reason),
-                row.key,
-                note,
-                old,
-            )
+            payload = _payload(work, split, verdict.reason)
+            outbox.put(work.session, row.receiver, channel.name, payload, row.key, note, old)
         elif verdict.act == "log":
-            record(session, row.key, channel.name, note, view.now)
+            record(work.session, row.key, channel.name, note, now)
         if old and verdict.act in ("log", "cancel"):
-            outbox.cancel(session, old)
-    busy = any(verdict.act in ("send", "wait") for verdict in verdicts.values())
-    _keep(session, view, row, node, split, members, channels, verdicts, busy)
+            outbox.cancel(work.session, old)
+    _keep(work, split, members, verdicts)
     return sum(verdict.act == "send" for verdict in verdicts.values())
 
 
@@ -200,41 +195,34 @@ def record(session: Session, group_key: str, channel: str, note: Note, at: float
     store.save_told(session, group_key=group_key, channel=channel, notified_at=at, **note._asdict())
 
 
-def _keep(
-    session: Session,
-    view: View,
-    row: GroupRow,
-    node: Node,
-    split: Split,
-    members: Members,
-    channels: list[Channel],
-    verdicts: dict[str, Verdict],
-    busy: bool,
-) -> None:
+def _keep(work: Work, split: Split, members: Members, verdicts: dict[str, Verdict]) -> None:
     """Write down what was decided and when the group is looked at next. What ended leaves once all have heard of it, and so does
     the group when nothing is left."""
+    session, row, now = work.session, work.row, work.view.now
     store.save_decision(
         session,
-        view.now,
+        now,
         group_key=row.key,
         channels={name: verdict.reason for name, verdict in verdicts.items()},
         firing=sorted(members.firing),
         resolved=sorted(members.resolved),
         muted={str(number): [one.to_json() for one in held] for number, held in sorted(split.held.items())},
     )
-    owed = _owed(store.told(session, row.key), channels)
-    if not busy:
-        store.leave_but(session, row.key, members.firing | members.muted | owed, view.now)
+    is_busy = any(verdict.act in ("send", "wait") for verdict in verdicts.values())
     is_idle = not members.firing and not members.muted
-    if is_idle and not busy and not owed & members.resolved:
-        store.drop_group(session, row.key, view.now)
+    owed = _owed(store.told(session, row.key), work.channels)
+    if not is_busy:
+        store.leave_but(session, row.key, members.firing | members.muted | owed, now)
+    if is_idle and not is_busy and not owed & members.resolved:
+        store.drop_group(session, row.key, now)
         return
-    ends = [one.until for held in split.held.values() for one in held if one.until is not None and one.until > view.now]
-    row.due_at = min([view.now + node.group_interval, *ends])
-    row.flushed_at = None if is_idle else view.now
+    ends = [one.until for held in split.held.values() for one in held if one.until is not None and one.until > now]
+    row.due_at = min([now + work.node.group_interval, *ends])
+    row.flushed_at = None if is_idle else now
 
 
-def _payload(ctx: Context, view: View, row: GroupRow, node: Node, split: Split, reason: str) -> dict[str, Any]:
+def _payload(work: Work, split: Split, reason: str) -> dict[str, Any]:
+    ctx, view, row, node = work.ctx, work.view, work.row, work.node
     ordered = sorted(split.open.values(), key=lambda alert: (alert["state"] != "firing", alert["id"]))
     shown = [{**alert, "status": "firing" if alert["state"] == "firing" else "resolved"} for alert in ordered]
     for alert in shown:
@@ -247,7 +235,7 @@ def _payload(ctx: Context, view: View, row: GroupRow, node: Node, split: Split, 
         "kind": "alert",
         "status": "firing" if any(alert["status"] == "firing" for alert in shown) else "resolved",
         "reason": reason,
-        "group_key": group_key(node, row),
+        "group_key": route.group_key(node, label_sets.of(row.labels)),
         "group_labels": row.labels,
         "route_labels": dict(node.labels),
         "receiver": row.receiver,
@@ -255,9 +243,3 @@ def _payload(ctx: Context, view: View, row: GroupRow, node: Node, split: Split, 
         "external_url": ctx.settings.external_url or f"http://localhost:{ctx.settings.dashboard_port}",
         "at": encode.iso(ctx.now()),
     }
-
-
-def group_key(node: Node, row: GroupRow) -> str:
-    """Return the group's key as Alertmanager writes it."""
-    shared: Labels = label_sets.of(row.labels)
-    return route.group_key(node, shared)
