@@ -13,7 +13,7 @@ from memmon.config.routes import Routes
 from memmon.config.rules import RuleFile
 from memmon.config.sections import Checks, Detectors
 from memmon.config.targets import Targets, built_in
-from memmon.errors import BadConfig
+from memmon.errors import BadConfig, Conflict
 from memmon.settings import Settings
 
 S = TypeVar("S", bound=Section)
@@ -68,6 +68,23 @@ def _with_templates(folder: Path, routes: Routes | None) -> Routes | None:
         for path in paths:
             found[path] = text_of(Path(path))
     return routes.model_copy(update={"sources": tuple(found.items())})
+
+
+def save_rules(settings: Settings, name: str, text: str) -> Path:
+    """Write the text of a rule file, which the caller has checked, to `rules/NAME.yml` of the operator's folder; an empty text
+    removes it. Raises Conflict where the folder cannot be written."""
+    path = settings.config_folder / "rules" / f"{name}.yml"
+    try:
+        if not text.strip():
+            path.unlink(missing_ok=True)
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".new")  # A reader sees the old file or the new one, never half of one.
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise Conflict(f"{path} cannot be written: {error.strerror or error}") from error
+    return path
 
 
 def place(settings: Settings, section: str, value: str) -> str | None:

@@ -206,6 +206,10 @@ def test_a_rule_is_tried_over_history_before_it_is_saved(visit: Visit, site: Sit
     page.fill("#try-rules", "groups: [{name: g, rules: [{alert: mine, expr: up ==}]}]")
     page.get_by_role("button", name="Try it").click()
     expect(page.locator("#tried .away")).to_contain_text("rule mine of group g")
+    page.fill("#try-rules", "groups: [{name: g, rules: [{alert: mine, expr: up == 7}]}]")
+    page.fill("#try-name", "mine")
+    page.get_by_role("button", name="Save and apply").click()
+    expect(page.locator("#tried")).to_contain_text("rules/mine.yml is saved")
     visit.complaints.clear()  # The browser reports the 400 itself.
 
 

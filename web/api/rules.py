@@ -1,25 +1,27 @@
-"""GET /api/rules/report, and POST /api/rules/check and /backtest of rules that nobody has saved."""
+"""GET /api/rules/report, POST /api/rules/check and /backtest of rules that nobody has saved, PUT and DELETE of rule files."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
 from flask import Blueprint, Response
 from pydantic import ValidationError
 
-from memmon import duration, wording
+from memmon import config, duration, wording
 from memmon.alerts import rule
 from memmon.analysis.backtest import backtest
 from memmon.analysis.rule_report import rule_report
 from memmon.config.routes import Routes
 from memmon.config.rules import RuleFile
 from memmon.errors import BadConfig, BadInput
-from web import door
+from web import auth, door
 
 blueprint = Blueprint("rules", __name__, url_prefix="/api/rules")
 
 MOST_TEXT = 256 * 1024
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @blueprint.get("/report")
@@ -29,6 +31,7 @@ def report() -> Response:
 
 
 @blueprint.post("/check")
+@auth.needs("viewer")
 def check() -> Response:
     """Say whether `rules`, the text of a rule file, are right."""
     found = rule.book(_rules(door.fields("rules")))
@@ -36,12 +39,42 @@ def check() -> Response:
 
 
 @blueprint.post("/backtest")
+@auth.needs("viewer")
 def tried() -> Response:
     """Return what `rules` (and `routes`, those in force by default) would have done in the time `since`, a day by default."""
     given = door.fields("rules", "routes", "since")
     routes = _read(given, "routes", Routes) if "routes" in given else None
     seconds = duration.parse(door.words(given, "since", "1d", 32), "since")
     return door.answer(backtest(door.context(), _rules(given), seconds, routes))
+
+
+@blueprint.put("/files/<name>")
+@auth.needs("admin")
+def save(name: str) -> Response:
+    """Write `rules` to the operator's `rules/<name>.yml` and apply them; groups of the same name there are replaced."""
+    ctx, given = door.context(), door.fields("rules")
+    found = _rules(given)
+    config.save_rules(ctx.settings, _name(name), door.words(given, "rules", longest=MOST_TEXT))
+    ctx.announce_config()
+    return door.answer(
+        {"name": name, "groups": [group.name for group in found.groups], "rules": len(rule.book(found).ids)}
+    )
+
+
+@blueprint.delete("/files/<name>")
+@auth.needs("admin")
+def remove(name: str) -> Response:
+    """Remove `rules/<name>.yml`; its alerts end."""
+    ctx = door.context()
+    config.save_rules(ctx.settings, _name(name), "")
+    ctx.announce_config()
+    return door.answer({"name": name, "rules": 0})
+
+
+def _name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise BadInput("name", "must be of letters, digits, - and _, at most 64")
+    return text
 
 
 def _rules(given: dict[str, Any]) -> RuleFile:

@@ -4,13 +4,23 @@ import { send } from "./session.js";
 const form = document.getElementById("try");
 const place = document.getElementById("tried");
 
+document.getElementById("save").addEventListener("click", async () => {
+  const { name, rules } = Object.fromEntries(new FormData(form));
+  if (!name || !form.reportValidity()) {
+    place.replaceChildren(line("Give it a name first.", "away"));
+    return;
+  }
+  const done = await send(`/api/rules/files/${encodeURIComponent(name)}`, { rules }, "PUT");
+  place.replaceChildren(done.ok ? line(`rules/${name}.yml is saved, and in force within seconds.`) : line(done.message, "away"));
+});
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = form.querySelector("button");
   button.disabled = true;
   place.replaceChildren(line("Trying…", "muted"));
-  const given = Object.fromEntries(new FormData(form));
-  const done = await send("/api/rules/backtest", given);
+  const { rules, since } = Object.fromEntries(new FormData(form));
+  const done = await send("/api/rules/backtest", { rules, since });
   button.disabled = false;
   place.replaceChildren(...(done.ok ? told(done.data) : [line(done.message, "away")]));
 });

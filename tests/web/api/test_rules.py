@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from flask.testing import FlaskClient
 
+from memmon.alerts import service as alerts
+from memmon.context import Context
+from tests.conftest import Clock
 from tests.web.conftest import Headers
 
 RULES = "groups: [{name: g, rules: [{alert: hot, expr: heat > 80}]}]"
@@ -41,3 +46,23 @@ def test_the_report_covers_the_days_that_are_asked_for(client: FlaskClient) -> N
     found = client.get("/api/rules/report?days=7").get_json()
     assert "resources/high_memory_usage" in found["never_fired"]
     assert client.get("/api/rules/report?days=0").status_code == 400
+
+
+def test_an_administrator_saves_rules_which_are_then_in_force(
+    client: FlaskClient, ctx: Context, bearer: Callable[[str], Headers], operator: Headers, clock: Clock
+) -> None:
+    admin = bearer("admin")
+    assert client.put("/api/rules/files/mine", json={"rules": RULES}, headers=operator).status_code == 403
+    ctx.refresh()
+    saved = client.put("/api/rules/files/mine", json={"rules": RULES}, headers=admin)
+    assert saved.get_json() == {"name": "mine", "groups": ["g"], "rules": 1}
+    clock.move(2)
+    ctx.refresh()
+    assert "hot" in [one.name for one in alerts.rules(ctx)]
+    wrong = client.put("/api/rules/files/mine", json={"rules": "groups: ["}, headers=admin)
+    assert wrong.status_code == 400
+    assert client.put("/api/rules/files/..%2Fx", json={"rules": RULES}, headers=admin).status_code in (400, 404)
+    assert client.delete("/api/rules/files/mine", headers=admin).status_code == 200
+    clock.move(2)
+    ctx.refresh()
+    assert "hot" not in [one.name for one in alerts.rules(ctx)]
