@@ -50,7 +50,7 @@ def _range(value: Any, one: Callable[[str], int], what: str) -> Range:
     if len(texts) > 2:
         raise ValueError(f"{value} is not a range of {what}s like {what}:{what}")
     start, end = one(texts[0].strip()), one(texts[-1].strip())
-    if start > end and not (start > 0 > end):
+    if start > end and what != "day":
         raise ValueError(f"end {what} {texts[-1]} is before start {what} {texts[0]}")
     return start, end
 
@@ -80,7 +80,14 @@ def _days(value: Any) -> Range:
     start, end = _range(value, _day, "day")
     if start < 0 < end:
         raise ValueError("end day must be negative if start day is negative")
+    if _counted(start) > _counted(end):
+        raise ValueError(f"end day {end} is always before start day {start}")
     return start, end
+
+
+def _counted(day: int) -> int:
+    """Return a day of a month of thirty, as Alertmanager counts from the end: what no month can have is found so, and no more."""
+    return day if day > 0 else 30 + day
 
 
 def _year(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from memmon import encode, labels
 from memmon.alerts import service as alerts
 from memmon.config.receivers import Receiver
 from memmon.context import Context
+from memmon.errors import BadInput
 from memmon.promql.matcher import Matcher
 from memmon.routing import matcher
 from tests.conftest import Clock
@@ -266,6 +268,13 @@ def test_alerts_are_chosen_by_what_their_receivers_are_labelled(
     post("/alerts", [alert()])
     assert len(ask(client, "/alerts", receiver_matchers='owner="x"')) == 1
     assert ask(client, "/alerts", receiver_matchers='owner="y"') == []
+
+
+@pytest.mark.parametrize("row", table("matchers", "label_names"))
+def test_alertmanager_takes_the_same_names(row: dict[str, Any]) -> None:
+    with nullcontext() if row["utf8"] else pytest.raises(BadInput):
+        form.label_name(row["name"], "labels")
+    assert bool(labels.LABEL_NAME.fullmatch(row["name"])) == row["classic"]
 
 
 @pytest.mark.parametrize("row", table("filters", "receivers"))

@@ -76,6 +76,14 @@ def test_an_hour_that_the_clocks_skip_or_repeat_is_as_the_clock_on_the_wall_show
     assert autumn == [True, True, False]
 
 
+@pytest.mark.parametrize("days", ["5:2", "15:-20", "1:-31", "-1:-3", "0:3", "1:32", "1:2:3", "x", ""])
+def test_days_that_no_month_has_in_this_order_are_refused(days: str) -> None:
+    with pytest.raises(ValidationError):
+        Interval.model_validate({"days_of_month": [days]})
+    for fine in ("5", "1:31", "10:-1", "-31:-1", "28:-2"):
+        Interval.model_validate({"days_of_month": [fine]})
+
+
 @pytest.mark.parametrize("zone", ["Nowhere/City", "../etc/passwd", ""])
 def test_a_place_that_is_none_is_refused(zone: str) -> None:
     with pytest.raises(ValidationError, match="time zone"):
