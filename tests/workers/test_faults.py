@@ -27,7 +27,7 @@ from tests.support import eventually, free_port
 from tests.workers.fleet import Fleet
 from tests.workers.receiver import Receiver
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.long]
 
 Maker = Callable[..., Fleet]
 
