@@ -82,6 +82,22 @@ def damage(path: Path, seconds: float = 30.0) -> str | None:
     return None if answer == "ok" else answer
 
 
+def copy(path: Path, to: Path, seconds: float = 30.0) -> None:
+    """Copy the database to the file `to`, as it is at one moment, and look whether the copy is sound. Raises like `look`."""
+    with _reading(path, seconds) as connection, closing(sqlite3.connect(to)) as kept:
+        deadline = time.monotonic() + seconds
+
+        def in_time(_status: int, _left: int, _total: int) -> None:
+            if time.monotonic() > deadline:
+                raise Transient(f"{path}: the copy was not done within {seconds:g} s")
+
+        connection.backup(kept, pages=1000, progress=in_time, sleep=0.01)
+        kept.execute("PRAGMA journal_mode = DELETE")  # One file, and not a log beside it.
+        answer = str(kept.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    if answer != "ok":
+        raise Permanent(f"{path}: the copy is damaged: {answer}")
+
+
 def write_lock_is_free(path: Path, patience: float = 0.25) -> bool:
     """Tell whether the write lock could be had within `patience` seconds."""
     deadline = time.monotonic() + patience

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hmac
 import json
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from memmon.client import evidence, watch
 from memmon.client.evidence import Recorder
+from memmon.client.parts import PARTS, Parts, Unfit
 from memmon.client.restrictions import Invalid, Restrictions
 
 BASE = "/-/memmon/"
@@ -34,9 +36,10 @@ RECORDER = Recorder()
 class Control:
     """Answers requests to the control endpoint; without a token it answers nobody."""
 
-    def __init__(self, token: str | None, restrictions: Restrictions = RESTRICTIONS):
+    def __init__(self, token: str | None, restrictions: Restrictions = RESTRICTIONS, parts: Parts = PARTS):
         self._token = token or ""
         self._restrictions = restrictions
+        self._parts = parts
 
     def answer(self, method: str, path: str, authorization: str, body: bytes) -> Answer:
         """Return the answer to one request; `path` begins with BASE."""
@@ -50,7 +53,10 @@ class Control:
             ("PUT", "restrictions"): lambda: self._restrict(body),
             ("POST", "cache/clear"): lambda: Answer(200, {"cleared": watch.clear_caches()}),
             ("GET", "evidence"): self._evidence,
+            ("GET", "memory"): self._memory,
         }
+        if action.startswith("parts/"):
+            return self._part(method, unquote(action.removeprefix("parts/")), body)
         if (method, action) in known:
             return known[method, action]()
         if action in {name for _, name in known}:
@@ -83,6 +89,21 @@ class Control:
         except Invalid as error:
             return Answer(400, {"error": "bad_input", "field": error.field, "message": str(error)})
         return self._show()
+
+    def _part(self, method: str, name: str, body: bytes) -> Answer:
+        if method not in ("GET", "POST"):
+            return Answer(405, {"error": "method_not_allowed", "message": f"a part does not take {method}"})
+        try:
+            return Answer(200, self._parts.show(name) if method == "GET" else self._parts.do(name, json.loads(body)))
+        except Unfit as error:
+            return Answer(error.status, {"error": "unfit", "message": str(error)})
+        except (ValueError, RecursionError) as error:
+            return Answer(400, {"error": "bad_input", "field": "body", "message": f"body: not JSON: {error}"})
+        except Exception as error:  # noqa: BLE001 - the host's own code, whatever it does: memmon must hear that it failed.
+            return Answer(500, {"error": "failed", "message": f"{type(error).__name__}: {error}"})
+
+    def _memory(self) -> Answer:
+        return Answer(200, evidence.memory())
 
     def _evidence(self) -> Answer:
         return Answer(200, evidence.collect(RECORDER, self._restrictions.shown()))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
 import time
 import traceback
-from collections import deque
+import tracemalloc
+from collections import Counter, deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 STARTED_AT = time.time()
 MAX_FRAMES = 50
+MOST_TYPES = 50
 
 
 class Recorder:
@@ -38,6 +41,34 @@ def collect(recorder: Recorder, restrictions: dict[str, Any]) -> dict[str, Any]:
         "restrictions": restrictions,
         **recorder.shown(),
     }
+
+
+def memory() -> dict[str, Any]:
+    """Return what this process' memory holds: how many objects of which type and how large they are themselves, the largest first,
+    the collector's counts, and the lines that asked for most where tracemalloc traces."""
+    counted: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for one in gc.get_objects():
+        kind = type(one)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        counted[name] += 1
+        sizes[name] += sys.getsizeof(one, 0)
+    largest = [{"type": name, "count": counted[name], "bytes": size} for name, size in sizes.most_common(MOST_TYPES)]
+    return {
+        "pid": os.getpid(),
+        "memory_bytes": memory_bytes(),
+        "objects": sum(counted.values()),
+        "largest": largest,
+        "garbage_collector": gc.get_stats(),
+        "traced": _traced(),
+        "threads": threads(),
+    }
+
+
+def _traced() -> list[str]:
+    if not tracemalloc.is_tracing():
+        return []
+    return [str(one) for one in tracemalloc.take_snapshot().statistics("lineno")[:MOST_TYPES]]
 
 
 def memory_bytes() -> int | None:

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 
 from memmon.client import address
 
+ALL = "*"
+"""Every feature: the whole service is kept apart from its callers."""
+
 
 class Invalid(ValueError):
     """What memmon told is not understood; `field` names what is wrong."""
@@ -29,7 +32,7 @@ class Throttle(NamedTuple):
 
 
 class State(NamedTuple):
-    """The whole of it; `blocked` and `disabled` say until when (Unix seconds)."""
+    """The whole of it; `blocked` and `disabled` say until when (Unix seconds); the feature * is all of them."""
 
     blocked: Mapping[str, float]
     throttled: tuple[Throttle, ...]
@@ -81,9 +84,9 @@ class Restrictions:
     def limits(self, client: str | None, path: str, feature: str | None) -> Verdict | None:
         """Return why this request is not answered now, or None; a request that is let through counts."""
         now, state = self.now(), self._state
-        left = state.disabled.get(feature or "", 0.0) - now
+        left = max(state.disabled.get(feature or "", 0.0), state.disabled.get(ALL, 0.0)) - now
         if left > 0:
-            return Verdict("disabled", f"{feature} is switched off for now", left)
+            return Verdict("disabled", f"{feature or 'this service'} is switched off for now", left)
         for one in state.throttled:
             if one.until > now and one.subject in ("*", client) and _covers(one.endpoint, path, feature):
                 wait = self._take(one, now)

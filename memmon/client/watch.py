@@ -25,7 +25,7 @@ class Watched(Collector):
 
     def __init__(self, now: Callable[[], float] = time.monotonic):
         self.caches: list[Any] = []
-        self.pools: list[tuple[Callable[[], int], int]] = []
+        self.pools: list[tuple[Callable[[], int], Callable[[], int]]] = []
         self._now = now
         self._lock = threading.Lock()
         self._looks: deque[tuple[float, float, float]] = deque(maxlen=1000)
@@ -74,7 +74,9 @@ class Watched(Collector):
         return [
             GaugeMetricFamily("memmimic_db_connections_active", "Database connections in use", active),
             GaugeMetricFamily(
-                "memmimic_db_connections_max", "Database connections that may be in use", sum(m for _, m in self.pools)
+                "memmimic_db_connections_max",
+                "Database connections that may be in use",
+                sum(most() for _, most in self.pools),
             ),
         ]
 
@@ -89,9 +91,9 @@ def watch_cache(cache: Any) -> None:
         _watched.caches.append(cache)
 
 
-def watch_pool(active: Callable[[], int], maximum: int) -> None:
+def watch_pool(active: Callable[[], int], maximum: int | Callable[[], int]) -> None:
     """Show how many connections are in use (`active` is asked when the page is made) and how many may be."""
-    _watched.pools.append((active, maximum))
+    _watched.pools.append((active, maximum if callable(maximum) else lambda: maximum))
 
 
 def clear_caches() -> int:

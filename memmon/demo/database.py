@@ -35,20 +35,34 @@ class Busy(Exception):
 
 
 class Database:
-    """Runs queries on one of SIZE connections. `hold` is the SQL function that queries call once each."""
+    """Runs queries on one of `size` connections, SIZE at first. `hold` is the SQL function that queries call once each."""
 
     def __init__(self, path: Path, hold: Callable[[], int]):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._free: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
-        for _ in range(SIZE):
-            self._free.put(_connect(path, hold))
+        self._path, self._hold = path, hold
+        self.size = 0
+        self._surplus = 0
+        self.resize(SIZE)
         self.read("SELECT count(*) FROM sqlite_master", ())  # A file that is no database shows itself now.
         self.write(SCHEMA, ())
 
     @property
     def active(self) -> int:
         """How many connections are in use."""
-        return SIZE - self._free.qsize()
+        return self.size - self._free.qsize()
+
+    def resize(self, size: int) -> None:
+        """Have `size` connections; one that is in use too many is closed when it comes back."""
+        while self.size < size:
+            self._free.put(_connect(self._path, self._hold))
+            self.size += 1
+        while self.size > size:
+            self.size -= 1
+            try:
+                self._free.get_nowait().close()
+            except queue.Empty:
+                self._surplus += 1
 
     def read(self, statement: str, values: Sequence[Any]) -> list[sqlite3.Row]:
         """Return the rows of a query."""
@@ -70,11 +84,15 @@ class Database:
         try:
             connection = self._free.get(timeout=PATIENCE)
         except queue.Empty:
-            raise Busy(f"all {SIZE} connections are in use") from None
+            raise Busy(f"all {self.size} connections are in use") from None
         try:
             yield connection
         finally:
-            self._free.put(connection)
+            if self._surplus > 0:
+                self._surplus -= 1
+                connection.close()
+            else:
+                self._free.put(connection)
 
 
 def _connect(path: Path, hold: Callable[[], int]) -> sqlite3.Connection:

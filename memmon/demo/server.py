@@ -11,7 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from memmon import client
 from memmon.demo.app import EXEMPT, FEATURES, App
 from memmon.demo.cache import Cache
-from memmon.demo.database import SIZE, Database
+from memmon.demo.database import Database
 from memmon.demo.environment import Environment
 from memmon.demo.faults import Faults
 from memmon.demo.load import Load, sentence
@@ -55,7 +55,8 @@ class Demo:
                 memories.remember(sentence(dice))
         client.instrument(memories)
         client.watch_cache(cache)
-        client.watch_pool(lambda: self._database.active, SIZE)
+        client.watch_pool(lambda: self._database.active, lambda: self._database.size)
+        client.control("connections", size=lambda: self._database.size, scale=self._database.resize)
         app = client.Middleware(
             App(memories, self._faults, environment.client_token),
             token=environment.client_token,

@@ -1,0 +1,97 @@
+"""Parts of the host that memmon may restart or scale: what the host has named, and nothing else.
+
+A key that came before is answered as it was then: a call that is made twice acts once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+KEPT = 100
+
+
+class Part(NamedTuple):
+    """How the host restarts, measures and scales one of its parts; what it cannot is None."""
+
+    restart: Callable[[], Any] | None
+    size: Callable[[], int] | None
+    scale: Callable[[int], Any] | None
+
+
+class Unfit(ValueError):
+    """What was asked for cannot be done with this part; `status` is the HTTP status of the answer."""
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
+
+
+class Parts:
+    """The parts of this process by name, and how often each was restarted."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, Part] = {}
+        self._generations: dict[str, int] = {}
+        self._done: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def add(self, name: str, part: Part) -> None:
+        """Let memmon control the part called `name`."""
+        self._parts[name] = part
+
+    def show(self, name: str) -> dict[str, Any]:
+        """Return {name, generation, size?}; Unfit for a part that nobody named."""
+        part = self._part(name)
+        shown: dict[str, Any] = {"name": name, "generation": self._generations.get(name, 0)}
+        return shown | ({"size": int(part.size())} if part.size else {})
+
+    def do(self, name: str, given: Any) -> dict[str, Any]:
+        """Restart or scale as {"action", "size", "key"} says; return how the part is then."""
+        part, key = self._part(name), str(given.get("key") or "") if isinstance(given, dict) else ""
+        with self._lock:
+            if key and (name, key) in self._done:
+                return self._done[name, key]
+            self._act(name, part, given)
+            shown = self.show(name)
+            if key:
+                self._done[name, key] = shown
+                while len(self._done) > KEPT:
+                    self._done.popitem(last=False)
+            return shown
+
+    def _act(self, name: str, part: Part, given: Any) -> None:
+        action = given.get("action") if isinstance(given, dict) else None
+        if action == "restart" and part.restart:
+            part.restart()
+            self._generations[name] = self._generations.get(name, 0) + 1
+        elif action == "scale" and part.scale:
+            size = given.get("size")
+            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+                raise Unfit(400, "size: must be a whole number above 0")
+            part.scale(size)
+        elif action in ("restart", "scale"):
+            raise Unfit(409, f"{name} cannot {action}")
+        else:
+            raise Unfit(400, "action: must be restart or scale")
+
+    def _part(self, name: str) -> Part:
+        if name not in self._parts:
+            raise Unfit(404, f"this process has named no part {name[:100]}")
+        return self._parts[name]
+
+
+PARTS = Parts()
+
+
+def control(
+    name: str,
+    *,
+    restart: Callable[[], Any] | None = None,
+    size: Callable[[], int] | None = None,
+    scale: Callable[[int], Any] | None = None,
+) -> None:
+    """Let memmon restart the part `name` of this process, ask how large it is, and scale it to so many."""
+    PARTS.add(name, Part(restart, size, scale))
