@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import cast
+from typing import Protocol, cast
 
 import redis as redis_py
 from sqlalchemy.engine import Engine
@@ -26,6 +26,16 @@ LOOK_EVERY = 1.0
 """Seconds between two looks at whether the configuration changed."""
 
 
+class Fleet(Protocol):
+    """The fleet's workers, by their remote control; only a worker has it."""
+
+    def pools(self, seconds: float) -> dict[str, int]:
+        """Return the size of the pool of each worker that answers within `seconds`, by node name."""
+
+    def grow(self, worker: str, by: int, seconds: float) -> None:
+        """Add `by` processes to the pool of a worker, or take away as many as it is below 0; raise Transient or Permanent."""
+
+
 class Context:
     """Settings, configuration, Redis, SQL and the clock. Redis and SQL are opened at first use. `load` reads the configuration
     and refuses a wrong one; a process that works with all of it checks all of it."""
@@ -36,8 +46,10 @@ class Context:
         config: Config | None = None,
         now: Callable[[], float] = time.time,
         load: Callable[[Settings], Config] = configuration.load,
+        fleet: Fleet | None = None,
     ):
         self.settings = settings
+        self.fleet = fleet
         self.now = now
         self._load = load
         self._config = config
@@ -105,6 +117,7 @@ class Context:
     def write(self) -> Iterator[Session]:
         """A session that takes the write lock at once and commits at the end."""
         with db_engine.writing(self.engine) as session:
+            session.info["settings"] = self.settings
             yield session
 
     def close(self) -> None:

@@ -44,14 +44,16 @@ def request(
     allow_private: bool = False,
     tls: ssl.SSLContext | None = None,
     proxy: str | None = None,
+    unix: str | None = None,
 ) -> Response:
-    """Return the answer of one exchange, whatever its status; `tls` says how a certificate is checked, `proxy` who passes it on.
+    """Return the answer of one exchange, whatever its status; `tls` says how a certificate is checked, `proxy` who passes it on,
+    and `unix` is the socket of a server on this machine that the operator named.
 
     Raises Transient when the network fails or the time runs out, Refused for a private destination that is not
     allowed, Permanent for an address that is none.
     """
     how: dict[str, Any] = {"proxy": proxy} | ({"ssl": tls} if tls else {})
-    return asyncio.run(_request(method, url, json, data, headers or {}, timeout, allow_private, how))
+    return asyncio.run(_request(method, url, json, data, headers or {}, timeout, allow_private, how, unix))
 
 
 async def _request(
@@ -63,6 +65,7 @@ async def _request(
     seconds: float,
     allow_private: bool,
     how: dict[str, Any],
+    unix: str | None,
 ) -> Response:
     sent = {"User-Agent": USER_AGENT, **headers}
     if json is not None:
@@ -70,21 +73,29 @@ async def _request(
         sent.setdefault("Content-Type", "application/json")
     # One address after the other: of those that are tried side by side, a refusal is lost.
     guard: dict[str, Any] = {} if allow_private else {"socket_factory": _open, "happy_eyeballs_delay": None}
-    connector = aiohttp.TCPConnector(**guard, force_close=True)
+    connector = aiohttp.UnixConnector(unix) if unix else aiohttp.TCPConnector(**guard, force_close=True)
     limit = aiohttp.ClientTimeout(total=seconds)
     try:
         async with (
             aiohttp.ClientSession(connector=connector, timeout=limit) as session,
             session.request(method, url, data=data, headers=sent, allow_redirects=False, **how) as answer,
         ):
-            body = await answer.content.read(MAX_ANSWER_BYTES)
-            return Response(answer.status, answer.headers, body)
+            return Response(answer.status, answer.headers, await _body(answer.content))
     except aiohttp.InvalidURL as error:
         raise Permanent(f"{url}: not an address: {error}") from error
     except TimeoutError as error:
         raise Transient(f"{_host(url)}: no answer within {seconds:g} s") from error
     except (aiohttp.ClientError, OSError) as error:
         raise Transient(f"{_host(url)}: {error or type(error).__name__}") from error
+
+
+async def _body(content: aiohttp.StreamReader) -> bytes:
+    parts: list[bytes] = []
+    left = MAX_ANSWER_BYTES
+    while left > 0 and (part := await content.read(left)):  # What has come so far, which may be less than all.
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def _open(to: aiohttp.AddrInfoType) -> socket.socket:

@@ -60,6 +60,8 @@ class Settings(BaseModel):
     api_token: SecretStr | None = Field(None, alias="MEMMON_API_TOKEN", min_length=16)
     ingest_key: SecretStr | None = Field(None, alias="MEMMON_INGEST_KEY", min_length=16)
     client_token: SecretStr | None = Field(None, alias="MEMMON_CLIENT_TOKEN", min_length=16)
+    secret: SecretStr | None = Field(None, alias="MEMMON_SECRET", min_length=16)
+    heartbeat_url: str | None = Field(None, alias="MEMMON_HEARTBEAT_URL", pattern=wording.URL)
     external_url: str | None = Field(None, alias="MEMMON_EXTERNAL_URL", pattern=wording.URL)
     instance: str = Field(default_factory=socket.gethostname, alias="MEMMON_INSTANCE", min_length=1)
     hot_window_minutes: int = Field(60, alias="MEMMON_HOT_WINDOW_MINUTES", ge=5, le=1440)
@@ -224,7 +226,7 @@ def _content(name: str, path: str) -> str:
 
 def _explain(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"])
-    secret = any(word in name for word in ("TOKEN", "PASSWORD", "KEY", "_URL", "WEBHOOK", "HEADERS"))
+    secret = any(word in name for word in ("TOKEN", "PASSWORD", "KEY", "SECRET", "_URL", "WEBHOOK", "HEADERS"))
     shown = "" if secret else f" (got {problem['input']!r})"
     return f"{name}: {_allowed(name) or wording.of(problem)}{shown}"
 

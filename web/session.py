@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 from flask import Response, request
 from itsdangerous import BadData, URLSafeSerializer
 
+from memmon import secret
 from memmon.context import Context
-from memmon.errors import BadConfig, Transient
+from memmon.errors import Transient
 from memmon.security import access
 from memmon.security.access import Caller
 from web import door, origin
@@ -30,27 +28,8 @@ class Session(NamedTuple):
     csrf: str
 
 
-@cache
-def key(path: Path) -> bytes:
-    """Return the key that signs; the first process makes it, and the others read it."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.touch(mode=0o600, exist_ok=True)
-        fresh.write_bytes(secrets.token_bytes(32))
-        try:
-            path.hardlink_to(fresh)  # Fails where it is there: nobody ever sees half a key.
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-        return path.read_bytes()
-    except OSError as error:
-        raise BadConfig(f"MEMMON_HOME: the key of sessions cannot be kept at {path}: {error}") from None
-
-
 def _key(ctx: Context) -> bytes:
-    return key(ctx.settings.run_dir / "session.key")
+    return secret.key(ctx.settings, "session")
 
 
 def _serializer(ctx: Context) -> URLSafeSerializer:

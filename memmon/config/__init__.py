@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from memmon.config.document import find, read, text_of
+from memmon.config.escalation import Escalation
 from memmon.config.model import Section
-from memmon.config.playbooks import Escalation, Playbooks
+from memmon.config.playbooks import Playbooks
 from memmon.config.routes import Routes
 from memmon.config.rules import RuleFile
 from memmon.config.sections import Checks, Detectors
@@ -49,7 +50,9 @@ def load(settings: Settings) -> Config:
         targets=targets,
         rules=rules,
         routes=_with_templates(folder, _own(folder, "routes.yml", Routes)) or read(DEFAULTS / "routes.yml", Routes),
-        escalation=read(DEFAULTS / "escalation.yml", Escalation).over(_own(folder, "escalation.yml", Escalation)),
+        escalation=_with_calendars(
+            folder, read(DEFAULTS / "escalation.yml", Escalation).over(_own(folder, "escalation.yml", Escalation))
+        ),
         playbooks=read(DEFAULTS / "playbooks.yml", Playbooks).over(_own(folder, "playbooks.yml", Playbooks)),
         detectors=read(DEFAULTS / "detectors.yml", Detectors).over(_own(folder, "detectors.yml", Detectors)),
         checks=read(DEFAULTS / "checks.yml", Checks).over(_own(folder, "checks.yml", Checks)),
@@ -68,6 +71,18 @@ def _with_templates(folder: Path, routes: Routes | None) -> Routes | None:
         for path in paths:
             found[path] = text_of(Path(path))
     return routes.model_copy(update={"sources": tuple(found.items())})
+
+
+def _with_calendars(folder: Path, escalation: Escalation) -> Escalation:
+    """Return `escalation` with the text of each file that its schedules name."""
+    if not any(one.ical for one in escalation.schedules):
+        return escalation
+    found = []
+    for one in escalation.schedules:
+        if one.ical and not (folder / one.ical).exists():
+            raise BadConfig(f"{folder / 'escalation.yml'}: schedule {one.name}: there is no file {one.ical}")
+        found.append(one.with_calendar(text_of(folder / one.ical)) if one.ical else one)
+    return escalation.model_copy(update={"schedules": tuple(found)})
 
 
 def save_rules(settings: Settings, name: str, text: str) -> Path:

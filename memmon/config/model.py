@@ -52,3 +52,11 @@ Seconds = Annotated[float, BeforeValidator(_seconds), AllowInfNan(False)]
 
 LabelMap = Annotated[dict[str, str], AfterValidator(_label_names)]
 """Label names and their values."""
+
+
+def distinct(what: str, named: tuple[Any, ...]) -> None:
+    """Raise ValueError where two have one name: one of them would silently be without effect."""
+    names = [one.name for one in named]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two {what} are called {name}")

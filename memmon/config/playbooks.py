@@ -1,37 +1,110 @@
-"""playbooks.yml and escalation.yml: what is done about an incident, and who is told when nobody answers."""
+"""playbooks.yml: what is done about an incident."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from memmon.config.model import LabelMap, Seconds, Section
+from memmon.config.envelope import Command, Limit, Never
+from memmon.config.model import LabelMap, Seconds, Section, distinct
 
 Severity = Literal["low", "medium", "high", "critical"]
 
 
-class Match(Section):
-    """Which firing alerts open the incident: by alert name, by severity, by labels; every given part must hold."""
+class Condition(Section):
+    """What of an alert or a security event must be so: alert name, event type, alert severity, labels; every given part must
+    hold. Without alerts and events it is about every alert."""
 
     alerts: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
     severities: tuple[Literal["info", "warning", "error", "critical"], ...] = ()
     labels: LabelMap = {}
 
 
+class Correlation(Section):
+    """Which alerts make one incident: those of the same values of the labels `group_by`. With `conditions` it opens only once each
+    of them was met within `window` of the others; `topology` lets the alerts of what depends on a target (`depends_on` in
+    targets.yml) join the incident of that target. An event counts as firing for `window` after it came."""
+
+    group_by: tuple[str, ...] = ()
+    window: Seconds = Field(300.0, gt=0, le=86400)
+    conditions: tuple[Condition, ...] = ()
+    topology: bool = False
+
+
+class Approval(Section):
+    """Whose word an action waits for (`who`: names of tokens or users; without any every operator's), how long, and what follows
+    where none comes. `escalate` pages the next level, and goes on waiting for as long again."""
+
+    who: tuple[str, ...] = ()
+    within: Seconds = Field(900.0, gt=0, le=7 * 86400)
+    otherwise: Literal["reject", "approve", "escalate"] = "reject"
+
+
+class Proof(Section):
+    """How it is seen that an action had its effect: `expr` has a result, `within` so long after it."""
+
+    expr: str
+    within: Seconds = Field(60.0, gt=0, le=3600)
+
+
+class Undo(Section):
+    """How an action is taken back: by its own opposite, or by another `action`. `after` a failure (it was not proven, or nothing
+    recovered), or also at the `end` of the incident."""
+
+    action: str | None = None
+    parameters: dict[str, Any] = {}
+    after: Literal["failure", "end"] = "failure"
+
+
+def _approval(value: Any) -> Any:
+    return {True: {}, False: None}.get(value, value) if isinstance(value, bool) else value
+
+
 class Step(Section):
     """One action, `delay` after the one before it. Parameters may name labels of the incident as `$label`; `when` is a PromQL
-    expression, and holds when its result is not empty; `while_firing` skips the step once no source alert fires any more."""
+    expression, and holds when its result is not empty; `while_firing` skips the step once no source fires any more.
+
+    What a failure means is in `on_failure`: continue with the next step, or with the `next` stage; stop: people are paged and
+    do the rest; escalate: they are paged, and the next step follows.
+    """
 
     action: str
     parameters: dict[str, Any] = {}
     when: str | None = None
     while_firing: bool = False
     delay: Seconds = Field(0.0, ge=0)
-    on_failure: Literal["continue", "stop", "escalate"] = "continue"
+    on_failure: Literal["continue", "next", "stop", "escalate"] = "continue"
     attempts: int = Field(3, ge=1, le=10)
+    backoff: Seconds = Field(1.0, gt=0, le=60)
     timeout: Seconds = Field(15.0, gt=0, le=45)
-    approval: bool = False
+    approval: Annotated[Approval | None, BeforeValidator(_approval)] = None
+    dry_run: bool = False
+    verify: Proof | None = None
+    rollback: Undo | None = None
+
+
+class Together(Section):
+    """Steps that are begun at once; what follows them waits for all."""
+
+    parallel: tuple[Step, ...] = Field(min_length=1)
+
+
+def _form(value: Any) -> str:
+    given = value if isinstance(value, dict) else getattr(value, "__dict__", {})
+    return "together" if "parallel" in given else "step"
+
+
+AnyStep = Annotated[Annotated[Step, Tag("step")] | Annotated[Together, Tag("together")], Discriminator(_form)]
+
+
+class Numbered(NamedTuple):
+    """A step and its number in its stage, from 0, those of a parallel group counted one by one."""
+
+    number: int
+    step: Step
 
 
 class Stage(Section):
@@ -42,12 +115,28 @@ class Stage(Section):
     due: Seconds = Field(gt=0)
     when: str | None = None
     mitigates: bool = False
-    steps: tuple[Step, ...] = ()
+    steps: tuple[AnyStep, ...] = ()
+
+    @property
+    def groups(self) -> tuple[tuple[Numbered, ...], ...]:
+        """The steps in their order, those that are begun at once together."""
+        found: list[tuple[Numbered, ...]] = []
+        number = 0
+        for one in self.steps:
+            steps = one.parallel if isinstance(one, Together) else (one,)
+            found.append(tuple(Numbered(number + i, step) for i, step in enumerate(steps)))
+            number += len(steps)
+        return tuple(found)
+
+    @property
+    def every(self) -> dict[int, Step]:
+        """Every step by its number."""
+        return {number: step for group in self.groups for number, step in group}
 
 
 class Verification(Section):
-    """Recovered means: no source alert fires and `expr`, where the instance is still watched, has a result, for `hold` on end,
-    looked at no sooner than `settle` after the last action. What has not recovered `timeout` after it is for people to mend."""
+    """Recovered means: no source fires and `expr`, where the instance is still watched, has a result, for `hold` on end, looked at
+    no sooner than `settle` after the last action. What has not recovered `timeout` after it is for people to mend."""
 
     expr: str | None = None
     settle: Seconds = Field(10.0, ge=0)
@@ -56,17 +145,21 @@ class Verification(Section):
 
 
 class Playbook(Section):
-    """One workflow of the runbook."""
+    """One workflow of the runbook. Where the same comes back within `reopen` of its end the incident is opened again. `impact`
+    names what the post-mortem draws: title and PromQL expression. With `dry_run` it decides, and does nothing."""
 
-    name: str
+    name: str = Field(min_length=1, max_length=64)
     title: str
     severity: Severity
     mttr_target: Seconds = Field(gt=0)
-    match: Match
-    group_by: tuple[str, ...] = ()
+    match: Condition
+    correlation: Correlation = Correlation()
     chain: str = "operations"
     stages: tuple[Stage, ...] = ()
     verification: Verification = Verification()
+    reopen: Seconds = Field(300.0, ge=0, le=86400)
+    dry_run: bool = False
+    impact: dict[str, str] = {}
     runbook: str = ""
 
     @model_validator(mode="after")
@@ -77,57 +170,28 @@ class Playbook(Section):
                 raise ValueError(f"two stages of {self.name} are called {name}")
         return self
 
+    def steps(self) -> Iterator[tuple[Stage, int, Step]]:
+        """Return every step with its stage and number."""
+        return ((stage, number, step) for stage in self.stages for number, step in stage.every.items())
+
 
 class Playbooks(Section):
-    """Every playbook; the first that matches an alert takes it."""
+    """Every playbook; the first that matches an alert takes it. And what holds for the actions of all: a dry run, limits by
+    action, what is never touched, the commands that `run` knows."""
 
     playbooks: tuple[Playbook, ...] = ()
+    dry_run: bool = False
+    limits: tuple[Limit, ...] = ()
+    never: tuple[Never, ...] = ()
+    commands: tuple[Command, ...] = ()
 
     @model_validator(mode="after")
     def _names_of_their_own(self) -> Playbooks:
-        _distinct("playbooks", self.playbooks)
+        distinct("playbooks", self.playbooks)
+        distinct("limits", self.limits)
+        distinct("commands", self.commands)
         return self
 
-
-class Level(Section):
-    """One rung of an escalation chain: `after` the opening, these receivers (of routes.yml) are told. Without any it is whoever
-    hears of every alert: the environment's e-mail and webhook, and the receiver of the root route."""
-
-    name: str
-    after: Seconds = Field(ge=0)
-    receivers: tuple[str, ...] = ()
-    contact: str = ""
-
-
-class Chain(Section):
-    """Levels in rising order of `after`; the last one is repeated every `repeat` until somebody answers."""
-
-    name: str
-    levels: tuple[Level, ...] = Field(min_length=1)
-    repeat: Seconds = Field(1800.0, gt=0)
-
-    @model_validator(mode="after")
-    def _levels_rise(self) -> Chain:
-        times = [level.after for level in self.levels]
-        if times != sorted(times):
-            raise ValueError(f"the levels of {self.name} must come in the order of their times")
-        return self
-
-
-class Escalation(Section):
-    """Every chain."""
-
-    chains: tuple[Chain, ...] = ()
-
-    @model_validator(mode="after")
-    def _names_of_their_own(self) -> Escalation:
-        _distinct("chains", self.chains)
-        return self
-
-
-def _distinct(what: str, named: tuple[Any, ...]) -> None:
-    """One of two of the same name would silently be without effect."""
-    names = [one.name for one in named]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"two {what} are called {name}")
+    def limit(self, action: str) -> Limit:
+        """Return what holds for an action; one that nobody limits has no limits."""
+        return next((one for one in self.limits if one.name == action), Limit(name=action))

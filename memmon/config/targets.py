@@ -11,14 +11,40 @@ from memmon.config.model import LabelMap, Seconds, Section
 from memmon.settings import Settings
 
 Tier = Literal["critical", "standard", "detailed"]
+KUBERNETES = ("deployment", "statefulset", "daemonset")
 
 
 class Component(Section):
-    """A part of a target that can be restarted, and through what: `unit` is a program of memmon's own supervisor, a unit of
-    systemd, or a URL that restarts it when POSTed to."""
+    """A part of a target that can be restarted or scaled, and through what. `unit` is by control:
 
-    control: Literal["supervisor", "systemd", "http"]
+    supervisor: a program of memmon's own supervisor; systemd: a unit; docker: a container, or `service/NAME` of a swarm;
+    kubernetes:
+    `namespace/deployment/name` (or statefulset, daemonset); celery: a worker, `name` or `name@host`; http: a URL that is POSTed
+    to; client: a part that the process itself has named to memmon.client.
+
+    `api` is where Docker (http://host:port; its socket `socket` otherwise) or Kubernetes (inside a cluster its own) answers,
+    `token_file` and `ca_file` are for Kubernetes. It is never made smaller than `least` or larger than `most`.
+    """
+
+    control: Literal["supervisor", "systemd", "docker", "kubernetes", "celery", "http", "client"]
     unit: str = Field(min_length=1)
+    api: HttpUrl | None = None
+    socket: Path = Path("/var/run/docker.sock")
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    least: int = Field(1, ge=0)
+    most: int = Field(8, ge=1)
+
+    @model_validator(mode="after")
+    def _unit_fits(self) -> Component:
+        parts = self.unit.split("/")
+        if self.control == "kubernetes" and (len(parts) != 3 or parts[1] not in KUBERNETES or not all(parts)):
+            raise ValueError(f"unit {self.unit} must be namespace/deployment/name (or statefulset, daemonset)")
+        if self.control == "http" and not self.unit.startswith(("http://", "https://")):
+            raise ValueError(f"unit {self.unit} must begin with http:// or https://")
+        if self.most < self.least:
+            raise ValueError("most must not be less than least")
+        return self
 
 
 class Client(Section):
@@ -90,18 +116,23 @@ class Targets(Section):
                 raise ValueError(f"target {target.name} depends on itself")
         return self
 
+    def upstream(self, name: str) -> list[str]:
+        """Return what a target depends on, and what that depends on, the nearest first."""
+        known = {target.name: target for target in self.targets}
+        return [one for one in _all_below(known[name].depends_on, known) if one in known] if name in known else []
+
     def get(self, name: str) -> Target | None:
         """Return the target called `name`."""
         return next((target for target in self.targets if target.name == name), None)
 
 
-def _all_below(names: tuple[str, ...], known: dict[str, Target]) -> set[str]:
-    found: set[str] = set()
+def _all_below(names: tuple[str, ...], known: dict[str, Target]) -> list[str]:
+    found: list[str] = []
     waiting = list(names)
     while waiting:
-        one = waiting.pop()
+        one = waiting.pop(0)
         if one not in found and one in known:
-            found.add(one)
+            found.append(one)
             waiting += known[one].depends_on
     return found
 
@@ -110,13 +141,18 @@ def built_in(settings: Settings) -> Targets:
     """Return the targets that need no file: this host, memmon itself, MemMimic's database and the demo."""
     found = [
         Target(name="host", kind="host", job="host", instance=settings.instance),
-        Target(name="memmon", kind="memmon", job="memmon", instance=settings.instance),
+        Target(name="memmon", kind="memmon", job="memmon", instance=settings.instance, components=_workers()),
     ]
     if settings.db_path or settings.client_url:
         found.append(_memmimic(settings))
     if settings.demo_url:
         found.append(_demo(settings, settings.demo_url.rstrip("/")))
     return Targets(targets=tuple(found))
+
+
+def _workers() -> dict[str, Component]:
+    """The pools of processes of memmon's own fleet, as `memmon up` names them."""
+    return {name: Component(control="celery", unit=name) for name in ("checks", "respond")}
 
 
 def _memmimic(settings: Settings) -> Target:
@@ -143,6 +179,9 @@ def _demo(settings: Settings, url: str) -> Target:
         instance=url.split("://", 1)[1],
         metrics=HttpUrl(f"{url}/metrics"),
         database=settings.demo_database,
-        components={"api": Component(control="supervisor", unit="demo")},
+        components={
+            "api": Component(control="supervisor", unit="demo"),
+            "connections": Component(control="client", unit="connections", most=32),
+        },
         client=Client(url=HttpUrl(f"{url}/-/memmon"), token=_token(settings)),
     )

@@ -5,6 +5,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from memmon import secret
 from memmon.context import Context
 from memmon.security import access
 from tests.conftest import Clock
@@ -144,12 +145,12 @@ def test_a_session_of_the_administrator_ends_when_the_environments_token_changes
 
 def test_another_web_process_knows_the_session(client: FlaskClient, ctx: Context, token: str) -> None:
     cookie = sign_in(client, token).headers["Set-Cookie"].split(";")[0]
-    login.session.key.cache_clear()  # As a process that starts now.
+    secret.kept.cache_clear()  # As a process that starts now.
     other = create_app(ctx).test_client(use_cookies=False)
     assert other.get("/api/alerts", environ_base=OUTSIDE, headers={"Cookie": cookie}).status_code == 200
-    path: Path = ctx.settings.run_dir / "session.key"
+    path: Path = ctx.settings.run_dir / "secret.key"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert len(list(path.parent.glob(".session*"))) == 0
+    assert len(list(path.parent.glob(".secret*"))) == 0
 
 
 def test_a_forged_cookie_is_nobodys(client: FlaskClient, token: str) -> None:

@@ -1,0 +1,150 @@
+"""escalation.yml: who is told when nobody answers, and who is on call."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
+
+from memmon.config.intervals import Minute, TimeInterval, Weekdays
+from memmon.config.model import Seconds, Section, distinct
+from memmon.config.playbooks import Severity
+
+
+class Contact(Section):
+    """Somebody: the receivers of routes.yml by which they are reached."""
+
+    name: str = Field(min_length=1, max_length=64)
+    receivers: tuple[str, ...] = Field(min_length=1)
+    phone: str = ""
+
+
+class Level(Section):
+    """One rung of an escalation chain: `after` the opening these are told: `receivers` of routes.yml, `contacts`, and who is
+    `on_call`
+    in a schedule. Without any it is whoever hears of every alert: the environment's e-mail and webhook, and the receiver of the
+    root route. With `repeat` it is told again until the next level's time. `severities` and `hours` (names of time intervals)
+    say for which incidents and when it is a level at all."""
+
+    name: str
+    after: Seconds = Field(ge=0)
+    receivers: tuple[str, ...] = ()
+    contacts: tuple[str, ...] = ()
+    on_call: tuple[str, ...] = ()
+    severities: tuple[Severity, ...] = ()
+    hours: tuple[str, ...] = ()
+    repeat: Seconds | None = Field(None, ge=30)
+    contact: str = ""
+
+
+class Chain(Section):
+    """Levels in rising order of `after`; the last one is repeated every `repeat` until somebody answers. Who has acknowledged is
+    reminded every `remind`, and where nothing more is heard for `unacknowledge` the chain goes on."""
+
+    name: str
+    levels: tuple[Level, ...] = Field(min_length=1)
+    repeat: Seconds = Field(1800.0, gt=0)
+    remind: Seconds = Field(1800.0, gt=0)
+    unacknowledge: Seconds = Field(7200.0, gt=0)
+
+    @model_validator(mode="after")
+    def _levels_rise(self) -> Chain:
+        times = [level.after for level in self.levels]
+        if times != sorted(times):
+            raise ValueError(f"the levels of {self.name} must come in the order of their times")
+        return self
+
+
+def _turn(value: Any) -> Any:
+    return {"daily": 1, "weekly": 7}.get(value, value) if isinstance(value, str) else value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{value!r} is not a time zone like Europe/Berlin") from None
+    return value
+
+
+class Hours(Section):
+    """A part of the week, in the schedule's zone. Where `to` is not after `from` it ends on the next day."""
+
+    weekdays: Weekdays = (0, 6)
+    start: Minute = Field(0, alias="from")
+    end: Minute = Field(1440, alias="to")
+
+
+class Rotation(Section):
+    """People who take turns, `daily`, `weekly` or every so many days, from the date `start` on, at `handover`, the local time; only
+    within `hours` where they are given."""
+
+    members: tuple[str, ...] = Field(min_length=1)
+    start: date
+    turn: Annotated[int, BeforeValidator(_turn), Field(ge=1, le=366)] = 7
+    handover: Minute = 540
+    hours: tuple[Hours, ...] = ()
+
+
+class Override(Section):
+    """One person instead of who would be, [from, to). Times without an offset are local ones."""
+
+    contact: str
+    start: datetime = Field(alias="from")
+    end: datetime = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _ends_later(self) -> Override:
+        if self.end.replace(tzinfo=None) <= self.start.replace(tzinfo=None):
+            raise ValueError("to must be after from")
+        return self
+
+
+class Schedule(Section):
+    """Who is on call: rotations, of which a later one goes before an earlier one where it has hours; the events of the iCalendar
+    file `ical`, whose summaries are contacts, before them; and overrides before all."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    rotations: tuple[Rotation, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    ical: str | None = None
+    _calendar: str | None = PrivateAttr(None)
+
+    @property
+    def calendar(self) -> str | None:
+        """The text of the file `ical`, once it was read."""
+        return self._calendar
+
+    def with_calendar(self, text: str) -> Schedule:
+        """Return this schedule with the text of its file."""
+        found = self.model_copy()
+        found._calendar = text
+        return found
+
+
+class Escalation(Section):
+    """Every chain, and who is on call."""
+
+    chains: tuple[Chain, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    time_intervals: tuple[TimeInterval, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_of_their_own(self) -> Escalation:
+        distinct("chains", self.chains)
+        distinct("contacts", self.contacts)
+        distinct("schedules", self.schedules)
+        distinct("time_intervals", self.time_intervals)
+        return self
+
+    def contact(self, name: str) -> Contact | None:
+        """Return the contact called `name`."""
+        return next((one for one in self.contacts if one.name == name), None)
+
+    def schedule(self, name: str) -> Schedule | None:
+        """Return the schedule called `name`."""
+        return next((one for one in self.schedules if one.name == name), None)
