@@ -63,6 +63,7 @@ beat_schedule = {
     "notify": _tick("notify.tick", 1.0),
     "security": _tick("security.tick", 5.0),
     "incidents": _tick("incidents.tick", 1.0),
+    "audit": _tick("upkeep.audit", 60.0),
     "rollup": _tick("upkeep.rollup", 60.0),
     "prune": _tick("upkeep.prune", 3600.0),
 }

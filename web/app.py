@@ -8,7 +8,7 @@ from flask import Flask, Response, current_app, g, request
 
 from memmon import logs
 from memmon.context import Context
-from web import auth, door, errors, headers, live, login, pages
+from web import auth, door, errors, headers, links, live, login, pages
 from web.api import BLUEPRINTS
 from web.hub import Hub
 
@@ -28,7 +28,7 @@ def create_app(ctx: Context | None = None) -> Flask:
     errors.register(app)
     headers.register(app)
     app.after_request(_log_write)
-    for blueprint in (login.blueprint, live.blueprint, pages.blueprint, *BLUEPRINTS):
+    for blueprint in (login.blueprint, links.blueprint, live.blueprint, pages.blueprint, *BLUEPRINTS):
         app.register_blueprint(blueprint)
     app.add_url_rule("/healthz", "healthz", auth.needs("open")(_healthz))
     if ctx is None:

@@ -19,3 +19,10 @@ def prune(ctx):
     metrics.prune(ctx)
     upkeep.prune(ctx)
     incidents.forget(ctx)
+    incidents.forget_record(ctx)
+
+
+@task
+def audit(ctx):
+    """Look whether every incident goes on."""
+    return incidents.audit(ctx)

@@ -19,6 +19,8 @@ COMMANDS = {
     "rules": ("memmon.cli.rules:rules", "Check, test and try rules."),
     "maintenance": ("memmon.cli.maintenance:maintenance", "Plan, approve and end maintenance windows."),
     "incidents": ("memmon.cli.incidents:incidents", "List, show and steer incidents."),
+    "playbook": ("memmon.cli.playbook:playbook", "List, check, run and look back on playbooks."),
+    "oncall": ("memmon.cli.oncall:oncall", "Show and change who is on call."),
     "notify": ("memmon.cli.notify:notify", "Try the ways by which people are told."),
     "query": ("memmon.cli.query:query", "Ask in PromQL, and hold the language to Prometheus' own tests."),
     "config": ("memmon.cli.config:config", "Check, apply and show the configuration files."),

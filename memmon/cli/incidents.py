@@ -6,13 +6,17 @@ Jobs that follow from a decision are not sent from here: their rows are due, and
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
+from memmon import duration
 from memmon.cli.common import as_json, by_option, console, context, show_json, table
+from memmon.errors import Permanent
 from memmon.incidents import service
 from memmon.incidents.record import STATES
+from memmon.incidents.stats import PHASES
 
 
 @click.group()
@@ -66,9 +70,25 @@ def show(number: int, as_json: bool) -> None:
     table(
         "Actions", ("n", "stage", "action", "state", "attempts", "output"), [_action(one) for one in found["actions"]]
     )
-    table(
-        "Timeline", ("at", "kind", "by", "text"), [[e["at"], e["kind"], e["by"], e["text"]] for e in found["timeline"]]
-    )
+    _timeline(found)
+
+
+@incidents.command()
+@click.argument("number", type=int)
+@as_json
+def timeline(number: int, as_json: bool) -> None:
+    """Show what happened in incident NUMBER, line by line."""
+    with context() as ctx:
+        found = service.show(ctx, number)
+    if as_json:
+        show_json(found["timeline"])
+        return
+    _timeline(found)
+
+
+def _timeline(found: dict[str, Any]) -> None:
+    rows = [[e["seq"], e["at"], e["kind"], e["by"], e["text"]] for e in found["timeline"]]
+    table("Timeline", ("line", "at", "kind", "by", "text"), rows)
 
 
 def _action(one: dict[str, Any]) -> list[Any]:
@@ -90,6 +110,7 @@ def _decision(name: str, verb: Callable[..., Any], about: str, needs_comment: bo
 
 
 _decision("ack", service.acknowledge, "Acknowledge incident NUMBER: nobody else is paged.")
+_decision("takeover", service.take_over, "Be the one who is at incident NUMBER, whoever was before.")
 _decision("resolve", service.resolve, "Close incident NUMBER by hand.")
 _decision("escalate", service.escalate, "Page the next level of incident NUMBER now.")
 _decision("note", service.note, "Write --comment into the record of incident NUMBER.", needs_comment=True)
@@ -103,7 +124,8 @@ def _approval(name: str, approve: bool, about: str) -> None:
     @by_option
     def command(number: int, action: int, comment: str, by: str) -> None:
         with context() as ctx:
-            service.decide(ctx, number, action, approve, by, comment)
+            # Whoever has this shell can write the database itself: there is no surer name to ask for.
+            service.decide(ctx, number, action, approve, by, comment, known_as=(by,))
         click.echo(f"incident {number}, action {action}: {name} by {by}")
 
 
@@ -113,7 +135,103 @@ _approval("reject", False, "Leave ACTION of incident NUMBER undone.")
 
 @incidents.command()
 @click.argument("number", type=int)
-def postmortem(number: int) -> None:
+@click.option("--for", "length", required=True, metavar="DURATION", help="How long, like 30m.")
+@click.option("--comment", default="", help="What the record says about it.")
+@by_option
+def snooze(number: int, length: str, comment: str, by: str) -> None:
+    """Page nobody for incident NUMBER for a while; after it the chain goes on."""
+    with context() as ctx:
+        shown, _ = service.snooze(ctx, number, by, duration.parse(length, "--for"), comment)
+    click.echo(f"incident {number}: nobody is paged until {shown['acknowledged_until']}")
+
+
+@incidents.command()
+@click.argument("number", type=int)
+@click.argument("into", type=int)
+@click.option("--comment", default="", help="What the record says about it.")
+@by_option
+def merge(number: int, into: int, comment: str, by: str) -> None:
+    """Make incident NUMBER a part of INTO."""
+    with context() as ctx:
+        service.merge(ctx, number, into, by, comment)
+    click.echo(f"incident {number} is part of incident {into} now")
+
+
+@incidents.command()
+@click.argument("number", type=int)
+@click.argument("sources", type=int, nargs=-1, required=True)
+@click.option("--comment", default="", help="What the record says about it.")
+@by_option
+def split(number: int, sources: tuple[int, ...], comment: str, by: str) -> None:
+    """Open another incident for some SOURCES (ids of alerts or events) of incident NUMBER."""
+    with context() as ctx:
+        shown, _ = service.split(ctx, number, list(sources), by, comment)
+    click.echo(f"incident {shown['id']} is open for {len(sources)} of them")
+
+
+@incidents.command()
+@click.argument("number", type=int)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write it there, with its charts beside it."
+)
+def postmortem(number: int, out: Path | None) -> None:
     """Print a first draft of the report on incident NUMBER, in Markdown."""
     with context() as ctx:
-        console().print(service.postmortem(ctx, number), markup=False, soft_wrap=True)
+        if out is None:
+            console().print(service.postmortem(ctx, number), markup=False, soft_wrap=True)
+            return
+        text, charts = service.written(ctx, number)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        path = out / f"INC-{number}.md"
+        path.write_text(text, encoding="utf-8")
+        for name, drawing in charts.items():
+            (out / name).write_text(drawing, encoding="utf-8")
+    except OSError as error:
+        raise Permanent(f"{out} cannot be written: {error.strerror or error}") from error
+    click.echo(f"{path}, with {len(charts)} charts")
+
+
+@incidents.command()
+@click.option("--days", type=click.FloatRange(0, 366, min_open=True), default=30, show_default=True)
+@as_json
+def stats(days: float, as_json: bool) -> None:
+    """Show how the incidents of the last days went, against their targets."""
+    with context() as ctx:
+        found = service.stats(ctx, days)
+    if as_json:
+        show_json(found)
+        return
+    groups = [("all", found), *found["by_severity"].items(), *found["by_playbook"].items()]
+    rows = [
+        [name, one["incidents"], one["open"], one["within_target"], *(_spread(one["times"][phase]) for phase in PHASES)]
+        for name, one in groups
+    ]
+    table(
+        f"Incidents of {days:g} days; times as median and worst",
+        ("", "incidents", "open", "in time", *PHASES),
+        rows,
+    )
+
+
+def _spread(times: dict[str, Any]) -> str | None:
+    if not times["count"]:
+        return None
+    return f"{duration.show(round(times['median'], 1))}, {duration.show(round(times['worst'], 1))}"
+
+
+@incidents.command()
+@as_json
+def verify(as_json: bool) -> None:
+    """Look whether the record is whole; what was changed or is missing is named, and ends with status 1."""
+    with context() as ctx:
+        found = service.verify(ctx)
+    if as_json:
+        show_json(found)
+    else:
+        for one in found["problems"]:
+            where = f" of incident {one['incident_id']}" if one["incident_id"] else ""
+            click.echo(f"line {one['seq']}{where} {one['what']}")
+        click.echo(f"{found['lines']} lines, {len(found['problems']) or 'no'} problems")
+    if found["problems"]:
+        raise SystemExit(1)

@@ -313,7 +313,7 @@ class SecurityEventRow(Base):
     detail: Mapped[dict[str, Any]]
     findings: Mapped[list[Any]]
     at: Mapped[float] = mapped_column(index=True)
-    received_at: Mapped[float]
+    received_at: Mapped[float] = mapped_column(index=True)
 
 
 class RestrictionRow(Base):
@@ -341,30 +341,41 @@ class RestrictionRow(Base):
 
 class IncidentRow(Base):
     """One incident. `open_key` is null once it is closed; `version` rises with every step, so that a stale or doubled task
-    changes nothing; `due_at` is when it must be looked at next, at the latest. `level` counts the levels that were paged."""
+    changes nothing; `due_at` is when it must be looked at next, at the latest. `level` counts the levels that were paged, `pages`
+    the pages. `began_at` is when what it is about began, `detected_at` when an alert of it fired first."""
 
     __tablename__ = "incident"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), index=True)
     open_key: Mapped[str | None] = mapped_column(String(255), unique=True)
     version: Mapped[int] = mapped_column(default=1)
     title: Mapped[str]
     severity: Mapped[str] = mapped_column(String(16))
-    state: Mapped[str] = mapped_column(String(16), index=True)  # open, verifying, manual or resolved
+    state: Mapped[str] = mapped_column(String(16), index=True)  # open, verifying, rolling_back, manual or resolved
     playbook: Mapped[dict[str, Any]]
     chain: Mapped[dict[str, Any]]
     labels: Mapped[dict[str, Any]]
     progress: Mapped[dict[str, Any]]
     mttr_target_minutes: Mapped[float]
+    began_at: Mapped[float]
     detected_at: Mapped[float]
     opened_at: Mapped[float] = mapped_column(index=True)
+    first_acknowledged_at: Mapped[float | None]
     acknowledged_at: Mapped[float | None]
     acknowledged_by: Mapped[str | None]
+    acknowledged_until: Mapped[float | None] = mapped_column(index=True)
+    remind_at: Mapped[float | None] = mapped_column(index=True)
     mitigated_at: Mapped[float | None]
-    resolved_at: Mapped[float | None]
+    resolved_at: Mapped[float | None] = mapped_column(index=True)
     resolved_by: Mapped[str | None]
+    reopened: Mapped[int] = mapped_column(default=0)
+    responds_from: Mapped[float]  # When it was opened, or opened again: what due times and levels count from.
+    merged_into: Mapped[int | None] = mapped_column(Id)
     due_at: Mapped[float | None] = mapped_column(index=True)
     level: Mapped[int] = mapped_column(default=0)
+    pages: Mapped[int] = mapped_column(default=0)
     next_level_at: Mapped[float | None] = mapped_column(index=True)
+    stuck_at: Mapped[float | None]  # When the auditor started it again; null once it has gone on.
 
 
 class IncidentSource(Base):
@@ -375,25 +386,44 @@ class IncidentSource(Base):
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)  # alert or event
     source_id: Mapped[int] = mapped_column(Id, primary_key=True)
     at: Mapped[float]
+    __table_args__ = (Index("ix_incident_source_source", "kind", "source_id"),)
 
 
 class IncidentEntry(Base):
-    """One line of an incident's timeline; entries are only ever added."""
+    """One line of the record. Lines are only ever added, and each is signed together with the one before it: `hash` is the
+    HMAC-SHA256 of `previous` and this line with the key whose mark is `signed_by`. They outlive their incident."""
 
     __tablename__ = "incident_entry"
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id", ondelete="CASCADE"), index=True)
-    at: Mapped[float]
+    seq: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    incident_id: Mapped[int | None] = mapped_column(Id, index=True)
+    at: Mapped[float] = mapped_column(index=True)
     kind: Mapped[str] = mapped_column(String(32))
     by: Mapped[str]
     text: Mapped[str]
     detail: Mapped[dict[str, Any]]
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+    signed_by: Mapped[str] = mapped_column(String(16))
+
+
+class EntryMark(Base):
+    """Where the record begins (`start`: the last line that was forgotten) and ends (`end`: the last one that was written), and
+    up to where it was verified (`verified`); signed like a line."""
+
+    __tablename__ = "incident_entry_mark"
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    seq: Mapped[int] = mapped_column(Id)
+    hash: Mapped[str] = mapped_column(String(64))
+    signature: Mapped[str] = mapped_column(String(64))
+    signed_by: Mapped[str] = mapped_column(String(16))
 
 
 class IncidentAction(Base):
-    """One action of an incident: the step `step` of `stage`, gone through for the `round`th time (from 0). `key` makes a doubled
-    step one action; `state` is claimed by compare-and-set, and while it runs `due_at` is the end of the claim.
-    """
+    """One action of an incident: the step `step` of `stage`, gone through for the `round`th time (from 0), or with `undo` what
+    takes it
+    back. `key` makes a doubled step one action; `state` is claimed by compare-and-set, and while it runs `due_at` is the end of the
+    claim. `before` is what was so before its first attempt. `target`, `subject` and `kin` are what it is done to, as the limits
+    count them; of one that waits for approval `due_at` is the end of the wait."""
 
     __tablename__ = "incident_action"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -403,16 +433,41 @@ class IncidentAction(Base):
     round: Mapped[int] = mapped_column(Integer, default=0)
     stage: Mapped[str] = mapped_column(String(64))
     step: Mapped[int] = mapped_column(Integer)
+    undo: Mapped[bool] = mapped_column(default=False)
     action: Mapped[str] = mapped_column(String(64))
     parameters: Mapped[dict[str, Any]]
-    state: Mapped[str] = mapped_column(String(16), index=True)  # waiting approval running done failed refused rejected
+    target: Mapped[str] = mapped_column(String(255), default="")
+    subject: Mapped[str] = mapped_column(String(255), default="")
+    kin: Mapped[str] = mapped_column(String(255), default="")
+    # waiting approval running done dry_run failed refused rejected
+    state: Mapped[str] = mapped_column(String(16), index=True)
     attempts: Mapped[int] = mapped_column(default=0)
     max_attempts: Mapped[int] = mapped_column(default=3)
+    timeout: Mapped[float] = mapped_column(default=15.0)
     created_at: Mapped[float]
     due_at: Mapped[float | None] = mapped_column(index=True)
+    held_since: Mapped[float | None]  # Since when a limit makes it wait.
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
-    results: Mapped[list[Any]]  # one object an attempt: {at, seconds, outcome, output}; running: {at, outcome, before}
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    results: Mapped[list[Any]]  # one object an attempt: {at, seconds, outcome, output}; running: {at, outcome}
+    __table_args__ = (
+        Index("ix_incident_action_action_finished", "action", "finished_at"),
+        UniqueConstraint("incident_id", "number"),
+    )
+
+
+class OncallOverride(Base):
+    """One person on call instead of who would be, [start, end), made by hand."""
+
+    __tablename__ = "oncall_override"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    schedule: Mapped[str] = mapped_column(String(64), index=True)
+    contact: Mapped[str] = mapped_column(String(64))
+    start: Mapped[float]
+    end: Mapped[float] = mapped_column(index=True)
+    by: Mapped[str]
+    created_at: Mapped[float]
 
 
 # access and upkeep

@@ -7,67 +7,130 @@ from typing import Any
 
 from memmon.config import Config
 from memmon.config.playbooks import Playbook, Step
-from memmon.errors import BadConfig, BadQuery
+from memmon.errors import BadConfig, BadInput, BadQuery
+from memmon.incidents import actions, ical
 from memmon.incidents import correlate as correlation
-from memmon.incidents.actions import ACTIONS
 from memmon.promql import guard
+from memmon.security.event import SEVERITY
 
 
 def check(config: Config) -> None:
     """Raise BadConfig for a playbook or chain that names what does not exist, or asks what cannot be asked."""
-    receivers = _receivers(config)
-    for chain in config.escalation.chains:
-        for name in (name for level in chain.levels for name in level.receivers):
-            if name not in receivers:
-                raise BadConfig(f"chain {chain.name}: no receiver {name} in routes.yml", "escalation", name)
+    _check_escalation(config)
+    known = set(actions.names())
+    for what, named in (
+        ("limits", [one.name for one in config.playbooks.limits]),
+        ("never", [name for one in config.playbooks.never for name in one.actions]),
+    ):
+        for name in named:
+            if name not in known:
+                raise BadConfig(f"{what}: {name} is none of {', '.join(sorted(known))}", "playbooks", name)
     for one in config.playbooks.playbooks:
-        if one.chain not in {chain.name for chain in config.escalation.chains}:
-            raise BadConfig(f"playbook {one.name}: no chain {one.chain} in escalation.yml", "playbooks", one.chain)
-        for stage in one.stages:
-            for step in stage.steps:
-                for wrong, reason in _wrong(config, step):
-                    raise BadConfig(f"{one.name}: {stage.name}: {reason}", "playbooks", wrong)
-        for expr in _expressions(one):
-            try:
-                guard.parse(correlation.fill_query(expr, {}))
-            except BadQuery as error:
-                raise BadConfig(f"playbook {one.name}: {expr}: {error}", "playbooks", expr) from None
+        _check_playbook(config, one)
+
+
+def _check_playbook(config: Config, one: Playbook) -> None:
+    if one.chain not in {chain.name for chain in config.escalation.chains}:
+        raise BadConfig(f"playbook {one.name}: no chain {one.chain} in escalation.yml", "playbooks", one.chain)
+    for condition in (one.match, *one.correlation.conditions):
+        for name in condition.events:
+            if name not in SEVERITY:
+                raise BadConfig(f"playbook {one.name}: no event type {name}", "playbooks", name)
+    for stage, _, step in one.steps():
+        for wrong, reason in _wrong(config, step):
+            raise BadConfig(f"{one.name}: {stage.name}: {reason}", "playbooks", wrong)
+    for expr in _expressions(one):
+        try:
+            guard.parse(correlation.fill_query(expr, {}))
+        except BadQuery as error:
+            raise BadConfig(f"playbook {one.name}: {expr}: {error}", "playbooks", expr) from None
+
+
+def _check_escalation(config: Config) -> None:
+    section, receivers = config.escalation, _receivers(config)
+    intervals = {*config.routes.intervals, *(one.name for one in section.time_intervals)}
+    contacts = {one.name for one in section.contacts}
+    schedules = {one.name for one in section.schedules}
+    for chain in section.chains:
+        for level in chain.levels:
+            for what, named, known in (
+                ("receiver", level.receivers, receivers),
+                ("contact", level.contacts, contacts),
+                ("schedule", level.on_call, schedules),
+                ("time interval", level.hours, intervals),
+            ):
+                for name in named:
+                    if name not in known:
+                        place = "routes.yml" if what == "receiver" else "escalation.yml"
+                        raise BadConfig(f"chain {chain.name}: no {what} {name} in {place}", "escalation", name)
+    for contact in section.contacts:
+        for name in contact.receivers:
+            if name not in receivers:
+                raise BadConfig(f"contact {contact.name}: no receiver {name} in routes.yml", "escalation", name)
+    for schedule in section.schedules:
+        members = [name for one in schedule.rotations for name in one.members]
+        for name in (*members, *(one.contact for one in schedule.overrides)):
+            if name not in contacts:
+                raise BadConfig(f"schedule {schedule.name}: {name} is no contact", "escalation", name)
+        try:
+            ical.check(schedule.calendar or "BEGIN:VCALENDAR\nEND:VCALENDAR")
+        except BadInput as error:
+            raise BadConfig(
+                f"schedule {schedule.name}: {schedule.ical}: {error}", "escalation", str(schedule.ical)
+            ) from None
 
 
 def _receivers(config: Config) -> set[str]:
     return {receiver.name for receiver in config.routes.receivers} | {"environment"}
 
 
-def _expressions(one: Playbook) -> list[str]:
-    steps = [step for stage in one.stages for step in stage.steps]
-    given = [*(stage.when for stage in one.stages), *(step.when for step in steps), one.verification.expr]
-    return [expr for expr in given if expr]
+def _expressions(one: Playbook) -> Iterator[str]:
+    """Return every expression that a playbook asks."""
+    given = [*(stage.when for stage in one.stages), one.verification.expr, *one.impact.values()]
+    for _, _, step in one.steps():
+        values = step.parameters.get("values", {}) if step.action == "note" else {}
+        given += [
+            step.when,
+            step.verify.expr if step.verify else None,
+            step.parameters.get("expr"),
+            step.parameters.get("where"),
+        ]
+        given += values.values() if isinstance(values, dict) else []
+    return (expr for expr in given if isinstance(expr, str) and expr)
 
 
 def _wrong(config: Config, step: Step) -> Iterator[tuple[str, str]]:
     """Return what is wrong with a step: the word in the file by which it is found, and why."""
-    action = ACTIONS.get(step.action)
+    yield from _wrong_call(config, step.action, step.parameters)
+    undo = step.rollback
+    action = actions.get(step.action)
+    if undo and undo.action is None and action and action.undo is None:
+        yield step.action, f"{step.action} cannot be taken back by itself; name the action that does it"
+    if undo and undo.action is not None:
+        yield from _wrong_call(config, undo.action, undo.parameters)
+
+
+def _wrong_call(config: Config, name: str, parameters: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    action = actions.get(name)
     if action is None:
-        yield step.action, f"{step.action} is none of {', '.join(sorted(ACTIONS))}"
+        yield name, f"{name} is none of {', '.join(actions.names())}"
         return
-    for name in action.needs:
-        if name not in step.parameters:
-            yield step.action, f"{step.action} needs the parameter {name}"
-    for name, value in step.parameters.items():
-        kind = action.takes.get(name)
+    for needed in action.needs:
+        if needed not in parameters:
+            yield name, f"{name} needs the parameter {needed}"
+    known = {
+        "target": ({one.name for one in config.targets.targets}, "targets.yml"),
+        "receiver": (_receivers(config), "routes.yml"),
+        "command": ({one.name for one in config.playbooks.commands}, "playbooks.yml"),
+    }
+    for given, value in parameters.items():
+        kind = action.takes.get(given)
         if kind is None:
-            known = ", ".join(sorted(action.takes))
-            yield name, f"{step.action} takes no parameter {name}, only {known}"
+            yield given, f"{name} takes no parameter {given}, only {', '.join(sorted(action.takes))}"
         elif not kind.fits(value):
-            yield _word(value, name), f"{step.action}: parameter {name} must be {kind.words}"
-        elif name == "target" and _is_missing(str(value), {one.name for one in config.targets.targets}):
-            yield str(value), f"{step.action}: no target {value} in targets.yml"
-        elif name == "receiver" and _is_missing(str(value), _receivers(config)):
-            yield str(value), f"{step.action}: no receiver {value} in routes.yml"
-
-
-def _is_missing(value: str, known: set[str]) -> bool:
-    return "$" not in value and value not in known
+            yield _word(value, given), f"{name}: parameter {given} must be {kind.words}"
+        elif given in known and "$" not in str(value) and str(value) not in known[given][0]:
+            yield str(value), f"{name}: no {given} {value} in {known[given][1]}"
 
 
 def _word(value: Any, name: str) -> str:

@@ -1,44 +1,83 @@
-"""Pure: which incident an alert belongs to."""
+"""Pure: which incident an alert or an event belongs to."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from memmon import labels as label_sets
-from memmon.config.playbooks import Match, Playbook
+from memmon.config.playbooks import Condition, Playbook
 from memmon.errors import Permanent
 
 LONGEST_KEY = 255
-AS_WRITTEN = ("url", "headers")
+AS_WRITTEN = ("url", "headers", "expr", "where", "values")
 
 _LABEL = re.compile(r"\$([a-zA-Z_][a-zA-Z0-9_]*)")
 
 
-def playbook_for(playbooks: Iterable[Playbook], alert: Mapping[str, Any]) -> Playbook | None:
-    """Return the first playbook that takes the alert, or None."""
-    return next((playbook for playbook in playbooks if _takes(playbook.match, alert)), None)
+class Sign(NamedTuple):
+    """Something that happens: an alert that fires, or a security event. `at` is when it began (Unix seconds)."""
+
+    kind: str  # alert or event
+    id: int
+    name: str  # alert name or event type
+    severity: str
+    labels: Mapping[str, str]
+    at: float
+    message: str = ""
+    value: float | None = None
 
 
-def _takes(match: Match, alert: Mapping[str, Any]) -> bool:
+def playbook_for(playbooks: Iterable[Playbook], sign: Sign) -> Playbook | None:
+    """Return the first playbook that takes the alert or event, or None."""
+    return next((playbook for playbook in playbooks if takes(playbook, sign)), None)
+
+
+def takes(playbook: Playbook, sign: Sign) -> bool:
+    """Tell whether a playbook is about an alert or event: its match or one of its conditions holds."""
+    return any(meets(one, sign) for one in (playbook.match, *playbook.correlation.conditions))
+
+
+def meets(condition: Condition, sign: Sign) -> bool:
+    """Tell whether a condition holds of an alert or event."""
+    if sign.kind == "event":
+        named = sign.name in condition.events
+    else:
+        named = sign.name in condition.alerts if condition.alerts else not condition.events
     return (
-        (not match.alerts or alert["name"] in match.alerts)
-        and (not match.severities or alert["severity"] in match.severities)
-        and all(alert["labels"].get(name, "") == value for name, value in match.labels.items())
+        named
+        and (not condition.severities or sign.severity in condition.severities)
+        and all(sign.labels.get(name, "") == value for name, value in condition.labels.items())
     )
+
+
+def is_complete(playbook: Playbook, signs: Sequence[Sign]) -> bool:
+    """Tell whether what is there opens an incident: every condition is met, all within the window."""
+    wanted = playbook.correlation
+    if not wanted.conditions:
+        return bool(signs)
+    for latest in signs:
+        near = [one for one in signs if latest.at - wanted.window <= one.at <= latest.at]
+        if all(any(meets(condition, one) for one in near) for condition in wanted.conditions):
+            return True
+    return False
 
 
 def key(playbook: Playbook, labels: Mapping[str, str]) -> str:
     """Return what one incident at a time is open for: the playbook and the labels that it groups by."""
-    shared = label_sets.of({name: labels.get(name, "") for name in playbook.group_by})
-    text = f"{playbook.name}{label_sets.show(shared)}"
+    shared = label_sets.of({name: labels.get(name, "") for name in playbook.correlation.group_by})
+    return short(f"{playbook.name}{label_sets.show(shared)}")
+
+
+def short(text: str) -> str:
+    """Return a key that fits its column, and is another one for another text."""
     return text if len(text) <= LONGEST_KEY else f"{hashlib.sha256(text.encode()).hexdigest()} {text}"[:LONGEST_KEY]
 
 
 def fill(text: str, labels: Mapping[str, str]) -> str:
-    """Return `text` with each `$label` as its value; `?` for a label that is not there. For titles."""
+    """Return `text` with each `$label` as its value; `?` for a label that is not there. For titles and notes."""
     return " ".join(_LABEL.sub(lambda found: labels.get(found.group(1), "?"), text).split())
 
 
@@ -50,7 +89,8 @@ def fill_query(expr: str, labels: Mapping[str, str]) -> str:
 def fill_parameters(parameters: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
     """Return `parameters` with their `$label`s filled in; raise Permanent for a label that is not there.
 
-    `url` and `headers` stay as the operator wrote them: an address must never come out of a label, and a secret may hold a $.
+    `url` and `headers` stay as the operator wrote them: an address must never come out of a label, and a secret may hold a $. So do
+    `expr`, `where` and `values`, which are filled in as queries are.
     """
 
     def value(name: str) -> str:

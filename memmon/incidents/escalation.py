@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from memmon.config.playbooks import Chain, Level
+from memmon.config.escalation import Chain, Level
+
+Applies = Callable[[Level], bool]
+"""Whether a level is one for this incident at this moment."""
 
 
 class Page(NamedTuple):
-    """A page that is due: the level it goes to, its number (0 for the first), and when the next one is (Unix seconds)."""
+    """A page that is due: the level that it goes to, its number in the chain, whether it was told before, and when the next page
+    is due (Unix seconds)."""
 
     level: Level
     number: int
+    again: bool
     next_at: float
+
+
+def always(_level: Level) -> bool:
+    """Every level applies."""
+    return True
 
 
 def first_at(chain: Chain, opened_at: float) -> float:
@@ -20,11 +31,24 @@ def first_at(chain: Chain, opened_at: float) -> float:
     return opened_at + chain.levels[0].after
 
 
-def page(chain: Chain, pages: int, opened_at: float, now: float) -> Page:
-    """Return the page that follows `pages` of them, made now."""
-    last = len(chain.levels) - 1
-    at = min(pages, last)
-    if pages >= last:
-        return Page(chain.levels[at], pages, now + chain.repeat)
+def page(
+    chain: Chain, reached: int, opened_at: float, now: float, applies: Applies = always, hurry: bool = False
+) -> Page:
+    """Return the page that is made now, after `reached` levels were; with `hurry` the next level's turn has come."""
+    levels = chain.levels
+    if reached and not hurry and reached < len(levels):
+        held, following = levels[reached - 1], levels[reached]
+        if held.repeat and opened_at + following.after > now:
+            return Page(held, reached - 1, True, min(now + held.repeat, opened_at + following.after))
+    number = _next(chain, reached, applies)
+    level = levels[number]
     # One made by hand, ahead of its time, leaves the plan as it is; one that is late does not hold the next one up.
-    return Page(chain.levels[at], pages, max(now, opened_at + chain.levels[at + 1].after))
+    then = max(now, opened_at + levels[number + 1].after) if number + 1 < len(levels) else now + chain.repeat
+    return Page(level, number, number < reached, min(then, now + level.repeat) if level.repeat else then)
+
+
+def _next(chain: Chain, reached: int, applies: Applies) -> int:
+    """Return the number of the next level that applies, else of the last one that does: somebody is always told."""
+    fitting = [number for number, level in enumerate(chain.levels) if applies(level)]
+    above = [number for number in fitting if number >= reached]
+    return above[0] if above else fitting[-1] if fitting else len(chain.levels) - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,21 @@ PREFIX = "incident-"
 def folder(settings: Settings, number: int) -> Path:
     """Return the folder of an incident."""
     return settings.home / "evidence" / f"{PREFIX}{number}"
+
+
+def write(settings: Settings, number: int, name: str, text: str) -> Path:
+    """Write a file of an incident, whole or not at all, that only memmon's user can read; return its path."""
+    place = folder(settings, number)
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = place / name
+    draft = path.with_name(f"{name}.part")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    return path
 
 
 def forget(ctx: Context) -> int:

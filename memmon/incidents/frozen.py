@@ -11,10 +11,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from memmon.config.playbooks import Chain, Level, Match, Playbook
-from memmon.incidents.playbook import Progress
+from memmon.config.escalation import Chain, Level
+from memmon.config.playbooks import Condition, Playbook
+from memmon.incidents.model import Progress
 
-UNREADABLE = Playbook(name="unreadable", title="", severity="critical", mttr_target=1, match=Match())
+UNREADABLE = Playbook(name="unreadable", title="", severity="critical", mttr_target=1, match=Condition())
 """Takes no step: what is left is to see that nothing fires any more."""
 
 EVERYBODY = Chain(name="everybody", levels=(Level(name="everybody", after=0),))
@@ -45,6 +46,6 @@ def chain(stored: Mapping[str, Any]) -> Chain:
 def progress(stored: Mapping[str, Any]) -> Progress:
     """Return how far an incident is; what is not written down is as at its beginning."""
     known: dict[str, Any] = {name: stored[name] for name in Progress._fields if name in stored}
-    for name in ("overdue", "skipped"):
+    for name in ("overdue", "skipped", "passed"):
         known[name] = tuple(known.get(name, ()))
     return Progress(**known)

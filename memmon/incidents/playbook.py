@@ -1,130 +1,34 @@
 """Pure: what an incident does next. The only place that decides it.
 
-Stages are gone through in order, and in each its steps. A step becomes an action; when the action has ended the next one follows.
-After the last one recovery is verified: nothing that opened the incident fires any more, and the playbook's expression
-holds, for a while on end.
+Stages are gone through in order, and in each its steps; those of a parallel group are begun at once. A step becomes an action; when
+it has ended, and where the playbook asks for it was proven, the next one follows. After the last one recovery is verified:
+nothing that opened the incident fires any more, and the playbook's expression holds, for a while on end. Where nothing recovers,
+what can be taken back is, the last first, and people mend it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from memmon.config.playbooks import Playbook, Stage, Step
-
-LOOK_EVERY = 5.0
-"""Seconds between two looks at a recovery."""
-
-WAIT = 30.0
-"""Seconds between two looks while alerts fire or an action is under way: their end wakes the incident sooner."""
-
-UNDER_WAY = ("waiting", "approval", "running")
-
-
-MAX_ROUNDS = 3
-"""How often the stages are gone through: an alert that comes after their end is a reason to begin again, a flapping one is not
-a reason to restart for ever."""
-
-
-class Progress(NamedTuple):
-    """How far an incident is. Times are Unix seconds; `overdue` and `skipped` name stages; `round` counts how often they were
-    gone through before, and `joined` says that an alert came after this round had begun."""
-
-    stage: int = 0
-    step: int = 0
-    entered: bool = False
-    acted_at: float | None = None
-    failed: bool = False
-    held_since: float | None = None
-    manual: bool = False
-    overdue: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
-    round: int = 0
-    joined: bool = False
-
-
-class Ended(NamedTuple):
-    """How an action is: its state, and when it ended (Unix seconds)."""
-
-    state: str
-    at: float | None
-
-
-class Situation(NamedTuple):
-    """All that the decision is made from. `actions` of this round are known by stage and step; `firing`: a source alert still
-    fires; `watched`: what the incident is about is a target, so that its recovery can be asked for."""
-
-    opened_at: float
-    playbook: Playbook
-    progress: Progress
-    actions: Mapping[tuple[str, int], Ended]
-    firing: bool
-    watched: bool = True
-
-
-class Ask(NamedTuple):
-    """The answer to this expression is needed first."""
-
-    expr: str
-
-
-class Note(NamedTuple):
-    """A line for the timeline."""
-
-    kind: str
-    text: str
-
-
-class Run(NamedTuple):
-    """Do this step of this stage."""
-
-    stage: Stage
-    number: int
-
-    @property
-    def step(self) -> Step:
-        return self.stage.steps[self.number]
-
-
-class Withdraw(NamedTuple):
-    """Nobody need approve the step `number` of this stage any more."""
-
-    stage: str
-    number: int
-
-
-class Escalate(NamedTuple):
-    """Page the next level now."""
-
-    reason: str
-
-
-class Mitigated(NamedTuple):
-    """The harm has ended."""
-
-
-class Close(NamedTuple):
-    """The incident is over."""
-
-    reason: str
-
-
-Command = Note | Run | Withdraw | Escalate | Mitigated | Close
-
-
-class Move(NamedTuple):
-    """What is done now, in order; how far the incident is then, and when it is looked at again (Unix seconds)."""
-
-    progress: Progress
-    commands: tuple[Command, ...]
-    due_at: float
-
-
-def state_of(playbook: Playbook, progress: Progress) -> str:
-    """Return open, verifying or manual."""
-    if progress.manual:
-        return "manual"
-    return "verifying" if progress.stage >= len(playbook.stages) else "open"
+from memmon.config.playbooks import Numbered, Stage, Step
+from memmon.incidents import recovery
+from memmon.incidents.model import (
+    LOOK_EVERY,
+    MAX_ROUNDS,
+    UNDER_WAY,
+    WAIT,
+    Ask,
+    Command,
+    Escalate,
+    Mitigated,
+    Move,
+    Note,
+    Place,
+    Progress,
+    Run,
+    Situation,
+    Withdraw,
+)
 
 
 def advance(situation: Situation, answers: Mapping[str, bool], now: float) -> Ask | Move:
@@ -144,39 +48,139 @@ def advance(situation: Situation, answers: Mapping[str, bool], now: float) -> As
                 progress = _next_stage(progress, skipped=stage.name)
                 continue
             commands.append(Note("stage", f"{stage.name} began"))
-            progress = progress._replace(entered=True, step=0, failed=False)
-        if progress.step >= len(stage.steps):
+            progress = progress._replace(entered=True, group=0, passed=(), effect="", failed=False)
+        if progress.group >= len(stage.groups):
             commands += _completed(stage, progress)
             progress = _next_stage(progress)
             continue
-        ended = situation.actions.get((stage.name, progress.step))
-        if ended is None:
-            begun = _begin(situation, progress, stage, answers, now)
-            if isinstance(begun, Ask):
-                return begun
-            if isinstance(begun, Note):
-                commands.append(begun)
-                progress = progress._replace(step=progress.step + 1)
-                continue
-            when = begun if isinstance(begun, float) else now + WAIT
-            more = () if isinstance(begun, float) else (begun,)
-            return Move(progress, (*commands, *more), _no_later(situation, progress, when))
-        step = stage.steps[progress.step]
-        if ended.state == "approval" and step.while_firing and not situation.firing:
-            said = Note("skipped", f"{step.action} needs no approval: nothing fires any more")
-            commands += [Withdraw(stage.name, progress.step), said]
-            progress = progress._replace(step=progress.step + 1)
+        found = _group(situation, progress, stage, commands, answers, now)
+        if isinstance(found, Ask):
+            return found
+        progress, due_at = found
+        if due_at is not None:
+            return Move(progress, tuple(commands), _no_later(situation, progress, due_at))
+        progress = _after_group(stage, progress, len(stages), commands)
+    return recovery.end(situation, progress, commands, answers, now)
+
+
+def _group(
+    situation: Situation,
+    progress: Progress,
+    stage: Stage,
+    commands: list[Command],
+    answers: Mapping[str, bool],
+    now: float,
+) -> Ask | tuple[Progress, float | None]:
+    """Go on with the steps that are begun at once; return how far they are and when they are looked at again, None when all are
+    over."""
+    due: list[float] = []
+    begun_at = progress.acted_at
+    for one in stage.groups[progress.group]:
+        if one.number in progress.passed:
             continue
-        if ended.state in UNDER_WAY:
-            return Move(progress, tuple(commands), _no_later(situation, progress, now + WAIT))
-        progress = _after_action(stage, progress, ended, commands, now)
-        if (
-            progress.stage < len(stages)
-            and ended.state != "done"
-            and stage.steps[progress.step - 1].on_failure == "stop"
-        ):
-            progress = progress._replace(stage=len(stages), entered=False)
-    return _verify(situation, progress, commands, answers, now)
+        found = _step(situation, progress, stage, one, commands, answers, now, begun_at)
+        if isinstance(found, Ask):
+            return found
+        if isinstance(found, float):
+            due.append(found)
+        else:
+            progress = found
+    return progress, min(due, default=None)
+
+
+def _step(
+    situation: Situation,
+    progress: Progress,
+    stage: Stage,
+    one: Numbered,
+    commands: list[Command],
+    answers: Mapping[str, bool],
+    now: float,
+    begun_at: float | None,
+) -> Ask | float | Progress:
+    """Return the expression to ask, when to look again, or how far the incident is with this step over."""
+    number, step = one
+    ended = situation.actions.get(Place(stage.name, number))
+    passed = progress._replace(passed=(*progress.passed, number))
+    if ended is None:
+        begun = _begin(situation, step, answers, now, (begun_at or situation.opened_at) + step.delay)
+        if isinstance(begun, Note):
+            commands.append(begun)
+            return passed
+        if begun is not None:
+            return begun
+        commands.append(Run(stage, number))
+        return now + WAIT
+    if ended.state == "approval" and step.while_firing and not situation.firing:
+        said = Note("skipped", f"{step.action} needs no approval: nothing fires any more")
+        commands += [Withdraw(stage.name, number), said]
+        return passed
+    if ended.state in UNDER_WAY:
+        return now + WAIT
+    passed = passed._replace(acted_at=max(progress.acted_at or 0.0, ended.at or now))
+    if ended.state == "dry_run":
+        return passed
+    if ended.state == "done":
+        proven = _proven(step, ended.at or now, answers, now)
+        if proven is True:
+            return passed
+        if proven is not False:
+            return proven
+        commands.append(Note("unproven", f"{step.action} is done, but {step.verify.expr} does not hold"))  # type: ignore[union-attr]
+    if step.rollback and ended.state in ("done", "failed"):
+        undone = situation.actions.get(Place(stage.name, number, undo=True))
+        if undone is None:
+            commands.append(Run(stage, number, undo=True))
+        if undone is None or undone.state in UNDER_WAY:
+            return now + WAIT
+    return _failed(step, "had no effect" if ended.state == "done" else ended.state, passed, commands)
+
+
+def _begin(
+    situation: Situation, step: Step, answers: Mapping[str, bool], now: float, ready: float
+) -> Ask | Note | float | None:
+    """Return the time to wait for, why a step is passed over, or what must be asked; None to run it."""
+    if step.while_firing and not situation.firing:
+        return Note("skipped", f"{step.action} is not needed: nothing fires any more")
+    if step.delay and ready > now:
+        return ready
+    if step.when and step.when not in answers:
+        return Ask(step.when)
+    if step.when and not answers[step.when]:
+        return Note("skipped", f"{step.action} is not needed: its condition does not hold")
+    return None
+
+
+def _proven(step: Step, at: float, answers: Mapping[str, bool], now: float) -> bool | float | Ask:
+    """Tell whether an action that was done at `at` had its effect; the time to look again where that is not known yet."""
+    if step.verify is None:
+        return True
+    if step.verify.expr not in answers:
+        return Ask(step.verify.expr)
+    if answers[step.verify.expr]:
+        return True
+    deadline = at + step.verify.within
+    return False if now >= deadline else min(deadline, now + LOOK_EVERY)
+
+
+def _failed(step: Step, how: str, passed: Progress, commands: list[Command]) -> Progress:
+    effect = passed.effect
+    if step.on_failure in ("escalate", "stop"):
+        commands.append(Escalate(f"{step.action} {how}"))
+    if step.on_failure == "stop" or (step.on_failure == "next" and effect != "stop"):
+        effect = step.on_failure
+    return passed._replace(failed=True, effect=effect)
+
+
+def _after_group(stage: Stage, progress: Progress, stages: int, commands: list[Command]) -> Progress:
+    after = progress._replace(group=progress.group + 1, passed=(), effect="")
+    if progress.effect == "stop":
+        commands.append(Note("manual", f"{stage.name} stopped: people must do the rest"))
+        return after._replace(stage=stages, entered=False, manual=True)
+    if progress.effect == "next":
+        commands.append(Note("stage", f"{stage.name} ended early: a step failed"))
+        return _next_stage(after)
+    return after
 
 
 def _again(progress: Progress, firing: bool, commands: list[Command]) -> Progress:
@@ -184,49 +188,13 @@ def _again(progress: Progress, firing: bool, commands: list[Command]) -> Progres
     heard = progress._replace(joined=False)
     if not firing:
         return heard
-    if progress.round + 1 >= MAX_ROUNDS:
+    if progress.round + 1 - progress.first >= MAX_ROUNDS:
         commands.append(Note("stage", f"more alerts after {MAX_ROUNDS} rounds: people must mend it"))
         return heard
     commands.append(Note("stage", "more alerts: the response begins again"))
-    return heard._replace(
-        stage=0,
-        step=0,
-        entered=False,
-        failed=False,
-        held_since=None,
-        manual=False,
-        skipped=(),
-        round=progress.round + 1,
+    return Progress(
+        overdue=progress.overdue, acted_at=progress.acted_at, round=progress.round + 1, first=progress.first
     )
-
-
-def _begin(
-    situation: Situation, progress: Progress, stage: Stage, answers: Mapping[str, bool], now: float
-) -> Ask | Note | float | Run:
-    """Return the step to run, the time to wait for, why it is passed over, or what must be asked."""
-    step = stage.steps[progress.step]
-    if step.while_firing and not situation.firing:
-        return Note("skipped", f"{step.action} is not needed: nothing fires any more")
-    ready = (progress.acted_at or situation.opened_at) + step.delay
-    if step.delay and ready > now:
-        return ready
-    if step.when and step.when not in answers:
-        return Ask(step.when)
-    if step.when and not answers[step.when]:
-        return Note("skipped", f"{step.action} is not needed: its condition does not hold")
-    return Run(stage, progress.step)
-
-
-def _after_action(stage: Stage, progress: Progress, ended: Ended, commands: list[Command], now: float) -> Progress:
-    step = stage.steps[progress.step]
-    after = progress._replace(step=progress.step + 1, acted_at=ended.at or now)
-    if ended.state == "done":
-        return after
-    if step.on_failure == "escalate":
-        commands.append(Escalate(f"{step.action} {ended.state}"))
-    elif step.on_failure == "stop":
-        commands.append(Note("stage", f"{stage.name} stopped: {step.action} {ended.state}"))
-    return after._replace(failed=True)
 
 
 def _completed(stage: Stage, progress: Progress) -> list[Command]:
@@ -236,7 +204,9 @@ def _completed(stage: Stage, progress: Progress) -> list[Command]:
 
 def _next_stage(progress: Progress, skipped: str | None = None) -> Progress:
     names = (*progress.skipped, skipped) if skipped else progress.skipped
-    return progress._replace(stage=progress.stage + 1, step=0, entered=False, failed=False, skipped=names)
+    return progress._replace(
+        stage=progress.stage + 1, group=0, passed=(), effect="", entered=False, failed=False, skipped=names
+    )
 
 
 def _overdue(situation: Situation, now: float) -> tuple[Progress, list[Command]]:
@@ -260,33 +230,6 @@ def _no_later(situation: Situation, progress: Progress, when: float) -> float:
         if stage.name not in progress.overdue
     )
     return min([when, *left])
-
-
-def _verify(
-    situation: Situation, progress: Progress, commands: list[Command], answers: Mapping[str, bool], now: float
-) -> Ask | Move:
-    wanted = situation.playbook.verification
-    since = progress.acted_at or situation.opened_at
-    if now < since + wanted.settle:
-        return Move(progress, tuple(commands), since + wanted.settle)
-    expr = wanted.expr if situation.watched else None
-    if not situation.firing and expr and expr not in answers:
-        return Ask(expr)
-    if not situation.firing and (not expr or answers[expr]):
-        held = progress.held_since if progress.held_since is not None else now
-        progress = progress._replace(held_since=held)
-        if now - held >= wanted.hold:
-            return Move(progress, (*commands, Close("recovery verified")), now)
-        return Move(progress, tuple(commands), min(held + wanted.hold, now + LOOK_EVERY))
-    progress = progress._replace(held_since=None)
-    if not progress.manual and now >= since + wanted.timeout:
-        progress = progress._replace(manual=True)
-        commands += [
-            Note("manual", f"no recovery {wanted.timeout:g} s after the last action: people must mend it"),
-            Escalate("no recovery"),
-        ]
-    again = now + (WAIT if situation.firing else LOOK_EVERY)
-    return Move(progress, tuple(commands), again if progress.manual else min(again, since + wanted.timeout))
 
 
 def lost(move: Move) -> Move:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,15 +11,38 @@ from memmon import encode
 from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
-from memmon.errors import NotFound
-from memmon.incidents import frozen, pages, store
+from memmon.errors import BadQuery, NotFound
+from memmon.incidents import acting, chart, frozen, ledger, pages, store
+from memmon.incidents import correlate as correlation
 from memmon.incidents import postmortem as writing
+from memmon.metrics import service as metrics
 from memmon.notify import service as notify
+from memmon.security import service as security
+
+log = logging.getLogger(__name__)
+
+BEFORE, AFTER = 1800.0, 600.0
+"""Seconds before and after an incident that its charts show."""
+POINTS = 240
+
+IMPACT = {
+    "Health score": 'memmimic_health_score{job="$job",instance="$instance"}',
+    "Memory used, percent": 'memmimic_memory_usage_percent{instance="$instance"}',
+    "Query time, 95 %, seconds": (
+        "histogram_quantile(0.95, sum by (le) "
+        '(rate(memmimic_db_query_duration_seconds_bucket{job="$job",instance="$instance"}[1m])))'
+    ),
+    "Errors a minute": 'sum(increase(memmimic_errors_total{job="$job",instance="$instance"}[1m]))',
+    "Security events a minute": "sum(increase(memmimic_security_events_total[1m]))",
+}
+"""Title -> expression of the charts of a playbook that names none."""
+
+_NAME = re.compile(r"[^a-z0-9]+")
 
 SEVERITIES = ("low", "medium", "high", "critical")
 DAYS = 30
 
-STATES = ("open", "acknowledged", "verifying", "manual", "resolved")
+STATES = ("open", "acknowledged", "verifying", "rolling_back", "manual", "resolved")
 """What a list can be asked for; `open` means not resolved."""
 
 
@@ -43,24 +68,28 @@ def show(ctx: Context, number: int) -> dict[str, Any]:
         if row is None:
             raise NotFound(f"no incident {number}")
         actions = store.actions(session, number)
-        entries = store.entries(session, number)
+        entries = ledger.entries(session, number)
         sources = [(source.kind, source.source_id) for source in store.sources(session, number)]
-    found = {alert["id"]: alert for alert in alerts.by_ids(ctx, [i for kind, i in sources if kind == "alert"])}
+    found: dict[tuple[str, int], dict[str, Any]] = {
+        ("alert", one["id"]): one for one in alerts.by_ids(ctx, [i for kind, i in sources if kind == "alert"])
+    }
+    events = security.events_by_ids(ctx, [i for kind, i in sources if kind == "event"])
+    found |= {("event", one["id"]): _of_event(one) for one in events}
     return {
         **brief(row, ctx.now()),
         "stages": _stages(row, actions),
-        "actions": [_action(one) for one in actions],
+        "actions": [_action(row, one) for one in actions],
         "timeline": [
-            {"at": encode.iso(e.at), "kind": e.kind, "by": e.by, "text": e.text, "detail": e.detail} for e in entries
+            {"seq": e.seq, "at": encode.iso(e.at), "kind": e.kind, "by": e.by, "text": e.text, "detail": e.detail}
+            for e in entries
         ],
-        "sources": [{"kind": kind, "id": i, **_source(found.get(i))} for kind, i in sources],
+        "sources": [{"kind": kind, "id": i, **_source(kind, found.get((kind, i)))} for kind, i in sources],
         "notifications": notify.recent(ctx, 100, number),
     }
 
 
 def brief(row: IncidentRow, now: float) -> dict[str, Any]:
     """Return an incident as lists show it."""
-    chain = pages.chain_of(row)
     end = row.resolved_at or now
     return {
         "id": row.id,
@@ -69,27 +98,44 @@ def brief(row: IncidentRow, now: float) -> dict[str, Any]:
         "state": _state(row),
         "playbook": row.playbook.get("name", ""),
         "runbook": row.playbook.get("runbook", ""),
+        "dry_run": bool(row.playbook.get("dry_run")),
         "labels": row.labels,
+        "began_at": encode.iso(row.began_at),
         "detected_at": encode.iso(row.detected_at),
         "opened_at": encode.iso(row.opened_at),
         "acknowledged_at": encode.iso(row.acknowledged_at),
         "acknowledged_by": row.acknowledged_by,
+        "acknowledged_until": encode.iso(row.acknowledged_until),
         "mitigated_at": encode.iso(row.mitigated_at),
         "resolved_at": encode.iso(row.resolved_at),
         "resolved_by": row.resolved_by,
+        "reopened": row.reopened,
+        "merged_into": row.merged_into,
         "minutes_open": round((end - row.opened_at) / 60, 2),
         "mttr_target_minutes": row.mttr_target_minutes,
         "mttr_minutes": minutes(row.opened_at, row.mitigated_at),
         "within_target": _within(row, now),
-        "escalation": {
-            "chain": chain.name,
-            "level": row.level,
-            "level_name": chain.levels[min(row.level, len(chain.levels)) - 1].name if row.level else None,
-            "next_level_at": encode.iso(row.next_level_at),
-            "next_level_name": chain.levels[min(row.level, len(chain.levels) - 1)].name if row.next_level_at else None,
-            "acknowledged_by": row.acknowledged_by,
-            "levels": [{"name": one.name, "at": encode.iso(row.opened_at + one.after)} for one in chain.levels],
-        },
+        "escalation": _escalation(row),
+    }
+
+
+def _escalation(row: IncidentRow) -> dict[str, Any]:
+    chain = pages.chain_of(row)
+    levels = [
+        {"name": one.name, "at": encode.iso(row.responds_from + one.after), "severities": list(one.severities)}
+        for one in chain.levels
+    ]
+    return {
+        "chain": chain.name,
+        "level": row.level,
+        "level_name": chain.levels[min(row.level, len(chain.levels)) - 1].name if row.level else None,
+        "next_level_at": encode.iso(row.next_level_at),
+        "next_level_name": chain.levels[min(row.level, len(chain.levels) - 1)].name if row.next_level_at else None,
+        "acknowledged_by": row.acknowledged_by,
+        "acknowledged_until": encode.iso(row.acknowledged_until),
+        "remind_at": encode.iso(row.remind_at),
+        "pages": row.pages,
+        "levels": levels,
     }
 
 
@@ -118,7 +164,7 @@ def _stages(row: IncidentRow, actions: Sequence[IncidentAction]) -> list[dict[st
         elif state == "waiting" and not row.open_key:
             state = "not reached"
         own = [one.number for one in actions if one.stage == stage.name]
-        due = encode.iso(row.opened_at + stage.due)
+        due = encode.iso(row.responds_from + stage.due)
         shown.append(
             {
                 "name": stage.name,
@@ -131,16 +177,20 @@ def _stages(row: IncidentRow, actions: Sequence[IncidentAction]) -> list[dict[st
     return shown
 
 
-def _action(row: IncidentAction) -> dict[str, Any]:
+def _action(incident: IncidentRow, row: IncidentAction) -> dict[str, Any]:
     return {
         "number": row.number,
         "stage": row.stage,
         "action": row.action,
+        "undo": row.undo,
+        "subject": row.subject,
         "parameters": row.parameters,
         "state": row.state,
         "attempts": row.attempts,
         "max_attempts": row.max_attempts,
         "created_at": encode.iso(row.created_at),
+        "approval": _approval(incident, row) if row.state == "approval" else None,
+        "held_since": encode.iso(row.held_since) if row.state == "waiting" else None,
         "finished_at": encode.iso(row.finished_at),
         "results": [
             {"at": encode.iso(r["at"]), **{name: r.get(name) for name in ("seconds", "outcome", "output")}}
@@ -149,9 +199,34 @@ def _action(row: IncidentAction) -> dict[str, Any]:
     }
 
 
-def _source(alert: dict[str, Any] | None) -> dict[str, Any]:
+def _approval(incident: IncidentRow, row: IncidentAction) -> dict[str, Any]:
+    """Return whose word an action waits for, until when, and what follows without it."""
+    found = acting.approval_of(incident, row)
+    return {
+        "who": list(found.who) if found else [],
+        "until": encode.iso(row.due_at),
+        "otherwise": found.otherwise if found else "reject",
+    }
+
+
+def _of_event(event: dict[str, Any]) -> dict[str, Any]:
+    named = ("source_ip", "user", "endpoint")
+    return {
+        "name": event["event_type"],
+        "severity": event["severity"],
+        "state": "reported",
+        "message": event["message"],
+        "labels": {name: event[name] for name in named if event[name]},
+        "created_at": event["timestamp"],
+        "resolved_at": None,
+    }
+
+
+def _source(kind: str, found: dict[str, Any] | None) -> dict[str, Any]:
     names = ("name", "severity", "state", "message", "labels", "created_at", "resolved_at")
-    return {name: alert[name] for name in names} if alert else {"name": None, "state": "forgotten"}
+    if found:
+        return {name: found[name] for name in names}
+    return {"name": "begun by hand" if kind == "hand" else None, "state": None if kind == "hand" else "forgotten"}
 
 
 def summary(ctx: Context) -> dict[str, Any]:
@@ -181,5 +256,61 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def postmortem(ctx: Context, number: int) -> str:
-    """Return the record of an incident as Markdown, with all facts filled in."""
-    return writing.write(show(ctx, number))
+    """Return the record of an incident as Markdown, with all facts filled in and the addresses of its charts."""
+    base = (ctx.settings.external_url or "").rstrip("/")
+    names = {name: f"{base}/api/incidents/{number}/charts/{name}.svg" for name in drawn(ctx, number)}
+    return writing.write(show(ctx, number), names)
+
+
+def written(ctx: Context, number: int) -> tuple[str, dict[str, str]]:
+    """Return the same with its charts beside it: the Markdown, and the SVG text of each file that it names."""
+    charts = drawn(ctx, number)
+    files = {f"INC-{number}-{name}.svg": text for name, text in charts.items()}
+    return writing.write(show(ctx, number), {name: f"INC-{number}-{name}.svg" for name in charts}), files
+
+
+def drawn(ctx: Context, number: int) -> dict[str, str]:
+    """Return the charts of an incident as SVG, by name: what its playbook calls its impact, else health, memory, latency and
+    errors of its instance, from half an hour before it to a little after."""
+    with ctx.read() as session:
+        row = store.get(session, number)
+    if row is None:
+        raise NotFound(f"no incident {number}")
+    end = min(ctx.now(), (row.resolved_at or ctx.now()) + AFTER)
+    start = min(row.began_at, row.opened_at) - BEFORE
+    marks = [(row.opened_at, "opened"), *((at, name) for at, name in _moments(row) if at is not None)]
+    found = {}
+    impact = row.playbook.get("impact") or IMPACT
+    for title, expr in impact.items():
+        lines = _lines(ctx, correlation.fill_query(expr, row.labels), start, end)
+        if lines:
+            found[_NAME.sub("-", title.lower()).strip("-")] = chart.svg(title, lines, start, end, marks)
+    return found
+
+
+def _moments(row: IncidentRow) -> list[tuple[float | None, str]]:
+    return [
+        (row.first_acknowledged_at, "acknowledged"),
+        (row.mitigated_at, "mitigated"),
+        (row.resolved_at, "resolved"),
+    ]
+
+
+def _lines(ctx: Context, expr: str, start: float, end: float) -> list[chart.Line]:
+    step = max(1.0, (end - start) / POINTS)
+    try:
+        found, _ = metrics.range(ctx, expr, start, end, step)
+    except BadQuery as error:
+        log.warning("what the post-mortem is to draw cannot be asked: %s: %s", expr, error)
+        return []
+    return [
+        chart.Line(
+            _label(one.labels), [(t / 1000, v) for t, v in zip(one.times.tolist(), one.values.tolist(), strict=True)]
+        )
+        for one in found[: chart.MOST]
+        if len(one.times)
+    ]
+
+
+def _label(labels: Any) -> str:
+    return ", ".join(f"{name}={value}" for name, value in labels if name not in ("__name__", "job")) or "value"

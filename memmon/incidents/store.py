@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,24 +10,22 @@ from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session, load_only
 
 from memmon.db import upsert
-from memmon.db.tables import IncidentAction, IncidentEntry, IncidentRow, IncidentSource
-
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+from memmon.db.tables import IncidentAction, IncidentRow, IncidentSource, NotificationRow, OncallOverride
 
 COUNTED = (
     IncidentRow.open_key,
+    IncidentRow.key,
     IncidentRow.severity,
+    IncidentRow.began_at,
     IncidentRow.opened_at,
     IncidentRow.acknowledged_at,
+    IncidentRow.first_acknowledged_at,
     IncidentRow.mitigated_at,
     IncidentRow.resolved_at,
     IncidentRow.mttr_target_minutes,
+    IncidentRow.reopened,
+    IncidentRow.merged_into,
 )
-
-
-def storable(text: str) -> str:
-    """Return `text` with what PostgreSQL cannot hold replaced."""
-    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def get(session: Session, number: int, lock: bool = False) -> IncidentRow | None:
@@ -60,11 +57,61 @@ def wake(session: Session, number: int, now: float) -> None:
 
 
 def due(session: Session, now: float, limit: int = 100) -> list[int]:
-    """Return the incidents that are to be looked at: their time has come, or that of their next page."""
-    ripe = or_(IncidentRow.due_at <= now, IncidentRow.next_level_at <= now)
+    """Return the incidents that are to be looked at: their time has come, that of their next page, or that of who acknowledged."""
+    times = (IncidentRow.due_at, IncidentRow.next_level_at, IncidentRow.remind_at, IncidentRow.acknowledged_until)
+    ripe = or_(*(column <= now for column in times))
     query = select(IncidentRow.id).where(IncidentRow.open_key.is_not(None), ripe)
     turn = case((IncidentRow.next_level_at < IncidentRow.due_at, IncidentRow.next_level_at), else_=IncidentRow.due_at)
     return list(session.scalars(query.order_by(turn).limit(limit)))
+
+
+def overdue(session: Session, now: float, late: float) -> list[int]:
+    """Return the open incidents that something is overdue of, or that nobody would look at again, or be paged for."""
+    limit = now - late
+    waiting = IncidentAction.state.in_(("waiting", "running", "approval"))
+    left = waiting & or_(IncidentAction.due_at < limit, IncidentAction.due_at.is_(None))
+    unpaged = IncidentRow.next_level_at.is_(None) & IncidentRow.acknowledged_at.is_(None)
+    failed = select(NotificationRow.incident_id).where(
+        NotificationRow.kind == "page", NotificationRow.state == "failed", NotificationRow.incident_id.is_not(None)
+    )
+    wrong = or_(
+        IncidentRow.due_at < limit,
+        IncidentRow.due_at.is_(None),
+        IncidentRow.next_level_at < limit,
+        unpaged,
+        IncidentRow.id.in_(select(IncidentAction.incident_id).where(left)),
+        IncidentRow.id.in_(failed),
+    )
+    query = select(IncidentRow.id).where(IncidentRow.open_key.is_not(None), wrong)
+    return list(session.scalars(query.order_by(IncidentRow.id)))
+
+
+def lately(session: Session, key: str, since: float) -> IncidentRow | None:
+    """Return the newest incident of `key` that ended after `since`, locked."""
+    query = select(IncidentRow).where(
+        IncidentRow.key == key,
+        IncidentRow.open_key.is_(None),
+        IncidentRow.resolved_at > since,
+        IncidentRow.merged_into.is_(None),
+    )
+    return session.scalars(query.order_by(IncidentRow.id.desc()).limit(1).with_for_update()).first()
+
+
+def open_keys(session: Session) -> set[str]:
+    """Return what incidents are open for."""
+    return set(session.scalars(select(IncidentRow.open_key).where(IncidentRow.open_key.is_not(None))))
+
+
+def move_sources(session: Session, number: int, to: int, some: Iterable[tuple[str, int]], now: float) -> int:
+    """Let sources of one incident be those of another; return how many of them it had."""
+    moved = 0
+    for kind, source_id in some:
+        row = session.get(IncidentSource, (number, kind, source_id))
+        if row is not None:
+            add_source(session, to, kind, source_id, row.at)
+            session.delete(row)
+            moved += 1
+    return moved
 
 
 def open_sources(session: Session, kind: str) -> dict[int, set[int]]:
@@ -121,20 +168,6 @@ def sources(session: Session, number: int) -> Sequence[IncidentSource]:
     return session.scalars(query.order_by(IncidentSource.at, IncidentSource.source_id)).all()
 
 
-def note(session: Session, incident_id: int, at: float, kind: str, by: str, text: str, **detail: Any) -> None:
-    """Add a line to the timeline."""
-    row = IncidentEntry(
-        incident_id=incident_id, at=at, kind=kind, by=storable(by), text=storable(text[:4000]), detail=detail
-    )
-    session.add(row)
-
-
-def entries(session: Session, number: int) -> Sequence[IncidentEntry]:
-    """Return the timeline, the oldest line first."""
-    query = select(IncidentEntry).where(IncidentEntry.incident_id == number)
-    return session.scalars(query.order_by(IncidentEntry.at, IncidentEntry.id)).all()
-
-
 def add_action(session: Session, values: dict[str, Any]) -> IncidentAction | None:
     """Write an action down with the next number of its incident; None when its key is there already."""
     last = select(func.max(IncidentAction.number)).where(IncidentAction.incident_id == values["incident_id"])
@@ -155,12 +188,22 @@ def action(session: Session, number: int) -> IncidentAction | None:
     return session.get(IncidentAction, number)
 
 
-def due_actions(session: Session, now: float, limit: int = 100) -> list[int]:
-    """Return the actions that are to be done: new ones, retries, and those whose worker died."""
-    query = select(IncidentAction.id).where(
-        IncidentAction.state.in_(("waiting", "running")), IncidentAction.due_at <= now
+def due_actions(session: Session, now: float, limit: int = 100) -> list[tuple[int, float]]:
+    """Return the actions that are to be done, with their time limits: new ones, retries, those whose worker died, and those
+    whose wait for approval is over."""
+    query = select(IncidentAction.id, IncidentAction.timeout).where(
+        IncidentAction.state.in_(("waiting", "running", "approval")), IncidentAction.due_at <= now
     )
-    return list(session.scalars(query.order_by(IncidentAction.due_at).limit(limit)))
+    return [(row[0], row[1]) for row in session.execute(query.order_by(IncidentAction.due_at).limit(limit))]
+
+
+def past(session: Session, action: str, since: float, apart_from: int) -> Sequence[IncidentAction]:
+    """Return what was done by an action since then, or is being done, the newest first, without what takes back."""
+    recent = or_(IncidentAction.finished_at > since, IncidentAction.state == "running")
+    begun = IncidentAction.started_at.is_not(None)
+    own = (IncidentAction.action == action) & IncidentAction.undo.is_(False) & (IncidentAction.id != apart_from)
+    query = select(IncidentAction).where(own, recent, begun)
+    return session.scalars(query.order_by(IncidentAction.finished_at.desc())).all()
 
 
 def claim(session: Session, number: int, now: float, until: float) -> bool:
@@ -181,6 +224,7 @@ def change_action(session: Session, number: int, expected: str, attempts: int, *
 def cancel_actions(session: Session, number: int, now: float) -> None:
     """End the actions of an incident that have not begun."""
     waiting = IncidentAction.state.in_(("waiting", "approval")) & (IncidentAction.incident_id == number)
+    waiting &= IncidentAction.undo.is_(False)
     statement = update(IncidentAction).where(waiting)
     session.execute(statement.values(state="rejected", finished_at=now, due_at=None))
 
@@ -188,6 +232,7 @@ def cancel_actions(session: Session, number: int, now: float) -> None:
 def withdraw(session: Session, number: int, stage: str, step: int, now: float) -> None:
     """End an action that waits for approval."""
     its = (IncidentAction.stage == stage) & (IncidentAction.step == step) & (IncidentAction.state == "approval")
+    its &= IncidentAction.undo.is_(False)
     statement = update(IncidentAction).where(IncidentAction.incident_id == number, its)
     session.execute(statement.values(state="rejected", finished_at=now, due_at=None))
 
@@ -196,3 +241,56 @@ def waiting_for_approval(session: Session) -> int:
     """Return how many actions wait for somebody's word."""
     query = select(func.count(IncidentAction.id)).where(IncidentAction.state == "approval")
     return session.scalar(query) or 0
+
+
+def actions_of(session: Session, numbers: Iterable[int]) -> Sequence[IncidentAction]:
+    """Return the actions of some incidents."""
+    return session.scalars(select(IncidentAction).where(IncidentAction.incident_id.in_(list(numbers)))).all()
+
+
+def receivers_paged(session: Session, number: int) -> list[str]:
+    """Return the receivers that have been paged for an incident."""
+    query = select(NotificationRow.receiver).where(
+        NotificationRow.incident_id == number, NotificationRow.kind == "page"
+    )
+    return list(session.scalars(query.distinct().order_by(NotificationRow.receiver)))
+
+
+def pages(session: Session, number: int, key: str) -> Sequence[NotificationRow]:
+    """Return the messages of one page of an incident."""
+    query = select(NotificationRow).where(
+        NotificationRow.incident_id == number, NotificationRow.key.startswith(f"{key}:")
+    )
+    return session.scalars(query).all()
+
+
+def overrides(session: Session, schedule: str, start: float, end: float) -> Sequence[OncallOverride]:
+    """Return who is on call instead in a stretch of time, in the order in which it was said."""
+    query = select(OncallOverride).where(
+        OncallOverride.schedule == schedule, OncallOverride.start < end, OncallOverride.end > start
+    )
+    return session.scalars(query.order_by(OncallOverride.id)).all()
+
+
+def add_override(session: Session, values: dict[str, Any]) -> OncallOverride:
+    """Put an override down."""
+    row = OncallOverride(**values)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def remove_override(session: Session, number: int) -> OncallOverride | None:
+    """Take an override away; return what it was."""
+    row = session.get(OncallOverride, number)
+    if row is not None:
+        session.delete(row)
+    return row
+
+
+def of_playbook(session: Session, name: str | None, limit: int) -> Sequence[IncidentRow]:
+    """Return the newest incidents of a playbook, or of all."""
+    query = select(IncidentRow).order_by(IncidentRow.id.desc()).limit(limit)
+    if name:
+        query = query.where(IncidentRow.key.startswith(f"{name}{{", autoescape=True))
+    return session.scalars(query).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
@@ -25,7 +25,18 @@ from memmon.security.event import Event
 from memmon.security.restriction import desired, due, enforce, lift, restrict, restrictions
 from memmon.state import counters, live
 
-__all__ = ["desired", "due", "enforce", "lift", "overview", "record", "restrict", "restrictions"]
+__all__ = [
+    "desired",
+    "due",
+    "enforce",
+    "events_by_ids",
+    "events_of",
+    "lift",
+    "overview",
+    "record",
+    "restrict",
+    "restrictions",
+]
 
 log = logging.getLogger(__name__)
 
@@ -186,6 +197,27 @@ def _respond(
     labels = {"source_ip": event.source_ip or "", "category": "security"}
     ttl = min(detector.window, detector.block_for)
     done.raised.extend(alerts.raise_in(session, name, "critical", labels, annotations, ttl, now))
+
+
+def events_of(ctx: Context, wanted: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return the events of the types `wanted` that came in no longer ago than so many seconds, the oldest first: id,
+    event_type, severity, source_ip, user, endpoint, message, received_at (Unix seconds)."""
+    if not wanted:
+        return []
+    now = ctx.now()
+    names = ("id", "event_type", "severity", "source_ip", "user", "endpoint", "message", "received_at")
+    with ctx.read() as session:
+        rows = store.since(session, list(wanted), now - max(wanted.values()))
+        fresh = [row for row in rows if row.received_at > now - wanted[row.event_type]]
+        return [{name: getattr(row, name) for name in names} for row in fresh]
+
+
+def events_by_ids(ctx: Context, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return those of the events that are kept, as they are shown, with `received_at` (Unix seconds)."""
+    if not ids:
+        return []
+    with ctx.read() as session:
+        return [{**_shown_event(row), "received_at": row.received_at} for row in store.by_ids(session, ids)]
 
 
 def overview(ctx: Context, limit: int = 100) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from sqlalchemy.orm import Session
 from memmon.db import upsert
 from memmon.db.tables import RestrictionRow, SecurityEventRow
 
+MOST = 5000
+"""Events that are looked at together."""
+
 
 def add_event(session: Session, **values: Any) -> int:
     """Write an event; return its id."""
@@ -43,6 +46,19 @@ def has_event(session: Session, source_ip: str, event_type: str, since: float) -
 def recent(session: Session, limit: int) -> Sequence[SecurityEventRow]:
     """Return the newest events."""
     return session.scalars(select(SecurityEventRow).order_by(SecurityEventRow.id.desc()).limit(limit)).all()
+
+
+def since(session: Session, types: Sequence[str], moment: float) -> Sequence[SecurityEventRow]:
+    """Return the events of some types that came in since then, the oldest first."""
+    query = select(SecurityEventRow).where(
+        SecurityEventRow.event_type.in_(types), SecurityEventRow.received_at >= moment
+    )
+    return session.scalars(query.order_by(SecurityEventRow.id).limit(MOST)).all()
+
+
+def by_ids(session: Session, ids: Sequence[int]) -> Sequence[SecurityEventRow]:
+    """Return those of the events that exist."""
+    return session.scalars(select(SecurityEventRow).where(SecurityEventRow.id.in_(ids))).all()
 
 
 def counts(session: Session, since: float) -> list[tuple[str, str, int]]:

@@ -35,6 +35,7 @@ def _limits(ctx: Context) -> list[tuple[type[Base], str, float]]:
         (tables.SecurityEventRow, "at", security),
         (tables.RestrictionRow, "ended_at", security),
         (tables.IncidentRow, "resolved_at", security),
+        (tables.OncallOverride, "end", kept),
         (tables.DeadLetter, "at", kept),
         (tables.Redelivery, "at", DAY),
     ]

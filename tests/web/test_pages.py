@@ -44,8 +44,9 @@ def test_what_was_stored_is_shown_and_attack_text_escaped(client: FlaskClient, c
     assert "<script>window" not in text
     assert "<img" not in text
     assert "style=" not in text
-    whole = client.get("/dashboard/incidents/1").get_data(as_text=True)
+    whole = "".join(client.get(f"/dashboard/incidents/{number}").get_data(as_text=True) for number in (1, 2))
     assert "Performance of api-1" in whole
+    assert "Database of api-1" in whole
     assert "style=" not in whole
 
 
@@ -57,7 +58,7 @@ def test_the_charts_have_a_value_for_every_time(client: FlaskClient, ctx: Contex
     assert by_key["query_p95"]["threshold"] == 1.0
     assert by_key["query_p95"]["values"][-1] > 1.0
     assert 55 < by_key["memory"]["values"][-1] < 70
-    assert [mark["label"] for mark in drawn["marks"]] == ["INC-1"]
+    assert [mark["label"] for mark in drawn["marks"]] == ["INC-2", "INC-1"]
 
 
 def test_a_window_that_is_not_offered_is_refused_by_name(client: FlaskClient) -> None:

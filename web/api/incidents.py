@@ -1,9 +1,13 @@
-"""GET /api/incidents and one of them whole, its post-mortem, and what people do with it."""
+"""GET /api/incidents, how they went (/stats), whether their record is whole (/record); of one: itself, its post-mortem with
+charts, and what people do with it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response
 
+from memmon.errors import BadInput, NotFound
 from memmon.incidents import service
 from memmon.incidents.desk import Answer
 from memmon.incidents.record import STATES
@@ -20,6 +24,18 @@ def incidents() -> Response:
     return door.answer(service.listing(door.context(), door.choice("state", STATES), limit, after))
 
 
+@blueprint.get("/stats")
+def stats() -> Response:
+    """Return how the incidents of the last `days` went, against their targets."""
+    return door.answer(service.stats(door.context(), door.number("days", 30, 0.01, 366)))
+
+
+@blueprint.get("/record")
+def record() -> Response:
+    """Return whether the record is whole: what was changed in it, or is missing."""
+    return door.answer(service.verify(door.context()))
+
+
 @blueprint.get(f"/{door.ID}")
 def incident(number: int) -> Response:
     """Return one incident with stages, actions, timeline and sources."""
@@ -32,10 +48,52 @@ def postmortem(number: int) -> Response:
     return door.text(service.postmortem(door.context(), number), "text/markdown; charset=utf-8")
 
 
+@blueprint.get(f"/{door.ID}/charts/<name>.svg")
+def chart(number: int, name: str) -> Response:
+    """Return a chart of the post-mortem."""
+    found = service.drawn(door.context(), number)
+    if name not in found:
+        raise NotFound(f"incident {number} has no chart {name}; it has: {', '.join(found) or 'none'}")
+    return door.text(found[name], "image/svg+xml; charset=utf-8")
+
+
 @blueprint.post(f"/{door.ID}/acknowledge")
 def acknowledge(number: int) -> Response:
     """Say that somebody is at it."""
     return _done(service.acknowledge(door.context(), number, *door.signature()))
+
+
+@blueprint.post(f"/{door.ID}/takeover")
+def take_over(number: int) -> Response:
+    """Be the one who is at it, whoever was before."""
+    return _done(service.take_over(door.context(), number, *door.signature()))
+
+
+@blueprint.post(f"/{door.ID}/snooze")
+def snooze(number: int) -> Response:
+    """Page nobody for as long as `for` says."""
+    given = door.fields("by", "comment", "for")
+    by, comment = door.signed(given)
+    return _done(service.snooze(door.context(), number, by, door.duration(given, "for"), comment))
+
+
+@blueprint.post(f"/{door.ID}/merge")
+def merge(number: int) -> Response:
+    """Make it a part of the incident `into`."""
+    given = door.fields("by", "comment", "into")
+    by, comment = door.signed(given)
+    return _done(service.merge(door.context(), number, _whole(given.get("into"), "into"), by, comment))
+
+
+@blueprint.post(f"/{door.ID}/split")
+def split(number: int) -> Response:
+    """Open another incident for some of its sources, given by their ids."""
+    given = door.fields("by", "comment", "sources")
+    by, comment = door.signed(given)
+    sources = given.get("sources")
+    if not isinstance(sources, list) or not sources:
+        raise BadInput("sources", "must be a list of ids")
+    return _done(service.split(door.context(), number, [_whole(one, "sources") for one in sources], by, comment))
 
 
 @blueprint.post(f"/{door.ID}/resolve")
@@ -60,14 +118,25 @@ def note(number: int) -> Response:
 def approve(number: int, action: int) -> Response:
     """Let an action be done that waits for it."""
     by, comment = door.signature()
-    return _done(service.decide(door.context(), number, action, True, by, comment))
+    return _done(service.decide(door.context(), number, action, True, by, comment, _names()))
 
 
 @blueprint.post(f"/{door.ID}/actions/{door.ACTION}/reject")
 def reject(number: int, action: int) -> Response:
     """Let an action not be done that waits for approval."""
     by, comment = door.signature()
-    return _done(service.decide(door.context(), number, action, False, by, comment))
+    return _done(service.decide(door.context(), number, action, False, by, comment, _names()))
+
+
+def _names() -> tuple[str, ...]:
+    """Return the name that the caller is known by for certain: that of the token, whatever the body says."""
+    return (door.caller().name,)
+
+
+def _whole(value: Any, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= door.MOST_ID:
+        raise BadInput(name, "must be an id")
+    return value
 
 
 def _done(answer: Answer) -> Response:

@@ -1,17 +1,77 @@
-"""The actions: one file each, all of one form (see base.py). To add one, copy the nearest and name it here."""
+"""The actions: one file each, all of one form (see base.py). To add one, copy the nearest and name it here, or in another
+package name an `Action` under the entry point group `memmon.actions`."""
 
 from __future__ import annotations
 
-from memmon.incidents.actions import clear_cache, collect_evidence, http, page, restart, restrict
+import logging
+from functools import cache
+from importlib.metadata import entry_points
+
+from memmon.incidents.actions import (
+    backup,
+    block_ip,
+    clear_cache,
+    collect_evidence,
+    disable_feature,
+    http,
+    isolate,
+    memory_dump,
+    note,
+    page,
+    restart,
+    run,
+    scale,
+    throttle,
+    wait,
+)
 from memmon.incidents.actions.base import Action
 
+log = logging.getLogger(__name__)
+
+GROUP = "memmon.actions"
+
 ACTIONS: dict[str, Action] = {
-    "block_ip": restrict.BLOCK,
+    "backup": backup.ACTION,
+    "block_ip": block_ip.ACTION,
     "clear_cache": clear_cache.ACTION,
     "collect_evidence": collect_evidence.ACTION,
-    "disable_feature": restrict.DISABLE,
+    "disable_feature": disable_feature.ACTION,
     "http": http.ACTION,
+    "isolate": isolate.ACTION,
+    "memory_dump": memory_dump.ACTION,
+    "note": note.ACTION,
     "page": page.ACTION,
     "restart": restart.ACTION,
-    "throttle": restrict.THROTTLE,
+    "run": run.ACTION,
+    "scale": scale.ACTION,
+    "throttle": throttle.ACTION,
+    "wait": wait.ACTION,
 }
+"""memmon's own, by name."""
+
+
+@cache
+def others() -> dict[str, Action]:
+    """Return the actions of other packages. One that cannot be loaded is left out and said; none takes the name of memmon's."""
+    found: dict[str, Action] = {}
+    for point in entry_points(group=GROUP):
+        try:
+            action = point.load()
+        except Exception:  # Whatever is wrong with somebody else's package, the other actions are needed.
+            log.exception("the action %s of %s cannot be loaded", point.name, point.value)
+            continue
+        if point.name in ACTIONS or not isinstance(action, Action):
+            log.error("the action %s of %s is left out: it is no Action, or its name is taken", point.name, point.value)
+            continue
+        found[point.name] = action
+    return found
+
+
+def get(name: str) -> Action | None:
+    """Return the action called `name`."""
+    return ACTIONS.get(name) or others().get(name)
+
+
+def names() -> list[str]:
+    """Return the names of all actions."""
+    return sorted({*ACTIONS, *others()})

@@ -18,13 +18,34 @@ CALLS = 16
 
 
 class Call(NamedTuple):
-    """One action of one incident. `key` is the same at each attempt; `timeout` is in seconds."""
+    """One action of one incident. `key` is the same at each attempt; `timeout` is in seconds; `before` is what was so before the
+    first attempt."""
 
     incident_id: int
     labels: Mapping[str, str]
     parameters: Mapping[str, Any]
     key: str
     timeout: float
+    before: Mapping[str, Any] = MappingProxyType({})
+    created_at: float = 0.0
+
+
+class Subject(NamedTuple):
+    """What an action is done to: a name, the target that it belongs to (none: empty), and of which `kin` of how many it is one, so
+    that not too many of them are acted on at once."""
+
+    name: str
+    target: str = ""
+    kin: str = ""
+    size: int = 1
+
+
+class NotYet(Exception):
+    """The action waits, and no worker with it: it is looked at again at `at` (Unix seconds)."""
+
+    def __init__(self, at: float, why: str):
+        super().__init__(why)
+        self.at = at
 
 
 def nothing(ctx: Context, call: Call) -> dict[str, Any]:
@@ -32,9 +53,14 @@ def nothing(ctx: Context, call: Call) -> dict[str, Any]:
     return {}
 
 
-def again(ctx: Context, call: Call, before: Mapping[str, Any]) -> str | None:
+def again(ctx: Context, call: Call) -> str | None:
     """An action that has the same effect once or twice is done again after its worker died in the middle of it."""
     return None
+
+
+def nobody(ctx: Context, call: Call) -> Subject:
+    """An action that is done to nothing in particular."""
+    return Subject("")
 
 
 class Kind(NamedTuple):
@@ -56,22 +82,30 @@ def _is_number(value: Any) -> bool:
 
 TEXT = Kind("a text", _is_text)
 NUMBER = Kind("a number above 0", _is_number)
+CHANGE = Kind(
+    "a whole number, not 0", lambda value: isinstance(value, int) and not isinstance(value, bool) and value != 0
+)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 TEXTS = Kind("names with their texts", lambda value: isinstance(value, dict) and all(map(_is_text, value.values())))
 ANYTHING = Kind("anything", lambda value: True)
 
 
 class Action(NamedTuple):
-    """`act` does it and returns what was done, or raises Transient (try again), Permanent or Refused.
+    """`act` does it and returns what was done, or raises Transient (try again), Permanent or Refused, or NotYet to be called
+    again later.
 
     When a worker died in mid action, `probe` is asked first: it returns what was done when it was done, None when the action may be
-    done again, and raises Permanent when that cannot be known. `before` gathers what `probe` needs, and is kept before `act`.
-    `takes` names its parameters, `needs` those that must be given.
+    done again, and raises Permanent when that cannot be known. `before` gathers what `probe` and `undo` need, once, and is
+    kept before
+    the first `act`. `undo` takes back what was done. `subject` says what it is done to, for the limits. `takes` names its
+    parameters, `needs` those that must be given.
     """
 
     act: Callable[[Context, Call], str]
     before: Callable[[Context, Call], dict[str, Any]] = nothing
-    probe: Callable[[Context, Call, Mapping[str, Any]], str | None] = again
+    probe: Callable[[Context, Call], str | None] = again
+    undo: Callable[[Context, Call], str] | None = None
+    subject: Callable[[Context, Call], Subject] = nobody
     takes: Mapping[str, Kind] = MappingProxyType({"target": TEXT})
     needs: tuple[str, ...] = ()
 
@@ -114,6 +148,14 @@ def target_or_none(ctx: Context, call: Call) -> Target | None:
     return fitting[0] if instance and fitting else None
 
 
+def target_subject(ctx: Context, call: Call) -> Subject:
+    """Return the target as what is acted on, one of those of its job."""
+    found = target_or_none(ctx, call)
+    if found is None:
+        return Subject("")
+    return Subject(found.name, found.name, found.job, sum(t.job == found.job for t in ctx.config.targets.targets))
+
+
 def clients(ctx: Context, call: Call) -> list[Target]:
     """Return the incident's target where it has a client, else every target that has one: what a host or an address does
     concerns all of them. Raise Permanent when there is none."""
@@ -126,13 +168,13 @@ def clients(ctx: Context, call: Call) -> list[Target]:
     return found
 
 
-def ask(targets: list[Target], method: str, path: str) -> tuple[dict[str, Any], dict[str, str]]:
+def ask(targets: list[Target], method: str, path: str, body: Any = None) -> tuple[dict[str, Any], dict[str, str]]:
     """Return what the clients of these targets answer, and what went wrong with the others, by target: one that hangs holds
     nobody else up."""
 
     def one(target: Target) -> tuple[Any, str | None]:
         try:
-            return client.call(target, method, path), None
+            return client.call(target, method, path, body), None
         except (Transient, Permanent) as error:
             return None, str(error)
 

@@ -16,4 +16,4 @@ def act(ctx: Context, call: Call) -> str:
     return ", ".join(f"{name} cleared {answer.get('cleared', 'its')} entries" for name, answer in answers.items())
 
 
-ACTION = Action(act)
+ACTION = Action(act, subject=base.target_subject)

@@ -47,24 +47,13 @@ def act(ctx: Context, call: Call) -> str:
             found[name] = {"missing": str(error) or repr(error)}
             missing.append(name)
     try:
-        path = _write(ctx, call, encode.dumps(found, indent=1))
+        name = f"{_UNFIT.sub('-', call.key)}.json"
+        path = evidence.write(ctx.settings, call.incident_id, name, encode.dumps(found, indent=1))
     except OSError as error:
         raise Transient(f"the evidence cannot be written: {error}") from error
-    return f"kept {path}" + (f"; could not be had: {', '.join(missing)}" if missing else "")
-
-
-def _write(ctx: Context, call: Call, text: str) -> str:
-    folder = evidence.folder(ctx.settings, call.incident_id)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{_UNFIT.sub('-', call.key)}.json"
-    draft = path.with_suffix(".part")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    return str(path.relative_to(ctx.settings.home))
+    return f"kept {path.relative_to(ctx.settings.home)}" + (
+        f"; could not be had: {', '.join(missing)}" if missing else ""
+    )
 
 
 def _client(ctx: Context, call: Call) -> Any:

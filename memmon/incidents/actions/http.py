@@ -7,9 +7,6 @@ that the playbook calls idempotent is made again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from memmon import outbound
 from memmon.context import Context
 from memmon.errors import Permanent, Transient
@@ -37,7 +34,7 @@ def act(ctx: Context, call: Call) -> str:
     return said
 
 
-def probe(ctx: Context, call: Call, before: Mapping[str, Any]) -> str | None:
+def probe(ctx: Context, call: Call) -> str | None:
     """Nobody can know whether the other side got it."""
     if call.parameters.get("idempotent"):
         return None

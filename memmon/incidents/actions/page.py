@@ -1,15 +1,18 @@
-"""Tell people. Parameters: receiver (those of the first level of the incident's chain)."""
+"""Tell people. Parameters: receiver (those of the first level of the incident's chain), or next (true: the next level of the
+chain, as an escalation does)."""
 
 from __future__ import annotations
 
 from memmon.context import Context
 from memmon.errors import NotFound, Permanent
 from memmon.incidents import pages
-from memmon.incidents.actions.base import TEXT, Action, Call
+from memmon.incidents.actions.base import FLAG, TEXT, Action, Call
 
 
 def act(ctx: Context, call: Call) -> str:
     """Put the page into the outbox; its key makes a doubled one the same page."""
+    if call.parameters.get("next"):
+        return pages.tell_next(ctx, call.incident_id, call.key)
     receiver = call.parameters.get("receiver")
     try:
         told = pages.tell(ctx, call.incident_id, [str(receiver)] if receiver else None, f"page:{call.key}")
@@ -18,4 +21,4 @@ def act(ctx: Context, call: Call) -> str:
     return f"paged {', '.join(told)}"
 
 
-ACTION = Action(act, takes={"receiver": TEXT})
+ACTION = Action(act, takes={"receiver": TEXT, "next": FLAG})

@@ -1,11 +1,10 @@
-from typing import Any
-
 import pytest
 
 from memmon import config
-from memmon.config.playbooks import Playbooks
+from memmon.config.playbooks import Condition, Playbook, Playbooks
 from memmon.errors import Permanent
 from memmon.incidents import correlate
+from memmon.incidents.correlate import Sign
 from memmon.settings import load
 
 
@@ -14,8 +13,12 @@ def defaults() -> Playbooks:
     return config.load(load({"MEMMON_HOME": "/nonexistent"})).playbooks
 
 
-def an_alert(name: str, severity: str, **labels: str) -> dict[str, Any]:
-    return {"name": name, "severity": severity, "labels": {"alertname": name, **labels}}
+def an_alert(name: str, severity: str, at: float = 0.0, **labels: str) -> Sign:
+    return Sign("alert", 1, name, severity, {"alertname": name, **labels}, at)
+
+
+def an_event(name: str, at: float = 0.0, **labels: str) -> Sign:
+    return Sign("event", 1, name, "error", labels, at)
 
 
 @pytest.mark.parametrize(
@@ -27,14 +30,15 @@ def an_alert(name: str, severity: str, **labels: str) -> dict[str, Any]:
         (an_alert("health_score_critical", "critical", category="availability"), "critical_system_failure"),
         (an_alert("high_memory_usage", "warning", category="performance"), "high_memory_usage"),
         (an_alert("critical_memory_usage", "critical", category="availability"), "high_memory_usage"),
-        (an_alert("database_slow", "warning", category="performance"), "performance_degradation"),
-        (an_alert("database_very_slow", "critical", category="performance"), "performance_degradation"),
+        (an_alert("database_slow", "warning", category="performance"), "database_degradation"),
+        (an_alert("database_very_slow", "critical", category="performance"), "database_degradation"),
+        (an_alert("high_error_rate", "error", category="performance"), "performance_degradation"),
+        (an_event("data_exfiltration"), "data_exposure"),
+        (an_event("auth_failure"), None),
         (an_alert("low_cache_hit_rate", "info", category="quality"), None),
     ],
 )
-def test_the_default_rules_find_their_workflow(
-    defaults: Playbooks, alert: dict[str, Any], playbook: str | None
-) -> None:
+def test_the_default_rules_find_their_workflow(defaults: Playbooks, alert: Sign, playbook: str | None) -> None:
     found = correlate.playbook_for(defaults.playbooks, alert)
     assert (found.name if found else None) == playbook
 
@@ -78,3 +82,33 @@ def test_long_labels_of_two_instances_are_two_incidents(defaults: Playbooks) -> 
 
 def test_a_title_is_one_line() -> None:
     assert correlate.fill("Trouble of $host", {"host": "a\r\nSubject: b"}) == "Trouble of a Subject: b"
+
+
+def a_book(**correlation: object) -> Playbook:
+    given = {"name": "p", "title": "t", "severity": "high", "mttr_target": 60, "match": {"alerts": ["none"]}}
+    return Playbook.model_validate({**given, "correlation": correlation})
+
+
+def test_a_group_of_conditions_is_complete_once_each_is_met_within_the_window() -> None:
+    book = a_book(window=60, conditions=[{"alerts": ["slow"]}, {"alerts": ["errors"]}])
+    slow, errors, late = an_alert("slow", "error", 0), an_alert("errors", "error", 50), an_alert("errors", "error", 90)
+    assert not correlate.is_complete(book, [slow])
+    assert correlate.is_complete(book, [errors, slow])
+    assert not correlate.is_complete(book, [slow, late])
+
+
+def test_an_event_and_an_alert_may_be_conditions_of_one_incident() -> None:
+    book = a_book(window=60, conditions=[{"events": ["api_abuse"]}, {"alerts": ["slow"]}])
+    event = an_event("api_abuse", 10)
+    assert correlate.takes(book, event)
+    assert not correlate.takes(book, an_event("auth_failure"))
+    assert correlate.is_complete(book, [event, an_alert("slow", "error", 20)])
+
+
+def test_a_playbook_about_alerts_takes_no_event_and_one_about_events_no_alert() -> None:
+    about_all = a_book().model_copy(update={"match": Condition()})
+    assert correlate.takes(about_all, an_alert("anything", "info"))
+    assert not correlate.takes(about_all, an_event("api_abuse"))
+    assert not correlate.takes(
+        about_all.model_copy(update={"match": Condition(events=("api_abuse",))}), an_alert("x", "info")
+    )

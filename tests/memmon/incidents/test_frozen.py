@@ -2,12 +2,13 @@ from typing import Any
 
 import pytest
 
-from memmon.config.playbooks import Chain, Level, Match, Playbook, Stage
+from memmon.config.escalation import Chain, Level
+from memmon.config.playbooks import Condition, Playbook, Stage, Step, Together, Undo
 from memmon.incidents import frozen
-from memmon.incidents.playbook import Progress
+from memmon.incidents.model import Progress
 
 BOOK = Playbook(
-    name="p", title="t", severity="high", mttr_target=60, match=Match(), stages=(Stage(name="s", due=5),)
+    name="p", title="t", severity="high", mttr_target=60, match=Condition(), stages=(Stage(name="s", due=5),)
 ).model_dump(mode="json")
 CHAIN = Chain(name="c", levels=(Level(name="l", after=0),)).model_dump(mode="json")
 
@@ -32,3 +33,16 @@ def test_a_chain_that_cannot_be_read_pages_whoever_hears_of_every_alert() -> Non
 
 def test_progress_of_another_version_is_read_as_far_as_it_goes() -> None:
     assert frozen.progress({"stage": 2, "overdue": ["s"], "gone": 1}) == Progress(stage=2, overdue=("s",))
+
+
+def test_what_was_frozen_is_read_again_as_it_was() -> None:
+    group = Together(parallel=(Step(action="page"), Step(action="isolate", rollback=Undo(after="end"), approval=True)))
+    stage = Stage(name="s", due=5, steps=(group, Step(action="restart")))
+    book = Playbook(name="p", title="t", severity="high", mttr_target=60, match=Condition(), stages=(stage,))
+    assert frozen.playbook(book.model_dump(mode="json", by_alias=True)) == book
+    assert [[one.number for one in some] for some in stage.groups] == [[0, 1], [2]]
+
+
+def test_progress_is_read_again_as_it_was_written() -> None:
+    progress = Progress(stage=1, group=2, passed=(1, 3), ending="end", skipped=("a",))
+    assert frozen.progress(progress._asdict()) == progress

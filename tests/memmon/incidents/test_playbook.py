@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from memmon.config.playbooks import Playbook
-from memmon.incidents import playbook
-from memmon.incidents.playbook import (
+from memmon.incidents import model, playbook
+from memmon.incidents.model import (
     Ask,
     Close,
     Ended,
@@ -13,6 +13,7 @@ from memmon.incidents.playbook import (
     Mitigated,
     Move,
     Note,
+    Place,
     Progress,
     Run,
     Situation,
@@ -43,7 +44,7 @@ def a_stage(*steps: dict[str, Any], name: str = "first", due: float = 30, **more
 def situation(
     book: Playbook,
     progress: Progress | None = None,
-    actions: Mapping[tuple[str, int], Ended] | None = None,
+    actions: Mapping[Place, Ended] | None = None,
     firing: bool = True,
 ) -> Situation:
     return Situation(OPENED, book, progress or Progress(), actions or {}, firing)
@@ -72,14 +73,14 @@ def test_the_first_step_of_the_first_stage_is_run_at_once() -> None:
 def test_nothing_new_is_run_while_an_action_is_under_way() -> None:
     book = a_playbook(a_stage({"action": "page"}, {"action": "restart"}))
     for state in ("waiting", "approval", "running"):
-        move = moved(situation(book, Progress(entered=True), {("first", 0): Ended(state, None)}))
+        move = moved(situation(book, Progress(entered=True), {Place("first", 0): Ended(state, None)}))
         assert move.commands == ()
-        assert move.due_at == OPENED + playbook.WAIT
+        assert move.due_at == OPENED + model.WAIT
 
 
 def test_the_next_step_follows_the_end_of_the_one_before() -> None:
     book = a_playbook(a_stage({"action": "page"}, {"action": "restart"}))
-    move = moved(situation(book, Progress(entered=True), {("first", 0): Ended("done", OPENED + 1)}), OPENED + 1)
+    move = moved(situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED + 1)}), OPENED + 1)
     assert runs(move) == ["restart"]
 
 
@@ -94,7 +95,7 @@ def test_a_stage_whose_condition_does_not_hold_is_skipped() -> None:
 def test_a_step_is_asked_about_only_when_its_turn_comes() -> None:
     book = a_playbook(a_stage({"action": "page"}, {"action": "restart", "when": "up == 0"}))
     assert runs(moved(situation(book))) == ["page"]
-    after = situation(book, Progress(entered=True), {("first", 0): Ended("done", OPENED)})
+    after = situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED)})
     assert playbook.advance(after, {}, OPENED) == Ask("up == 0")
     assert runs(moved(after, OPENED, **{"up == 0": True})) == ["restart"]
 
@@ -109,7 +110,7 @@ def test_a_step_for_while_it_fires_is_passed_over_once_nothing_does() -> None:
 
 def test_a_delay_counts_from_the_action_before() -> None:
     book = a_playbook(a_stage({"action": "clear_cache"}, {"action": "restart", "delay": 20}, due=600))
-    begun = situation(book, Progress(entered=True), {("first", 0): Ended("done", OPENED + 3)})
+    begun = situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED + 3)})
     waiting = moved(begun, OPENED + 4)
     assert runs(waiting) == []
     assert waiting.due_at == OPENED + 23
@@ -120,30 +121,103 @@ def test_a_delay_counts_from_the_action_before() -> None:
 @pytest.mark.parametrize("state", ["failed", "refused", "rejected"])
 def test_a_step_that_failed_escalates_where_the_playbook_says_so(state: str) -> None:
     book = a_playbook(a_stage({"action": "restart", "on_failure": "escalate"}, {"action": "page"}))
-    move = moved(situation(book, Progress(entered=True), {("first", 0): Ended(state, OPENED)}))
+    move = moved(situation(book, Progress(entered=True), {Place("first", 0): Ended(state, OPENED)}))
     assert Escalate(f"restart {state}") in move.commands
     assert runs(move) == ["page"]
 
 
-def test_a_step_that_stops_leaves_the_rest_to_verification() -> None:
+def test_a_step_that_stops_leaves_the_rest_to_people() -> None:
     book = a_playbook(
         a_stage({"action": "restart", "on_failure": "stop"}, {"action": "page"}), a_stage({"action": "http"}, name="b")
     )
-    move = moved(situation(book, Progress(entered=True), {("first", 0): Ended("failed", OPENED)}))
+    move = moved(situation(book, Progress(entered=True), {Place("first", 0): Ended("failed", OPENED)}))
     assert runs(move) == []
-    assert playbook.state_of(book, move.progress) == "verifying"
+    assert Escalate("restart failed") in move.commands
+    assert model.state_of(book, move.progress) == "manual"
+
+
+def test_a_step_that_fails_may_end_its_stage_and_not_the_response() -> None:
+    book = a_playbook(
+        a_stage({"action": "restart", "on_failure": "next"}, {"action": "page"}), a_stage({"action": "http"}, name="b")
+    )
+    move = moved(situation(book, Progress(entered=True), {Place("first", 0): Ended("failed", OPENED)}))
+    assert runs(move) == ["http"]
+    assert notes(move, "stage") == ["first ended early: a step failed", "b began"]
+
+
+def test_steps_of_a_parallel_group_begin_at_once_and_what_follows_waits_for_all() -> None:
+    book = a_playbook(a_stage({"parallel": [{"action": "page"}, {"action": "isolate"}]}, {"action": "restart"}))
+    assert runs(moved(situation(book))) == ["page", "isolate"]
+    one = moved(
+        situation(
+            book,
+            Progress(entered=True),
+            {Place("first", 0): Ended("done", OPENED), Place("first", 1): Ended("running", None)},
+        )
+    )
+    assert runs(one) == []
+    assert one.progress.passed == (0,)
+    both = {Place("first", 0): Ended("done", OPENED), Place("first", 1): Ended("done", OPENED + 1)}
+    assert runs(moved(situation(book, one.progress, both), OPENED + 1)) == ["restart"]
+
+
+def test_one_that_stops_in_a_group_is_heard_once_the_others_have_ended() -> None:
+    steps = {"parallel": [{"action": "restart", "on_failure": "stop"}, {"action": "page"}]}
+    book = a_playbook(a_stage(steps, {"action": "http"}))
+    failed = {Place("first", 0): Ended("failed", OPENED), Place("first", 1): Ended("running", None)}
+    move = moved(situation(book, Progress(entered=True), failed))
+    assert model.state_of(book, move.progress) == "open"
+    ended = {**failed, Place("first", 1): Ended("done", OPENED)}
+    after = moved(situation(book, move.progress, ended))
+    assert runs(after) == []
+    assert model.state_of(book, after.progress) == "manual"
+
+
+PROVEN = {"action": "restart", "verify": {"expr": "up == 1", "within": 30}, "rollback": {"action": "page"}}
+
+
+def test_an_action_is_done_once_its_effect_is_seen() -> None:
+    book = a_playbook(a_stage(PROVEN, {"action": "http"}))
+    done = situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED)})
+    assert playbook.advance(done, {}, OPENED) == Ask("up == 1")
+    waiting = moved(done, OPENED + 1, **{"up == 1": False})
+    assert (runs(waiting), waiting.due_at) == ([], OPENED + 6)
+    assert runs(moved(done, OPENED + 2, **{"up == 1": True})) == ["http"]
+
+
+def test_an_action_without_its_effect_is_taken_back_and_has_failed() -> None:
+    book = a_playbook(a_stage(PROVEN, {"action": "http"}))
+    done = situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED)})
+    late = moved(done, OPENED + 30, **{"up == 1": False})
+    assert [one for one in late.commands if isinstance(one, Run)] == [Run(book.stages[0], 0, undo=True)]
+    undone = {**done.actions, Place("first", 0, undo=True): Ended("done", OPENED + 31)}
+    after = moved(done._replace(progress=late.progress, actions=undone), OPENED + 31, **{"up == 1": False})
+    assert runs(after) == ["http"]
+    assert after.progress.failed
+
+
+def test_what_was_refused_is_not_taken_back() -> None:
+    book = a_playbook(a_stage(PROVEN, {"action": "http"}))
+    refused = situation(book, Progress(entered=True), {Place("first", 0): Ended("refused", OPENED)})
+    assert runs(moved(refused)) == ["http"]
+
+
+def test_a_dry_run_goes_on_and_mitigates_nothing() -> None:
+    book = a_playbook(a_stage(PROVEN, {"action": "http"}))
+    dry = situation(book, Progress(entered=True), {Place("first", 0): Ended("dry_run", OPENED)})
+    assert runs(moved(dry)) == ["http"]
 
 
 def test_the_success_of_a_mitigating_stage_ends_the_harm_and_its_failure_does_not() -> None:
     book = a_playbook(a_stage({"action": "block_ip"}, mitigates=True))
     entered = Progress(entered=True)
-    assert Mitigated() in moved(situation(book, entered, {("first", 0): Ended("done", OPENED)})).commands
-    assert Mitigated() not in moved(situation(book, entered, {("first", 0): Ended("refused", OPENED)})).commands
+    assert Mitigated() in moved(situation(book, entered, {Place("first", 0): Ended("done", OPENED)})).commands
+    assert Mitigated() not in moved(situation(book, entered, {Place("first", 0): Ended("refused", OPENED)})).commands
 
 
 def test_a_stage_that_is_late_is_named_once() -> None:
     book = a_playbook(a_stage({"action": "page"}, due=30))
-    running = {("first", 0): Ended("running", None)}
+    running = {Place("first", 0): Ended("running", None)}
     waiting = moved(situation(book, Progress(entered=True), running), OPENED + 28)
     assert waiting.due_at == OPENED + 30
     late = moved(situation(book, Progress(entered=True), running), OPENED + 30)
@@ -189,7 +263,7 @@ def test_what_is_watched_no_more_closes_once_nothing_fires() -> None:
 def test_no_recovery_in_time_is_for_people_and_still_watched() -> None:
     book = a_playbook()
     given = moved(situation(book, Progress(acted_at=OPENED)), OPENED + 100)
-    assert playbook.state_of(book, given.progress) == "manual"
+    assert model.state_of(book, given.progress) == "manual"
     assert Escalate("no recovery") in given.commands
     quiet = moved(situation(book, given.progress), OPENED + 105)
     assert quiet.commands == ()
@@ -201,15 +275,15 @@ def test_no_recovery_in_time_is_for_people_and_still_watched() -> None:
 
 def test_what_fires_is_looked_at_seldom_and_a_recovery_often() -> None:
     book, acted = a_playbook(expr="up == 1"), Progress(acted_at=OPENED)
-    assert moved(situation(book, acted), OPENED + 6).due_at == OPENED + 6 + playbook.WAIT
+    assert moved(situation(book, acted), OPENED + 6).due_at == OPENED + 6 + model.WAIT
     assert moved(situation(book, acted), OPENED + 90).due_at == OPENED + 100
     sick = moved(situation(book, acted, firing=False), OPENED + 6, **{"up == 1": False})
-    assert sick.due_at == OPENED + 6 + playbook.LOOK_EVERY
+    assert sick.due_at == OPENED + 6 + model.LOOK_EVERY
 
 
 def test_an_approval_for_while_it_fires_is_withdrawn_once_nothing_does() -> None:
     book = a_playbook(a_stage({"action": "restart", "while_firing": True, "approval": True}, {"action": "page"}))
-    waits = situation(book, Progress(entered=True), {("first", 0): Ended("approval", None)})
+    waits = situation(book, Progress(entered=True), {Place("first", 0): Ended("approval", None)})
     assert moved(waits).commands == ()
     move = moved(waits._replace(firing=False))
     assert Withdraw("first", 0) in move.commands
@@ -219,11 +293,11 @@ def test_an_approval_for_while_it_fires_is_withdrawn_once_nothing_does() -> None
 def test_an_alert_that_comes_after_the_end_of_the_response_lets_it_begin_again() -> None:
     book = a_playbook(a_stage({"action": "restart", "while_firing": True}))
     ended = Progress(stage=1, acted_at=OPENED, joined=True)
-    once = {("first", 0): Ended("done", OPENED)}
+    once = {Place("first", 0): Ended("done", OPENED)}
     move = moved(situation(book, ended, once), OPENED + 1)
     assert runs(move) == ["restart"]
     assert (move.progress.round, move.progress.joined) == (1, False)
-    assert playbook.state_of(book, move.progress) == "open"
+    assert model.state_of(book, move.progress) == "open"
 
 
 def test_an_alert_that_ended_at_once_does_not() -> None:
@@ -235,7 +309,7 @@ def test_an_alert_that_ended_at_once_does_not() -> None:
 
 def test_a_flapping_alert_does_not_restart_for_ever() -> None:
     book = a_playbook(a_stage({"action": "restart"}))
-    last = Progress(stage=1, acted_at=OPENED, joined=True, round=playbook.MAX_ROUNDS - 1)
+    last = Progress(stage=1, acted_at=OPENED, joined=True, round=model.MAX_ROUNDS - 1)
     move = moved(situation(book, last), OPENED + 1)
     assert runs(move) == []
     assert notes(move, "stage") == ["more alerts after 3 rounds: people must mend it"]
@@ -244,5 +318,11 @@ def test_a_flapping_alert_does_not_restart_for_ever() -> None:
 def test_an_alert_that_comes_while_the_response_runs_is_heard_at_its_end() -> None:
     book = a_playbook(a_stage({"action": "page"}))
     running = Progress(entered=True, joined=True)
-    waiting = moved(situation(book, running, {("first", 0): Ended("running", None)}))
+    waiting = moved(situation(book, running, {Place("first", 0): Ended("running", None)}))
     assert waiting.progress.joined
+
+
+def test_more_rounds_are_given_to_an_incident_that_was_opened_again() -> None:
+    book = a_playbook(a_stage({"action": "restart"}))
+    last = Progress(stage=1, acted_at=OPENED, joined=True, round=5, first=5)
+    assert runs(moved(situation(book, last), OPENED + 1)) == ["restart"]

@@ -12,7 +12,7 @@ from memmon.alerts import service as alerts
 from memmon.config import load
 from memmon.context import Context
 from memmon.errors import BadConfig, BadInput, Conflict, NotFound
-from memmon.incidents import service, store
+from memmon.incidents import acting, actions, opening, service, store
 from memmon.incidents.actions import http
 from memmon.incidents.actions.base import Action
 from memmon.jobs import Job
@@ -33,7 +33,7 @@ playbooks:
     severity: high
     mttr_target: 10m
     match: {labels: {category: test}}
-    group_by: [instance]
+    correlation: {group_by: [instance]}
     stages:
       - name: act
         due: 60s
@@ -270,7 +270,7 @@ def test_a_call_whose_worker_died_in_the_middle_is_not_made_again(
     [advance, *_] = service.correlate(ready)
     [act] = [job for job in service.advance(ready, *advance.args) if job.name == "incidents.act"]
     with monkeypatch.context() as patch:
-        patch.setattr(service, "_finish", lambda *_: [])
+        patch.setattr(acting, "_finish", lambda *_: [])
         service.act(ready, *act.args)
     assert len(endpoint.calls) == 1
     tick(ready)
@@ -292,7 +292,7 @@ def test_a_call_that_the_playbook_calls_idempotent_is_made_again(
     [advance, *_] = service.correlate(ready)
     [act] = [job for job in service.advance(ready, *advance.args) if job.name == "incidents.act"]
     with monkeypatch.context() as patch:
-        patch.setattr(service, "_finish", lambda *_: [])
+        patch.setattr(acting, "_finish", lambda *_: [])
         service.act(ready, *act.args)
     clock.move(12)
     tick(ready)
@@ -378,7 +378,7 @@ def test_the_postmortem_has_the_facts_and_no_markup_of_others(ready: Context) ->
     service.acknowledge(ready, only(ready)["id"], "dana", "looking")
     text = service.postmortem(ready, only(ready)["id"])
     assert "Trouble of \\<script>\\|x" in text
-    assert "| 1 | act | http | done | 1 |" in text
+    assert "| 1 | act | http |  | done | 1 |" in text
     assert "| dana | looking |" in text
 
 
@@ -475,7 +475,7 @@ def test_an_action_that_fails_as_nobody_foresaw_has_failed(
     def odd(*_: Any) -> str:
         raise RuntimeError("odd")
 
-    monkeypatch.setitem(service.ACTIONS, "http", Action(odd))
+    monkeypatch.setitem(actions.ACTIONS, "http", Action(odd))
     fire(ready)
     run(ready, service.correlate(ready))
     action = only(ready)["actions"][0]
@@ -491,7 +491,7 @@ def test_an_action_that_kills_its_worker_each_time_is_given_up(
     def kill(*_: Any) -> str:
         raise Killed
 
-    monkeypatch.setitem(service.ACTIONS, "http", Action(kill))
+    monkeypatch.setitem(actions.ACTIONS, "http", Action(kill))
     fire(ready)
     [advance, *_] = service.correlate(ready)
     [act] = [job for job in service.advance(ready, *advance.args) if job.name == "incidents.act"]
@@ -566,14 +566,14 @@ def test_the_end_of_the_last_alert_wakes_its_incident(ready: Context, clock: Clo
 
 
 def test_one_alert_that_cannot_be_taken_stops_no_other(ready: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = service._opened
+    taken = opening._opened
 
-    def bad(ctx: Context, wanted: Any, alert: dict[str, Any], *more: Any) -> Any:
-        if alert["labels"]["instance"] == "a":
+    def bad(ctx: Context, gathered: Any, *more: Any) -> Any:
+        if gathered.labels["instance"] == "a":
             raise ValueError("odd")
-        return taken(ctx, wanted, alert, *more)
+        return taken(ctx, gathered, *more)
 
-    monkeypatch.setattr(service, "_opened", bad)
+    monkeypatch.setattr(opening, "_opened", bad)
     fire(ready, "a")
     fire(ready, "b")
     run(ready, service.correlate(ready))

@@ -16,7 +16,7 @@ playbooks:
     severity: high
     mttr_target: 10m
     match: {labels: {category: test}}
-    group_by: [instance]
+    correlation: {group_by: [instance]}
     stages:
       - name: act
         due: 60s
@@ -59,8 +59,8 @@ def test_people_acknowledge_escalate_note_and_resolve(
     client: FlaskClient, operator: Headers, incident: int, sent: Callable[[], list[str]]
 ) -> None:
     noted = post(client, operator, f"{incident}/note", by="alice", comment="looking").get_json()
-    assert noted["timeline"][-1] | {"at": None} == {
-        "at": None, "kind": "note", "by": "alice", "text": "looking", "detail": {}
+    assert noted["timeline"][-1] | {"at": None, "seq": None} == {
+        "seq": None, "at": None, "kind": "note", "by": "alice", "text": "looking", "detail": {}
     }  # fmt: skip
     assert post(client, operator, f"{incident}/escalate").get_json()["escalation"]["level"] >= 1
     acknowledged = post(client, operator, f"{incident}/acknowledge").get_json()

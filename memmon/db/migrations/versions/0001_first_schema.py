@@ -139,6 +139,7 @@ def upgrade() -> None:
     op.create_table(
         "incident",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("open_key", sa.String(length=255), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
@@ -149,23 +150,61 @@ def upgrade() -> None:
         sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("progress", sa.JSON(), nullable=False),
         sa.Column("mttr_target_minutes", sa.Float(precision=53), nullable=False),
+        sa.Column("began_at", sa.Float(precision=53), nullable=False),
         sa.Column("detected_at", sa.Float(precision=53), nullable=False),
         sa.Column("opened_at", sa.Float(precision=53), nullable=False),
+        sa.Column("first_acknowledged_at", sa.Float(precision=53), nullable=True),
         sa.Column("acknowledged_at", sa.Float(precision=53), nullable=True),
         sa.Column("acknowledged_by", sa.Text(), nullable=True),
+        sa.Column("acknowledged_until", sa.Float(precision=53), nullable=True),
+        sa.Column("remind_at", sa.Float(precision=53), nullable=True),
         sa.Column("mitigated_at", sa.Float(precision=53), nullable=True),
         sa.Column("resolved_at", sa.Float(precision=53), nullable=True),
         sa.Column("resolved_by", sa.Text(), nullable=True),
+        sa.Column("reopened", sa.Integer(), nullable=False),
+        sa.Column("responds_from", sa.Float(precision=53), nullable=False),
+        sa.Column("merged_into", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("due_at", sa.Float(precision=53), nullable=True),
         sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("pages", sa.Integer(), nullable=False),
         sa.Column("next_level_at", sa.Float(precision=53), nullable=True),
+        sa.Column("stuck_at", sa.Float(precision=53), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incident")),
         sa.UniqueConstraint("open_key", name=op.f("uq_incident_open_key")),
     )
+    op.create_index(op.f("ix_incident_acknowledged_until"), "incident", ["acknowledged_until"], unique=False)
     op.create_index(op.f("ix_incident_due_at"), "incident", ["due_at"], unique=False)
+    op.create_index(op.f("ix_incident_key"), "incident", ["key"], unique=False)
     op.create_index(op.f("ix_incident_next_level_at"), "incident", ["next_level_at"], unique=False)
     op.create_index(op.f("ix_incident_opened_at"), "incident", ["opened_at"], unique=False)
+    op.create_index(op.f("ix_incident_remind_at"), "incident", ["remind_at"], unique=False)
+    op.create_index(op.f("ix_incident_resolved_at"), "incident", ["resolved_at"], unique=False)
     op.create_index(op.f("ix_incident_state"), "incident", ["state"], unique=False)
+    op.create_table(
+        "incident_entry",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("incident_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("at", sa.Float(precision=53), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("detail", sa.JSON(), nullable=False),
+        sa.Column("previous", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("signed_by", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_incident_entry")),
+    )
+    op.create_index(op.f("ix_incident_entry_at"), "incident_entry", ["at"], unique=False)
+    op.create_index(op.f("ix_incident_entry_incident_id"), "incident_entry", ["incident_id"], unique=False)
+    op.create_table(
+        "incident_entry_mark",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("signature", sa.String(length=64), nullable=False),
+        sa.Column("signed_by", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_incident_entry_mark")),
+    )
     op.create_table(
         "maintenance",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -220,6 +259,19 @@ def upgrade() -> None:
         sa.Column("notified_at", sa.Float(precision=53), nullable=False),
         sa.PrimaryKeyConstraint("group_key", "channel", name=op.f("pk_notification_log")),
     )
+    op.create_table(
+        "oncall_override",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("schedule", sa.String(length=64), nullable=False),
+        sa.Column("contact", sa.String(length=64), nullable=False),
+        sa.Column("start", sa.Float(precision=53), nullable=False),
+        sa.Column("end", sa.Float(precision=53), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Float(precision=53), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oncall_override")),
+    )
+    op.create_index(op.f("ix_oncall_override_end"), "oncall_override", ["end"], unique=False)
+    op.create_index(op.f("ix_oncall_override_schedule"), "oncall_override", ["schedule"], unique=False)
     op.create_table(
         "push_group",
         sa.Column("key", sa.String(length=64), nullable=False),
@@ -285,6 +337,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_security_event_at"), "security_event", ["at"], unique=False)
     op.create_index(op.f("ix_security_event_event_type"), "security_event", ["event_type"], unique=False)
+    op.create_index(op.f("ix_security_event_received_at"), "security_event", ["received_at"], unique=False)
     op.create_index(op.f("ix_security_event_source_ip"), "security_event", ["source_ip"], unique=False)
     op.create_table(
         "series",
@@ -332,40 +385,34 @@ def upgrade() -> None:
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("stage", sa.String(length=64), nullable=False),
         sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("undo", sa.Boolean(), nullable=False),
         sa.Column("action", sa.String(length=64), nullable=False),
         sa.Column("parameters", sa.JSON(), nullable=False),
+        sa.Column("target", sa.String(length=255), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("kin", sa.String(length=255), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("max_attempts", sa.Integer(), nullable=False),
+        sa.Column("timeout", sa.Float(precision=53), nullable=False),
         sa.Column("created_at", sa.Float(precision=53), nullable=False),
         sa.Column("due_at", sa.Float(precision=53), nullable=True),
+        sa.Column("held_since", sa.Float(precision=53), nullable=True),
         sa.Column("started_at", sa.Float(precision=53), nullable=True),
         sa.Column("finished_at", sa.Float(precision=53), nullable=True),
+        sa.Column("before", sa.JSON(), nullable=True),
         sa.Column("results", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["incident_id"], ["incident.id"], name=op.f("fk_incident_action_incident_id_incident"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incident_action")),
+        sa.UniqueConstraint("incident_id", "number", name=op.f("uq_incident_action_incident_id")),
         sa.UniqueConstraint("key", name=op.f("uq_incident_action_key")),
     )
+    op.create_index("ix_incident_action_action_finished", "incident_action", ["action", "finished_at"], unique=False)
     op.create_index(op.f("ix_incident_action_due_at"), "incident_action", ["due_at"], unique=False)
     op.create_index(op.f("ix_incident_action_incident_id"), "incident_action", ["incident_id"], unique=False)
     op.create_index(op.f("ix_incident_action_state"), "incident_action", ["state"], unique=False)
-    op.create_table(
-        "incident_entry",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("incident_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("at", sa.Float(precision=53), nullable=False),
-        sa.Column("kind", sa.String(length=32), nullable=False),
-        sa.Column("by", sa.Text(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("detail", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["incident_id"], ["incident.id"], name=op.f("fk_incident_entry_incident_id_incident"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_incident_entry")),
-    )
-    op.create_index(op.f("ix_incident_entry_incident_id"), "incident_entry", ["incident_id"], unique=False)
     op.create_table(
         "incident_source",
         sa.Column("incident_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -377,6 +424,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("incident_id", "kind", "source_id", name=op.f("pk_incident_source")),
     )
+    op.create_index("ix_incident_source_source", "incident_source", ["kind", "source_id"], unique=False)
     op.create_table(
         "notification_attempt",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -420,12 +468,12 @@ def downgrade() -> None:
     op.drop_table("rollup")
     op.drop_index(op.f("ix_notification_attempt_notification_id"), table_name="notification_attempt")
     op.drop_table("notification_attempt")
+    op.drop_index("ix_incident_source_source", table_name="incident_source")
     op.drop_table("incident_source")
-    op.drop_index(op.f("ix_incident_entry_incident_id"), table_name="incident_entry")
-    op.drop_table("incident_entry")
     op.drop_index(op.f("ix_incident_action_state"), table_name="incident_action")
     op.drop_index(op.f("ix_incident_action_incident_id"), table_name="incident_action")
     op.drop_index(op.f("ix_incident_action_due_at"), table_name="incident_action")
+    op.drop_index("ix_incident_action_action_finished", table_name="incident_action")
     op.drop_table("incident_action")
     op.drop_index(op.f("ix_alert_placement_group_key"), table_name="alert_placement")
     op.drop_table("alert_placement")
@@ -434,6 +482,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_series_name"), table_name="series")
     op.drop_table("series")
     op.drop_index(op.f("ix_security_event_source_ip"), table_name="security_event")
+    op.drop_index(op.f("ix_security_event_received_at"), table_name="security_event")
     op.drop_index(op.f("ix_security_event_event_type"), table_name="security_event")
     op.drop_index(op.f("ix_security_event_at"), table_name="security_event")
     op.drop_table("security_event")
@@ -444,6 +493,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_redelivery_at"), table_name="redelivery")
     op.drop_table("redelivery")
     op.drop_table("push_group")
+    op.drop_index(op.f("ix_oncall_override_schedule"), table_name="oncall_override")
+    op.drop_index(op.f("ix_oncall_override_end"), table_name="oncall_override")
+    op.drop_table("oncall_override")
     op.drop_table("notification_log")
     op.drop_index(op.f("ix_notification_state"), table_name="notification")
     op.drop_index(op.f("ix_notification_receiver"), table_name="notification")
@@ -454,10 +506,18 @@ def downgrade() -> None:
     op.drop_table("notification")
     op.drop_index(op.f("ix_maintenance_until"), table_name="maintenance")
     op.drop_table("maintenance")
+    op.drop_table("incident_entry_mark")
+    op.drop_index(op.f("ix_incident_entry_incident_id"), table_name="incident_entry")
+    op.drop_index(op.f("ix_incident_entry_at"), table_name="incident_entry")
+    op.drop_table("incident_entry")
     op.drop_index(op.f("ix_incident_state"), table_name="incident")
+    op.drop_index(op.f("ix_incident_resolved_at"), table_name="incident")
+    op.drop_index(op.f("ix_incident_remind_at"), table_name="incident")
     op.drop_index(op.f("ix_incident_opened_at"), table_name="incident")
     op.drop_index(op.f("ix_incident_next_level_at"), table_name="incident")
+    op.drop_index(op.f("ix_incident_key"), table_name="incident")
     op.drop_index(op.f("ix_incident_due_at"), table_name="incident")
+    op.drop_index(op.f("ix_incident_acknowledged_until"), table_name="incident")
     op.drop_table("incident")
     op.drop_index(op.f("ix_health_round_at"), table_name="health_round")
     op.drop_table("health_round")

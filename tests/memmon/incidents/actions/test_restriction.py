@@ -5,7 +5,7 @@ import pytest
 from memmon import encode
 from memmon.context import Context
 from memmon.errors import Permanent, Refused, Transient
-from memmon.incidents.actions import clear_cache, restrict
+from memmon.incidents.actions import block_ip, clear_cache, disable_feature, isolate, throttle
 from memmon.security import service as security
 from tests.memmon.incidents.actions.conftest import Make
 from tests.memmon.incidents.conftest import TOKEN, Endpoint
@@ -26,7 +26,7 @@ def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
 def test_a_block_is_told_to_the_clients_and_says_who_enforces_it(
     ready: Context, call: Make, endpoint: Endpoint
 ) -> None:
-    said = restrict.block_ip(ready, call(address="203.0.113.9", seconds=60))
+    said = block_ip.act(ready, call(address="203.0.113.9", seconds=60))
     assert said.startswith("block 203.0.113.9 until ")
     assert said.endswith("enforced by demo")
     method, path, body = endpoint.calls[-1]
@@ -39,7 +39,7 @@ def test_a_block_is_told_to_the_clients_and_says_who_enforces_it(
 
 def test_a_block_is_as_long_as_the_detector_says_that_found_it(ready: Context, call: Make) -> None:
     found = {"alertname": "brute_force_attack", "source_ip": "203.0.113.9"}
-    restrict.block_ip(ready, call(labels=found, address="203.0.113.9"))
+    block_ip.act(ready, call(labels=found, address="203.0.113.9"))
     [held] = security.restrictions(ready)
     lasts = encode.seconds_of(held["until"]) - encode.seconds_of(held["created_at"])
     detector = next(one for one in ready.config.detectors.detectors if one.name == "brute_force_attack")
@@ -48,20 +48,20 @@ def test_a_block_is_as_long_as_the_detector_says_that_found_it(ready: Context, c
 
 def test_doing_it_twice_is_one_block(ready: Context, call: Make) -> None:
     for _ in range(2):
-        restrict.block_ip(ready, call(address="203.0.113.9"))
+        block_ip.act(ready, call(address="203.0.113.9"))
     assert len(security.restrictions(ready)) == 1
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "::1", "::ffff:127.0.0.1"])
 def test_an_address_that_must_never_be_blocked_is_refused(ready: Context, call: Make, address: str) -> None:
     with pytest.raises(Refused):
-        restrict.block_ip(ready, call(address=address))
+        block_ip.act(ready, call(address=address))
     assert security.restrictions(ready) == []
 
 
 def test_throttle_and_disable_are_for_the_incidents_target(ready: Context, call: Make, endpoint: Endpoint) -> None:
-    restrict.throttle(ready, call(per_minute=10, endpoint="/search"))
-    restrict.disable_feature(ready, call(feature="search"))
+    throttle.act(ready, call(per_minute=10, endpoint="/search"))
+    disable_feature.act(ready, call(feature="search"))
     body = endpoint.calls[-1][2]
     assert [(t["subject"], t["endpoint"], t["per_minute"]) for t in body["throttled"]] == [("*", "/search", 10)]
     assert [one["feature"] for one in body["disabled"]] == ["search"]
@@ -71,24 +71,24 @@ def test_throttle_and_disable_are_for_the_incidents_target(ready: Context, call:
 def test_a_client_that_does_not_answer_is_worth_another_try(ready: Context, call: Make, endpoint: Endpoint) -> None:
     endpoint.status = 503
     with pytest.raises(Transient, match="demo: 503"):
-        restrict.block_ip(ready, call(address="203.0.113.9"))
+        block_ip.act(ready, call(address="203.0.113.9"))
 
 
 def test_what_nobody_enforces_is_no_success(configure: Callable[..., Context], call: Make) -> None:
     ready = configure(targets="targets: [{name: mute, instance: mute:1, database: /nonexistent}]")
     with pytest.raises(Permanent, match="no target has a client"):
-        restrict.block_ip(ready, call(address="203.0.113.9"))
+        block_ip.act(ready, call(address="203.0.113.9"))
 
 
 def test_a_missing_or_wrong_parameter_is_named(ready: Context, call: Make) -> None:
     with pytest.raises(Permanent, match="parameter address is missing"):
-        restrict.block_ip(ready, call())
+        block_ip.act(ready, call())
     with pytest.raises(Permanent, match="subject: 'nonsense'"):
-        restrict.block_ip(ready, call(address="nonsense"))
+        block_ip.act(ready, call(address="nonsense"))
     with pytest.raises(Permanent, match="parameter seconds must be a number"):
-        restrict.block_ip(ready, call(address="203.0.113.9", seconds="long"))
+        block_ip.act(ready, call(address="203.0.113.9", seconds="long"))
     with pytest.raises(Permanent, match="seconds"):
-        restrict.block_ip(ready, call(address="203.0.113.9", seconds=-1))
+        block_ip.act(ready, call(address="203.0.113.9", seconds=-1))
 
 
 def test_the_cache_of_the_target_is_cleared(ready: Context, call: Make, endpoint: Endpoint) -> None:
@@ -122,4 +122,35 @@ def test_a_client_that_does_not_answer_keeps_no_other_cache_from_being_cleared(
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "nan"])
 def test_a_number_that_is_none_is_named(ready: Context, call: Make, value: object) -> None:
     with pytest.raises(Permanent, match="parameter per_minute must be a number"):
-        restrict.throttle(ready, call(per_minute=value))
+        throttle.act(ready, call(per_minute=value))
+
+
+def test_an_isolated_target_answers_nobody_and_no_other_one_is_meant(
+    ready: Context, call: Make, endpoint: Endpoint
+) -> None:
+    assert "enforced by demo" in isolate.act(ready, call(seconds=60))
+    assert endpoint.calls[-1][2]["disabled"] == [
+        {"feature": "*", "until": endpoint.calls[-1][2]["disabled"][0]["until"]}
+    ]
+    with pytest.raises(Permanent, match="no target is"):
+        isolate.act(ready, call(labels={}))
+    with pytest.raises(Permanent, match="that is what isolate is for"):
+        disable_feature.act(ready, call(feature="*"))
+
+
+def test_what_an_incident_has_forbidden_is_taken_back_and_what_was_there_before_stays(
+    ready: Context, call: Make, endpoint: Endpoint
+) -> None:
+    security.restrict(ready, "block", "203.0.113.1", 600, "by hand", "dana")
+    for address in ("203.0.113.1", "203.0.113.2"):
+        block_ip.act(ready, call(address=address))
+    assert "was not ours" in block_ip.undo(ready, call(address="203.0.113.1"))
+    assert block_ip.undo(ready, call(address="203.0.113.2")) == "lifted block of 203.0.113.2"
+    assert [one["address"] for one in endpoint.calls[-1][2]["blocked"]] == ["203.0.113.1"]
+    throttle.act(ready, call(per_minute=10))
+    assert throttle.undo(ready, call(per_minute=10)) == "lifted throttle of *"
+    isolate.act(ready, call())
+    assert isolate.undo(ready, call()) == "lifted disable of *"
+    disable_feature.act(ready, call(feature="search"))
+    assert disable_feature.undo(ready, call(feature="search")) == "lifted disable of search"
+    assert [one["kind"] for one in security.restrictions(ready)] == ["block"]

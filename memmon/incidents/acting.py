@@ -1,0 +1,368 @@
+"""Doing actions: written down by a decision, taken by one worker within the limits, done, recorded."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from memmon import encode
+from memmon.config.playbooks import Approval, Step
+from memmon.context import Context
+from memmon.db import engine, turn
+from memmon.db.tables import IncidentAction, IncidentRow
+from memmon.errors import MemmonError, Permanent, Refused, Transient
+from memmon.incidents import actions, deadline, envelope, frozen, ledger, pages, store
+from memmon.incidents import correlate as correlation
+from memmon.incidents.actions.base import Action, Call, NotYet, Subject
+from memmon.incidents.envelope import Hold, Past, Refusal
+from memmon.incidents.model import Run
+from memmon.jobs import Job
+from memmon.state import counters, live
+
+log = logging.getLogger(__name__)
+
+SPARE = 10.0
+"""Seconds beyond its time limit for which an action is still its worker's."""
+
+KEEP_FOR = 20.0
+"""Seconds for which the record of what was done is tried again while the database is away: unknown, it might be done twice."""
+
+LONGEST_WAIT = 60.0
+
+DEATHS = 2
+"""How often beyond its attempts an action is begun whose worker died."""
+
+
+def job(number: int, timeout: float, expires: float | None = None) -> Job:
+    """Return the job that does an action; it is cut when it has not ended by itself soon after its time limit."""
+    return Job("incidents.act", (number,), expires=expires, limit=timeout + SPARE / 2)
+
+
+def write(
+    ctx: Context, session: Session, row: IncidentRow, run: Run, number: int, now: float, target: str | None = None
+) -> list[Job]:
+    """Write a step down as an action of round `number`, or what takes it back: due, waiting for approval, or undoable for want of a
+    label. `target` is the one that its `where` has chosen."""
+    step, stage = run.step, run.stage.name
+    key = f"{row.id}/{stage}/{run.number}" + (f"/{number}" if number else "") + ("/undo" if run.undo else "")
+    values: dict[str, Any] = {
+        "incident_id": row.id,
+        "key": key,
+        "round": number,
+        "stage": stage,
+        "step": run.number,
+        "undo": run.undo,
+        "action": step.action,
+        "parameters": dict(step.parameters),
+        "state": "waiting",
+        "attempts": 0,
+        "max_attempts": step.attempts,
+        "timeout": step.timeout,
+        "created_at": now,
+        "due_at": now,
+        "results": [],
+    }
+    wanted = None if run.undo else step.approval
+    try:
+        values |= _undoing(session, row, run, number) if run.undo else {}
+        values["parameters"] = correlation.fill_parameters(values["parameters"], row.labels)
+        if "where" in values["parameters"] and not run.undo:
+            values["parameters"] |= {"target": _needed(target, values["parameters"]["where"])}
+        values |= _subject(ctx, row, values)
+    except Permanent as error:
+        result = {"at": now, "seconds": 0.0, "outcome": "permanent", "output": str(error)}
+        values |= {"state": "failed", "due_at": None, "finished_at": now, "results": [result]}
+    if wanted and values["state"] == "waiting":
+        values |= {"state": "approval", "due_at": now + wanted.within}
+    written = store.add_action(session, values)
+    if written is None:
+        return []
+    if written.state == "failed":
+        row.due_at = now
+        text = f"{step.action} failed: {values['results'][0]['output']}"
+        ledger.note(session, row.id, now, "action", "memmon", text, number=written.number, state="failed")
+        return [Job("incidents.advance", (row.id,))]
+    if wanted and written.state == "approval":
+        text = f"{step.action} waits for approval" + (f" by {' or '.join(wanted.who)}" if wanted.who else "")
+        text += f" until {encode.iso(now + wanted.within)}, else {wanted.otherwise}"
+        ledger.note(session, row.id, now, "approval", "memmon", text, number=written.number)
+        pages.ask(ctx, session, row, written, wanted, 0)
+        return [Job("notify.tick")]
+    return [job(written.id, step.timeout)]
+
+
+def _needed(target: str | None, where: str) -> str:
+    if target is None:
+        raise Permanent(f"no target is where {where}")
+    return target
+
+
+def _undoing(session: Session, row: IncidentRow, run: Run, number: int) -> dict[str, Any]:
+    """Return what takes an action back: its own opposite, with what was known before it, or another action."""
+    undo = run.step.rollback
+    if undo is None:
+        raise Permanent(f"{run.step.action} has no rollback")
+    if undo.action is not None:
+        return {"action": undo.action, "parameters": dict(undo.parameters)}
+    place = (run.stage.name, run.number, number, False)
+    found = next((a for a in store.actions(session, row.id) if (a.stage, a.step, a.round, a.undo) == place), None)
+    if found is None:
+        raise Permanent(f"{run.step.action} was not done")
+    return {"parameters": found.parameters, "before": found.before}
+
+
+def _subject(ctx: Context, row: IncidentRow, values: dict[str, Any]) -> dict[str, str]:
+    known = actions.get(values["action"])
+    if known is None:
+        return {}
+    call = Call(row.id, row.labels, values["parameters"], values["key"], values["timeout"])
+    found = known.subject(ctx, call)
+    return {"subject": found.name[:255], "target": found.target[:255], "kin": found.kin[:255]}
+
+
+class Taken(NamedTuple):
+    """An action that this worker has claimed; `before` is None when it was never begun."""
+
+    row: IncidentAction
+    call: Call
+    is_open: bool
+    is_dry: bool
+    action: Action | None
+
+
+def act(ctx: Context, number: int) -> list[Job]:
+    """Do one action: claim it within its limits, do it, record it. Who loses the claim does nothing."""
+    began = ctx.now()
+    with ctx.write() as session:
+        row = store.action(session, number)
+        if row is None:
+            return []
+        incident = store.get(session, row.incident_id, lock=True)
+        assert incident is not None  # Actions go with their incident.
+        if row.state == "approval":
+            return _unanswered(ctx, session, incident, row, began)
+        taken = _take(ctx, session, incident, row, began)
+    if not isinstance(taken, Taken):
+        return taken
+    outcome, output = _do(ctx, taken)
+    if isinstance(outcome, NotYet):
+        return _postpone(ctx, taken.row, outcome)
+    return _finish(ctx, taken.row, began, outcome, output)
+
+
+def _step_of(incident: IncidentRow, row: IncidentAction) -> Step:
+    stages = frozen.playbook(incident.playbook).stages
+    steps = (stage.every.get(row.step) for stage in stages if stage.name == row.stage)
+    return next((step for step in steps if step is not None), Step(action=row.action))
+
+
+def approval_of(incident: IncidentRow, row: IncidentAction) -> Approval | None:
+    """Return whose word an action waits for, by the playbook that was frozen into its incident."""
+    return _step_of(incident, row).approval
+
+
+def _unanswered(ctx: Context, session: Session, incident: IncidentRow, row: IncidentAction, now: float) -> list[Job]:
+    """See to an action whose wait for somebody's word is over."""
+    if incident.open_key is None or row.due_at is None or row.due_at > now:
+        return []
+    wanted = approval_of(incident, row) or Approval()
+    text = f"nobody has said whether {row.action} may be done"
+    if wanted.otherwise == "escalate":
+        values: dict[str, Any] = {"due_at": now + wanted.within}
+        if not store.change_action(session, row.id, "approval", row.attempts, **values):
+            return []
+        ledger.note(
+            session, incident.id, now, "escalated", "memmon", f"{text}: the next level is paged", number=row.number
+        )
+        incident.version += 1
+        pages.level(ctx, session, incident, text, hurry=True)
+        pages.ask(ctx, session, incident, row, wanted, incident.pages)
+        return [Job("notify.tick")]
+    approve = wanted.otherwise == "approve"
+    values = (
+        {"state": "waiting", "due_at": now} if approve else {"state": "rejected", "due_at": None, "finished_at": now}
+    )
+    if not store.change_action(session, row.id, "approval", row.attempts, **values):
+        return []
+    said = "it is done, as the playbook says" if approve else "it is left undone, as the playbook says"
+    incident.due_at, incident.version = now, incident.version + 1
+    ledger.note(session, incident.id, now, "approval", "memmon", f"{text}: {said}", number=row.number)
+    return [job(row.id, row.timeout) if approve else Job("incidents.advance", (incident.id,))]
+
+
+def _take(ctx: Context, session: Session, incident: IncidentRow, row: IncidentAction, now: float) -> Taken | list[Job]:
+    """Claim an action, unless another worker has it or a limit forbids it."""
+    if row.state not in ("waiting", "running") or row.due_at is None or row.due_at > now:
+        return []  # Another worker has it, or it is done.
+    is_first = row.attempts == 0 and row.before is None
+    if is_first and not row.undo and incident.open_key is not None:
+        verdict = _verdict(ctx, session, row, now)
+        if isinstance(verdict, Hold):
+            return _hold(session, incident, row, verdict, now)
+        if isinstance(verdict, Refusal):
+            return _refuse(ctx, session, incident, row, verdict, now)
+    if not store.claim(session, row.id, now, now + row.timeout + SPARE):
+        return []
+    session.refresh(row)
+    playbook = frozen.playbook(incident.playbook)
+    is_dry = ctx.config.playbooks.dry_run or playbook.dry_run or _step_of(incident, row).dry_run
+    before = row.before or {}
+    call = Call(incident.id, incident.labels, row.parameters, row.key, row.timeout, before, row.created_at)
+    return Taken(row, call, incident.open_key is not None, is_dry, actions.get(row.action))
+
+
+def _verdict(ctx: Context, session: Session, row: IncidentAction, now: float) -> Hold | Refusal | None:
+    section = ctx.config.playbooks
+    subject = Subject(row.subject, row.target, row.kin, _size(ctx, row))
+    never = envelope.forbidden(section.never, row.action, subject)
+    if never:
+        return never
+    limit = section.limit(row.action)
+    turn.take(session, f"act:{row.action}")  # Two that are taken at once must see each other.
+    found = [
+        Past(
+            one.subject, one.kin, one.state, one.started_at or now, None if one.state == "running" else one.finished_at
+        )
+        for one in store.past(session, row.action, now - envelope.reach(limit), row.id)
+        if one.state in ("done", "failed", "running")
+    ]
+    return envelope.judge(limit, subject, found, now, row.held_since)
+
+
+def _size(ctx: Context, row: IncidentAction) -> int:
+    """Return how many there are of the kin of an action's subject, as things stand now."""
+    job_name, _, component = row.kin.partition("/")
+    return sum(
+        one.job == job_name and (not component or component in one.components) for one in ctx.config.targets.targets
+    )
+
+
+def _hold(session: Session, incident: IncidentRow, row: IncidentAction, hold: Hold, now: float) -> list[Job]:
+    first = row.held_since is None
+    row.due_at, row.held_since = hold.at, row.held_since or now
+    if first:
+        ledger.note(session, incident.id, now, "held", "memmon", f"{row.action} waits: {hold.why}", number=row.number)
+    return []
+
+
+def _refuse(
+    ctx: Context, session: Session, incident: IncidentRow, row: IncidentAction, refusal: Refusal, now: float
+) -> list[Job]:
+    result = {"at": now, "seconds": 0.0, "outcome": "refused", "output": refusal.why}
+    row.state, row.due_at, row.finished_at, row.results = "refused", None, now, [result]
+    incident.due_at, incident.version = now, incident.version + 1
+    text = f"{row.action} refused: {refusal.why}"
+    ledger.note(session, incident.id, now, "action", "memmon", text, number=row.number, state="refused")
+    counters.add(ctx.redis, "memmon_actions_total", {"action": row.action, "outcome": "refused"})
+    log.warning("incident %d: %s", incident.id, text)
+    return [Job("incidents.advance", (incident.id,))]
+
+
+def _do(ctx: Context, taken: Taken) -> tuple[Any, str]:
+    """Return outcome (done, dry_run, transient, permanent, refused, rejected, lost, or NotYet) and what was done or said."""
+    row, call, action = taken.row, taken.call, taken.action
+    if action is None:
+        return "permanent", f"there is no action {row.action}"
+    crashed = bool(row.results) and row.results[-1]["outcome"] == "begun"
+    try:
+        with deadline.within(row.timeout):
+            own_undo = row.undo and row.key.endswith("/undo") and row.before is not None
+            if crashed and not own_undo and (found := action.probe(ctx, call)) is not None:
+                return "done", f"{found}; its first worker died after it"
+            if not taken.is_open and not row.undo:
+                return "rejected", "the incident was over before it"
+            if row.attempts > row.max_attempts + DEATHS:
+                return "permanent", "given up: its worker died each time"
+            if taken.is_dry:
+                return "dry_run", f"would {'take back ' if row.undo else ''}{row.action} {row.subject}".strip()
+            if not _begin(ctx, row, action, call):
+                return "lost", ""
+            call = call._replace(before=row.before or {})
+            if own_undo:
+                return (
+                    ("done", action.undo(ctx, call))
+                    if action.undo
+                    else ("permanent", f"{row.action} cannot be taken back")
+                )
+            return "done", action.act(ctx, call)
+    except NotYet as later:
+        return later, str(later)
+    except Refused as error:
+        return "refused", str(error)
+    except Permanent as error:
+        return "permanent", str(error)
+    except Transient as error:
+        return "transient", str(error)
+    except MemmonError as error:
+        return "permanent", str(error)
+    except Exception as error:  # It has failed too, and must not be begun again for ever.
+        log.exception("incident %d: %s failed as nobody foresaw", row.incident_id, row.action)
+        return "permanent", f"{type(error).__name__}: {error}"
+
+
+def _begin(ctx: Context, row: IncidentAction, action: Action, call: Call) -> bool:
+    """Write down that it begins, and what is so before it; False when another worker has it by now."""
+    if row.before is None:
+        row.before = action.before(ctx, call)
+    begun = {"at": ctx.now(), "outcome": "begun"}
+    results = [*(one for one in row.results if one["outcome"] != "begun"), begun]
+    with ctx.write() as session:
+        return store.change_action(session, row.id, "running", row.attempts, results=results, before=row.before)
+
+
+def _postpone(ctx: Context, row: IncidentAction, later: NotYet) -> list[Job]:
+    """Let an action wait without a worker; that was no attempt."""
+    kept = [one for one in row.results if one["outcome"] != "begun"]
+    values = {"state": "waiting", "due_at": later.at, "results": kept, "attempts": row.attempts - 1}
+    with ctx.write() as session:
+        store.change_action(session, row.id, "running", row.attempts, **values)
+    return []
+
+
+def _finish(ctx: Context, row: IncidentAction, began: float, outcome: str, output: str) -> list[Job]:
+    """Record an attempt; a transient failure waits for the next one while there is one left."""
+    if outcome == "lost":
+        return []  # It took so long that another worker has it now.
+    now = ctx.now()
+    again = outcome == "transient" and row.attempts < row.max_attempts
+    ended = outcome if outcome in ("done", "dry_run", "refused", "rejected") else "failed"
+    state = "waiting" if again else ended
+    result = {
+        "at": began,
+        "seconds": round(now - began, 3),
+        "outcome": outcome,
+        "output": ledger.storable(output[:4000]),
+    }
+    kept = [one for one in row.results if one["outcome"] != "begun"]
+
+    def keep() -> float | None:
+        with ctx.write() as session:
+            incident = store.get(session, row.incident_id, lock=True)
+            wait = min(LONGEST_WAIT, _backoff(incident, row) * 2.0 ** (row.attempts - 1))
+            values = {"state": state, "results": [*kept, result], "due_at": now + wait if again else None}
+            values["finished_at"] = None if again else now
+            if not store.change_action(session, row.id, "running", row.attempts, **values):
+                return None
+            store.wake(session, row.incident_id, now)
+            what = f"{row.action}, taken back," if row.undo else row.action
+            text = f"{what} {'failed, will be tried again' if again else state.replace('_', ' ')}: {output}"
+            detail = {"number": row.number, "attempt": row.attempts, "state": state, "subject": row.subject}
+            ledger.note(session, row.incident_id, now, "action", "memmon", text, **detail)
+            return incident.opened_at if incident else now
+
+    opened_at = engine.insist(keep, KEEP_FOR)
+    if opened_at is None:
+        return []
+    counters.add(ctx.redis, "memmon_actions_total", {"action": row.action, "outcome": outcome})
+    counters.observe(ctx.redis, "memmon_action_duration_seconds", {"action": row.action}, now - began)
+    if row.number == 1 and not again:
+        counters.observe(ctx.redis, "memmon_incident_first_action_seconds", {}, now - opened_at)
+    log.info("incident %d: %s %s: %s", row.incident_id, row.action, outcome, output)
+    live.publish(ctx.redis, "incidents", {"id": row.incident_id, "action": row.number, "state": state})
+    return [] if again else [Job("incidents.advance", (row.incident_id,))]
+
+
+def _backoff(incident: IncidentRow | None, row: IncidentAction) -> float:
+    return _step_of(incident, row).backoff if incident else 1.0

@@ -1,0 +1,38 @@
+"""What the actions on a component share: which one is meant, and how it is controlled."""
+
+from __future__ import annotations
+
+from memmon.context import Context
+from memmon.errors import Permanent
+from memmon.incidents.actions import base
+from memmon.incidents.actions.base import Call, Subject
+from memmon.incidents.controls import CONTROLS
+from memmon.incidents.controls.base import Control, Part
+
+TAKES = {"component": base.TEXT, "target": base.TEXT, "where": base.TEXT}
+"""`where` is a PromQL expression: the target is that of its first series, as it was when the action was decided."""
+
+
+def part(ctx: Context, call: Call) -> Part:
+    """Return the component that the action is about."""
+    target = base.target(ctx, call)
+    name = base.text(call, "component", "api")
+    found = target.components.get(name)
+    if found is None:
+        raise Permanent(f"target {target.name} has no component {name} in targets.yml")
+    return Part(target, name, found, call.key, call.timeout)
+
+
+def control(of: Part) -> Control:
+    """Return what controls a component."""
+    return CONTROLS[of.component.control]
+
+
+def subject(ctx: Context, call: Call) -> Subject:
+    """Return the component as what is acted on, one of those of its name and job; also of one that is in no configuration."""
+    target = base.target_or_none(ctx, call)
+    name = base.text(call, "component", "api")
+    if target is None:
+        return Subject("")
+    same = sum(one.job == target.job and name in one.components for one in ctx.config.targets.targets)
+    return Subject(f"{target.name}/{name}", target.name, f"{target.job}/{name}", max(1, same))

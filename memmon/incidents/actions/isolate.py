@@ -1,0 +1,23 @@
+"""Keep a target apart from its callers: it answers 503 to all of them, but its own page and control endpoint go on, so that it
+can be looked at and mended. Parameters: target, seconds (a quarter of an hour)."""
+
+from __future__ import annotations
+
+from memmon.context import Context
+from memmon.incidents.actions import base, restriction
+from memmon.incidents.actions.base import Action, Call
+
+
+def act(ctx: Context, call: Call) -> str:
+    """Isolate it; one target and never all."""
+    target = base.target(ctx, call)
+    seconds = base.number(call, "seconds", restriction.QUARTER)
+    return restriction.put(ctx, call, "disable", "*", seconds, target.name)
+
+
+def undo(ctx: Context, call: Call) -> str:
+    """Let its callers in again."""
+    return restriction.lift(ctx, call, "disable", "*", base.target(ctx, call).name)
+
+
+ACTION = Action(act, undo=undo, subject=base.target_subject, takes={**restriction.SECONDS, "target": base.TEXT})

@@ -1,0 +1,120 @@
+"""Keep what is in the memory of a component's process, as files below MEMMON_HOME that only memmon's user can read.
+
+Parameters: component (api), target, and include, a list of: objects (how many of which kind there are and how large, and what every
+thread does, by memmon.client in the process), stacks (every thread, by py-spy, which asks nothing of the process and works on one
+that hangs), map (its memory by mapping, from /proc), core (all of it, by gcore of gdb). By default objects, stacks and map; one
+that cannot be had is written down as missing, and all of them are a failure.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from memmon import encode
+from memmon.context import Context
+from memmon.errors import Permanent, Transient
+from memmon.incidents import evidence
+from memmon.incidents.actions import base, component
+from memmon.incidents.actions.base import Action, Call, Kind
+
+_UNFIT = re.compile(r"[^\w.-]", re.ASCII)
+
+
+def act(ctx: Context, call: Call) -> str:
+    """Write what can be had; say where, and what could not."""
+    wanted = call.parameters.get("include") or ("objects", "stacks", "map")
+    kept, missing = [], []
+    for name in wanted:
+        try:
+            kept.append(PARTS[name](ctx, call))
+        except (Transient, Permanent, OSError) as error:
+            missing.append(f"{name} ({error})")
+    if not kept:
+        raise Permanent(f"nothing could be had: {'; '.join(missing)}")
+    return f"kept {', '.join(kept)}" + (f"; could not be had: {'; '.join(missing)}" if missing else "")
+
+
+def _objects(ctx: Context, call: Call) -> str:
+    found, failed = base.ask(base.clients(ctx, call), "GET", "memory")
+    if failed and not found:
+        raise Transient("; ".join(failed.values()))
+    return _write(
+        ctx, call, "objects.json", encode.dumps({**found, **{n: {"missing": e} for n, e in failed.items()}}, 1)
+    )
+
+
+def _stacks(ctx: Context, call: Call) -> str:
+    program = shutil.which("py-spy") or shutil.which("py-spy", path=str(Path(sys.executable).parent))
+    if program is None:
+        raise Permanent("py-spy is not installed")
+    return _write(ctx, call, "stacks.txt", _output(call, [program, "dump", "--pid", str(_pid(ctx, call))]))
+
+
+def _map(ctx: Context, call: Call) -> str:
+    pid = _pid(ctx, call)
+    text = Path(f"/proc/{pid}/status").read_text(errors="replace") + Path(f"/proc/{pid}/smaps").read_text(
+        errors="replace"
+    )
+    return _write(ctx, call, "map.txt", text)
+
+
+def _core(ctx: Context, call: Call) -> str:
+    program = shutil.which("gcore")
+    if program is None:
+        raise Permanent("gcore (of gdb) is not installed")
+    folder, pid = evidence.folder(ctx.settings, call.incident_id), _pid(ctx, call)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / _name(call, "core")
+    _output(call, [program, "-o", str(path), str(pid)])
+    written = path.with_name(f"{path.name}.{pid}")
+    written.chmod(0o600)
+    return str(written.relative_to(ctx.settings.home))
+
+
+PARTS: dict[str, Callable[[Context, Call], str]] = {
+    "objects": _objects,
+    "stacks": _stacks,
+    "map": _map,
+    "core": _core,
+}
+
+
+def _pid(ctx: Context, call: Call) -> int:
+    part = component.part(ctx, call)
+    return component.control(part).pid(ctx, part)
+
+
+def _output(call: Call, words: list[str]) -> str:
+    try:
+        done = subprocess.run(
+            words, capture_output=True, text=True, errors="replace", timeout=call.timeout, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Transient(f"{Path(words[0]).name} did not end within {call.timeout:g} s") from error
+    if done.returncode:
+        raise Permanent(f"{Path(words[0]).name}: {(done.stderr or done.stdout).strip()[-300:] or done.returncode}")
+    return done.stdout
+
+
+def _name(call: Call, kind: str) -> str:
+    return f"{_UNFIT.sub('-', call.key)}-{kind}"
+
+
+def _write(ctx: Context, call: Call, kind: str, text: str) -> str:
+    path = evidence.write(ctx.settings, call.incident_id, _name(call, kind), text)
+    return str(path.relative_to(ctx.settings.home))
+
+
+def _is_include(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(one in list(PARTS) for one in value)
+
+
+INCLUDE = Kind(f"a list of {', '.join(PARTS)}", _is_include)
+
+ACTION = Action(act, subject=component.subject, takes={**component.TAKES, "include": INCLUDE})

@@ -1,0 +1,43 @@
+"""Write into the timeline what is so now: an assessment. Parameters: text, and values {words: PromQL expression}, whose
+results, at most ten series each, are written down with it."""
+
+from __future__ import annotations
+
+from memmon import labels as label_sets
+from memmon.context import Context
+from memmon.errors import BadQuery, Permanent
+from memmon.incidents import correlate as correlation
+from memmon.incidents.actions import base
+from memmon.incidents.actions.base import Action, Call
+from memmon.metrics import service as metrics
+
+MOST = 10
+
+
+def act(ctx: Context, call: Call) -> str:
+    """Return the line; the record of the action is the entry."""
+    said = [correlation.fill(str(call.parameters["text"]), call.labels)] if call.parameters.get("text") else []
+    values = call.parameters.get("values", {})
+    said += [f"{words}: {_value(ctx, str(expr), call)}" for words, expr in values.items()]
+    if not said:
+        raise Permanent("neither text nor values is given")
+    return "; ".join(said)
+
+
+def _value(ctx: Context, expr: str, call: Call) -> str:
+    try:
+        found = metrics.instant(ctx, correlation.fill_query(expr, call.labels))
+    except BadQuery as error:
+        return f"could not be asked: {error}"
+    if not found:
+        return "nothing"
+    shown = [_series(dict(one.labels), one.value) for one in found[:MOST]]
+    return ", ".join(shown) + (f" and {len(found) - MOST} more" if len(found) > MOST else "")
+
+
+def _series(labels: dict[str, str], value: float) -> str:
+    left = {name: text for name, text in labels.items() if name not in ("__name__", "job", "instance")}
+    return f"{value:.4g}" + (f" {label_sets.show(label_sets.of(left))}" if left else "")
+
+
+ACTION = Action(act, takes={"text": base.TEXT, "values": base.TEXTS})

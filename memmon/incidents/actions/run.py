@@ -1,0 +1,126 @@
+"""Run a command of the operator's allow-list (`commands` in playbooks.yml). Parameters: command, and values {NAME: text}.
+
+The words are those of the list and nothing else; there is no shell. What an incident says comes in the environment:
+MEMMON_INCIDENT,
+MEMMON_ACTION_KEY, MEMMON_LABEL_<NAME> for each label, MEMMON_VALUE_<NAME> for each value. Nothing of memmon's own environment
+is there.
+Exit status 0 is done, 75 (EX_TEMPFAIL of sysexits.h) worth another try. When the time is over the whole process group is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+
+from memmon.config.envelope import Command
+from memmon.context import Context
+from memmon.errors import Permanent, Transient
+from memmon.incidents.actions import base
+from memmon.incidents.actions.base import Action, Call, Subject
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+TEMPORARY_FAILURE = 75
+MOST_OUTPUT = 64 << 10
+
+_UNFIT = re.compile(r"[^A-Z0-9_]")
+
+
+def act(ctx: Context, call: Call) -> str:
+    """Run it; return the end of what it wrote."""
+    command = _command(ctx, call)
+    with tempfile.TemporaryFile() as output:
+        try:
+            process = subprocess.Popen(
+                command.argv,
+                cwd=command.folder,
+                env=environment(command, call),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_limits(command),
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise Permanent(f"{command.argv[0]} cannot be run: {error}") from error
+        try:
+            code = process.wait(call.timeout)
+        except subprocess.TimeoutExpired:
+            raise Transient(f"{command.name} did not end within {call.timeout:g} s and was killed") from None
+        finally:
+            _end(process)
+        output.seek(max(0, output.seek(0, os.SEEK_END) - MOST_OUTPUT))
+        said = output.read().decode(errors="replace").strip()
+    if code == TEMPORARY_FAILURE:
+        raise Transient(f"{command.name}: status {code}: {said}")
+    if code:
+        raise Permanent(f"{command.name}: {f'signal {-code}' if code < 0 else f'status {code}'}: {said}")
+    return f"{command.name}: {said or 'done'}"
+
+
+def probe(ctx: Context, call: Call) -> str | None:
+    """Only the operator knows whether a command may be run twice."""
+    if _command(ctx, call).idempotent:
+        return None
+    raise Permanent(
+        "its worker died in the middle of it; whether it had its effect is not known, so it is not run again"
+    )
+
+
+def subject(ctx: Context, call: Call) -> Subject:
+    """Return the command as what is acted on."""
+    found = base.target_or_none(ctx, call)
+    return Subject(str(call.parameters.get("command", "")), found.name if found else "")
+
+
+def environment(command: Command, call: Call) -> dict[str, str]:
+    """Return all variables that the command sees."""
+    own = {"PATH": PATH, "LANG": "C.UTF-8", **command.environment}
+    own |= {"MEMMON_INCIDENT": str(call.incident_id), "MEMMON_ACTION_KEY": call.key}
+    own |= {f"MEMMON_LABEL_{_name(name)}": value.replace("\0", "") for name, value in call.labels.items()}
+    values = call.parameters.get("values", {})
+    return own | {f"MEMMON_VALUE_{_name(name)}": str(value).replace("\0", "") for name, value in values.items()}
+
+
+def _name(text: str) -> str:
+    return _UNFIT.sub("_", text.upper())
+
+
+def _command(ctx: Context, call: Call) -> Command:
+    name = base.text(call, "command")
+    found = next((one for one in ctx.config.playbooks.commands if one.name == name), None)
+    if found is None:
+        raise Permanent(f"no command {name} in playbooks.yml")
+    return found
+
+
+def _limits(command: Command) -> Callable[[], None]:
+    """Bound what the process may use; it is set in the child, before the command begins."""
+
+    def bound() -> None:
+        for kind, most in (
+            (resource.RLIMIT_CPU, command.cpu_seconds),
+            (resource.RLIMIT_AS, command.memory_mib << 20),
+            (resource.RLIMIT_FSIZE, command.file_mib << 20),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            resource.setrlimit(kind, (most, most))
+
+    return bound
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill whatever is left of the process and those that it has begun."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+ACTION = Action(
+    act, probe=probe, subject=subject, takes={"command": base.TEXT, "values": base.TEXTS}, needs=("command",)
+)

@@ -1,0 +1,33 @@
+"""Wait, without a worker. Parameters: seconds (the whole wait, or with `expr` the longest one; 60) and expr, a PromQL
+expression that is waited for: that it has a result. What does not come in time is a failure."""
+
+from __future__ import annotations
+
+from memmon.context import Context
+from memmon.errors import BadQuery, Permanent
+from memmon.incidents import correlate as correlation
+from memmon.incidents.actions import base
+from memmon.incidents.actions.base import Action, Call, NotYet
+from memmon.metrics import service as metrics
+
+LOOK_EVERY = 5.0
+
+
+def act(ctx: Context, call: Call) -> str:
+    """Say when to look again, until the time has come."""
+    now, seconds, expr = ctx.now(), base.number(call, "seconds", 60), call.parameters.get("expr")
+    end = call.created_at + seconds
+    if expr:
+        try:
+            if metrics.instant(ctx, correlation.fill_query(str(expr), call.labels)):
+                return f"{expr} held after {now - call.created_at:.0f} s"
+        except BadQuery as error:
+            raise Permanent(f"{expr}: {error}") from error
+    if now < end:
+        raise NotYet(min(end, now + LOOK_EVERY) if expr else end, f"waits for {expr or f'{seconds:g} s'}")
+    if expr:
+        raise Permanent(f"{expr} did not hold within {seconds:g} s")
+    return f"waited {seconds:g} s"
+
+
+ACTION = Action(act, takes={"seconds": base.NUMBER, "expr": base.TEXT})

@@ -1,0 +1,171 @@
+"""The auditor: looks each minute whether every incident goes on, from SQL alone, and tells a watchman outside only when all is
+well.
+
+What is overdue is started again, once; what is stuck after that is for people. The heartbeat goes out after an audit that found
+nothing: a memmon that is dead, or cannot do its work, is noticed elsewhere because it falls silent (a dead man's switch).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from memmon import encode, outbound
+from memmon.context import Context
+from memmon.db.tables import IncidentAction, IncidentRow
+from memmon.errors import Permanent, Refused, Transient
+from memmon.incidents import acting, ledger, pages, store
+from memmon.jobs import Job
+from memmon.state import counters, live, pulse
+
+log = logging.getLogger(__name__)
+
+COMPONENT = "incident_auditor"
+EVERY = 60.0
+LATE = 30.0
+"""Seconds beyond its time after which something is overdue: a tick looks each second."""
+SILENT = 90.0
+"""Seconds after which a part that has not run is taken for dead, beyond twice its interval."""
+HEARTBEAT_WITHIN = 10.0
+
+
+class Finding(NamedTuple):
+    """What is wrong with an incident, 0 for memmon itself."""
+
+    incident: int
+    what: str
+
+
+def audit(ctx: Context) -> list[Job]:
+    """Look at everything; start again what is overdue, page for what is stuck, and send the heartbeat when nothing was found."""
+    now = ctx.now()
+    findings, jobs = _incidents(ctx, now)
+    findings += _record(ctx)
+    findings += _parts(ctx, now)
+    for one in findings:
+        log.error("audit: %s%s", f"incident {one.incident}: " if one.incident else "", one.what)
+    if findings:
+        counters.add(ctx.redis, "memmon_audit_findings_total", by=len(findings))
+    sent = _heartbeat(ctx) if not findings else None
+    counters.add(ctx.redis, "memmon_audits_total", {"result": "findings" if findings else "clean"})
+    detail: dict[str, Any] = {"findings": [one._asdict() for one in findings[:20]], "heartbeat": sent}
+    pulse.beat(ctx.redis, COMPONENT, "failed" if findings or sent is False else "ok", now, **detail)
+    return jobs
+
+
+def _incidents(ctx: Context, now: float) -> tuple[list[Finding], list[Job]]:
+    with ctx.read() as session:
+        numbers = store.overdue(session, now, LATE)
+    findings: list[Finding] = []
+    jobs: list[Job] = []
+    for number in numbers:
+        with ctx.write() as session:
+            row = store.get(session, number, lock=True)
+            if row is None or row.open_key is None:
+                continue
+            for what in _wrong(session, row, now):
+                findings.append(Finding(number, what))
+                jobs += _mend(ctx, session, row, what, now)
+        live.publish(ctx.redis, "incidents", {"id": number, "state": row.state})
+    return findings, list(dict.fromkeys(jobs))
+
+
+def _wrong(session: Session, row: IncidentRow, now: float) -> list[str]:
+    """Return what of an incident is overdue."""
+    found = []
+    if row.due_at is None:
+        found.append("nobody would look at it again")
+    elif row.due_at < now - LATE:
+        found.append(f"it should have been looked at {now - row.due_at:.0f} s ago")
+    if row.next_level_at is not None and row.next_level_at < now - LATE:
+        found.append(f"a page is {now - row.next_level_at:.0f} s late")
+    if row.next_level_at is None and row.acknowledged_at is None:
+        found.append("nobody has acknowledged it, and nobody would be paged")
+    found += [_late(one, now) for one in store.actions(session, row.id) if _is_late(one, now)]
+    if row.acknowledged_at is None and row.pages and _unheard(session, row):
+        found.append("its last page reached nobody")
+    return found
+
+
+def _is_late(action: IncidentAction, now: float) -> bool:
+    waiting = action.state in ("waiting", "running", "approval")
+    return waiting and (action.due_at is None or action.due_at < now - LATE)
+
+
+def _late(action: IncidentAction, now: float) -> str:
+    if action.due_at is None:
+        return f"action {action.number} ({action.action}) would never be done"
+    return f"action {action.number} ({action.action}) is {now - action.due_at:.0f} s late"
+
+
+def _unheard(session: Session, row: IncidentRow) -> bool:
+    """Tell whether every message of the last page has failed for good."""
+    messages = store.pages(session, row.id, f"page:{row.id}:{row.pages - 1}")
+    return bool(messages) and all(one.state == "failed" for one in messages)
+
+
+def _mend(ctx: Context, session: Session, row: IncidentRow, what: str, now: float) -> list[Job]:
+    """Start an incident again, and page for one that was started again before and has not gone on, or that reached nobody."""
+    unheard = what == "its last page reached nobody"
+    if unheard or (row.stuck_at is not None and row.stuck_at < now - LATE):
+        ledger.note(session, row.id, now, "audit", "memmon", f"{what}: the next level is paged")
+        row.version += 1
+        pages.level(ctx, session, row, what, hurry=True)
+        return [Job("notify.tick")]
+    if row.stuck_at is None:
+        ledger.note(session, row.id, now, "audit", "memmon", f"{what}: started again")
+        counters.add(ctx.redis, "memmon_incidents_stuck_total")
+        row.stuck_at = now
+    row.due_at, row.version = now, row.version + 1
+    if row.next_level_at is None and row.acknowledged_at is None:
+        row.next_level_at = now
+    jobs = [Job("incidents.advance", (row.id,))]
+    for one in store.actions(session, row.id):
+        if one.due_at is None and one.state in ("waiting", "running"):
+            one.due_at = now
+        if one.state in ("waiting", "running") and (one.due_at or 0) <= now:
+            jobs.append(acting.job(one.id, one.timeout))
+    return jobs
+
+
+def _record(ctx: Context) -> list[Finding]:
+    """Look at what was added to the record since the last audit."""
+    found = ledger.verify(ctx, whole=False)
+    return [
+        Finding(one["incident_id"] or 0, f"line {one['seq']} of the record {one['what']}")
+        for one in found["problems"][:10]
+    ]
+
+
+def _parts(ctx: Context, now: float) -> list[Finding]:
+    """Look whether what an incident needs has run lately: evaluation, notification, response."""
+    settings = ctx.settings
+    wanted = {"alert_manager": settings.alert_evaluation_interval, "incident_response": 1.0}
+    last = pulse.read(ctx.redis)
+    found = []
+    for name, interval in wanted.items():
+        seen = last.get(name, {}).get("last_run")
+        if seen is None:
+            found.append(Finding(0, f"{name} has never run"))
+        elif now - float(seen) > SILENT + 2 * interval:
+            found.append(Finding(0, f"{name} ran {now - float(seen):.0f} s ago"))
+    return found
+
+
+def _heartbeat(ctx: Context) -> bool | None:
+    """Tell the watchman outside that all is well; None where none is named, False when that could not be told."""
+    url = ctx.settings.heartbeat_url
+    if url is None:
+        return None
+    try:
+        body = {"instance": ctx.settings.instance, "at": encode.iso(ctx.now())}
+        answer = outbound.request("POST", url, json=body, timeout=HEARTBEAT_WITHIN, allow_private=True)
+        if answer.status < 300:
+            return True
+        log.warning("the heartbeat was answered with %d", answer.status)
+    except (Transient, Permanent, Refused) as error:
+        log.warning("the heartbeat could not be sent: %s", error)
+    counters.add(ctx.redis, "memmon_heartbeats_failed_total")
+    return False

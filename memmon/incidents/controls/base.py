@@ -1,0 +1,58 @@
+"""What a control of components is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from memmon.config.targets import Component, Target
+from memmon.context import Context
+from memmon.errors import Permanent, Transient
+from memmon.outbound import Response
+
+
+class Part(NamedTuple):
+    """A component of a target; `key` is that of the action, the same at each attempt, and `seconds` its time limit."""
+
+    target: Target
+    name: str
+    component: Component
+    key: str
+    seconds: float
+
+    @property
+    def unit(self) -> str:
+        return self.component.unit
+
+
+def _cannot(what: str) -> Callable[..., Any]:
+    def refuse(ctx: Context, part: Part, *_: Any) -> Any:
+        raise Permanent(f"{part.name} of {part.target.name} is under {part.component.control}, which cannot {what} it")
+
+    return refuse
+
+
+def unknown(ctx: Context, part: Part) -> str | None:
+    """Where nobody can tell what runs now."""
+    return None
+
+
+class Control(NamedTuple):
+    """All of them raise Transient or Permanent. `restart` and `resize` return what was done; `identity` returns what is another
+    after each restart, None where that cannot be told; `size` returns how many there are; `pid` a process of it on this machine."""
+
+    restart: Callable[[Context, Part], str] = _cannot("restart")
+    identity: Callable[[Context, Part], str | None] = unknown
+    size: Callable[[Context, Part], int] = _cannot("scale")
+    resize: Callable[[Context, Part, int], str] = _cannot("scale")
+    pid: Callable[[Context, Part], int] = _cannot("name the process of")
+
+
+def checked(answer: Response, what: str) -> Response:
+    """Return an answer of 2xx; raise Transient for one that may be another next time, else Permanent."""
+    if 200 <= answer.status < 300:
+        return answer
+    said = f"{what}: {answer.status} {answer.body[:300].decode(errors='replace')}".strip()
+    if answer.status in (408, 409, 429) or answer.status >= 500:
+        raise Transient(said)
+    raise Permanent(said)

@@ -1,0 +1,40 @@
+"""Pools of Celery workers, by Celery's remote control. `unit` is a worker: `name` (on every host) or `name@host`."""
+
+from __future__ import annotations
+
+from memmon.context import Context, Fleet
+from memmon.errors import Permanent, Transient
+from memmon.incidents.controls.base import Control, Part
+
+ANSWERS_WITHIN = 3.0
+
+
+def size(ctx: Context, part: Part) -> int:
+    """Return how many processes each of the workers has; the smallest number where they differ."""
+    return min(_pools(ctx, part).values())
+
+
+def resize(ctx: Context, part: Part, to: int) -> str:
+    """Let each of the workers have `to` processes."""
+    fleet, pools = _fleet(ctx), _pools(ctx, part)
+    for worker, now in sorted(pools.items()):
+        if now != to:
+            fleet.grow(worker, to - now, ANSWERS_WITHIN)
+    return ", ".join(f"pool of {worker}: {now} -> {to}" for worker, now in sorted(pools.items()))
+
+
+def _fleet(ctx: Context) -> Fleet:
+    if ctx.fleet is None:
+        raise Permanent("Celery's workers can only be reached from one of them")
+    return ctx.fleet
+
+
+def _pools(ctx: Context, part: Part) -> dict[str, int]:
+    found = _fleet(ctx).pools(ANSWERS_WITHIN)
+    wanted = {name: now for name, now in found.items() if part.unit in (name, name.split("@")[0])}
+    if not wanted:
+        raise Transient(f"no worker {part.unit} answers")
+    return wanted
+
+
+CONTROL = Control(size=size, resize=resize)

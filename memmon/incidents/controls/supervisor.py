@@ -1,0 +1,38 @@
+"""Programs of memmon's own supervisor, by its XML-RPC socket. `unit` is a program."""
+
+from __future__ import annotations
+
+from memmon import supervisor
+from memmon.context import Context
+from memmon.errors import NotFound, Permanent
+from memmon.incidents.controls.base import Control, Part
+
+
+def restart(ctx: Context, part: Part) -> str:
+    """Stop the program and start it again."""
+    try:
+        old, new = supervisor.restart(ctx.settings.supervisor_socket, part.unit)
+    except NotFound as error:
+        raise Permanent(str(error)) from error
+    return f"restarted {part.unit}: pid {old or 'none'} -> {new}"
+
+
+def identity(ctx: Context, part: Part) -> str | None:
+    """Return its pid; none while it does not run."""
+    return str(_pid(ctx, part) or "none")
+
+
+def pid(ctx: Context, part: Part) -> int:
+    """Return its pid; Permanent while it does not run."""
+    found = _pid(ctx, part)
+    if not found:
+        raise Permanent(f"{part.unit} does not run")
+    return found
+
+
+def _pid(ctx: Context, part: Part) -> int:
+    known = {process.name: process for process in supervisor.processes(ctx.settings.supervisor_socket)}
+    return known[part.unit].pid if part.unit in known else 0
+
+
+CONTROL = Control(restart=restart, identity=identity, pid=pid)

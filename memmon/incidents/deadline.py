@@ -1,0 +1,33 @@
+"""A time limit on what runs in this process: an action that hangs is cut, whatever it hangs in.
+
+It works by SIGALRM (setitimer(2)), and so in the main thread alone, which is where a prefork worker runs its tasks.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from memmon.errors import Transient
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise Transient in the block when it is not over within `seconds`; in another thread than the main one it is not cut."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def cut(_signal: int, _frame: FrameType | None) -> None:
+        raise Transient(f"it did not end within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, cut)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

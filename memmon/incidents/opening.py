@@ -1,0 +1,278 @@
+"""Opening incidents: alerts and events are gathered, put together, and opened as incidents, joined to one, or opened again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from memmon import encode
+from memmon.alerts import service as alerts
+from memmon.config.playbooks import Playbook
+from memmon.config.targets import Target
+from memmon.context import Context
+from memmon.db.tables import IncidentRow
+from memmon.errors import Conflict, NotFound, Transient
+from memmon.incidents import correlate as correlation
+from memmon.incidents import escalation, frozen, ledger, store
+from memmon.incidents.correlate import Sign
+from memmon.incidents.model import Progress
+from memmon.jobs import Job
+from memmon.routing import service as routing
+from memmon.security import service as security
+from memmon.state import counters, live
+
+log = logging.getLogger(__name__)
+
+BY_HAND = "hand"
+"""The kind of source of an incident that somebody began."""
+
+
+class Gathered(NamedTuple):
+    """What belongs to one incident: `fresh` are the ids that no incident has yet."""
+
+    playbook: Playbook
+    key: str
+    labels: Mapping[str, str]
+    signs: list[Sign]
+
+
+def correlate(ctx: Context) -> list[Job]:
+    """Open incidents for the alerts that fire and the events that came, or join them to one that is open. Each is taken once:
+    an alert
+    that still fires after its incident was closed by hand opens no other. A silenced one is left alone. Who waits for the end
+    of its alerts is woken when the last one has ended."""
+    signs = _signs(ctx)
+    firing = {one.id for one in signs if one.kind == "alert"}
+    with ctx.read() as session:
+        known = {
+            (kind, number)
+            for kind in dict.fromkeys(one.kind for one in signs)
+            for number in store.known_sources(session, kind, {one.id for one in signs if one.kind == kind})
+        }
+        over = [number for number, own in store.open_sources(session, "alert").items() if not own & firing]
+        fresh = [one for one in signs if (one.kind, one.id) not in known]
+        open_keys = store.open_keys(session) if fresh else set()
+    touched = []
+    for one in _gathered(ctx, signs, fresh, open_keys) if fresh else ():
+        try:
+            touched.append(_take(ctx, one))
+        except Transient:
+            raise
+        except Exception:  # What is wrong with these alerts must not keep the others from their response.
+            log.exception("no incident could be opened for %s", one.key)
+    return [Job("incidents.advance", (number,)) for number in dict.fromkeys([*touched, *over])]
+
+
+def _signs(ctx: Context) -> list[Sign]:
+    """Return the alerts that fire, and the events that a playbook is about and that count as firing still."""
+    found = [
+        Sign(
+            "alert",
+            a["id"],
+            a["name"],
+            a["severity"],
+            a["labels"],
+            encode.seconds_of(a["created_at"]),
+            a["message"],
+            a["value"],
+        )
+        for a in alerts.firing(ctx)
+        if a["source"] != alerts.DRILL
+    ]
+    wanted: dict[str, float] = {}
+    for playbook in ctx.config.playbooks.playbooks:
+        for condition in (playbook.match, *playbook.correlation.conditions):
+            for name in condition.events:
+                wanted[name] = max(wanted.get(name, 0.0), playbook.correlation.window)
+    return [*found, *(_of_event(one) for one in security.events_of(ctx, wanted))]
+
+
+def _of_event(event: Mapping[str, Any]) -> Sign:
+    named = {"source_ip": event["source_ip"], "user": event["user"], "endpoint": event["endpoint"]}
+    labels = {"event_type": event["event_type"], "category": "security", **{n: v for n, v in named.items() if v}}
+    text = event["message"] or event["event_type"]
+    severity = event["severity"]
+    return Sign("event", event["id"], event["event_type"], severity, labels, event["received_at"], text)
+
+
+def _gathered(ctx: Context, signs: Sequence[Sign], fresh: Sequence[Sign], open_keys: set[str]) -> list[Gathered]:
+    """Return the fresh signs by the incident that they belong to, without those that are muted or that no playbook takes. Where a
+    playbook waits for more, the next one that takes them does not."""
+    held = routing.suppressed(ctx)
+    left = {(one.kind, one.id) for one in fresh}
+    found = []
+    for playbook in ctx.config.playbooks.playbooks:
+        groups: dict[str, Gathered] = {}
+        for one in signs:
+            if correlation.takes(playbook, one) and not _left_alone(held, one, playbook):
+                root = _root(ctx, playbook, one, signs, open_keys)
+                key = correlation.key(playbook, root)
+                groups.setdefault(key, Gathered(playbook, key, root, [])).signs.append(one)
+        for group in groups.values():
+            mine = [one for one in group.signs if (one.kind, one.id) in left]
+            if mine and (group.key in open_keys or correlation.is_complete(playbook, group.signs)):
+                left -= {(one.kind, one.id) for one in mine}
+                joined = group.signs if playbook.correlation.conditions else mine
+                found.append(group._replace(signs=joined))
+    return found
+
+
+def _left_alone(held: Mapping[int, Any], sign: Sign, playbook: Playbook) -> bool:
+    """Tell whether nothing is done about an alert: it is silenced, in maintenance, or the consequence of another failure,
+    whose incident it is no part of. One that another alert inhibits is only not told."""
+    kinds = {"silence", "maintenance", *(() if playbook.correlation.topology else ("dependency",))}
+    return sign.kind == "alert" and any(one.kind in kinds for one in held.get(sign.id, ()))
+
+
+def _root(
+    ctx: Context, playbook: Playbook, sign: Sign, signs: Sequence[Sign], open_keys: set[str]
+) -> Mapping[str, str]:
+    """Return the labels that the incident of a sign goes by: those of what its target depends on, where that has trouble itself."""
+    own = _target(ctx, sign.labels) if playbook.correlation.topology else None
+    if own is None:
+        return sign.labels
+    for name in ctx.config.targets.upstream(own.name):
+        target = ctx.config.targets.get(name)
+        if target is None:
+            continue
+        labels = {**sign.labels, **target.own_labels}
+        troubled = any(correlation.takes(playbook, one) and _target(ctx, one.labels) == target for one in signs)
+        if troubled or correlation.key(playbook, labels) in open_keys:
+            return labels
+    return sign.labels
+
+
+def _target(ctx: Context, labels: Mapping[str, str]) -> Target | None:
+    instance, job = labels.get("instance"), labels.get("job")
+    same = (one for one in ctx.config.targets.targets if one.identity == instance and job in (None, "", one.job))
+    return next(same, None) if instance else None
+
+
+def _take(ctx: Context, one: Gathered) -> int:
+    """Join signs to the incident that is open for them, open one, or open one again that has ended a moment ago; return its id."""
+    now, how = ctx.now(), "joined"
+    with ctx.write() as session:
+        while (row := store.open_for(session, one.key)) is None:  # It may close between the two statements.
+            lately = store.lately(session, one.key, now - one.playbook.reopen)
+            if lately is not None:
+                _reopen(session, lately, now)
+                row, how = lately, "reopened"
+                break
+            if store.insert(session, _opened(ctx, one, now)):
+                how = "opened"
+        if how == "opened":
+            ledger.note(session, row.id, now, "opened", "memmon", f"opened by playbook {one.playbook.name}")
+        elif how == "reopened":
+            ledger.note(session, row.id, now, "opened", "memmon", f"opened again: the same came back ({row.reopened})")
+        fresh = False
+        for sign in one.signs:
+            if store.add_source(session, row.id, sign.kind, sign.id, now):
+                fresh = True
+                text = f"{sign.name} [{sign.severity}] {sign.message}"
+                ledger.note(session, row.id, now, sign.kind, "memmon", text, id=sign.id, value=sign.value)
+                row.due_at = now
+        # Whoever is deciding at this moment has not seen these signs, and a response that has ended was not for them.
+        row.version += 1
+        if how == "joined" and fresh:  # Another worker may have taken them a moment ago.
+            row.progress = {**row.progress, "joined": True}
+        number = row.id
+    if how != "joined":
+        announce(ctx, row, how)
+    live.publish(ctx.redis, "incidents", {"id": number, "state": row.state})
+    return number
+
+
+def announce(ctx: Context, row: IncidentRow, how: str) -> None:
+    """Count and log an incident that was opened or opened again."""
+    log.warning("incident %d %s: %s", row.id, how, row.title)
+    name = "memmimic_incidents_total" if how == "opened" else "memmon_incidents_reopened_total"
+    counters.add(ctx.redis, name, {"severity": row.severity})
+    if how == "opened":
+        pairs = {"severity": row.severity}
+        counters.observe(
+            ctx.redis, "memmon_incident_time_to_detect_seconds", pairs, max(0.0, row.opened_at - row.began_at)
+        )
+
+
+def _opened(ctx: Context, one: Gathered, now: float) -> dict[str, Any]:
+    first = min(one.signs, key=lambda sign: sign.at, default=None)
+    labels = {**(first.labels if first else {}), **one.labels}
+    began = min((_began(ctx, sign) for sign in one.signs), default=now)
+    detected = first.at if first else now
+    return values(ctx, one.playbook, one.key, labels, now) | {
+        "began_at": min(began, now),
+        "detected_at": min(detected, now),
+    }
+
+
+def _began(ctx: Context, sign: Sign) -> float:
+    """Return when what an alert is about began: when it was seen first, before it fired."""
+    if sign.kind != "alert":
+        return sign.at
+    found = alerts.by_ids(ctx, [sign.id])
+    return encode.seconds_of(found[0]["active_at"]) if found else sign.at
+
+
+def values(ctx: Context, playbook: Playbook, key: str, labels: Mapping[str, str], now: float) -> dict[str, Any]:
+    """Return the row of an incident that is opened now."""
+    chain = next((c for c in ctx.config.escalation.chains if c.name == playbook.chain), frozen.EVERYBODY)
+    return {
+        "key": key,
+        "open_key": key,
+        "version": 1,
+        "title": ledger.storable(correlation.fill(playbook.title, labels)[:500]),
+        "severity": playbook.severity,
+        "state": "open",
+        "playbook": playbook.model_dump(mode="json", by_alias=True),
+        "chain": chain.model_dump(mode="json", by_alias=True),
+        "labels": dict(labels),
+        "progress": Progress()._asdict(),
+        "mttr_target_minutes": playbook.mttr_target / 60,
+        "began_at": now,
+        "detected_at": now,
+        "opened_at": now,
+        "responds_from": now,
+        "reopened": 0,
+        "due_at": now,
+        "level": 0,
+        "pages": 0,
+        "next_level_at": escalation.first_at(chain, now),
+    }
+
+
+def _reopen(session: Session, row: IncidentRow, now: float) -> None:
+    """Let a response begin anew in an incident that had ended; its record goes on."""
+    done = frozen.progress(row.progress).round + 1
+    row.open_key, row.state, row.reopened = row.key, "open", row.reopened + 1
+    row.progress = Progress(round=done, first=done)._asdict()
+    row.resolved_at = row.resolved_by = row.mitigated_at = row.stuck_at = None
+    row.acknowledged_at = row.acknowledged_by = row.acknowledged_until = row.remind_at = None
+    row.responds_from = row.due_at = now
+    row.level, row.next_level_at = 0, escalation.first_at(frozen.chain(row.chain), now)
+    session.flush()
+
+
+def begin(ctx: Context, name: str, labels: Mapping[str, str], by: str, dry_run: bool = False) -> tuple[int, list[Job]]:
+    """Open an incident by hand, for the playbook `name` and these labels; return its id and what follows. NotFound for a
+    playbook that is not there, Conflict where one is open for the same labels."""
+    playbook = next((one for one in ctx.config.playbooks.playbooks if one.name == name), None)
+    if playbook is None:
+        known = ", ".join(one.name for one in ctx.config.playbooks.playbooks)
+        raise NotFound(f"no playbook {name}; there are: {known}")
+    playbook = playbook.model_copy(update={"dry_run": dry_run or playbook.dry_run})
+    now = ctx.now()
+    given = {"alertname": f"run of {name}", **labels}
+    key = correlation.key(playbook, labels)
+    with ctx.write() as session:
+        if not store.insert(session, values(ctx, playbook, key, given, now)):
+            raise Conflict(f"an incident is open for {key}")
+        row = store.open_for(session, key)
+        assert row is not None
+        store.add_source(session, row.id, BY_HAND, 0, now)
+        text = f"playbook {name} begun by hand" + (", as a dry run" if playbook.dry_run else "")
+        ledger.note(session, row.id, now, "opened", by, text)
+    announce(ctx, row, "opened")
+    return row.id, [Job("incidents.advance", (row.id,))]

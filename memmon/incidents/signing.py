@@ -1,0 +1,89 @@
+"""Pure: lines of the record, each signed together with the one before it, and what is wrong with a record.
+
+Whoever changes, takes out or adds a line without the key breaks what follows it (HMAC-SHA256, RFC 2104, over a hash chain).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+START = "0" * 64
+"""What stands before the first line."""
+
+
+class Line(NamedTuple):
+    """One line of the record, with what signs it."""
+
+    seq: int
+    incident_id: int | None
+    at: float
+    kind: str
+    by: str
+    text: str
+    detail: Mapping[str, Any]
+    previous: str = ""
+    hash: str = ""
+    signed_by: str = ""
+
+
+class Mark(NamedTuple):
+    """The line `seq` that the record begins after, or ends with."""
+
+    seq: int
+    hash: str
+
+
+class Problem(NamedTuple):
+    """What is wrong with the record: which line, of which incident (where that is known), and what it is."""
+
+    seq: int
+    incident_id: int | None
+    what: str
+
+
+def name_of(key: bytes) -> str:
+    """Return what tells one key from another, and not what it is."""
+    return hashlib.sha256(b"memmon record" + key).hexdigest()[:16]
+
+
+def sign(key: bytes, line: Line, previous: str) -> Line:
+    """Return `line` as it follows the line whose hash is `previous`."""
+    return line._replace(previous=previous, hash=_digest(key, line, previous), signed_by=name_of(key))
+
+
+def sign_mark(key: bytes, name: str, mark: Mark) -> str:
+    """Return the signature of a mark."""
+    return hmac.new(key, json.dumps([name, *mark]).encode(), hashlib.sha256).hexdigest()
+
+
+def _digest(key: bytes, line: Line, previous: str) -> str:
+    content = [previous, line.seq, line.incident_id, line.at, line.kind, line.by, line.text, line.detail]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def problems(key: bytes, lines: Iterable[Line], start: Mark, end: Mark | None) -> Iterator[Problem]:
+    """Return what is wrong with the lines that follow `start`, in order, and should reach to `end`."""
+    last, own = start, name_of(key)
+    for line in lines:
+        if line.seq > last.seq + 1:
+            yield Problem(last.seq + 1, None, _missing(last.seq + 1, line.seq - 1))
+        elif line.previous != last.hash:
+            yield Problem(line.seq, line.incident_id, "does not follow the line before it")
+        if line.signed_by != own:
+            yield Problem(line.seq, line.incident_id, f"is signed with another key ({line.signed_by})")
+        elif not hmac.compare_digest(line.hash, _digest(key, line, line.previous)):
+            yield Problem(line.seq, line.incident_id, "was changed")
+        last = Mark(line.seq, line.hash)
+    if end is not None and end.seq > last.seq:
+        yield Problem(last.seq + 1, None, _missing(last.seq + 1, end.seq))
+    elif end is not None and end != last:
+        yield Problem(last.seq, None, "is not the line that was written last")
+
+
+def _missing(first: int, last: int) -> str:
+    return "is missing" if first == last else f"and all up to line {last} are missing"

@@ -1,0 +1,57 @@
+"""GET /api/oncall, one schedule, its calendar; POST and DELETE overrides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from memmon import encode
+from memmon.errors import BadInput
+from memmon.incidents import duty
+from web import door
+
+blueprint = Blueprint("oncall", __name__, url_prefix="/api/oncall")
+
+
+@blueprint.get("")
+def overview() -> Response:
+    """Return who is on call now in every schedule, who is next, and the gaps of the days that come."""
+    return door.answer({"schedules": duty.overview(door.context())})
+
+
+@blueprint.get("/<name>")
+def schedule(name: str) -> Response:
+    """Return the shifts of a schedule for the `days` that come."""
+    return door.answer(duty.schedule(door.context(), name, door.number("days", duty.AHEAD, 0.01, 366)))
+
+
+@blueprint.get("/<name>.ics")
+def calendar(name: str) -> Response:
+    """Return the shifts that come as a calendar, to subscribe to."""
+    return door.text(duty.calendar(door.context(), name), "text/calendar; charset=utf-8")
+
+
+@blueprint.post("/<name>/overrides")
+def override(name: str) -> Response:
+    """Let `contact` be on call instead, from `start` (now) to `end`."""
+    given = door.fields("contact", "start", "end", "by", "comment")
+    ctx = door.context()
+    start = _time(given, "start") if given.get("start") else ctx.now()
+    by, _ = door.signed(given)
+    made = duty.override(ctx, name, door.words(given, "contact", longest=64), start, _time(given, "end"), by)
+    return door.answer(made, 201)
+
+
+@blueprint.delete(f"/overrides/{door.ID}")
+def withdraw(number: int) -> Response:
+    """Take an override back."""
+    duty.withdraw(door.context(), number, door.caller().name)
+    return door.answer({"id": number, "state": "withdrawn"})
+
+
+def _time(given: dict[str, Any], name: str) -> float:
+    try:
+        return encode.seconds_of(door.words(given, name))
+    except (ValueError, OverflowError):
+        raise BadInput(name, "must be a time like 2026-01-01T12:00:00Z") from None

@@ -1,0 +1,71 @@
+"""/act/<token>: a link in a message, by which whoever got it acknowledges, approves or rejects without signing in.
+
+Looking at it changes nothing: mail programs open links to look for viruses. The page has one button, and what is done once is done.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from memmon import secret
+from memmon.context import Context
+from memmon.errors import Conflict, NotFound, Refused, Transient
+from memmon.incidents import links, service
+from memmon.incidents.links import Link
+from web import auth, door
+from workers.base import follow
+
+blueprint = Blueprint("links", __name__)
+
+GONE = "This link is not one of memmon's, or holds no more. The incident's page can do what it could."
+
+
+@blueprint.get("/act/<token>")
+@auth.needs("open")
+def look(token: str) -> ResponseReturnValue:
+    """Show what the link would do."""
+    ctx = door.context()
+    link = _link(ctx, token)
+    if link is None:
+        return render_template("missing.html", message=GONE), 404
+    try:
+        shown = service.show(ctx, link.incident)
+    except NotFound as error:
+        return render_template("missing.html", message=str(error)), 404
+    except Transient as error:
+        return render_template("missing.html", message=f"this cannot be read just now: {error}"), 503
+    action = next((one for one in shown["actions"] if one["number"] == link.action), None)
+    return render_template("act.html", link=link, token=token, incident=shown, action=action, done=None, now=ctx.now())
+
+
+@blueprint.post("/act/<token>")
+@auth.needs("open")
+def do(token: str) -> ResponseReturnValue:
+    """Do it."""
+    ctx = door.context()
+    link = _link(ctx, token)
+    if link is None:
+        return render_template("missing.html", message=GONE), 404
+    try:
+        shown, jobs = _act(ctx, link)
+    except (Conflict, NotFound, Refused) as error:
+        return render_template("missing.html", message=str(error)), 409
+    follow(jobs)
+    words = {"acknowledge": "Acknowledged: nobody else is paged.", "approve": "Approved.", "reject": "Rejected."}
+    return render_template(
+        "act.html", link=link, token=token, incident=shown, action=None, done=words[link.verb], now=ctx.now()
+    )
+
+
+def _link(ctx: Context, token: str) -> Link | None:
+    return links.read(secret.key(ctx.settings, "link"), token, ctx.now())
+
+
+def _act(ctx: Context, link: Link) -> service.Answer:
+    by = f"{link.receiver} (by link)"
+    if link.verb == "acknowledge":
+        return service.acknowledge(ctx, link.incident, by)
+    section = ctx.config.escalation
+    known_as = [one.name for one in section.contacts if link.receiver in one.receivers] + [link.receiver]
+    return service.decide(ctx, link.incident, link.action, link.verb == "approve", by, known_as=known_as)
