@@ -120,7 +120,8 @@ def _step(
     passed = passed._replace(acted_at=max(progress.acted_at or 0.0, ended.at or now))
     if ended.state == "dry_run":
         return passed
-    if ended.state == "done":
+    undone = situation.actions.get(Place(stage.name, number, undo=True))
+    if ended.state == "done" and undone is None:
         proven = _proven(step, ended.at or now, answers, now)
         if proven is True:
             return passed
@@ -128,7 +129,6 @@ def _step(
             return proven
         commands.append(Note("unproven", f"{step.action} is done, but {step.verify.expr} does not hold"))  # type: ignore[union-attr]
     if step.rollback and ended.state in ("done", "failed"):
-        undone = situation.actions.get(Place(stage.name, number, undo=True))
         if undone is None:
             commands.append(Run(stage, number, undo=True))
         if undone is None or undone.state in UNDER_WAY:

@@ -214,9 +214,9 @@ def claim(session: Session, number: int, now: float, until: float) -> bool:
     return session.execute(statement.values(**values)).rowcount == 1  # type: ignore[attr-defined, no-any-return]
 
 
-def change_action(session: Session, number: int, expected: str, attempts: int, **values: Any) -> bool:
+def change_action(session: Session, number: int, expected: str, attempt: int, **values: Any) -> bool:
     """Change an action if it is still in the state `expected` at this attempt; False when another worker took it over."""
-    same = (IncidentAction.state == expected) & (IncidentAction.attempts == attempts)
+    same = (IncidentAction.state == expected) & (IncidentAction.attempts == attempt)
     statement = update(IncidentAction).where(IncidentAction.id == number, same)
     return session.execute(statement.values(**values)).rowcount == 1  # type: ignore[attr-defined, no-any-return]
 

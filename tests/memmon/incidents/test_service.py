@@ -24,79 +24,14 @@ from memmon.stack import check as stack_check
 from memmon.state import counters
 from tests.conftest import Clock
 from tests.memmon.incidents.conftest import Endpoint
+from tests.memmon.incidents.story import ESCALATION, PLAYBOOKS, ROUTES, fire, only, paged, run, texts, tick
 from tests.support import free_port
-
-PLAYBOOKS = """
-playbooks:
-  - name: test
-    title: 'Trouble of $instance'
-    severity: high
-    mttr_target: 10m
-    match: {labels: {category: test}}
-    correlation: {group_by: [instance]}
-    stages:
-      - name: act
-        due: 60s
-        mitigates: true
-        steps: [{action: http, parameters: {url: '%s/hook'}, attempts: 2, timeout: 1s}]
-    verification: {settle: 1s, hold: 5s, timeout: 300s}
-"""
-ROUTES = """
-route: {receiver: default}
-receivers: [{name: default, log_configs: [{}]}, {name: seniors, log_configs: [{}]}]
-"""
-ESCALATION = """
-chains:
-  - name: operations
-    repeat: 60s
-    levels:
-      - {name: Operations Team, after: 0s, receivers: [default]}
-      - {name: Senior Engineers, after: 30s, receivers: [seniors]}
-"""
 
 
 @pytest.fixture
 def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
     """A context with one small playbook whose action is a call of a real server."""
     return configure(playbooks=PLAYBOOKS % endpoint.url, routes=ROUTES, escalation=ESCALATION)
-
-
-def fire(ctx: Context, instance: str = "a", name: str = "trouble", ttl: float = 3600) -> None:
-    """Make an alert that fires for `ttl` seconds, by the door of detectors."""
-    alerts.raise_event(ctx, name, "error", {"category": "test", "instance": instance}, {"summary": name}, ttl)
-
-
-def run(ctx: Context, jobs: list[Job]) -> None:
-    """Do all jobs about incidents that follow, as workers would."""
-    verbs: dict[str, Callable[..., list[Job]]] = {
-        "incidents.advance": service.advance,
-        "incidents.act": service.act,
-        "incidents.correlate": service.correlate,
-    }
-    left = list(jobs)
-    while left:
-        job = left.pop(0)
-        if job.name in verbs:
-            left += verbs[job.name](ctx, *job.args)
-
-
-def tick(ctx: Context) -> None:
-    run(ctx, service.due(ctx))
-
-
-def only(ctx: Context) -> dict[str, Any]:
-    """Return the one incident that there is, whole."""
-    rows = service.listing(ctx)["incidents"]
-    assert len(rows) == 1
-    return service.show(ctx, rows[0]["id"])
-
-
-def paged(ctx: Context) -> list[str]:
-    return [row["receiver"] for row in reversed(notify.recent(ctx)) if row["kind"] == "page"]
-
-
-def texts(incident: dict[str, Any], kind: str) -> list[str]:
-    return [entry["text"] for entry in incident["timeline"] if entry["kind"] == kind]
 
 
 @contextmanager
