@@ -25,7 +25,7 @@ class Limit(Section):
 
     cooldown: seconds between two on the same subject. most, window: how many at most within how many seconds, on all subjects.
     failures, rest: after so many on end it is left alone for so long, and then one tries it. share: of the instances of a kind no
-    more are acted on at once (but one always may be); what would be too much waits up to `patience`.
+    more are acted on at once (but one always may be). What is too soon, or too much at once, waits up to `patience`.
     """
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -191,6 +191,13 @@ class Playbooks(Section):
         distinct("limits", self.limits)
         distinct("commands", self.commands)
         return self
+
+    def over(self, other: Self | None) -> Self:
+        """Return these with `other` laid over them; its playbooks come first, since the first that matches takes an alert."""
+        merged = super().over(other)
+        own = {one.name for one in other.playbooks} if other else set()
+        mine = tuple(one for one in self.playbooks if one.name not in own)
+        return merged.model_copy(update={"playbooks": (*(other.playbooks if other else ()), *mine)})
 
     def limit(self, action: str) -> Limit:
         """Return what holds for an action; one that nobody limits has no limits."""

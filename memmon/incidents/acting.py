@@ -226,7 +226,7 @@ def _verdict(ctx: Context, session: Session, row: IncidentAction, now: float) ->
             one.subject, one.kin, one.state, one.started_at or now, None if one.state == "running" else one.finished_at
         )
         for one in store.past(session, row.action, now - envelope.reach(limit), row.id)
-        if one.state in ("done", "failed", "running")
+        if one.state == "running" or (one.state in ("done", "failed") and one.before is not None)
     ]
     return envelope.judge(limit, subject, found, now, row.held_since)
 

@@ -20,7 +20,7 @@ AFTERMATH = 30.0
 
 
 class Past(NamedTuple):
-    """An action of the same kind: done, failed or running; times are Unix seconds."""
+    """An action of the same kind that was begun: done, failed or running; times are Unix seconds."""
 
     subject: str
     kin: str
@@ -64,18 +64,21 @@ def judge(
     """Return why an action waits or is refused, None when it may be done now; `held_since` says since when it waits."""
     same = [one for one in past if one.subject == subject.name]
     return (
-        _cooling(limit, same, now)
-        or _too_often(limit, past, now)
+        _too_often(limit, past, now)
         or _broken(limit, past, now)
+        or _cooling(limit, same, now)
         or _patient(limit, _busy(same, now) or _too_wide(limit, subject, past, now), now, held_since)
     )
 
 
-def _cooling(limit: Limit, same: Iterable[Past], now: float) -> Refusal | None:
+def _cooling(limit: Limit, same: Iterable[Past], now: float) -> Hold | Refusal | None:
+    """A cooldown that is over soon is waited for."""
     last = max((one.finished_at for one in same if one.finished_at is not None), default=None)
     if last is None or not last > now - limit.cooldown:
         return None
-    return Refusal(f"it was done {max(0, now - last):.0f} s ago, and is done every {limit.cooldown:g} s at most")
+    why = f"it was done {max(0, now - last):.0f} s ago, and is done every {limit.cooldown:g} s at most"
+    again = last + limit.cooldown
+    return Hold(again, why) if again - now <= limit.patience else Refusal(why)
 
 
 def _too_often(limit: Limit, past: Iterable[Past], now: float) -> Refusal | None:

@@ -13,7 +13,7 @@ LOOK_EVERY = 5.0
 WAIT = 30.0
 """Seconds between two looks while alerts fire or an action is under way: their end wakes the incident sooner."""
 
-UNDER_WAY = ("waiting", "approval", "running")
+UNDER_WAY = ("waiting", "held", "approval", "running")
 DONE = ("done", "dry_run")
 """States of an action that has not failed."""
 
@@ -55,7 +55,8 @@ class Progress(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How an action is: its state, and when it ended (Unix seconds)."""
+    """How an action is: its state, and when it ended (Unix seconds). One that has not begun since a limit makes it wait is
+    `held`."""
 
     state: str
     at: float | None

@@ -111,8 +111,8 @@ def _step(
             return begun
         commands.append(Run(stage, number))
         return now + WAIT
-    if ended.state == "approval" and step.while_firing and not situation.firing:
-        said = Note("skipped", f"{step.action} needs no approval: nothing fires any more")
+    if ended.state in ("approval", "held") and step.while_firing and not situation.firing:
+        said = Note("skipped", f"{step.action} need not wait: nothing fires any more")
         commands += [Withdraw(stage.name, number), said]
         return passed
     if ended.state in UNDER_WAY:

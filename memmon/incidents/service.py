@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from memmon.alerts import service as alerts
 from memmon.context import Context
-from memmon.db.tables import IncidentRow
+from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadQuery
 from memmon.incidents import acting, desk, frozen, ledger, pages, playbook, store
 from memmon.incidents import correlate as correlation
@@ -147,10 +147,15 @@ def _situation(ctx: Context, session: Session, row: IncidentRow) -> Situation:
         opened_at=row.responds_from,
         playbook=book,
         progress=progress,
-        actions={Place(a.stage, a.step, a.undo): Ended(a.state, a.finished_at) for a in done},
+        actions={Place(a.stage, a.step, a.undo): Ended(_state(a), a.finished_at) for a in done},
         firing=_firing(ctx, session, row, progress.stage < len(book.stages), book.correlation.window),
         watched=_watched(ctx, row.labels),
     )
+
+
+def _state(action: IncidentAction) -> str:
+    held = action.state == "waiting" and action.held_since is not None and not action.attempts
+    return "held" if held else action.state
 
 
 def _firing(ctx: Context, session: Session, row: IncidentRow, responding: bool, window: float) -> bool:

@@ -230,9 +230,10 @@ def cancel_actions(session: Session, number: int, now: float) -> None:
 
 
 def withdraw(session: Session, number: int, stage: str, step: int, now: float) -> None:
-    """End an action that waits for approval."""
-    its = (IncidentAction.stage == stage) & (IncidentAction.step == step) & (IncidentAction.state == "approval")
-    its &= IncidentAction.undo.is_(False)
+    """End an action that waits, for approval or since a limit makes it, and has not begun."""
+    held = (IncidentAction.state == "waiting") & IncidentAction.held_since.is_not(None) & (IncidentAction.attempts == 0)
+    its = (IncidentAction.stage == stage) & (IncidentAction.step == step) & IncidentAction.undo.is_(False)
+    its &= (IncidentAction.state == "approval") | held
     statement = update(IncidentAction).where(IncidentAction.incident_id == number, its)
     session.execute(statement.values(state="rejected", finished_at=now, due_at=None))
 

@@ -41,6 +41,17 @@ chains:
 """
 
 
+LIMITS = """
+limits:
+  - {name: restart, cooldown: 2s, most: 100, window: 1h}
+  - {name: scale, cooldown: 2s, most: 100, window: 1h}
+  - {name: isolate, cooldown: 2s, most: 100, window: 1h}
+  - {name: memory_dump, cooldown: 2s, most: 100, window: 1h}
+  - {name: backup, cooldown: 2s, most: 100, window: 1h}
+"""
+"""What follows within a minute in a test is hours apart elsewhere."""
+
+
 class Inbox:
     """A real webhook receiver that keeps what it is sent."""
 
@@ -79,6 +90,7 @@ class Stack:
         config.mkdir(parents=True)
         (config / "routes.yml").write_text(ROUTES % inbox.url)
         (config / "escalation.yml").write_text(ESCALATION)
+        (config / "playbooks.yml").write_text(LIMITS)
         if rules:
             (config / "rules.yml").write_text(rules)
         self.environ = {

@@ -18,8 +18,9 @@ def act(ctx: Context, call: Call) -> str:
     now, seconds, expr = ctx.now(), base.number(call, "seconds", 60), call.parameters.get("expr")
     end = call.created_at + seconds
     if expr:
+        expr = correlation.fill_query(str(expr), call.labels)
         try:
-            if metrics.instant(ctx, correlation.fill_query(str(expr), call.labels)):
+            if metrics.instant(ctx, expr):
                 return f"{expr} held after {now - call.created_at:.0f} s"
         except BadQuery as error:
             raise Permanent(f"{expr}: {error}") from error

@@ -61,14 +61,14 @@ def _annotations(found: Any) -> dict[str, str]:
 
 def _call(part: Part, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
     namespace, what, name = part.unit.split("/")
-    where = f"/apis/apps/v1/namespaces/{quote(namespace)}/{what}s/{quote(name)}{path}"
+    where = f"{_api(part)}/apis/apps/v1/namespaces/{quote(namespace)}/{what}s/{quote(name)}{path}"
     headers = {"Accept": "application/json", **({"Content-Type": kind} if body is not None else {})}
     token = _token(part)
     if token:
         headers["Authorization"] = f"Bearer {token}"
     answer = outbound.request(
         method,
-        _api(part) + where,
+        where,
         json=body,
         headers=headers,
         timeout=part.seconds,

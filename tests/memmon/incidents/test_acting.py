@@ -77,7 +77,9 @@ def test_the_same_subject_is_not_acted_on_again_within_its_cooldown(
     configure: Configured, lamp: Lamp, clock: Clock
 ) -> None:
     ctx = configured(
-        configure, "{action: light, on_failure: escalate}", section="limits: [{name: light, cooldown: 60s}]"
+        configure,
+        "{action: light, on_failure: escalate}",
+        section="limits: [{name: light, cooldown: 60s, patience: 0s}]",
     )
     fire(ctx, "a", "one", ttl=20)
     run(ctx, service.correlate(ctx))
@@ -89,6 +91,27 @@ def test_the_same_subject_is_not_acted_on_again_within_its_cooldown(
     assert "is done every 60 s at most" in outputs(second)[0]
     assert texts(second, "escalated") == ["light refused"]
     assert len(lamp.done) == 1
+
+
+def test_a_cooldown_that_is_over_soon_is_waited_for_while_it_fires(
+    configure: Configured, lamp: Lamp, clock: Clock
+) -> None:
+    step = "{action: light, while_firing: true}"
+    ctx = configured(
+        configure, step, correlation="{group_by: [alertname]}", section="limits: [{name: light, cooldown: 60s}]"
+    )
+    for name, ttl in (("one", 3600), ("two", 3600), ("three", 20)):
+        fire(ctx, "a", name, ttl=ttl)
+        run(ctx, service.correlate(ctx))
+    assert len(lamp.done) == 1
+    assert "waits: it was done 0 s ago" in texts(service.show(ctx, 2), "held")[0]
+    end_alerts(ctx, clock)
+    run(ctx, service.correlate(ctx))
+    tick(ctx)
+    assert texts(service.show(ctx, 3), "skipped") == ["light need not wait: nothing fires any more"]
+    clock.move(40)
+    tick(ctx)
+    assert [service.show(ctx, n)["actions"][0]["state"] for n in (1, 2, 3)] == ["done", "done", "rejected"]
 
 
 def alert_of(ctx: Context, name: str) -> int:

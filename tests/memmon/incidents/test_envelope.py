@@ -29,8 +29,11 @@ def test_without_limits_everything_may_be_done_that_is_not_being_done() -> None:
 
 
 @pytest.mark.parametrize(("ago", "refused"), [(10, True), (59, True), (60, False), (600, False)])
-def test_the_same_subject_has_a_cooldown(ago: float, refused: bool) -> None:
-    assert isinstance(judge([done(NOW - ago)], cooldown=60), Refusal) == refused
+def test_the_same_subject_has_a_cooldown_that_is_waited_for_or_not(ago: float, refused: bool) -> None:
+    assert isinstance(judge([done(NOW - ago)], cooldown=60, patience=0), Refusal) == refused
+    assert judge([done(NOW - ago)], cooldown=60) == (
+        Hold(NOW - ago + 60, f"it was done {ago:.0f} s ago, and is done every 60 s at most") if refused else None
+    )
     assert judge([done(NOW - ago, "b/api")], cooldown=60) is None
 
 
