@@ -53,7 +53,7 @@ def operator(bearer: Callable[[str], Headers]) -> Headers:
 def sent(ctx: Context, valkey: str) -> Iterator[Callable[[], list[str]]]:
     """The names of the tasks that were really put into the queues of Valkey."""
     before = celery.conf.broker_url
-    celery.close()
+    _forget_connections()
     celery.conf.broker_url = valkey.replace("unix://", "redis+socket://")
 
     def names() -> list[str]:
@@ -62,8 +62,14 @@ def sent(ctx: Context, valkey: str) -> Iterator[Callable[[], list[str]]]:
         return sorted(json.loads(text)["headers"]["task"].removeprefix("workers.") for text in waiting)
 
     yield names
-    celery.close()
+    _forget_connections()
     celery.conf.broker_url = before
+
+
+def _forget_connections() -> None:
+    """Let the next message go to the broker that is configured then, whatever one went to before."""
+    celery.close()
+    celery.amqp._producer_pool = None
 
 
 @pytest.fixture

@@ -100,3 +100,54 @@ def test_a_note_without_words_and_an_incident_that_is_not_there(
         assert client.get(f"/api/incidents/{path}").status_code == 404
     for verb in ("acknowledge", "resolve", "escalate", "actions/1/approve"):
         assert post(client, operator, f"4711/{verb}").status_code == 404
+
+
+def test_people_snooze_and_take_over(client: FlaskClient, operator: Headers, incident: int) -> None:
+    snoozed = post(client, operator, f"{incident}/snooze", **{"for": "30m"}).get_json()
+    assert snoozed["acknowledged_until"] == "2026-01-01T00:30:00.000Z"
+    assert post(client, operator, f"{incident}/snooze").get_json()["field"] == "for"
+    taken = post(client, operator, f"{incident}/takeover", by="dana").get_json()
+    assert taken["acknowledged_by"] == "dana"
+
+
+def test_incidents_are_merged_and_split(client: FlaskClient, operator: Headers, incident: int, ctx: Context) -> None:
+    alerts.raise_event(ctx, "more", "error", {"category": "test", "instance": "b"}, {"summary": "more"}, 3600)
+    service.correlate(ctx)
+    merged = post(client, operator, "2/merge", into=incident).get_json()
+    assert [one["name"] for one in merged["sources"]] == ["trouble", "more"]
+    split = post(client, operator, f"{incident}/split", sources=[merged["sources"][1]["id"]])
+    assert split.get_json()["id"] == 3
+    for path, body, field in (
+        ("2/merge", {}, "into"),
+        (f"{incident}/merge", {"into": True}, "into"),
+        (f"{incident}/split", {"sources": "x"}, "sources"),
+    ):
+        answer = post(client, operator, path, **body)
+        assert (answer.status_code, answer.get_json()["field"]) == (400, field)
+
+
+def test_how_they_went_and_whether_the_record_is_whole(client: FlaskClient, incident: int) -> None:
+    stats = client.get("/api/incidents/stats?days=7").get_json()
+    assert (stats["incidents"], set(stats["times"])) == (1, {"detect", "acknowledge", "mitigate", "resolve"})
+    assert client.get("/api/incidents/stats?days=0").get_json()["field"] == "days"
+    record = client.get("/api/incidents/record").get_json()
+    assert (record["problems"], record["lines"] > 3) == ([], True)
+
+
+def test_a_chart_that_there_is_not_is_said(client: FlaskClient, incident: int) -> None:
+    answer = client.get(f"/api/incidents/{incident}/charts/nothing.svg")
+    assert (answer.status_code, "has no chart nothing" in answer.get_json()["message"]) == (404, True)
+
+
+def test_whose_word_an_action_waits_for_is_the_name_of_the_token(
+    client: FlaskClient, operator: Headers, ctx: Context
+) -> None:
+    folder = ctx.settings.config_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "playbooks.yml").write_text(PLAYBOOKS.replace("approval: true", "approval: {who: [dana]}"))
+    ctx.reload_config()
+    alerts.raise_event(ctx, "trouble", "error", {"category": "test", "instance": "a"}, {"summary": "trouble"}, 3600)
+    [job] = service.correlate(ctx)
+    service.advance(ctx, *job.args)
+    refused = post(client, operator, f"{job.args[0]}/actions/1/approve", by="dana")
+    assert (refused.status_code, "waits for the word of dana" in refused.get_json()["message"]) == (422, True)
