@@ -8,9 +8,13 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import Any
 
+MANY = 64
+FORGOTTEN = 60.0
+"""Seconds after which an answer is forgotten when there are many."""
+
 
 class Recent:
-    """Keeps the answers of the last `seconds`. Keys are few, and nothing is ever forgotten."""
+    """Keeps the answers of the last `seconds`; those that are older are forgotten when there are many."""
 
     def __init__(self, seconds: float):
         self._seconds = seconds
@@ -26,6 +30,7 @@ class Recent:
             known = self._kept.get(key)
             if not known or time.monotonic() - known[0] >= life:
                 known = None
+                self._forget()
                 self._kept[key] = (time.monotonic(), answer)
         if known:
             return known[1].result()
@@ -35,3 +40,8 @@ class Recent:
             self._kept.pop(key, None)
             answer.set_exception(error)
         return answer.result()
+
+    def _forget(self) -> None:
+        if len(self._kept) >= MANY:
+            now = time.monotonic()
+            self._kept = {key: one for key, one in self._kept.items() if now - one[0] < FORGOTTEN or not one[1].done()}

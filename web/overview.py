@@ -21,6 +21,7 @@ from memmon.routing import service as routing
 from memmon.security import service as security
 from memmon.upkeep import deadletter
 from web import activity, verdict, words
+from web.cache import Recent
 
 BARS = 60
 """Checks in a history bar."""
@@ -190,7 +191,17 @@ def _states(one: dict[str, Any]) -> dict[str, int]:
     return {"firing": states.count("firing"), "pending": states.count("pending")}
 
 
-def incident(ctx: Context, number: int) -> dict[str, Any]:
+PICTURED_FOR = 30.0
+"""Seconds for which the charts of an incident are drawn once for all who look at it."""
+
+
+def pictures(ctx: Context, number: int, kept: Recent) -> dict[str, str]:
+    """Return the charts of an incident by name."""
+    found: dict[str, str] = kept.get(("charts", number), lambda: incidents.drawn(ctx, number), PICTURED_FOR)
+    return found
+
+
+def incident(ctx: Context, number: int, kept: Recent) -> dict[str, Any]:
     """Return everything that an incident's page shows; NotFound where there is none."""
     now = ctx.now()
     shown = incidents.show(ctx, number)
@@ -203,6 +214,8 @@ def incident(ctx: Context, number: int) -> dict[str, Any]:
         "collection": part(lambda: metrics.last_collection(ctx)),
         "incident": shown,
         "stages": [{**stage, "actions": [actions[i] for i in stage["actions"]]} for stage in shown["stages"]],
+        "charts": list(part(lambda: pictures(ctx, number, kept)).value or ()),
+        "turn": int(now // PICTURED_FOR),
         "taken": taken,
         "share": min(1.0, taken / (shown["mttr_target_minutes"] * 60)),
     }

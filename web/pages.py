@@ -63,7 +63,9 @@ def rules() -> ResponseReturnValue:
 def incident(number: int) -> ResponseReturnValue:
     """Show one incident."""
     try:
-        return render_template("incident.html", **overview.incident(door.context(), number))
+        return render_template(
+            "incident.html", **overview.incident(door.context(), number, current_app.extensions["drawn"])
+        )
     except NotFound as error:
         return render_template("missing.html", message=str(error)), 404
     except Transient as error:

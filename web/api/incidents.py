@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
 from memmon.errors import BadInput, NotFound
 from memmon.incidents import service
 from memmon.incidents.desk import Answer
 from memmon.incidents.record import STATES
-from web import door
+from web import door, overview
 from workers.base import follow
 
 blueprint = Blueprint("incidents", __name__, url_prefix="/api/incidents")
@@ -51,7 +51,7 @@ def postmortem(number: int) -> Response:
 @blueprint.get(f"/{door.ID}/charts/<name>.svg")
 def chart(number: int, name: str) -> Response:
     """Return a chart of the post-mortem."""
-    found = service.drawn(door.context(), number)
+    found = overview.pictures(door.context(), number, current_app.extensions["drawn"])
     if name not in found:
         raise NotFound(f"incident {number} has no chart {name}; it has: {', '.join(found) or 'none'}")
     return door.text(found[name], "image/svg+xml; charset=utf-8")

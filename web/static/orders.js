@@ -15,9 +15,9 @@ export class Orders {
     const button = event.target.closest("button");
     closeMenus(event.target.closest("details.menu"));
     if (!button) return;
-    const { post, silence, remove, ask } = button.dataset;
+    const { post, body, silence, remove, ask } = button.dataset;
     if (ask && !confirm(ask)) return;
-    if (post) this.#order(button, () => send(post, {}));
+    if (post) this.#order(button, () => send(post, body ? JSON.parse(body) : {}));
     else if (silence) this.#order(button, () => send("/api/silences", { alert: Number(silence), duration: button.dataset.duration, comment: COMMENT }));
     else if (remove) this.#order(button, () => removeAll(remove.split(" ")));
   }
