@@ -137,6 +137,7 @@ def test_below_a_half_it_is_isolated_restarted_and_resolved(stack: Stack, inbox:
     """A, B yes, C: E page, F act, G isolate; H yes, I, K yes, L."""
     before = eventually(lambda: demo_pid(stack))
     assert stack.run("simulate", "errors", "--for", "5m").returncode == 0
+    assert burst(stack) == {500}
     sick = whole(stack, "quick_health_critical", lambda one: done(one, "isolate"), within=150)
     assert status_from(stack, "192.0.2.77") == 503  # Its callers are kept away; its page goes on.
     assert any(one["kind"] == "page" for one in inbox.received)
