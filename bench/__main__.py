@@ -1,4 +1,4 @@
-"""`python -m bench metrics|alerting [--small] [--json FILE]`: measure, print a table."""
+"""`python -m bench metrics|alerting|incidents [--small] [--json FILE]`: measure, print a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bench import alerting as alerting_bench
-from bench import breach, ingest, prometheus, queries, report
+from bench import breach, ingest, prometheus, queries, report, respond
 from bench.report import Figure
 
 
@@ -63,6 +63,22 @@ def alerting(small: bool, only: str | None, file: Path | None) -> None:
         ],
         "storm": [lambda: alerting_bench.storm(*((60, 6) if small else (10_000, 100)))],
         "told": [lambda: alerting_bench.told(5 if small else 500, beside=beside)],
+    }
+    _measure(parts, only, file)
+
+
+@main.command()
+@small_option
+@click.option("--only", type=click.Choice(["action", "containment"]), help="One part alone.")
+@json_option
+def incidents(small: bool, only: str | None, file: Path | None) -> None:
+    """Incidents: breach to first action, attack to containment, through a running stack."""
+    parts: Parts = {
+        "action": [
+            lambda: respond.first_action(1 if small else 30, 1),
+            *([] if small else [lambda: respond.first_action(10, 10)]),
+        ],
+        "containment": [lambda: respond.containment(1 if small else 30)],
     }
     _measure(parts, only, file)
 

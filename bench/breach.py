@@ -43,7 +43,7 @@ def measure(batches: int, trials: int, interval: float) -> list[float]:
         (config / "targets.yml").write_text(
             f"targets: [{{name: flip, tier: critical, metrics: '{target.url}/metrics'}}]"
         )
-        _flip(target, batches * trials, -1)
+        flip(target, batches * trials, -1)
         try:
             for batch in range(batches):
                 stack.start()
@@ -51,7 +51,7 @@ def measure(batches: int, trials: int, interval: float) -> list[float]:
                 for number in range(batch * trials, (batch + 1) * trials):
                     time.sleep(random.uniform(0, interval))  # A breach comes at any time between two scrapes.
                     began = time.perf_counter()
-                    _flip(target, batches * trials, number)
+                    flip(target, batches * trials, number)
                     eventually(lambda trial=str(number): _is_told(inbox, trial), within=WITHIN, every=0.005)  # type: ignore[misc]
                     found.append(time.perf_counter() - began)
                     inbox.received.clear()
@@ -63,7 +63,7 @@ def measure(batches: int, trials: int, interval: float) -> list[float]:
     return found
 
 
-def _flip(target: Pages, trials: int, last: int) -> None:
+def flip(target: Pages, trials: int, last: int) -> None:
     """Let the gauges of the trials up to `last` be 1."""
     lines = [f'flip{{trial="{number}"}} {int(number <= last)}\n' for number in range(trials)]
     target.pages["/metrics"] = "".join(lines)

@@ -62,6 +62,11 @@ class Parts:
                     self._done.popitem(last=False)
             return shown
 
+    def forget(self) -> None:
+        """Know of no call any more, as after a restart of the process."""
+        with self._lock:
+            self._done.clear()
+
     def _act(self, name: str, part: Part, given: Any) -> None:
         action = given.get("action") if isinstance(given, dict) else None
         if action == "restart" and part.restart:

@@ -108,12 +108,14 @@ class Numbered(NamedTuple):
 
 
 class Stage(Section):
-    """Steps with a due time, counted from the incident's opening. A stage that `mitigates` ends the harm: its success is the
+    """Steps with a due time, counted from the incident's opening. It applies where `when` has a result, or with `otherwise` where the
+    stage before it did not apply: the other branch. A stage that `mitigates` ends the harm: its success is the
     moment that the time to mitigate is measured to, where no recovery was seen before it."""
 
     name: str = Field(min_length=1, max_length=64)
     due: Seconds = Field(gt=0)
     when: str | None = None
+    otherwise: bool = False
     mitigates: bool = False
     steps: tuple[AnyStep, ...] = ()
 
@@ -168,6 +170,8 @@ class Playbook(Section):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two stages of {self.name} are called {name}")
+        if self.stages and self.stages[0].otherwise:
+            raise ValueError(f"the first stage of {self.name} has none before it to be otherwise to")
         return self
 
     def steps(self) -> Iterator[tuple[Stage, int, Step]]:

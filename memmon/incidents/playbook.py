@@ -41,9 +41,10 @@ def advance(situation: Situation, answers: Mapping[str, bool], now: float) -> As
     while progress.stage < len(stages):
         stage = stages[progress.stage]
         if not progress.entered:
-            if stage.when and stage.when not in answers:
+            other = stage.otherwise and stages[progress.stage - 1].name not in progress.skipped
+            if stage.when and not other and stage.when not in answers:
                 return Ask(stage.when)
-            if stage.when and not answers[stage.when]:
+            if other or (stage.when and not answers[stage.when]):
                 commands.append(Note("stage", f"{stage.name} does not apply"))
                 progress = _next_stage(progress, skipped=stage.name)
                 continue

@@ -18,6 +18,7 @@ import pytest
 from memmon import client as sdk
 from memmon.alerts import service as alerts
 from memmon.client.control import RESTRICTIONS
+from memmon.client.parts import PARTS
 from memmon.db import migrate
 from memmon.incidents import service
 from memmon.memmimic import look
@@ -41,6 +42,7 @@ class World:
 
     def __init__(self) -> None:
         self.restarts, self.size = 0, 4
+        PARTS.forget()
         self.cache: dict[int, int] = dict.fromkeys(range(10), 1)
         sdk.control("switch", restart=self._restart)
         sdk.control("pool", size=lambda: self.size, scale=self._scale)

@@ -92,6 +92,16 @@ def test_a_stage_whose_condition_does_not_hold_is_skipped() -> None:
     assert move.progress.skipped == ("first",)
 
 
+def test_of_two_branches_one_is_taken_whatever_is_so_later() -> None:
+    book = a_playbook(
+        a_stage({"action": "restart"}, when="up == 0"), a_stage({"action": "page"}, name="other", otherwise=True)
+    )
+    assert runs(moved(situation(book), OPENED, **{"up == 0": False})) == ["page"]
+    taken = situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED)})
+    move = moved(taken, OPENED, **{"up == 0": False})
+    assert (runs(move), move.progress.skipped) == ([], ("other",))
+
+
 def test_a_step_is_asked_about_only_when_its_turn_comes() -> None:
     book = a_playbook(a_stage({"action": "page"}, {"action": "restart", "when": "up == 0"}))
     assert runs(moved(situation(book))) == ["page"]

@@ -1,0 +1,113 @@
+"""From a breach to the first action, and from an attack to its containment, through a whole running stack."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from statistics import quantiles
+
+from bench.breach import DEFAULTS, flip
+from bench.report import Figure
+from tests.e2e.stack import Inbox, Stack
+from tests.e2e.test_scenarios import demo
+from tests.memmon.pages import Pages
+from tests.support import eventually
+
+RULES = """
+groups:
+  - name: bench
+    rules:
+      - {alert: flipped, expr: flip > 0, labels: {severity: critical, category: bench}}
+"""
+PLAYBOOKS = """
+playbooks:
+  - name: bench
+    title: 'trial $trial'
+    severity: high
+    mttr_target: 5m
+    match: {labels: {category: bench}}
+    correlation: {group_by: [trial]}
+    stages:
+      - name: act
+        due: 60s
+        steps:
+          - {action: http, parameters: {url: '%s', body: {kind: action, trial: $trial}}}
+"""
+WITHIN = 90.0
+
+
+def _cuts(found: list[float]) -> tuple[float, float]:
+    cuts = quantiles(found, n=20, method="inclusive") if len(found) > 1 else found * 19
+    return cuts[9], cuts[18]
+
+
+def first_action(trials: int, interval: float) -> list[Figure]:
+    """Return median and 95th percentile of the seconds from a breach to the first action of a playbook: a call that is received."""
+    found: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="mms") as folder:
+        inbox, target = Inbox(), Pages()
+        stack = Stack(Path(folder), inbox, RULES, **({} if interval == 1 else DEFAULTS))
+        config = stack.home / "config"
+        (config / "playbooks.yml").write_text(PLAYBOOKS % inbox.url)
+        (config / "targets.yml").write_text(
+            f"targets: [{{name: flip, tier: critical, metrics: '{target.url}/metrics'}}]"
+        )
+        flip(target, trials, -1)
+        try:
+            stack.start()
+            eventually(lambda: stack.get("/api/v1/query?query=flip")["data"]["result"], within=60)
+            for number in range(trials):
+                time.sleep(random.uniform(0, interval))
+                began = time.perf_counter()
+                flip(target, trials, number)
+                eventually(lambda trial=str(number): _acted(inbox, trial), within=WITHIN, every=0.005)  # type: ignore[misc]
+                found.append(time.perf_counter() - began)
+        finally:
+            stack.stop()
+            inbox.close()
+            target.close()
+    p50, p95 = _cuts(found)
+    what = f"breach to first action, {interval:g} s scrapes, {trials} trials"
+    return [Figure(f"{what}, p50", "s", p50), Figure(f"{what}, p95", "s", p95)]
+
+
+def _acted(inbox: Inbox, trial: str) -> bool:
+    return any(one.get("kind") == "action" and one.get("trial") == trial for one in list(inbox.received))
+
+
+def containment(trials: int) -> list[Figure]:
+    """Return median and 95th percentile of the seconds from the report of an attack to the first request of its address that the
+    service refuses."""
+    found: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="mms") as folder:
+        inbox = Inbox()
+        stack = Stack(Path(folder), inbox, **DEFAULTS)
+        try:
+            stack.start("--demo")
+            for number in range(trials):
+                address = f"203.0.113.{number + 1}"
+                time.sleep(random.uniform(0, 2))
+                began = time.perf_counter()
+                stack.post("/api/security/events", {"event_type": "injection_attempt", "source_ip": address})
+                eventually(lambda one=address: _answer(stack, one) == 403, within=WITHIN, every=0.01)  # type: ignore[misc]
+                found.append(time.perf_counter() - began)
+        finally:
+            stack.stop()
+            inbox.close()
+    p50, p95 = _cuts(found)
+    what = f"attack to containment, default intervals, {trials} trials"
+    return [Figure(f"{what}, p50", "s", p50), Figure(f"{what}, p95", "s", p95, goal=5.0)]
+
+
+def _answer(stack: Stack, address: str) -> int:
+    """Return what the demo answers; 429 says as little as 200, since many attacks throttle everybody."""
+    request = urllib.request.Request(f"{demo(stack)['url']}/healthz", headers={"X-Forwarded-For": address})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
