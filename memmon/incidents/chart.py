@@ -90,10 +90,12 @@ def _time(at: float, x: float) -> str:
 
 
 def _mark(word: str, x: float, number: int) -> str:
-    """A moment; the words of neighbours stand at different heights."""
+    """A moment; the words of neighbours stand at different heights, and within the picture."""
+    late = x > WIDTH - RIGHT - 80
+    where = f'x="{x - 3:.1f}" text-anchor="end"' if late else f'x="{x + 3:.1f}"'
     return (
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 8}" y2="{HEIGHT - BOTTOM}" stroke="#9ca3af" stroke-dasharray="3 3"/>'
-        f'<text x="{x + 3:.1f}" y="{TOP + number % 4 * 12}" fill="#374151">{escape(word)}</text>'
+        f'<text {where} y="{TOP + number % 4 * 12}" fill="#374151">{escape(word)}</text>'
     )
 
 

@@ -21,8 +21,8 @@ from memmon.security import service as security
 
 log = logging.getLogger(__name__)
 
-BEFORE, AFTER = 1800.0, 600.0
-"""Seconds before and after an incident that its charts show."""
+BEFORE, AFTER, LONGEST_BEFORE = 300.0, 600.0, 1800.0
+"""Seconds before and after an incident that its charts show; before it twice as long as it took."""
 POINTS = 240
 
 IMPACT = {
@@ -271,13 +271,15 @@ def written(ctx: Context, number: int) -> tuple[str, dict[str, str]]:
 
 def drawn(ctx: Context, number: int) -> dict[str, str]:
     """Return the charts of an incident as SVG, by name: what its playbook calls its impact, else health, memory, latency and
-    errors of its instance, from half an hour before it to a little after."""
+    errors of its instance, from a while before it to a little after."""
     with ctx.read() as session:
         row = store.get(session, number)
     if row is None:
         raise NotFound(f"no incident {number}")
-    end = min(ctx.now(), (row.resolved_at or ctx.now()) + AFTER)
-    start = min(row.began_at, row.opened_at) - BEFORE
+    over = row.resolved_at or ctx.now()
+    began = min(row.began_at, row.opened_at)
+    end = min(ctx.now(), over + AFTER)
+    start = began - min(LONGEST_BEFORE, max(BEFORE, 2 * (over - began)))
     marks = [(row.opened_at, "opened"), *((at, name) for at, name in _moments(row) if at is not None)]
     found = {}
     impact = row.playbook.get("impact") or IMPACT
