@@ -56,6 +56,7 @@ def playbooks(emergency: bool = False) -> str:
         one["reopen"] = 0
         if critical and emergency:
             one["stages"][0]["when"] = "vector(1)"
+            del one["stages"][0]["steps"][-1]["when"]
         for stage in one["stages"]:
             for step in stage["steps"]:
                 if "delay" in step:
