@@ -16,6 +16,7 @@ NEEDED = {
     "POSTGRES_PASSWORD": "postgres-secret-of-tests",
     "FLOWER_PASSWORD": "flower-secret-of-tests",
     "MEMMON_API_TOKEN": "api-token-of-the-tests",
+    "MEMMON_SECRET": "secret-of-the-tests",
     "MEMMON_INGEST_KEY": "ingest-key-of-the-tests",
     "MEMMON_CLIENT_TOKEN": "client-token-of-the-tests",
 }

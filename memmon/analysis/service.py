@@ -49,6 +49,7 @@ def status(ctx: Context) -> dict[str, Any]:
         "security": _part(sql_up, lambda: security_room.overview(ctx, 0)["summary"], {}),
         "alerts": _part(sql_up, lambda: alerts(ctx, 0, 0)["summary"], {}),
         "incidents": _part(sql_up, lambda: incident_room.summary(ctx), {}),
+        "audit": _part(redis_up, lambda: incident_room.standing(ctx), {}),
     }
     judged, why = verdict.system(outside, parts["components"], parts["queues"], parts["health"], parts["alerts"])
     now = encode.iso(ctx.now())

@@ -108,8 +108,8 @@ class Numbered(NamedTuple):
 
 
 class Stage(Section):
-    """Steps with a due time, counted from the incident's opening. It applies where `when` has a result, or with `otherwise` where the
-    stage before it did not apply: the other branch. A stage that `mitigates` ends the harm: its success is the
+    """Steps with a due time, counted from the incident's opening. It applies where `when` has a result, or with `otherwise` where
+    the stage before it did not apply: the other branch. A stage that `mitigates` ends the harm: its success is the
     moment that the time to mitigate is measured to, where no recovery was seen before it."""
 
     name: str = Field(min_length=1, max_length=64)

@@ -1,4 +1,4 @@
-"""Doing actions: written down by a decision, taken by one worker within the limits, done, recorded."""
+"""Doing actions: taken by one worker within the limits, done, recorded. They are written down in `writing`."""
 
 from __future__ import annotations
 
@@ -7,24 +7,19 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from memmon import encode
-from memmon.config.playbooks import Approval, Step
+from memmon.config.playbooks import Approval
 from memmon.context import Context
 from memmon.db import engine, turn
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import MemmonError, Permanent, Refused, Transient
 from memmon.incidents import actions, deadline, envelope, frozen, ledger, pages, store
-from memmon.incidents import correlate as correlation
 from memmon.incidents.actions.base import Action, Call, NotYet, Subject
 from memmon.incidents.envelope import Hold, Past, Refusal
-from memmon.incidents.model import Run
+from memmon.incidents.writing import SPARE, approval_of, job, step_of
 from memmon.jobs import Job
 from memmon.state import counters, live
 
 log = logging.getLogger(__name__)
-
-SPARE = 10.0
-"""Seconds beyond its time limit for which an action is still its worker's."""
 
 KEEP_FOR = 20.0
 """Seconds for which the record of what was done is tried again while the database is away: unknown, it might be done twice."""
@@ -33,93 +28,6 @@ LONGEST_WAIT = 60.0
 
 DEATHS = 2
 """How often beyond its attempts an action is begun whose worker died."""
-
-
-def job(number: int, timeout: float, expires: float | None = None) -> Job:
-    """Return the job that does an action; it is cut when it has not ended by itself soon after its time limit."""
-    return Job("incidents.act", (number,), expires=expires, limit=timeout + SPARE / 2)
-
-
-def write(
-    ctx: Context, session: Session, row: IncidentRow, run: Run, number: int, now: float, target: str | None = None
-) -> list[Job]:
-    """Write a step down as an action of round `number`, or what takes it back: due, waiting for approval, or undoable for want of a
-    label. `target` is the one that its `where` has chosen."""
-    step, stage = run.step, run.stage.name
-    key = f"{row.id}/{stage}/{run.number}" + (f"/{number}" if number else "") + ("/undo" if run.undo else "")
-    values: dict[str, Any] = {
-        "incident_id": row.id,
-        "key": key,
-        "round": number,
-        "stage": stage,
-        "step": run.number,
-        "undo": run.undo,
-        "action": step.action,
-        "parameters": dict(step.parameters),
-        "state": "waiting",
-        "attempts": 0,
-        "max_attempts": step.attempts,
-        "timeout": step.timeout,
-        "created_at": now,
-        "due_at": now,
-        "results": [],
-    }
-    wanted = None if run.undo else step.approval
-    try:
-        values |= _undoing(session, row, run, number) if run.undo else {}
-        values["parameters"] = correlation.fill_parameters(values["parameters"], row.labels)
-        if "where" in values["parameters"] and not run.undo:
-            values["parameters"] |= {"target": _needed(target, values["parameters"]["where"])}
-        values |= _subject(ctx, row, values)
-    except Permanent as error:
-        result = {"at": now, "seconds": 0.0, "outcome": "permanent", "output": str(error)}
-        values |= {"state": "failed", "due_at": None, "finished_at": now, "results": [result]}
-    if wanted and values["state"] == "waiting":
-        values |= {"state": "approval", "due_at": now + wanted.within}
-    written = store.add_action(session, values)
-    if written is None:
-        return []
-    if written.state == "failed":
-        row.due_at = now
-        text = f"{step.action} failed: {values['results'][0]['output']}"
-        ledger.note(session, row.id, now, "action", "memmon", text, number=written.number, state="failed")
-        return [Job("incidents.advance", (row.id,))]
-    if wanted and written.state == "approval":
-        text = f"{step.action} waits for approval" + (f" by {' or '.join(wanted.who)}" if wanted.who else "")
-        text += f" until {encode.iso(now + wanted.within)}, else {wanted.otherwise}"
-        ledger.note(session, row.id, now, "approval", "memmon", text, number=written.number)
-        pages.ask(ctx, session, row, written, wanted, 0)
-        return [Job("notify.tick")]
-    return [job(written.id, step.timeout)]
-
-
-def _needed(target: str | None, where: str) -> str:
-    if target is None:
-        raise Permanent(f"no target is where {where}")
-    return target
-
-
-def _undoing(session: Session, row: IncidentRow, run: Run, number: int) -> dict[str, Any]:
-    """Return what takes an action back: its own opposite, with what was known before it, or another action."""
-    undo = run.step.rollback
-    if undo is None:
-        raise Permanent(f"{run.step.action} has no rollback")
-    if undo.action is not None:
-        return {"action": undo.action, "parameters": dict(undo.parameters)}
-    place = (run.stage.name, run.number, number, False)
-    found = next((a for a in store.actions(session, row.id) if (a.stage, a.step, a.round, a.undo) == place), None)
-    if found is None:
-        raise Permanent(f"{run.step.action} was not done")
-    return {"parameters": found.parameters, "before": found.before}
-
-
-def _subject(ctx: Context, row: IncidentRow, values: dict[str, Any]) -> dict[str, str]:
-    known = actions.get(values["action"])
-    if known is None:
-        return {}
-    call = Call(row.id, row.labels, values["parameters"], values["key"], values["timeout"])
-    found = known.subject(ctx, call)
-    return {"subject": found.name[:255], "target": found.target[:255], "kin": found.kin[:255]}
 
 
 class Taken(NamedTuple):
@@ -150,17 +58,6 @@ def act(ctx: Context, number: int) -> list[Job]:
     if isinstance(outcome, NotYet):
         return _postpone(ctx, taken.row, outcome)
     return _finish(ctx, taken.row, began, outcome, output)
-
-
-def _step_of(incident: IncidentRow, row: IncidentAction) -> Step:
-    stages = frozen.playbook(incident.playbook).stages
-    steps = (stage.every.get(row.step) for stage in stages if stage.name == row.stage)
-    return next((step for step in steps if step is not None), Step(action=row.action))
-
-
-def approval_of(incident: IncidentRow, row: IncidentAction) -> Approval | None:
-    """Return whose word an action waits for, by the playbook that was frozen into its incident."""
-    return _step_of(incident, row).approval
 
 
 def _unanswered(ctx: Context, session: Session, incident: IncidentRow, row: IncidentAction, now: float) -> list[Job]:
@@ -207,7 +104,7 @@ def _take(ctx: Context, session: Session, incident: IncidentRow, row: IncidentAc
         return []
     session.refresh(row)
     playbook = frozen.playbook(incident.playbook)
-    is_dry = ctx.config.playbooks.dry_run or playbook.dry_run or _step_of(incident, row).dry_run
+    is_dry = ctx.config.playbooks.dry_run or playbook.dry_run or step_of(incident, row).dry_run
     before = row.before or {}
     call = Call(incident.id, incident.labels, row.parameters, row.key, row.timeout, before, row.created_at)
     return Taken(row, call, incident.open_key is not None, is_dry, actions.get(row.action))
@@ -365,4 +262,4 @@ def _finish(ctx: Context, row: IncidentAction, began: float, outcome: str, outpu
 
 
 def _backoff(incident: IncidentRow | None, row: IncidentAction) -> float:
-    return _step_of(incident, row).backoff if incident else 1.0
+    return step_of(incident, row).backoff if incident else 1.0

@@ -16,7 +16,7 @@ from memmon import encode, outbound
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import Permanent, Refused, Transient
-from memmon.incidents import acting, ledger, pages, store
+from memmon.incidents import ledger, pages, store, writing
 from memmon.jobs import Job
 from memmon.state import counters, live, pulse
 
@@ -126,7 +126,7 @@ def _mend(ctx: Context, session: Session, row: IncidentRow, what: str, now: floa
         if one.due_at is None and one.state in ("waiting", "running"):
             one.due_at = now
         if one.state in ("waiting", "running") and (one.due_at or 0) <= now:
-            jobs.append(acting.job(one.id, one.timeout))
+            jobs.append(writing.job(one.id, one.timeout))
     return jobs
 
 
@@ -152,6 +152,12 @@ def _parts(ctx: Context, now: float) -> list[Finding]:
         elif now - float(seen) > SILENT + 2 * interval:
             found.append(Finding(0, f"{name} ran {now - float(seen):.0f} s ago"))
     return found
+
+
+def standing(ctx: Context) -> dict[str, Any]:
+    """Return how the last audit went: {last_run, status, findings, heartbeat}; nothing where there was none yet."""
+    last = pulse.read(ctx.redis).get(COMPONENT, {})
+    return {**last, "last_run": encode.iso(last["last_run"])} if last else {}
 
 
 def _heartbeat(ctx: Context) -> bool | None:

@@ -14,7 +14,7 @@ from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadInput, Conflict, NotFound, Refused
-from memmon.incidents import acting, correlate, frozen, ledger, pages, record, recovery, store
+from memmon.incidents import correlate, frozen, ledger, pages, record, recovery, store, writing
 from memmon.incidents.model import Ended, Place, Progress, Run
 from memmon.jobs import Job
 from memmon.state import counters, live
@@ -139,7 +139,7 @@ def _take_back(ctx: Context, session: Session, row: IncidentRow) -> list[Job]:
     jobs: list[Job] = []
     for stage, step, undone in recovery.to_take_back(frozen.playbook(row.playbook), done, "end"):
         if undone is None:
-            jobs += acting.write(ctx, session, row, Run(stage, step, undo=True), progress.round, ctx.now())
+            jobs += writing.write(ctx, session, row, Run(stage, step, undo=True), progress.round, ctx.now())
     return jobs
 
 
@@ -198,7 +198,7 @@ def decide(
     now = ctx.now()
     with _changing(ctx, number) as (session, row):
         found = _action(session, number, action)
-        wanted = acting.approval_of(row, found)
+        wanted = writing.approval_of(row, found)
         if wanted and wanted.who and not set(wanted.who) & {*known_as}:
             raise Refused(f"action {action} waits for the word of {' or '.join(wanted.who)}")
         state = "waiting" if approve else "rejected"
@@ -209,7 +209,7 @@ def decide(
         row.due_at = now
         text = f"{found.action} {'approved' if approve else 'rejected'}" + (f": {comment}" if comment else "")
         ledger.note(session, number, now, "approval", by, text, number=action)
-        job = acting.job(found.id, found.timeout) if approve else Job("incidents.advance", (number,))
+        job = writing.job(found.id, found.timeout) if approve else Job("incidents.advance", (number,))
     return _told(ctx, number), [job]
 
 

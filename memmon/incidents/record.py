@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from memmon import encode
 from memmon.alerts import service as alerts
 from memmon.context import Context
-from memmon.db.tables import IncidentAction, IncidentRow
-from memmon.errors import BadQuery, NotFound
-from memmon.incidents import acting, chart, frozen, ledger, pages, store
-from memmon.incidents import correlate as correlation
-from memmon.incidents import postmortem as writing
-from memmon.metrics import service as metrics
+from memmon.db.tables import IncidentAction, IncidentEntry, IncidentRow, NotificationRow
+from memmon.errors import NotFound
+from memmon.incidents import frozen, ledger, pages, pictures, store, writing
+from memmon.incidents import postmortem as report
 from memmon.notify import service as notify
 from memmon.security import service as security
-
-log = logging.getLogger(__name__)
-
-BEFORE, AFTER, LONGEST_BEFORE = 300.0, 600.0, 1800.0
-"""Seconds before and after an incident that its charts show; before it twice as long as it took."""
-POINTS = 240
-
-IMPACT = {
-    "Health score": 'memmimic_health_score{job="$job",instance="$instance"}',
-    "Memory used, percent": 'memmimic_memory_usage_percent{instance="$instance"}',
-    "Query time, 95 %, seconds": (
-        "histogram_quantile(0.95, sum by (le) "
-        '(rate(memmimic_db_query_duration_seconds_bucket{job="$job",instance="$instance"}[1m])))'
-    ),
-    "Errors a minute": 'sum(increase(memmimic_errors_total{job="$job",instance="$instance"}[1m]))',
-    "Security events a minute": "sum(increase(memmimic_security_events_total[1m]))",
-}
-"""Title -> expression of the charts of a playbook that names none."""
-
-_NAME = re.compile(r"[^a-z0-9]+")
 
 SEVERITIES = ("low", "medium", "high", "critical")
 DAYS = 30
@@ -70,6 +46,7 @@ def show(ctx: Context, number: int) -> dict[str, Any]:
         actions = store.actions(session, number)
         entries = ledger.entries(session, number)
         sources = [(source.kind, source.source_id) for source in store.sources(session, number)]
+        delivered = store.deliveries(session, number)
     found: dict[tuple[str, int], dict[str, Any]] = {
         ("alert", one["id"]): one for one in alerts.by_ids(ctx, [i for kind, i in sources if kind == "alert"])
     }
@@ -79,12 +56,26 @@ def show(ctx: Context, number: int) -> dict[str, Any]:
         **brief(row, ctx.now()),
         "stages": _stages(row, actions),
         "actions": [_action(row, one) for one in actions],
-        "timeline": [
-            {"seq": e.seq, "at": encode.iso(e.at), "kind": e.kind, "by": e.by, "text": e.text, "detail": e.detail}
-            for e in entries
-        ],
+        "timeline": [_entry(one, delivered) for one in entries],
         "sources": [{"kind": kind, "id": i, **_source(kind, found.get((kind, i)))} for kind, i in sources],
         "notifications": notify.recent(ctx, 100, number),
+    }
+
+
+def _entry(one: IncidentEntry, delivered: Sequence[NotificationRow]) -> dict[str, Any]:
+    """Return a line of the timeline; a page says by which channels it went and how that stands."""
+    detail = {name: value for name, value in one.detail.items() if name != "key"}
+    key = one.detail.get("key")
+    if one.kind == "page" and key:
+        mine = (row for row in delivered if row.key.startswith(f"{key}:"))
+        detail["delivery"] = [{"receiver": row.receiver, "channel": row.channel, "state": row.state} for row in mine]
+    return {
+        "seq": one.seq,
+        "at": encode.iso(one.at),
+        "kind": one.kind,
+        "by": one.by,
+        "text": one.text,
+        "detail": detail,
     }
 
 
@@ -201,7 +192,7 @@ def _action(incident: IncidentRow, row: IncidentAction) -> dict[str, Any]:
 
 def _approval(incident: IncidentRow, row: IncidentAction) -> dict[str, Any]:
     """Return whose word an action waits for, until when, and what follows without it."""
-    found = acting.approval_of(incident, row)
+    found = writing.approval_of(incident, row)
     return {
         "who": list(found.who) if found else [],
         "until": encode.iso(row.due_at),
@@ -258,61 +249,12 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def postmortem(ctx: Context, number: int) -> str:
     """Return the record of an incident as Markdown, with all facts filled in and the addresses of its charts."""
     base = (ctx.settings.external_url or "").rstrip("/")
-    names = {name: f"{base}/api/incidents/{number}/charts/{name}.svg" for name in drawn(ctx, number)}
-    return writing.write(show(ctx, number), names)
+    names = {name: f"{base}/api/incidents/{number}/charts/{name}.svg" for name in pictures.drawn(ctx, number)}
+    return report.write(show(ctx, number), names)
 
 
 def written(ctx: Context, number: int) -> tuple[str, dict[str, str]]:
     """Return the same with its charts beside it: the Markdown, and the SVG text of each file that it names."""
-    charts = drawn(ctx, number)
+    charts = pictures.drawn(ctx, number)
     files = {f"INC-{number}-{name}.svg": text for name, text in charts.items()}
-    return writing.write(show(ctx, number), {name: f"INC-{number}-{name}.svg" for name in charts}), files
-
-
-def drawn(ctx: Context, number: int) -> dict[str, str]:
-    """Return the charts of an incident as SVG, by name: what its playbook calls its impact, else health, memory, latency and
-    errors of its instance, from a while before it to a little after."""
-    with ctx.read() as session:
-        row = store.get(session, number)
-    if row is None:
-        raise NotFound(f"no incident {number}")
-    over = row.resolved_at or ctx.now()
-    began = min(row.began_at, row.opened_at)
-    end = min(ctx.now(), over + AFTER)
-    start = began - min(LONGEST_BEFORE, max(BEFORE, 2 * (over - began)))
-    marks = [(row.opened_at, "opened"), *((at, name) for at, name in _moments(row) if at is not None)]
-    found = {}
-    impact = row.playbook.get("impact") or IMPACT
-    for title, expr in impact.items():
-        lines = _lines(ctx, correlation.fill_query(expr, row.labels), start, end)
-        if lines:
-            found[_NAME.sub("-", title.lower()).strip("-")] = chart.svg(title, lines, start, end, marks)
-    return found
-
-
-def _moments(row: IncidentRow) -> list[tuple[float | None, str]]:
-    return [
-        (row.first_acknowledged_at, "acknowledged"),
-        (row.mitigated_at, "mitigated"),
-        (row.resolved_at, "resolved"),
-    ]
-
-
-def _lines(ctx: Context, expr: str, start: float, end: float) -> list[chart.Line]:
-    step = max(1.0, (end - start) / POINTS)
-    try:
-        found, _ = metrics.range(ctx, expr, start, end, step)
-    except BadQuery as error:
-        log.warning("what the post-mortem is to draw cannot be asked: %s: %s", expr, error)
-        return []
-    return [
-        chart.Line(
-            _label(one.labels), [(t / 1000, v) for t, v in zip(one.times.tolist(), one.values.tolist(), strict=True)]
-        )
-        for one in found[: chart.MOST]
-        if len(one.times)
-    ]
-
-
-def _label(labels: Any) -> str:
-    return ", ".join(f"{name}={value}" for name, value in labels if name not in ("__name__", "job")) or "value"
+    return report.write(show(ctx, number), {name: f"INC-{number}-{name}.svg" for name in charts}), files

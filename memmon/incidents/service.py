@@ -11,10 +11,10 @@ from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadQuery
-from memmon.incidents import acting, desk, frozen, ledger, pages, playbook, store
 from memmon.incidents import correlate as correlation
+from memmon.incidents import desk, frozen, ledger, pages, playbook, store, writing
 from memmon.incidents.acting import act
-from memmon.incidents.auditor import audit
+from memmon.incidents.auditor import audit, standing
 from memmon.incidents.checking import check
 from memmon.incidents.desk import (
     Answer,
@@ -46,7 +46,8 @@ from memmon.incidents.model import (
     state_of,
 )
 from memmon.incidents.opening import BY_HAND, begin, correlate
-from memmon.incidents.record import drawn, listing, open_security, postmortem, show, summary, written
+from memmon.incidents.pictures import drawn
+from memmon.incidents.record import listing, open_security, postmortem, show, summary, written
 from memmon.incidents.stats import playbook_history, stats
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
@@ -79,6 +80,7 @@ __all__ = [
     "show",
     "snooze",
     "split",
+    "standing",
     "stats",
     "summary",
     "take_over",
@@ -100,7 +102,7 @@ def due(ctx: Context) -> list[Job]:
     """Return what is due: incidents to look at, actions to do. What the broker lost is found here."""
     now = ctx.now()
     with ctx.read() as session:
-        jobs = [acting.job(number, timeout, FRESH) for number, timeout in store.due_actions(session, now)]
+        jobs = [writing.job(number, timeout, FRESH) for number, timeout in store.due_actions(session, now)]
         jobs += [Job("incidents.advance", (number,), expires=FRESH) for number in store.due(session, now)]
     if lease.claim_period(ctx.redis, "correlate", CORRELATE_EVERY, now):
         jobs.append(Job("incidents.correlate"))
@@ -209,7 +211,7 @@ def _apply(
                     ledger.note(session, number, now, kind, "memmon", text)
                 case Run(stage, step):
                     target = chosen[stage.name, step]
-                    jobs += acting.write(ctx, session, row, command, move.progress.round, now, target)
+                    jobs += writing.write(ctx, session, row, command, move.progress.round, now, target)
                 case Escalate(reason):
                     ledger.note(session, number, now, "escalated", "memmon", reason)
                     # Whoever acknowledged it is at it already, and nobody is paged twice at once.

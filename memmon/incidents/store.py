@@ -257,6 +257,12 @@ def receivers_paged(session: Session, number: int) -> list[str]:
     return list(session.scalars(query.distinct().order_by(NotificationRow.receiver)))
 
 
+def deliveries(session: Session, number: int) -> Sequence[NotificationRow]:
+    """Return every message about an incident, with what is shown of its state."""
+    kept = load_only(NotificationRow.key, NotificationRow.receiver, NotificationRow.channel, NotificationRow.state)
+    return session.scalars(select(NotificationRow).where(NotificationRow.incident_id == number).options(kept)).all()
+
+
 def pages(session: Session, number: int, key: str) -> Sequence[NotificationRow]:
     """Return the messages of one page of an incident."""
     query = select(NotificationRow).where(

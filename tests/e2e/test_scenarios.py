@@ -57,6 +57,7 @@ def demo_pid(stack: Stack) -> int:
         return int(json.loads(answer.read())["pid"])
 
 
+@pytest.mark.long
 def test_slow_queries_are_seen_told_repaired_and_closed(stack: Stack, inbox: Inbox) -> None:
     assert stack.run("simulate", "slow-database", "--for", "2m").returncode == 0
     eventually(lambda: told(inbox, "quick_database_slow", "firing"), within=60)
@@ -94,6 +95,7 @@ def status_from(stack: Stack, address: str) -> int:
         return error.code
 
 
+@pytest.mark.long
 def test_brute_force_is_blocked_and_the_block_ends(stack: Stack, inbox: Inbox) -> None:
     (stack.home / "config" / "detectors.yml").write_text(
         "detectors: [{name: brute_force_attack, threshold: 5, window: 15m, block: true, block_for: 25s}]"

@@ -29,6 +29,12 @@ contacts:
 
 
 @pytest.fixture
+def ctx(sqlite_ctx: Context) -> Context:
+    """What both databases do alike is shown on one of them."""
+    return sqlite_ctx
+
+
+@pytest.fixture
 def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
     """One incident of the alert `trouble` on `a`."""
     ctx = configure(playbooks=PLAYBOOKS % endpoint.url, routes=ROUTES, escalation=CHAIN)

@@ -36,6 +36,12 @@ time_intervals: [{name: days, time_intervals: [{times: [{start_time: '06:00', en
 
 
 @pytest.fixture
+def ctx(sqlite_ctx: Context) -> Context:
+    """What both databases do alike is shown on one of them."""
+    return sqlite_ctx
+
+
+@pytest.fixture
 def ready(configure: Callable[..., Context]) -> Context:
     return configure(playbooks=a_playbook("{action: page}"), routes=ROUTES, escalation=ESCALATION % "nights")
 

@@ -233,6 +233,8 @@ class Incidents(RuleBasedStateMachine):
         assert all(self.world.effects[key] <= 1 for key in self.world.effects)
 
 
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_every_incident_ends_or_is_paging_and_nothing_is_done_twice(
     make_ctx: Callable[..., Context],
     sqlite_template: Path,
@@ -263,7 +265,7 @@ def test_every_incident_ends_or_is_paging_and_nothing_is_done_twice(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=int(os.environ.get("MACHINE_EXAMPLES", "12")),
+            max_examples=int(os.environ.get("MACHINE_EXAMPLES", "25")),
             stateful_step_count=40,
             deadline=None,
             phases=(Phase.explicit, Phase.generate),  # A counterexample is small enough, and minutes are long.

@@ -32,6 +32,12 @@ Configured = Callable[..., Context]
 
 
 @pytest.fixture
+def ctx(sqlite_ctx: Context) -> Context:
+    """What both databases do alike is shown on one of them."""
+    return sqlite_ctx
+
+
+@pytest.fixture
 def ready(configure: Configured, endpoint: Endpoint) -> Context:
     return configure(playbooks=PLAYBOOKS % endpoint.url, routes=ROUTES, escalation=ESCALATION)
 

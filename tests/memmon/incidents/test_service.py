@@ -661,3 +661,14 @@ def test_a_new_alert_after_the_response_is_responded_to_as_well(
     shown = only(ready)
     assert [action["number"] for action in shown["actions"]] == [1, 2]
     assert "more alerts: the response begins again" in texts(shown, "stage")
+
+
+def test_a_page_in_the_timeline_says_how_its_delivery_stands(ready: Context) -> None:
+    fire(ready)
+    run(ready, service.correlate(ready))
+    [page] = [entry for entry in only(ready)["timeline"] if entry["kind"] == "page"]
+    assert page["detail"]["delivery"] == [{"receiver": "default", "channel": "log[0]", "state": "waiting"}]
+    for job in notify.due(ready):
+        notify.deliver(ready, *job.args)
+    [page] = [entry for entry in only(ready)["timeline"] if entry["kind"] == "page"]
+    assert [one["state"] for one in page["detail"]["delivery"]] == ["sent"]

@@ -20,6 +20,12 @@ from tests.memmon.incidents.story import ESCALATION, PLAYBOOKS, ROUTES, end_aler
 
 
 @pytest.fixture
+def ctx(sqlite_ctx: Context) -> Context:
+    """What both databases do alike is shown on one of them."""
+    return sqlite_ctx
+
+
+@pytest.fixture
 def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
     return configure(playbooks=PLAYBOOKS % endpoint.url, routes=ROUTES, escalation=ESCALATION)
 
