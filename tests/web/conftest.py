@@ -49,27 +49,22 @@ def operator(bearer: Callable[[str], Headers]) -> Headers:
     return bearer("operator")
 
 
-@pytest.fixture
-def sent(ctx: Context, valkey: str) -> Iterator[Callable[[], list[str]]]:
-    """The names of the tasks that were really put into the queues of Valkey."""
-    before = celery.conf.broker_url
-    _forget_connections()
+@pytest.fixture(scope="session", autouse=True)
+def _broker(valkey: str) -> None:
+    """What views send goes to the queues of Valkey: a broker that is not there would be waited for."""
     celery.conf.broker_url = valkey.replace("unix://", "redis+socket://")
+
+
+@pytest.fixture
+def sent(ctx: Context) -> Callable[[], list[str]]:
+    """The names of the tasks that were really put into the queues of Valkey."""
 
     def names() -> list[str]:
         queues = ("alerts", "notify", "security", "incidents")
         waiting: list[Any] = [text for name in queues for text in ctx.redis.lrange(keys.queue(name), 0, -1)]  # type: ignore[union-attr]
         return sorted(json.loads(text)["headers"]["task"].removeprefix("workers.") for text in waiting)
 
-    yield names
-    _forget_connections()
-    celery.conf.broker_url = before
-
-
-def _forget_connections() -> None:
-    """Let the next message go to the broker that is configured then, whatever one went to before."""
-    celery.close()
-    celery.amqp._producer_pool = None
+    return names
 
 
 @pytest.fixture
