@@ -49,6 +49,7 @@ def act(ctx: Context, number: int) -> list[Job]:
             return []
         incident = store.get(session, row.incident_id, lock=True)
         assert incident is not None  # Actions go with their incident.
+        session.refresh(row)  # Whoever held the incident may have taken it.
         if row.state == "approval":
             return _unanswered(ctx, session, incident, row, began)
         taken = _take(ctx, session, incident, row, began)
@@ -112,7 +113,7 @@ def _take(ctx: Context, session: Session, incident: IncidentRow, row: IncidentAc
 
 def _verdict(ctx: Context, session: Session, row: IncidentAction, now: float) -> Hold | Refusal | None:
     section = ctx.config.playbooks
-    subject = Subject(row.subject, row.target, row.kin, _size(ctx, row))
+    subject = _subject(ctx, session, row)
     never = envelope.forbidden(section.never, row.action, subject)
     if never:
         return never
@@ -128,12 +129,13 @@ def _verdict(ctx: Context, session: Session, row: IncidentAction, now: float) ->
     return envelope.judge(limit, subject, found, now, row.held_since)
 
 
-def _size(ctx: Context, row: IncidentAction) -> int:
-    """Return how many there are of the kin of an action's subject, as things stand now."""
-    job_name, _, component = row.kin.partition("/")
-    return sum(
-        one.job == job_name and (not component or component in one.components) for one in ctx.config.targets.targets
-    )
+def _subject(ctx: Context, session: Session, row: IncidentAction) -> Subject:
+    """Return what an action is done to, and of how many it is one as things stand now."""
+    known = actions.get(row.action)
+    incident = store.get(session, row.incident_id)
+    call = Call(row.incident_id, incident.labels if incident else {}, row.parameters, row.key, row.timeout)
+    size = known.subject(ctx, call).size if known else 1
+    return Subject(row.subject, row.target, row.kin, size)
 
 
 def _hold(session: Session, incident: IncidentRow, row: IncidentAction, hold: Hold, now: float) -> list[Job]:

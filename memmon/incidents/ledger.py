@@ -108,6 +108,28 @@ def verify(ctx: Context, whole: bool = True) -> dict[str, Any]:
     return {"lines": counted[0], "since": start.seq, "end": end.seq if end else 0, "problems": shown}
 
 
+def accept(ctx: Context, by: str, comment: str) -> dict[str, Any]:
+    """Say that what is wrong with the record is known: a line names it, and audits look only at what comes after it. Looking at the
+    whole record goes on naming it."""
+    found = verify(ctx)
+    first = found["problems"][0] if found["problems"] else None
+    said = f"{len(found['problems'])} problems" + (
+        f", the first at line {first['seq']}: {first['what']}" if first else ""
+    )
+    with ctx.write() as session:
+        note(session, None, ctx.now(), "record", by, f"accepted {said}" + (f"; {comment}" if comment else ""))
+    signer = key(ctx.settings)
+    with ctx.write() as session:
+        turn.take(session, "record")
+        end = _mark(session, "end") or BEGIN
+        start = _mark(session, "start")
+        _put_mark(session, signer, "end", end)
+        if start is not None:
+            _put_mark(session, signer, "start", start)
+    _remember(ctx, signer, end)
+    return found
+
+
 def _checked_mark(session: Session, signer: bytes, name: str, default: Any) -> tuple[Any, list[Problem]]:
     row = session.get(EntryMark, name)
     if row is None:

@@ -14,12 +14,13 @@ from memmon.config.playbooks import Playbook
 from memmon.config.targets import Target
 from memmon.context import Context
 from memmon.db.tables import IncidentRow
-from memmon.errors import Conflict, NotFound, Transient
+from memmon.errors import BadInput, Conflict, NotFound, Transient
 from memmon.incidents import correlate as correlation
 from memmon.incidents import escalation, frozen, ledger, store
 from memmon.incidents.correlate import Sign
 from memmon.incidents.model import Progress
 from memmon.jobs import Job
+from memmon.labels import LABEL_NAME
 from memmon.routing import service as routing
 from memmon.security import service as security
 from memmon.state import counters, live
@@ -256,18 +257,24 @@ def _reopen(session: Session, row: IncidentRow, now: float) -> None:
 
 
 def begin(ctx: Context, name: str, labels: Mapping[str, str], by: str, dry_run: bool = False) -> tuple[int, list[Job]]:
-    """Open an incident by hand, for the playbook `name` and these labels; return its id and what follows. NotFound for a
-    playbook that is not there, Conflict where one is open for the same labels."""
+    """Open an incident by hand, for the playbook `name` and these labels; return its id and what follows. A dry run does nothing,
+    pages nobody and takes no alert. NotFound for a playbook that is not there, Conflict where one is open for the same labels."""
     playbook = next((one for one in ctx.config.playbooks.playbooks if one.name == name), None)
     if playbook is None:
         known = ", ".join(one.name for one in ctx.config.playbooks.playbooks)
         raise NotFound(f"no playbook {name}; there are: {known}")
+    for label in labels:
+        if not LABEL_NAME.fullmatch(label):
+            raise BadInput("labels", f"{label!r} is not a label name")
     playbook = playbook.model_copy(update={"dry_run": dry_run or playbook.dry_run})
     now = ctx.now()
     given = {"alertname": f"run of {name}", **labels}
-    key = correlation.key(playbook, labels)
+    key = correlation.short(correlation.key(playbook, labels) + (" dry run" if dry_run else ""))
     with ctx.write() as session:
-        if not store.insert(session, values(ctx, playbook, key, given, now)):
+        row_values = values(ctx, playbook, key, given, now)
+        # Nobody is paged for what is only tried.
+        row_values["playbook"] |= {"silent": True} if dry_run else {}
+        if not store.insert(session, row_values):
             raise Conflict(f"an incident is open for {key}")
         row = store.open_for(session, key)
         assert row is not None

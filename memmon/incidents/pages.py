@@ -35,7 +35,10 @@ def level(ctx: Context, session: Session, row: IncidentRow, reason: str, hurry: 
     people = people_of(ctx, session, due.level, now)
     title = f"{name}, {due.level.name}: {_name(row)}"
     told, unknown = _send(ctx, session, row, people.receivers, "page", title, f"page:{row.id}:{row.pages}")
-    text = f"{name}, {due.level.name}: paged {', '.join(told) or 'nobody'} ({reason})"
+    if row.playbook.get("silent"):
+        text = f"{name}, {due.level.name}: would page {', '.join(people.receivers) or 'nobody'} ({reason})"
+    else:
+        text = f"{name}, {due.level.name}: paged {', '.join(told) or 'nobody'} ({reason})"
     text += f"; on call: {', '.join(people.names)}" if people.names else ""
     text += f"; contact {due.level.contact}" if due.level.contact else ""
     text += f"; not in routes.yml: {', '.join(unknown)}" if unknown else ""
@@ -174,7 +177,9 @@ def _send(
     status: str = "firing",
     action: IncidentAction | None = None,
 ) -> tuple[list[str], list[str]]:
-    """Put the message into the outbox; return who is told, and which receivers do not exist."""
+    """Put the message into the outbox; return who is told, and which receivers do not exist. A dry run by hand tells nobody."""
+    if row.playbook.get("silent"):
+        return [], []
     told: list[str] = []
     unknown: list[str] = []
     for receiver in receivers:

@@ -30,7 +30,7 @@ from memmon.incidents.desk import (
     take_over,
 )
 from memmon.incidents.evidence import forget
-from memmon.incidents.ledger import verify
+from memmon.incidents.ledger import accept, verify
 from memmon.incidents.model import (
     Ask,
     Close,
@@ -56,6 +56,7 @@ from memmon.state import lease, live, pulse
 
 __all__ = [
     "Answer",
+    "accept",
     "acknowledge",
     "acknowledge_alert",
     "act",

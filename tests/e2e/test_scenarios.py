@@ -71,6 +71,7 @@ def test_slow_queries_are_seen_told_repaired_and_closed(stack: Stack, inbox: Inb
     eventually(lambda: told(inbox, "quick_database_slow", "resolved"), within=30)
 
 
+@pytest.mark.long
 def test_a_crash_is_answered_with_a_new_process(stack: Stack, inbox: Inbox) -> None:
     before = eventually(lambda: demo_pid(stack))
     instance = demo(stack)["url"].removeprefix("http://")

@@ -165,6 +165,7 @@ def test_commands_beside_it_see_what_it_was_started_with(up: Stack) -> None:
         assert re.search(expected, done.stdout)
 
 
+@pytest.mark.long
 def test_another_stack_runs_beside_it_open_to_the_network_with_a_token(up: Stack, folder: Path, inbox: Inbox) -> None:
     other = Stack(folder, inbox, MEMMIMIC_DASHBOARD_HOST="0.0.0.0", MEMMIMIC_DASHBOARD_PORT="0")
     process = subprocess.Popen(
@@ -200,6 +201,7 @@ def test_it_ends_without_a_trace(up: Stack) -> None:
     assert sorted(path.name for path in (up.home / "run").glob("*.json")) == ["programs.json"]
 
 
+@pytest.mark.long
 def test_the_runbooks_emergency_restart_works_and_whatever_is_killed_leaves_no_orphan(stack: Stack) -> None:
     stack.start("--demo")
     first = tree(stack)
@@ -299,6 +301,7 @@ def test_a_signal_while_it_starts_ends_what_was_started(stack: Stack) -> None:
     assert "memmon is up" not in process.stdout.read()
 
 
+@pytest.mark.long
 def test_external_redis_and_database_are_used_and_nothing_embedded_is_started(
     folder: Path, inbox: Inbox, valkey: str, pg_server: str
 ) -> None:
@@ -325,6 +328,7 @@ class Api:
         self.stored.append(text)
 
 
+@pytest.mark.long
 def test_the_monitoring_server_watches_an_api_and_ends(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     from memmimic.monitoring import MonitoringServer  # The runbook's line; it is there once memmon is installed.
 
@@ -358,6 +362,7 @@ def test_the_monitoring_server_watches_an_api_and_ends(stack: Stack, monkeypatch
     assert lock.holder(running.lock_path(load(stack.environ))) is None
 
 
+@pytest.mark.long
 def test_it_ends_when_its_terminal_is_closed(stack: Stack) -> None:
     ours, theirs = pty.openpty()
     controlling = (

@@ -9,7 +9,7 @@ import pytest
 
 from memmon.alerts import service as alerts
 from memmon.context import Context
-from memmon.errors import Conflict, NotFound
+from memmon.errors import BadInput, Conflict, NotFound
 from memmon.incidents import service
 from memmon.security import service as security
 from tests.conftest import Clock
@@ -217,6 +217,14 @@ def test_a_dry_run_by_hand_does_nothing(configure: Configured, endpoint: Endpoin
     run(ctx, jobs)
     assert endpoint.calls == []
     assert service.show(ctx, number)["actions"][0]["state"] == "dry_run"
+    assert paged(ctx) == []
+    assert texts(only(ctx), "page") == ["level 1, Operations Team: would page default (opened)"]
+    fire(ctx)  # What is real is responded to beside it.
+    run(ctx, service.correlate(ctx))
+    assert endpoint.paths() == ["POST /hook"]
+    assert paged(ctx) == ["default"]
+    with pytest.raises(BadInput, match="labels: 'a b' is not a label name"):
+        service.begin(ctx, "test", {"a b": "c"}, "dana")
 
 
 def test_the_time_to_detect_counts_from_when_it_was_seen_first(configure: Configured, clock: Clock) -> None:
