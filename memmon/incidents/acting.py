@@ -15,7 +15,7 @@ from memmon.errors import MemmonError, Permanent, Refused, Transient
 from memmon.incidents import actions, deadline, envelope, frozen, ledger, pages, store
 from memmon.incidents.actions.base import Action, Call, NotYet, Subject
 from memmon.incidents.envelope import Hold, Past, Refusal
-from memmon.incidents.writing import SPARE, approval_of, job, step_of
+from memmon.incidents.writing import SPARE, approval_of, job, step_of, takes_back
 from memmon.jobs import Job
 from memmon.state import counters, live
 
@@ -31,12 +31,13 @@ DEATHS = 2
 
 
 class Taken(NamedTuple):
-    """An action that this worker has claimed; `before` is None when it was never begun."""
+    """An action that this worker has claimed."""
 
     row: IncidentAction
     call: Call
     is_open: bool
     is_dry: bool
+    takes_back: bool
     action: Action | None
 
 
@@ -105,10 +106,12 @@ def _take(ctx: Context, session: Session, incident: IncidentRow, row: IncidentAc
         return []
     session.refresh(row)
     playbook = frozen.playbook(incident.playbook)
-    is_dry = ctx.config.playbooks.dry_run or playbook.dry_run or step_of(incident, row).dry_run
+    step = step_of(incident, row)
+    is_dry = ctx.config.playbooks.dry_run or playbook.dry_run or step.dry_run
     before = row.before or {}
     call = Call(incident.id, incident.labels, row.parameters, row.key, row.timeout, before, row.created_at)
-    return Taken(row, call, incident.open_key is not None, is_dry, actions.get(row.action))
+    is_open, action = incident.open_key is not None, actions.get(row.action)
+    return Taken(row, call, is_open, is_dry, takes_back(step, row.undo), action)
 
 
 def _verdict(ctx: Context, session: Session, row: IncidentAction, now: float) -> Hold | Refusal | None:
@@ -167,8 +170,7 @@ def _do(ctx: Context, taken: Taken) -> tuple[Any, str]:
     crashed = bool(row.results) and row.results[-1]["outcome"] == "begun"
     try:
         with deadline.within(row.timeout):
-            own_undo = row.undo and row.key.endswith("/undo") and row.before is not None
-            if crashed and not own_undo and (found := action.probe(ctx, call)) is not None:
+            if crashed and not taken.takes_back and (found := action.probe(ctx, call)) is not None:
                 return "done", f"{found}; its first worker died after it"
             if not taken.is_open and not row.undo:
                 return "rejected", "the incident was over before it"
@@ -179,7 +181,7 @@ def _do(ctx: Context, taken: Taken) -> tuple[Any, str]:
             if not _begin(ctx, row, action, call):
                 return "lost", ""
             call = call._replace(before=row.before or {})
-            if own_undo:
+            if taken.takes_back:
                 return (
                     ("done", action.undo(ctx, call))
                     if action.undo

@@ -14,6 +14,10 @@ from types import FrameType
 from memmon.errors import Transient
 
 
+class Cut(BaseException):
+    """The time is over. No handler in between takes it for a failure of the one part that it is about."""
+
+
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Raise Transient in the block when it is not over within `seconds`; in another thread than the main one it is not cut."""
@@ -22,12 +26,14 @@ def within(seconds: float) -> Iterator[None]:
         return
 
     def cut(_signal: int, _frame: FrameType | None) -> None:
-        raise Transient(f"it did not end within {seconds:g} s")
+        raise Cut
 
     before = signal.signal(signal.SIGALRM, cut)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
+    except Cut:
+        raise Transient(f"it did not end within {seconds:g} s") from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -53,7 +53,8 @@ def write(
     wanted = None if run.undo else step.approval
     try:
         values |= _undoing(session, row, run, number) if run.undo else {}
-        values["parameters"] = correlation.fill_parameters(values["parameters"], row.labels)
+        if not takes_back(step, run.undo):  # What was filled in once stays as it is.
+            values["parameters"] = correlation.fill_parameters(values["parameters"], row.labels)
         if "where" in values["parameters"] and not run.undo:
             values["parameters"] |= {"target": _needed(target, values["parameters"]["where"])}
         values |= _subject(ctx, row, values)
@@ -77,6 +78,11 @@ def write(
         pages.ask(ctx, session, row, written, wanted, 0)
         return [Job("notify.tick")]
     return [job(written.id, step.timeout)]
+
+
+def takes_back(step: Step, undo: bool) -> bool:
+    """Tell whether it is a step's own opposite that is done, and not another action in its place."""
+    return undo and step.rollback is not None and step.rollback.action is None
 
 
 def _needed(target: str | None, where: str) -> str:

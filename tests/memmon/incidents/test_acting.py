@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -317,6 +318,23 @@ def test_an_action_that_is_not_proven_is_taken_back_by_another_one(
     assert texts(only(ctx), "unproven") == ["light is done, but vector(1) < 0 does not hold"]
 
 
+def test_another_action_that_takes_back_is_tried_again_as_what_it_is(
+    configure: Configured, lamp: Lamp, endpoint: Endpoint, clock: Clock
+) -> None:
+    undo = f"{{action: http, parameters: {{url: '{endpoint.url}/undo'}}}}"
+    ctx = configured(configure, f"{{action: light, rollback: {undo}}}")
+    fire(ctx)
+    run(ctx, service.correlate(ctx))
+    endpoint.status = 503
+    clock.move(301)
+    tick(ctx)
+    endpoint.status = 200
+    clock.move(2)
+    tick(ctx)
+    assert endpoint.paths() == ["POST /undo", "POST /undo"]
+    assert only(ctx)["actions"][1]["state"] == "done"
+
+
 def test_an_action_that_waits_holds_no_worker_and_that_was_no_attempt(
     configure: Configured, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -376,6 +394,13 @@ def test_what_hangs_is_cut_in_the_main_thread() -> None:
     with pytest.raises(Transient, match="did not end within 0.2 s"), deadline.within(0.2):
         threading.Event().wait(20)
     assert time.monotonic() - began < 5
+
+
+def test_no_handler_in_between_takes_the_cut_for_its_own_failure() -> None:
+    with pytest.raises(Transient, match="did not end within 0.2 s"), deadline.within(0.2):
+        with suppress(Exception):
+            threading.Event().wait(20)
+        threading.Event().wait(20)
 
 
 def test_what_ends_in_time_is_not_cut_afterwards() -> None:
