@@ -27,6 +27,7 @@ def run(tmp_path: Path, *words: str) -> tuple[dict[str, Any], str]:
     return json.loads(file.read_text()), done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("command", "parts"),
     [
@@ -35,6 +36,7 @@ def run(tmp_path: Path, *words: str) -> tuple[dict[str, Any], str]:
             ("scrape + ingest", "bytes a sample", "rule over", "histogram_quantile", "query_range", "evaluator"),
         ),
         ("alerting", ("an evaluation of", "placing", "a flush tick", "GET /api/alerts", "send and record")),
+        ("incidents", ("breach to first action", "attack to containment")),
     ],
 )
 def test_a_small_run_measures_every_part_and_writes_it_down(

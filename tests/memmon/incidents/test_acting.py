@@ -62,6 +62,13 @@ class Lamp:
         return Action(self.act, lambda ctx, call: {"was": "dark"}, undo=self.undo, subject=self.subject, takes={})
 
 
+@pytest.fixture(params=["sqlite"])
+def ctx(request: pytest.FixtureRequest) -> Context:
+    """One database is enough where nothing happens at once."""
+    found: Context = request.getfixturevalue("sqlite_ctx" if request.param == "sqlite" else "pg_ctx")
+    return found
+
+
 @pytest.fixture
 def lamp(monkeypatch: pytest.MonkeyPatch) -> Lamp:
     """An action `light` whose effects are counted."""
@@ -161,6 +168,7 @@ def test_of_a_kind_no_more_than_a_share_is_acted_on_and_the_rest_waits(
     assert len(lamp.done) == 4
 
 
+@pytest.mark.parametrize("ctx", ["sqlite", "postgres"], indirect=True)
 def test_two_workers_at_once_do_not_go_beyond_a_limit(configure: Configured, lamp: Lamp) -> None:
     ctx = configured(configure, "{action: light}", section="limits: [{name: light, most: 1, window: 1h}]")
     for number in range(6):
