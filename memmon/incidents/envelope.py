@@ -62,7 +62,8 @@ def judge(
     limit: Limit, subject: Subject, past: Sequence[Past], now: float, held_since: float | None
 ) -> Hold | Refusal | None:
     """Return why an action waits or is refused, None when it may be done now; `held_since` says since when it waits."""
-    same = [one for one in past if one.subject == subject.name]
+    # What is done to nothing in particular, such as a page, is never the same twice.
+    same = [one for one in past if one.subject == subject.name] if subject.name else []
     return (
         _too_often(limit, past, now)
         or _broken(limit, past, now)

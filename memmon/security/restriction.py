@@ -17,12 +17,14 @@ from memmon.db.tables import RestrictionRow
 from memmon.errors import BadInput, NotFound, Permanent, Refused, Transient
 from memmon.jobs import Job
 from memmon.security import address, client, store
+from memmon.security.event import SEVERITY
 from memmon.state import counters, lease, live, pulse
 
 log = logging.getLogger(__name__)
 
 COMPONENT = "security_monitor"
 ENFORCE_EVERY = 5.0
+COUNTERS_EVERY = 300.0
 CALLS = 16
 MAX_SECONDS = 30 * 86400.0
 KINDS = ("block", "throttle", "disable")
@@ -144,8 +146,16 @@ def due(ctx: Context) -> list[Job]:
             over = [number for number in ended if store.end(session, number, now)]
     if over:
         live.publish(ctx.redis, "security", {"ended": over})
+    if lease.claim_period(ctx.redis, "security-counters", COUNTERS_EVERY, now):
+        _begin_counters(ctx)
     pulse.beat(ctx.redis, COMPONENT, "ok", now, ended=len(over))
     return [Job("security.enforce")] if over or lease.claim_period(ctx.redis, "enforce", ENFORCE_EVERY, now) else []
+
+
+def _begin_counters(ctx: Context) -> None:
+    """Let every kind of event have a counter that stands at 0: an increase needs two samples, and the first attack is one too."""
+    for name, severity in SEVERITY.items():
+        counters.add(ctx.redis, "memmimic_security_events_total", {"type": name, "severity": severity}, 0)
 
 
 def enforce(ctx: Context) -> None:

@@ -76,6 +76,9 @@ def stack(inbox: Inbox) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="mmwork") as folder:
         running = Stack(Path(folder), inbox, RULES)
         (running.home / "config" / "playbooks.yml").write_text(playbooks())
+        # How loaded this machine is says nothing of the demo.
+        checks = "checks: [{name: system_resources, enabled: false}]"
+        (running.home / "config" / "checks.yml").write_text(checks)
         # A target that can be restarted, as its endpoint says, and stays dead; and one that nobody can restart.
         (running.home / "config" / "targets.yml").write_text(f"""
 targets:

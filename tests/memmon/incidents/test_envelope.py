@@ -99,3 +99,9 @@ def test_what_is_on_the_list_is_never_touched(never: Never, forbidden: bool) -> 
 
 def test_an_action_on_nothing_is_not_forbidden_by_a_pattern_for_everything() -> None:
     assert envelope.forbidden([Never(targets=("*",), subjects=("*",))], "page", Subject("")) is None
+
+
+def test_what_is_done_to_nothing_in_particular_is_never_busy_and_has_no_cooldown() -> None:
+    nobody = Subject("")
+    assert judge([running("", kin=""), done(NOW - 1, "", kin="")], subject=nobody, cooldown=60) is None
+    assert isinstance(judge([done(NOW - 1, "", kin="")], subject=nobody, most=1), Refusal)

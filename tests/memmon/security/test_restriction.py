@@ -221,3 +221,10 @@ def test_with_nothing_in_force_the_clients_are_told_so(configure: Configure, cli
     ctx = configure(targets=f"targets: [{client.target('a')}]")
     security.enforce(ctx)
     assert client.states == [{"blocked": [], "throttled": [], "disabled": []}]
+
+
+def test_every_kind_of_event_has_a_counter_before_the_first_one_comes(ctx: Context) -> None:
+    restriction.due(ctx)
+    found = {dict(s.labels).get("type"): s.value for s in counters.read(ctx.redis)}
+    assert found["injection_attempt"] == 0.0
+    assert found["data_exfiltration"] == 0.0
