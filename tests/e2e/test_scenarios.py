@@ -87,10 +87,18 @@ def test_a_crash_is_answered_with_a_new_process(stack: Stack, inbox: Inbox) -> N
 def of_instance(stack: Stack, instance: str) -> dict[str, Any] | None:
     """Return the resolved incident of an instance, whole."""
     for one in stack.get("/api/incidents?state=resolved")["incidents"]:
-        if one["labels"].get("instance") == instance:
+        if one["labels"].get("instance") == instance and one["playbook"] == "critical_system_failure":
             found: dict[str, Any] = stack.get(f"/api/incidents/{one['id']}")
             return found
     return None
+
+
+def running(stack: Stack) -> bool:
+    """Tell whether the demo answers."""
+    try:
+        return bool(demo_pid(stack))
+    except OSError:
+        return False
 
 
 def status_from(stack: Stack, address: str) -> int:
@@ -111,6 +119,7 @@ def test_brute_force_is_blocked_and_the_block_ends(stack: Stack, inbox: Inbox) -
         "detectors: [{name: brute_force_attack, threshold: 5, window: 15m, block: true, block_for: 25s}]"
     )
     assert stack.run("config", "reload").returncode == 0
+    eventually(lambda: running(stack), within=60)
     assert stack.run("simulate", "brute-force", "--for", "10s").returncode == 0
     event = eventually(lambda: attack(stack), within=30)
     address = event["source_ip"]
