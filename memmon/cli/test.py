@@ -29,8 +29,7 @@ def lint() -> None:
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def test(is_long: bool, options: tuple[str, ...]) -> None:
     """Check everything and run all tests but the long ones; OPTIONS go to pytest, which then runs alone."""
-    # A whole stack is started once for a module of long tests, whose tests follow one another.
-    words = options or ("-n", "3", "--dist", *(("loadscope", "-m", "long") if is_long else ("load", "-m", "not long")))
+    words = options or ("-n", "3", "-m", "long" if is_long else "not long")
     with ThreadPoolExecutor(1) as beside:
         linting = beside.submit(_lint) if not options and not is_long else None
         tests = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT)
