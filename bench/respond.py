@@ -104,7 +104,7 @@ def containment(trials: int) -> list[Figure]:
 
 
 def _answer(stack: Stack, address: str) -> int:
-    """Return what the demo answers; 429 says as little as 200, since many attacks throttle everybody."""
+    """Return what the demo answers at a path that no throttle is about: only a block refuses it."""
     request = urllib.request.Request(f"{demo(stack)['url']}/healthz", headers={"X-Forwarded-For": address})
     try:
         with urllib.request.urlopen(request, timeout=5) as answer:

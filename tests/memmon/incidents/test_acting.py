@@ -92,7 +92,8 @@ def test_the_same_subject_is_not_acted_on_again_within_its_cooldown(
     fire(ctx, "a", "one", ttl=20)
     run(ctx, service.correlate(ctx))
     fire(ctx, "a", "two", ttl=3600)
-    service.split(ctx, 1, [alert_of(ctx, "two")], "dana") if service.correlate(ctx) else None
+    service.correlate(ctx)
+    service.split(ctx, 1, [alert_of(ctx, "two")], "dana")
     tick(ctx)
     second = service.show(ctx, 2)
     assert second["actions"][0]["state"] == "refused"
