@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
+import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -23,18 +24,20 @@ def key(settings: Settings, purpose: str) -> bytes:
 
 @cache
 def kept(path: Path) -> bytes:
-    """Return the secret at `path`; the first process makes it, and the others read it."""
+    """Return the secret at `path`; whoever is first makes it, and the others, threads and processes, read it."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.touch(mode=0o600, exist_ok=True)
-        fresh.write_bytes(secrets.token_bytes(32))
-        try:
-            path.hardlink_to(fresh)  # Fails where it is there: nobody ever sees half a key.
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
+        if not path.exists():
+            _make(path)
         return path.read_bytes()
     except OSError as error:
         raise BadConfig(f"MEMMON_HOME: the secret cannot be kept at {path}: {error}") from None
+
+
+def _make(path: Path) -> None:
+    """Put a new secret at `path` unless one is there by then: as a whole, so that nobody ever reads half of one."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as fresh:  # Mode 0600.
+        fresh.write(secrets.token_bytes(32))
+        fresh.flush()
+        with suppress(FileExistsError):
+            path.hardlink_to(fresh.name)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from memmon.collect import service as collection
@@ -29,6 +31,18 @@ def eventually(condition: Callable[[], T], within: float = 10.0, every: float = 
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within:g} s: {condition!r} last answered {answer!r}")
         time.sleep(every)
+
+
+def at_once(*calls: Callable[[], T]) -> list[T]:
+    """Make the calls, each in a thread of its own, and return their answers in order; the first failure is raised."""
+    together = threading.Barrier(len(calls))
+
+    def made(call: Callable[[], T]) -> T:
+        together.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(made, calls))
 
 
 def free_port() -> int:

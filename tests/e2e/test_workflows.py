@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -20,7 +19,7 @@ import yaml
 from memmon.config import DEFAULTS
 from tests.e2e.stack import LIMITS, Inbox, Stack
 from tests.e2e.test_scenarios import closed, demo, demo_pid, done, incident_of, running, status_from
-from tests.support import eventually
+from tests.support import at_once, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.xdist_group("workflows"), pytest.mark.timeout(300)]
 
@@ -280,11 +279,7 @@ def burst(stack: Stack) -> set[int]:
             except OSError:
                 answers.append(0)
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    at_once(*[ask] * 8)
     return set(answers)
 
 

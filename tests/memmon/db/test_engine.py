@@ -1,5 +1,3 @@
-import threading
-
 import pytest
 from sqlalchemy import text
 
@@ -7,6 +5,7 @@ from memmon.context import Context
 from memmon.db import engine
 from memmon.db.tables import Redelivery
 from memmon.errors import Transient
+from tests.support import at_once
 
 
 def test_two_writers_take_turns(ctx: Context) -> None:
@@ -18,11 +17,7 @@ def test_two_writers_take_turns(ctx: Context) -> None:
             with ctx.write() as session:
                 session.execute(text("UPDATE redelivery SET count = count + 1 WHERE task_id = 'a'"))
 
-    threads = [threading.Thread(target=add) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[add] * 4)
     with ctx.read() as session:
         assert session.get(Redelivery, "a").count == 80  # type: ignore[union-attr]
 

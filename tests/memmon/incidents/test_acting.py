@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from tests.memmon.incidents.story import (
     texts,
     tick,
 )
+from tests.support import at_once
 
 Configured = Callable[..., Context]
 
@@ -176,11 +178,7 @@ def test_two_workers_at_once_do_not_go_beyond_a_limit(configure: Configured, lam
         fire(ctx, f"i{number}")
     jobs = [job for one in service.correlate(ctx) for job in service.advance(ctx, *one.args)]
     acts = [job for job in jobs if job.name == "incidents.act"]
-    threads = [threading.Thread(target=service.act, args=(ctx, *job.args)) for job in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    at_once(*(partial(service.act, ctx, *job.args) for job in acts))
     tick(ctx)
     assert len(lamp.done) == 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from memmon.db import engine
 from memmon.db.tables import IncidentEntry, IncidentRow
 from memmon.incidents import ledger, opening, service, signing
 from tests.conftest import Clock
+from tests.support import at_once
 
 
 def write(ctx: Context, *texts: str, incident: int | None = None) -> None:
@@ -99,11 +100,7 @@ def test_many_writers_at_once_make_one_chain(ctx: Context) -> None:
         for i in range(5):
             engine.insist(lambda text=f"{n} {i}": write(ctx, text))  # type: ignore[misc] - SQLite has one writer.
 
-    threads = [threading.Thread(target=some, args=(n,)) for n in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    at_once(*(partial(some, n) for n in range(6)))
     assert ledger.verify(ctx) == {"lines": 30, "since": 0, "end": 30, "problems": []}
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,7 +24,7 @@ from memmon.state import counters
 from tests.conftest import Clock
 from tests.memmon.incidents.conftest import Endpoint
 from tests.memmon.incidents.story import ESCALATION, PLAYBOOKS, ROUTES, fire, only, paged, run, texts, tick
-from tests.support import free_port
+from tests.support import at_once, free_port
 
 
 @pytest.fixture
@@ -90,17 +89,7 @@ def test_correlating_twice_opens_one_incident_and_runs_its_step_once(ready: Cont
 
 def test_two_workers_at_once_open_one_incident_and_act_once(ready: Context, endpoint: Endpoint) -> None:
     fire(ready)
-    barrier = threading.Barrier(2)
-
-    def work() -> None:
-        barrier.wait()
-        run(ready, service.correlate(ready))
-
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    at_once(*[lambda: run(ready, service.correlate(ready))] * 2)
     tick(ready)
     assert texts(only(ready), "opened") == ["opened by playbook test"]
     assert endpoint.paths() == ["POST /hook"]
