@@ -32,6 +32,9 @@ PAST = 5
 EVENTS = 50
 """Security events that are looked through; those that repeat one another are one line."""
 
+OTHERS = 20
+"""Open incidents that one can be merged into on its page."""
+
 DROP_HOURS = 1 / 3
 """How far back the score of now is compared."""
 
@@ -201,6 +204,12 @@ def pictures(ctx: Context, number: int, kept: Recent) -> dict[str, str]:
     return found
 
 
+def _others(ctx: Context, number: int) -> list[dict[str, Any]]:
+    """Return the newest incidents that are open beside `number`."""
+    found = incidents.listing(ctx, "open", OTHERS + 1)["incidents"]
+    return [one for one in found if one["id"] != number][:OTHERS]
+
+
 def incident(ctx: Context, number: int, kept: Recent) -> dict[str, Any]:
     """Return everything that an incident's page shows; NotFound where there is none."""
     now = ctx.now()
@@ -213,6 +222,7 @@ def incident(ctx: Context, number: int, kept: Recent) -> dict[str, Any]:
         "interval": ctx.settings.metrics_collection_interval,
         "collection": part(lambda: metrics.last_collection(ctx)),
         "incident": shown,
+        "others": _others(ctx, number),
         "stages": [{**stage, "actions": [actions[i] for i in stage["actions"]]} for stage in shown["stages"]],
         "charts": list(part(lambda: pictures(ctx, number, kept)).value or ()),
         "turn": int(now // PICTURED_FOR),

@@ -159,11 +159,11 @@ def merge(number: int, into: int, comment: str, by: str) -> None:
 
 @incidents.command()
 @click.argument("number", type=int)
-@click.argument("sources", type=int, nargs=-1, required=True)
+@click.argument("sources", nargs=-1, required=True)
 @click.option("--comment", default="", help="What the record says about it.")
 @by_option
-def split(number: int, sources: tuple[int, ...], comment: str, by: str) -> None:
-    """Open another incident for some SOURCES (ids of alerts or events) of incident NUMBER."""
+def split(number: int, sources: tuple[str, ...], comment: str, by: str) -> None:
+    """Open another incident for some SOURCES (ids, or alert:ID and event:ID where an id is both) of incident NUMBER."""
     with context() as ctx:
         shown, _ = service.split(ctx, number, list(sources), by, comment)
     click.echo(f"incident {shown['id']} is open for {len(sources)} of them")

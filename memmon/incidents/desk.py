@@ -1,9 +1,9 @@
-"""The verbs of people: acknowledge, snooze, take over, resolve, escalate, note, approve, merge, split."""
+"""The verbs of people: acknowledge, snooze, take over, resolve, escalate, note, approve. Merging and splitting are in `regroup`."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -14,8 +14,8 @@ from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadInput, Conflict, NotFound, Refused
-from memmon.incidents import correlate, frozen, ledger, pages, record, recovery, store, writing
-from memmon.incidents.model import Ended, Place, Progress, Run
+from memmon.incidents import frozen, ledger, pages, record, recovery, store, writing
+from memmon.incidents.model import Ended, Place, Run
 from memmon.jobs import Job
 from memmon.state import counters, live
 
@@ -29,37 +29,37 @@ LONGEST_SNOOZE = 7 * 86400.0
 def acknowledge(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
     """Say that somebody is at it; nobody else is paged from here on. They are reminded, and where nothing more is heard of them the
     chain goes on. The automatic response goes on."""
-    with _changing(ctx, number) as (session, row):
+    with changing(ctx, number) as (session, row):
         if row.acknowledged_at:
             raise Conflict(f"incident {number} was acknowledged by {row.acknowledged_by} already")
         _acknowledge(ctx, row, by)
         ledger.note(session, number, ctx.now(), "acknowledged", by, comment or "acknowledged")
     _count_acknowledged(ctx, row)
-    return _told(ctx, number), []
+    return told(ctx, number), []
 
 
 def take_over(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
     """Be the one who is at it, whoever was before."""
-    with _changing(ctx, number) as (session, row):
+    with changing(ctx, number) as (session, row):
         before = row.acknowledged_by
         _acknowledge(ctx, row, by)
         said = f"took over from {before}" if before else "took over"
         ledger.note(session, number, ctx.now(), "acknowledged", by, f"{said}: {comment}" if comment else said)
     _count_acknowledged(ctx, row)
-    return _told(ctx, number), []
+    return told(ctx, number), []
 
 
 def snooze(ctx: Context, number: int, by: str, seconds: float, comment: str = "") -> Answer:
     """Page nobody for a while; after it the chain goes on."""
     if not 0 < seconds <= LONGEST_SNOOZE:
         raise BadInput("seconds", "must be more than nothing and at most 7 days")
-    with _changing(ctx, number) as (session, row):
+    with changing(ctx, number) as (session, row):
         _acknowledge(ctx, row, by)
         row.acknowledged_until, row.remind_at = ctx.now() + seconds, None
         text = f"snoozed until {encode.iso(row.acknowledged_until)}" + (f": {comment}" if comment else "")
         ledger.note(session, number, ctx.now(), "acknowledged", by, text)
     _count_acknowledged(ctx, row)
-    return _told(ctx, number), []
+    return told(ctx, number), []
 
 
 def _acknowledge(ctx: Context, row: IncidentRow, by: str) -> None:
@@ -93,7 +93,7 @@ def heed(ctx: Context, session: Session, row: IncidentRow) -> bool:
     return False
 
 
-def _active(ctx: Context, row: IncidentRow) -> None:
+def stirred(ctx: Context, row: IncidentRow) -> None:
     """Somebody does something: the time after which nothing was heard begins anew."""
     if row.acknowledged_at and row.remind_at is not None:
         chain = pages.chain_of(row)
@@ -122,14 +122,15 @@ def acknowledge_alert(
 
 def resolve(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
     """Close an incident by hand; what had not begun is left undone, and what is to be taken back at the end is."""
-    with _changing(ctx, number) as (session, row):
-        jobs = _take_back(ctx, session, row)
+    with changing(ctx, number) as (session, row):
+        jobs = take_back(ctx, session, row)
         close(ctx, session, row, by, comment or "resolved by hand")
     closed(ctx, row)
-    return _told(ctx, number), [*jobs, Job("notify.tick")]
+    return told(ctx, number), [*jobs, Job("notify.tick")]
 
 
-def _take_back(ctx: Context, session: Session, row: IncidentRow) -> list[Job]:
+def take_back(ctx: Context, session: Session, row: IncidentRow) -> list[Job]:
+    """Write down the rollbacks that the end of an incident asks for, within a transaction."""
     progress = frozen.progress(row.progress)
     done = {
         Place(one.stage, one.step, one.undo): Ended(one.state, one.finished_at)
@@ -170,11 +171,11 @@ def closed(ctx: Context, row: IncidentRow) -> None:
 
 def escalate(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
     """Page the next level at once."""
-    with _changing(ctx, number) as (session, row):
-        _active(ctx, row)
+    with changing(ctx, number) as (session, row):
+        stirred(ctx, row)
         ledger.note(session, number, ctx.now(), "escalated", by, comment or "escalated by hand")
         pages.level(ctx, session, row, f"escalated by {by}", hurry=True)
-    return _told(ctx, number), [Job("notify.tick")]
+    return told(ctx, number), [Job("notify.tick")]
 
 
 def note(ctx: Context, number: int, by: str, comment: str) -> Answer:
@@ -185,9 +186,9 @@ def note(ctx: Context, number: int, by: str, comment: str) -> Answer:
         row = store.get(session, number, lock=True)
         if row is None:
             raise NotFound(f"no incident {number}")
-        _active(ctx, row)
+        stirred(ctx, row)
         ledger.note(session, number, ctx.now(), "note", by, comment)
-    return _told(ctx, number), []
+    return told(ctx, number), []
 
 
 def decide(
@@ -196,7 +197,7 @@ def decide(
     """Let an action that waits for approval be done, or not. Refused for somebody whose word it does not wait for; `known_as`
     are the names that whoever decides is known by, for certain."""
     now = ctx.now()
-    with _changing(ctx, number) as (session, row):
+    with changing(ctx, number) as (session, row):
         found = _action(session, number, action)
         wanted = writing.approval_of(row, found)
         if wanted and wanted.who and not set(wanted.who) & {*known_as}:
@@ -205,12 +206,12 @@ def decide(
         values = {"state": state, "due_at": now if approve else None, "finished_at": None if approve else now}
         if not store.change_action(session, found.id, "approval", found.attempts, **values):
             raise Conflict(f"action {action} is {found.state}, and does not wait for approval")
-        _active(ctx, row)
+        stirred(ctx, row)
         row.due_at = now
         text = f"{found.action} {'approved' if approve else 'rejected'}" + (f": {comment}" if comment else "")
         ledger.note(session, number, now, "approval", by, text, number=action)
         job = writing.job(found.id, found.timeout) if approve else Job("incidents.advance", (number,))
-    return _told(ctx, number), [job]
+    return told(ctx, number), [job]
 
 
 def _action(session: Session, number: int, action: int) -> IncidentAction:
@@ -220,72 +221,7 @@ def _action(session: Session, number: int, action: int) -> IncidentAction:
     return found
 
 
-def merge(ctx: Context, number: int, into: int, by: str, comment: str = "") -> Answer:
-    """Make an incident part of another one: its sources are that one's from here on, and it is closed."""
-    if number == into:
-        raise BadInput("into", "must be another incident")
-    now = ctx.now()
-    with ctx.write() as session:
-        rows = {
-            one: _open(session, one) for one in sorted((number, into))
-        }  # In one order: two merges must not wait for each other.
-        row, other = rows[number], rows[into]
-        found = [(one.kind, one.source_id) for one in store.sources(session, number)]
-        store.move_sources(session, number, into, found, now)
-        other.progress = {**other.progress, "joined": True}
-        other.due_at = now
-        row.merged_into = into
-        text = f"merged into incident {into}" + (f": {comment}" if comment else "")
-        ledger.note(
-            session,
-            into,
-            now,
-            "merged",
-            by,
-            f"incident {number} is part of this one" + (f": {comment}" if comment else ""),
-        )
-        jobs = _take_back(ctx, session, row)
-        close(ctx, session, row, by, text)
-    closed(ctx, row)
-    live.publish(ctx.redis, "incidents", {"id": number, "state": "resolved"})
-    return _told(ctx, into), [*jobs, Job("incidents.advance", (into,)), Job("notify.tick")]
-
-
-def split(ctx: Context, number: int, sources: Sequence[int], by: str, comment: str = "") -> Answer:
-    """Open another incident for some of the alerts or events of one, given by their ids; the playbook begins for it anew."""
-    now = ctx.now()
-    with _changing(ctx, number) as (session, row):
-        _active(ctx, row)
-        found = [(one.kind, one.source_id) for one in store.sources(session, number)]
-        wanted = [one for one in found if one[1] in set(sources)]
-        missing = set(sources) - {one[1] for one in wanted}
-        if missing or not wanted:
-            raise BadInput(
-                "sources", f"incident {number} has no source {', '.join(map(str, sorted(missing))) or 'at all'}"
-            )
-        if len(wanted) == len(found):
-            raise BadInput("sources", "one at least must stay")
-        key = correlate.short(f"{row.key} split from {number} at {now}")
-        names = ("title", "severity", "playbook", "chain", "labels", "mttr_target_minutes", "began_at", "detected_at")
-        kept = {name: getattr(row, name) for name in names}
-        first = now + pages.chain_of(row).levels[0].after
-        fresh = {"key": key, "open_key": key, "version": 1, "state": "open", "progress": Progress()._asdict()}
-        times = {"opened_at": now, "responds_from": now, "due_at": now, "next_level_at": first}
-        store.insert(session, {**kept, **fresh, **times, "level": 0, "pages": 0, "reopened": 0})
-        other = store.open_for(session, key)
-        assert other is not None
-        store.move_sources(session, number, other.id, wanted, now)
-        row.due_at = now
-        said = f": {comment}" if comment else ""
-        ledger.note(session, other.id, now, "opened", by, f"split from incident {number}{said}")
-        ledger.note(
-            session, number, now, "split", by, f"{len(wanted)} of its sources are incident {other.id} now{said}"
-        )
-    counters.add(ctx.redis, "memmimic_incidents_total", {"severity": other.severity})
-    return _told(ctx, other.id), [Job("incidents.advance", (other.id,)), Job("incidents.advance", (number,))]
-
-
-def _open(session: Session, number: int) -> IncidentRow:
+def opened(session: Session, number: int) -> IncidentRow:
     """Return an incident that is open, locked against other changes."""
     row = store.get(session, number, lock=True)
     if row is None:
@@ -297,13 +233,14 @@ def _open(session: Session, number: int) -> IncidentRow:
 
 
 @contextmanager
-def _changing(ctx: Context, number: int) -> Iterator[tuple[Session, IncidentRow]]:
+def changing(ctx: Context, number: int) -> Iterator[tuple[Session, IncidentRow]]:
     """An incident that is open, locked against other changes until the end."""
     with ctx.write() as session:
-        yield session, _open(session, number)
+        yield session, opened(session, number)
 
 
-def _told(ctx: Context, number: int) -> dict[str, Any]:
+def told(ctx: Context, number: int) -> dict[str, Any]:
+    """Tell whoever looks that an incident changed, and return it."""
     shown = record.show(ctx, number)
     live.publish(ctx.redis, "incidents", {"id": number, "state": shown["state"]})
     return shown

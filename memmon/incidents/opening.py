@@ -69,26 +69,26 @@ def correlate(ctx: Context) -> list[Job]:
 
 def _signs(ctx: Context) -> list[Sign]:
     """Return the alerts that fire, and the events that a playbook is about and that count as firing still."""
-    found = [
-        Sign(
-            "alert",
-            a["id"],
-            a["name"],
-            a["severity"],
-            a["labels"],
-            encode.seconds_of(a["created_at"]),
-            a["message"],
-            a["value"],
-        )
-        for a in alerts.firing(ctx)
-        if a["source"] != alerts.DRILL
-    ]
+    found = [_of_alert(one) for one in alerts.firing(ctx) if one["source"] != alerts.DRILL]
     wanted: dict[str, float] = {}
     for playbook in ctx.config.playbooks.playbooks:
         for condition in (playbook.match, *playbook.correlation.conditions):
             for name in condition.events:
                 wanted[name] = max(wanted.get(name, 0.0), playbook.correlation.window)
     return [*found, *(_of_event(one) for one in security.events_of(ctx, wanted))]
+
+
+def signs_of(ctx: Context, sources: Sequence[tuple[str, int]]) -> list[Sign]:
+    """Return the alerts and events of these kinds and ids, those that are kept still."""
+    found = alerts.by_ids(ctx, [number for kind, number in sources if kind == "alert"])
+    events = security.events_by_ids(ctx, [number for kind, number in sources if kind == "event"])
+    return [*map(_of_alert, found), *map(_of_event, events)]
+
+
+def _of_alert(alert: Mapping[str, Any]) -> Sign:
+    at = encode.seconds_of(alert["created_at"])
+    named, about = (alert["name"], alert["severity"]), (alert["message"], alert["value"])
+    return Sign("alert", alert["id"], *named, alert["labels"], at, *about)
 
 
 def _of_event(event: Mapping[str, Any]) -> Sign:
@@ -156,13 +156,15 @@ def _take(ctx: Context, one: Gathered) -> int:
     """Join signs to the incident that is open for them, open one, or open one again that has ended a moment ago; return its id."""
     now, how = ctx.now(), "joined"
     with ctx.write() as session:
-        while (row := store.open_for(session, one.key)) is None:  # It may close between the two statements.
+        while (
+            row := store.open_for(session, one.key) or store.part_of(session, one.key)
+        ) is None:  # It may close between the two statements.
             lately = store.lately(session, one.key, now - one.playbook.reopen)
             if lately is not None:
                 _reopen(session, lately, now)
                 row, how = lately, "reopened"
                 break
-            if store.insert(session, _opened(ctx, one, now)):
+            if store.insert(session, opened(ctx, one, now)):
                 how = "opened"
         if how == "opened":
             ledger.note(session, row.id, now, "opened", "memmon", f"opened by playbook {one.playbook.name}")
@@ -198,7 +200,8 @@ def announce(ctx: Context, row: IncidentRow, how: str) -> None:
         )
 
 
-def _opened(ctx: Context, one: Gathered, now: float) -> dict[str, Any]:
+def opened(ctx: Context, one: Gathered, now: float) -> dict[str, Any]:
+    """Return the row of an incident that is opened now for what was gathered."""
     first = min(one.signs, key=lambda sign: sign.at, default=None)
     labels = {**(first.labels if first else {}), **one.labels}
     began = min((_began(ctx, sign) for sign in one.signs), default=now)

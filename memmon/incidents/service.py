@@ -1,5 +1,5 @@
 """The verbs of incidents: what is due, and what an incident does next. Opening is in `opening`, doing in `acting`, what people
-do in `desk`, what is shown in `record`, who is on call in `duty`."""
+do in `desk` and `regroup`, what is shown in `record`, who is on call in `duty`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,9 @@ from memmon.incidents.desk import (
     acknowledge_alert,
     decide,
     escalate,
-    merge,
     note,
     resolve,
     snooze,
-    split,
     take_over,
 )
 from memmon.incidents.evidence import forget
@@ -48,6 +46,7 @@ from memmon.incidents.model import (
 from memmon.incidents.opening import BY_HAND, begin, correlate
 from memmon.incidents.pictures import drawn
 from memmon.incidents.record import listing, open_security, postmortem, show, summary, written
+from memmon.incidents.regroup import merge, split
 from memmon.incidents.stats import playbook_history, stats
 from memmon.jobs import Job
 from memmon.metrics import service as metrics

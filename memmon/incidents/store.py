@@ -38,6 +38,16 @@ def open_for(session: Session, key: str) -> IncidentRow | None:
     return session.scalars(select(IncidentRow).where(IncidentRow.open_key == key).with_for_update()).first()
 
 
+def part_of(session: Session, key: str) -> IncidentRow | None:
+    """Return the open incident that the newest one of `key` was merged into."""
+    row = session.scalars(
+        select(IncidentRow).where(IncidentRow.key == key).order_by(IncidentRow.id.desc()).limit(1)
+    ).first()
+    while row is not None and row.merged_into is not None:
+        row = get(session, row.merged_into, lock=True)
+    return row if row is not None and row.open_key is not None else None
+
+
 def insert(session: Session, values: dict[str, Any]) -> bool:
     """Open an incident; False when one is open for its key already."""
     return upsert.insert_new(session, IncidentRow, [values]) == 1
@@ -102,16 +112,13 @@ def open_keys(session: Session) -> set[str]:
     return set(session.scalars(select(IncidentRow.open_key).where(IncidentRow.open_key.is_not(None))))
 
 
-def move_sources(session: Session, number: int, to: int, some: Iterable[tuple[str, int]], now: float) -> int:
-    """Let sources of one incident be those of another; return how many of them it had."""
-    moved = 0
+def move_sources(session: Session, number: int, to: int, some: Iterable[tuple[str, int]]) -> None:
+    """Let sources of one incident be those of another."""
     for kind, source_id in some:
         row = session.get(IncidentSource, (number, kind, source_id))
         if row is not None:
             add_source(session, to, kind, source_id, row.at)
             session.delete(row)
-            moved += 1
-    return moved
 
 
 def open_sources(session: Session, kind: str) -> dict[int, set[int]]:

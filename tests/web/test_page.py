@@ -259,6 +259,26 @@ def test_an_incident_is_taken_over_on_its_page(visit: Visit, site: Site, ctx: Co
     assert incidents.show(ctx, number)["acknowledged_by"] == "admin"
 
 
+def test_an_incident_is_taken_apart_and_put_together_again_on_its_page(visit: Visit, site: Site, ctx: Context) -> None:
+    first = next(
+        one["id"] for one in incidents.listing(ctx, "open")["incidents"] if one["playbook"] == "database_degradation"
+    )
+    other, _ = incidents.begin(ctx, "performance_degradation", {"instance": "shop:1"}, "dana")
+    incidents.merge(ctx, other, first, "dana")
+    visit.sign_in(site.url)
+    page = visit.go(f"{site.url}/dashboard/incidents/{first}")
+    settled(page)
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Split database_slow off").click()
+    expect(page.locator("#sources li")).to_have_count(1)
+    apart = incidents.listing(ctx, "open")["incidents"][0]["id"]
+    page.get_by_text("Merge into another incident").click()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name=f"INC-{apart} ").click()
+    expect(page.locator("#case")).to_contain_text(f"It is part of INC-{apart}.")
+    assert len(incidents.show(ctx, apart)["sources"]) == 2
+
+
 def test_what_cannot_be_done_is_said(visit: Visit, site: Site, ctx: Context) -> None:
     number = raised(ctx, "resolved_by_another")
     visit.sign_in(site.url)

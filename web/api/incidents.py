@@ -87,13 +87,13 @@ def merge(number: int) -> Response:
 
 @blueprint.post(f"/{door.ID}/split")
 def split(number: int) -> Response:
-    """Open another incident for some of its sources, given by their ids."""
+    """Open another incident for some of its sources: ids, or `alert:ID` and `event:ID` where an id is both."""
     given = door.fields("by", "comment", "sources")
     by, comment = door.signed(given)
     sources = given.get("sources")
-    if not isinstance(sources, list) or not sources:
+    if not isinstance(sources, list) or not all(isinstance(one, int | str) for one in sources):
         raise BadInput("sources", "must be a list of ids")
-    return _done(service.split(door.context(), number, [_whole(one, "sources") for one in sources], by, comment))
+    return _done(service.split(door.context(), number, [str(one) for one in sources], by, comment))
 
 
 @blueprint.post(f"/{door.ID}/resolve")

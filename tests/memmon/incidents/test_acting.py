@@ -95,7 +95,7 @@ def test_the_same_subject_is_not_acted_on_again_within_its_cooldown(
     run(ctx, service.correlate(ctx))
     fire(ctx, "a", "two", ttl=3600)
     service.correlate(ctx)
-    service.split(ctx, 1, [alert_of(ctx, "two")], "dana")
+    service.split(ctx, 1, [str(alert_of(ctx, "two"))], "dana")
     tick(ctx)
     second = service.show(ctx, 2)
     assert second["actions"][0]["state"] == "refused"

@@ -1,4 +1,4 @@
-"""What people do: acknowledge for a while, take over, snooze, merge, split; and what follows when nothing more is heard of them."""
+"""What people do: acknowledge for a while, take over, snooze; and what follows when nothing more is heard of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from memmon.errors import BadInput, Conflict
 from memmon.incidents import service
 from tests.conftest import Clock
 from tests.memmon.incidents.conftest import Endpoint
-from tests.memmon.incidents.story import PLAYBOOKS, ROUTES, end_alerts, fire, only, paged, run, texts, tick
+from tests.memmon.incidents.story import PLAYBOOKS, ROUTES, end_alerts, fire, paged, run, texts, tick
 
 CHAIN = """
 chains:
@@ -95,45 +95,6 @@ def test_another_one_takes_over(ready: Context) -> None:
         service.acknowledge(ready, 1, "dana")
     shown, _ = service.take_over(ready, 1, "dana", "night shift")
     assert (shown["acknowledged_by"], texts(shown, "acknowledged")[-1]) == ("dana", "took over from lee: night shift")
-
-
-def test_two_incidents_become_one_with_the_sources_of_both(ready: Context) -> None:
-    fire(ready, "b", "other")
-    run(ready, service.correlate(ready))
-    shown, _ = service.merge(ready, 2, 1, "dana", "one cause")
-    assert sorted(one["name"] for one in shown["sources"]) == ["other", "trouble"]
-    assert texts(shown, "merged") == ["incident 2 is part of this one: one cause"]
-    gone = service.show(ready, 2)
-    assert (gone["state"], gone["merged_into"], gone["sources"]) == ("resolved", 1, [])
-    assert service.stats(ready)["merged"] == 1
-    with pytest.raises(Conflict, match="incident 2 is resolved"):
-        service.merge(ready, 2, 1, "dana")
-    with pytest.raises(BadInput, match="into"):
-        service.merge(ready, 1, 1, "dana")
-
-
-def test_what_a_merged_incident_had_joins_the_other_when_it_comes_again(ready: Context, clock: Clock) -> None:
-    fire(ready, "b", "other")
-    run(ready, service.correlate(ready))
-    service.merge(ready, 2, 1, "dana")
-    assert service.correlate(ready) == []
-    assert service.listing(ready, "open")["total"] == 1
-
-
-def test_part_of_an_incident_becomes_another_one(ready: Context, endpoint: Endpoint) -> None:
-    fire(ready, "a", "other")
-    run(ready, service.correlate(ready))
-    ids = {one["name"]: one["id"] for one in only(ready)["sources"]}
-    shown, jobs = service.split(ready, 1, [ids["other"]], "dana", "two causes")
-    assert (shown["id"], [one["name"] for one in shown["sources"]]) == (2, ["other"])
-    assert [one["name"] for one in service.show(ready, 1)["sources"]] == ["trouble"]
-    calls = len(endpoint.calls)
-    run(ready, jobs)
-    assert len(endpoint.calls) == calls + 1  # The response begins for it anew.
-    with pytest.raises(BadInput, match="no source 99"):
-        service.split(ready, 1, [99], "dana")
-    with pytest.raises(BadInput, match="one at least must stay"):
-        service.split(ready, 1, [ids["trouble"]], "dana")
 
 
 def test_a_resolved_incident_is_reminded_of_no_more(ready: Context, clock: Clock) -> None:

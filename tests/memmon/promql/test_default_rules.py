@@ -65,6 +65,11 @@ def latency(what: str, mean: float, p95: float | None = 0.2, mad: float = 0.01) 
     return data
 
 
+def counter(name: str, a_minute: float, begins: float = 0, **pairs: str) -> Data:
+    """A counter that is 1 at first."""
+    return Data().add(name, lambda at: 1 + (at - begins) * a_minute / 60, begins, **pairs)
+
+
 CASES: dict[str, tuple[Data, Data]] = {
     "high_memory_usage": (gauge("memmimic_memory_usage_percent", 80.1), gauge("memmimic_memory_usage_percent", 80)),
     "critical_memory_usage": (gauge("memmimic_memory_usage_percent", 96), gauge("memmimic_memory_usage_percent", 95)),
@@ -82,6 +87,30 @@ CASES: dict[str, tuple[Data, Data]] = {
     "search_latency_unusual": (latency("search", 0.24), latency("search", 0.22)),
     "storage_latency_unusual": (latency("storage", 0.24), latency("storage", 0.22)),
     "low_cache_hit_rate": (gauge("memmimic_cache_hit_rate", 0.84), gauge("memmimic_cache_hit_rate", 0.85)),
+    "memmon_notifications_failed": (
+        counter("memmon_notifications_failed_total", 0.2, channel="email"),
+        counter("memmon_notifications_failed_total", 0, channel="email"),
+    ),
+    "memmon_work_given_up": (
+        counter("memmon_dead_letters_total", 0.2, task="incidents.act"),
+        counter("memmon_dead_letters_total", 0, task="incidents.act"),
+    ),
+    "memmon_rule_failing": (
+        counter("memmon_rule_failures_total", 4, rule="a"),
+        counter("memmon_rule_failures_total", 0, rule="a"),
+    ),
+    "memmon_audit_failing": (
+        counter("memmon_audits_total", 1, result="findings"),
+        counter("memmon_audits_total", 1, result="clean"),
+    ),
+    "memmon_heartbeat_failing": (
+        counter("memmon_heartbeats_failed_total", 1),
+        counter("memmon_heartbeats_failed_total", 0.1),
+    ),
+    "memmon_work_waiting": (
+        Data().add("memmon_queue_oldest_seconds", 61, queue="alerts"),
+        Data().add("memmon_queue_oldest_seconds", 60, queue="alerts"),
+    ),
 }
 
 
@@ -96,7 +125,8 @@ def test_every_default_rule_has_a_case() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_a_default_rule_holds_for_the_instance_that_it_is_about(name: str) -> None:
     [point] = ask(name, CASES[name][0])
-    assert dict(labels.without(point.labels, "__name__")) == ONE
+    about = dict(point.labels)
+    assert {label: about[label] for label in ONE} == ONE
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -127,3 +157,16 @@ def test_the_first_sample_of_a_counter_is_no_increase() -> None:
 def test_a_latency_is_not_unusual_where_nobody_knows_what_is_usual_or_where_it_is_short(what: str) -> None:
     assert ask(f"{what}_latency_unusual", latency(what, 9.0, p95=None)) == []
     assert ask(f"{what}_latency_unusual", latency(what, 0.04, p95=0.001, mad=0.0001)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [
+        ("memmon_notifications_failed", "memmon_notifications_failed_total"),
+        ("memmon_work_given_up", "memmon_dead_letters_total"),
+    ],
+)
+def test_the_first_failure_of_all_is_seen_and_forgotten_after_ten_minutes(name: str, of: str) -> None:
+    [point] = ask(name, counter(of, 0, begins=END - 60))
+    assert point.value == 1
+    assert ask(name, counter(of, 0, begins=-10)) == []
