@@ -93,7 +93,7 @@ isolate}}]
 
 def every_action(receiver: Receiver, folder: Path) -> str:
     """Return a playbook that takes each action that memmon has, at once."""
-    limit = "timeout: 2s, attempts: 2"
+    limit = "timeout: 2s, attempts: 5"  # Beside other tests two seconds may be short.
     return playbook(
         f"{{action: restart, {limit}, parameters: {{component: switch}}}}",
         f"{{action: scale, {limit}, parameters: {{component: pool, by: 2}}}}",
