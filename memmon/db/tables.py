@@ -457,6 +457,14 @@ class IncidentAction(Base):
     )
 
 
+class ClockMark(Base):
+    """What the clock said when the auditor last looked (Unix seconds); one row."""
+
+    __tablename__ = "clock_mark"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    at: Mapped[float]
+
+
 class OncallOverride(Base):
     """One person on call instead of who would be, [start, end), made by hand."""
 

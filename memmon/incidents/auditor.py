@@ -16,7 +16,7 @@ from memmon import encode, outbound
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import Permanent, Refused, Transient
-from memmon.incidents import ledger, pages, store, writing
+from memmon.incidents import clock, ledger, pages, store, writing
 from memmon.jobs import Job
 from memmon.state import counters, live, pulse
 
@@ -41,7 +41,10 @@ class Finding(NamedTuple):
 def audit(ctx: Context) -> list[Job]:
     """Look at everything; start again what is overdue, page for what is stuck, and send the heartbeat when nothing was found."""
     now = ctx.now()
+    back = clock.follow(ctx, now)
     findings, jobs = _incidents(ctx, now)
+    if back:
+        findings.append(Finding(0, f"the clock was set back by {back:.0f} s"))
     findings += _record(ctx)
     findings += _parts(ctx, now)
     for one in findings:

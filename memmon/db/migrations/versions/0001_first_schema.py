@@ -96,6 +96,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("metric", "fingerprint", name=op.f("pk_baseline")),
     )
     op.create_table(
+        "clock_mark",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.Float(precision=53), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_clock_mark")),
+    )
+    op.create_table(
         "dead_letter",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("task_id", sa.String(length=64), nullable=False),
@@ -525,6 +531,7 @@ def downgrade() -> None:
     op.drop_table("health_result")
     op.drop_index(op.f("ix_dead_letter_at"), table_name="dead_letter")
     op.drop_table("dead_letter")
+    op.drop_table("clock_mark")
     op.drop_table("baseline")
     op.drop_table("api_token")
     op.drop_index(op.f("ix_alert_group_due_at"), table_name="alert_group")
