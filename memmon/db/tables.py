@@ -420,10 +420,9 @@ class EntryMark(Base):
 
 class IncidentAction(Base):
     """One action of an incident: the step `step` of `stage`, gone through for the `round`th time (from 0), or with `undo` what
-    takes it
-    back. `key` makes a doubled step one action; `state` is claimed by compare-and-set, and while it runs `due_at` is the end of the
-    claim. `before` is what was so before its first attempt. `target`, `subject` and `kin` are what it is done to, as the limits
-    count them; of one that waits for approval `due_at` is the end of the wait."""
+    takes it back. `key` makes a doubled step one action; `state` is claimed by compare-and-set, and while it runs `due_at` is the
+    end of the claim. `before` is what was so before its first attempt. `target`, `subject` and `kin` are what it is done to, as
+    the limits count them; of one that waits for approval `due_at` is the end of the wait."""
 
     __tablename__ = "incident_action"
     id: Mapped[int] = mapped_column(Id, primary_key=True)

@@ -41,9 +41,8 @@ class Gathered(NamedTuple):
 
 
 def correlate(ctx: Context) -> list[Job]:
-    """Open incidents for the alerts that fire and the events that came, or join them to one that is open. Each is taken once:
-    an alert
-    that still fires after its incident was closed by hand opens no other. A silenced one is left alone. Who waits for the end
+    """Open incidents for the alerts that fire and the events that came, or join them to one that is open. Each is taken once: an
+    alert that still fires after its incident was closed by hand opens no other. A silenced one is left alone. Who waits for the end
     of its alerts is woken when the last one has ended."""
     signs = _signs(ctx)
     firing = {one.id for one in signs if one.kind == "alert"}

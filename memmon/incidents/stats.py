@@ -28,10 +28,9 @@ def seconds(row: IncidentRow) -> dict[str, float | None]:
 
 
 def stats(ctx: Context, days: float = 30) -> dict[str, Any]:
-    """Return {days, incidents, open, reopened, merged, within_target, times: {detect|acknowledge|mitigate|resolve: {count,
-    mean, median, p90,
-    worst}}, by_severity, by_playbook, by_day, actions: [{action, done, failed, refused, ...}]}; times in seconds, of what was
-    opened within `days`."""
+    """Return {days, incidents, open, reopened, merged, within_target, times: {detect|acknowledge|mitigate|resolve: {count, mean,
+    median, p90, worst}}, by_severity, by_playbook, by_day, actions: [{action, done, failed, refused, ...}]}; times in seconds, of
+    what was opened within `days`."""
     if not 0 < days <= LONGEST:
         raise BadInput("days", f"must be more than nothing and at most {LONGEST:g}")
     now = ctx.now()

@@ -95,9 +95,8 @@ class Action(NamedTuple):
     again later.
 
     When a worker died in mid action, `probe` is asked first: it returns what was done when it was done, None when the action may be
-    done again, and raises Permanent when that cannot be known. `before` gathers what `probe` and `undo` need, once, and is
-    kept before
-    the first `act`. `undo` takes back what was done. `subject` says what it is done to, for the limits. `takes` names its
+    done again, and raises Permanent when that cannot be known. `before` gathers what `probe` and `undo` need, once, and is kept
+    before the first `act`. `undo` takes back what was done. `subject` says what it is done to, for the limits. `takes` names its
     parameters, `needs` those that must be given.
     """
 

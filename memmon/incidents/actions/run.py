@@ -1,10 +1,9 @@
 """Run a command of the operator's allow-list (`commands` in playbooks.yml). Parameters: command, and values {NAME: text}.
 
 The words are those of the list and nothing else; there is no shell. What an incident says comes in the environment:
-MEMMON_INCIDENT,
-MEMMON_ACTION_KEY, MEMMON_LABEL_<NAME> for each label, MEMMON_VALUE_<NAME> for each value. Nothing of memmon's own environment
-is there.
-Exit status 0 is done, 75 (EX_TEMPFAIL of sysexits.h) worth another try. When the time is over the whole process group is killed.
+MEMMON_INCIDENT, MEMMON_ACTION_KEY, MEMMON_LABEL_<NAME> for each label, MEMMON_VALUE_<NAME> for each value. Nothing of memmon's own
+environment is there. Exit status 0 is done, 75 (EX_TEMPFAIL of sysexits.h) worth another try. When the time is over the whole
+process group is killed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Let a subject make so many requests a minute and no more. Parameters: subject (an address, or * for all together), endpoint
-(a path or
-feature, or *), per_minute (30), seconds (a quarter of an hour), target (that of the incident, else all that have a client)."""
+"""Let a subject make so many requests a minute and no more. Parameters: subject (an address, or * for all together), endpoint (a
+path or feature, or *), per_minute (30), seconds (a quarter of an hour), target (that of the incident, else all that have a
+client)."""
 
 from __future__ import annotations
 
