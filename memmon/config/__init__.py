@@ -6,6 +6,7 @@ import glob
 from pathlib import Path
 from typing import TypeVar
 
+from memmon import files
 from memmon.config.document import find, read, text_of
 from memmon.config.escalation import Escalation
 from memmon.config.model import Section
@@ -94,9 +95,7 @@ def save_rules(settings: Settings, name: str, text: str) -> Path:
             path.unlink(missing_ok=True)
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".new")  # A reader sees the old file or the new one, never half of one.
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        files.write(path, text, mode=0o644)
     except OSError as error:
         raise Conflict(f"{path} cannot be written: {error.strerror or error}") from error
     return path

@@ -457,10 +457,10 @@ class IncidentAction(Base):
 
 
 class ClockMark(Base):
-    """What the clock said when the auditor last looked (Unix seconds); one row."""
+    """What a host's clock said when an auditor last looked there (Unix seconds)."""
 
     __tablename__ = "clock_mark"
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    host: Mapped[str] = mapped_column(String(255), primary_key=True)
     at: Mapped[float]
 
 

@@ -6,7 +6,9 @@ as they were signed.
 
 from __future__ import annotations
 
-from sqlalchemy import or_, select
+import socket
+
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from memmon.context import Context
@@ -20,6 +22,9 @@ LEAST = 60.0
 SINCE = 120.0
 """Seconds within which the auditor looks again: what was written that long ago at most is by the clock of now."""
 
+FORGOTTEN = 86400.0
+"""Seconds after which a host that has not looked is forgotten."""
+
 OF_INCIDENT = (
     *("began_at", "detected_at", "opened_at", "responds_from", "first_acknowledged_at", "acknowledged_at"),
     *("acknowledged_until", "remind_at", "mitigated_at", "next_level_at", "stuck_at"),
@@ -28,21 +33,23 @@ OF_ACTION = ("created_at", "due_at", "held_since", "started_at", "finished_at")
 OF_PROGRESS = ("acted_at", "held_since")
 
 
-def follow(ctx: Context, now: float) -> float:
-    """Return by how many seconds the clock was set back since the last call, 0 when it was not; open incidents have followed it."""
+def follow(ctx: Context, now: float, host: str | None = None) -> float:
+    """Return by how many seconds the clock of `host` (this one) was set back since the last call, 0 when it was not; open incidents
+    have followed it. That clocks of hosts differ is no reason to move anything."""
+    host = host or socket.gethostname()
     with ctx.write() as session:
-        mark = session.get(ClockMark, 1, with_for_update=True)
+        mark = session.get(ClockMark, host, with_for_update=True)
         by = mark.at - now if mark is not None else 0.0
-        upsert.replace(session, ClockMark, [{"id": 1, "at": now}], ["id"])
+        upsert.replace(session, ClockMark, [{"host": host, "at": now}], ["host"])
+        session.execute(delete(ClockMark).where(ClockMark.at < now - FORGOTTEN))  # Containers come and go.
         if by <= LEAST:
             return 0.0
-        for row in session.scalars(select(IncidentRow).where(IncidentRow.open_key.is_not(None)).with_for_update()):
+        is_open = IncidentRow.open_key.is_not(None)
+        for row in session.scalars(select(IncidentRow).where(is_open).order_by(IncidentRow.id).with_for_update()):
             _incident(session, row, by, now)
-        times = (IncidentAction.due_at, IncidentAction.started_at, IncidentAction.finished_at)
-        concerned = or_(
-            IncidentRow.open_key.is_not(None), *(at > now for at in times)
-        )  # Limits count what is over as well.
-        for action in session.scalars(select(IncidentAction).join(IncidentRow).where(concerned)):
+        # Of what is over too: limits count it.
+        to_come = (IncidentAction.due_at > now, IncidentAction.started_at > now, IncidentAction.finished_at > now)
+        for action in session.scalars(select(IncidentAction).join(IncidentRow).where(or_(is_open, *to_come))):
             if not _is_new(action.started_at or action.created_at, now):
                 _move(action, OF_ACTION, by, now)
     return by

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from pathlib import Path
 
+from memmon import files
 from memmon.context import Context
 from memmon.incidents import store
 from memmon.settings import Settings
@@ -26,13 +26,7 @@ def write(settings: Settings, number: int, name: str, text: str) -> Path:
     place = folder(settings, number)
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = place / name
-    draft = path.with_name(f"{name}.part")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    files.write(path, text)
     return path
 
 

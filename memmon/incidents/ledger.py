@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import delete, event, func, select
 from sqlalchemy.orm import Session
 
-from memmon import encode, secret
+from memmon import encode, files, secret
 from memmon.context import Context
 from memmon.db import turn, upsert
 from memmon.db.tables import EntryMark, IncidentEntry, IncidentRow
@@ -188,9 +188,7 @@ def _remember(ctx: Context, signer: bytes, end: Mark) -> None:
     path = ctx.settings.run_dir / "record.seen"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(encode.dumps(end._asdict()), encoding="utf-8")
-        fresh.replace(path)
+        files.write(path, encode.dumps(end._asdict()))
     except OSError as error:  # The mark in SQL is kept all the same.
         log.warning("where the record was verified to cannot be kept: %s", error)
 

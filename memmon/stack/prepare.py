@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import make_url
 
+from memmon import files
 from memmon import settings as environment
 from memmon.context import Context
 from memmon.db import migrate
@@ -161,12 +162,12 @@ def _broker(settings: Settings) -> str:
 def _write(settings: Settings, programs: tuple[Program, ...]) -> None:
     run = settings.run_dir
     if settings.embedded_redis:
-        keyring.write(run / "valkey.conf", valkey.configuration(settings, settings.home / "valkey"))
-    keyring.write(run / "programs.json", program.as_json(programs))
-    keyring.write(run / "supervisord.conf", program.configuration(programs))
+        files.write(run / "valkey.conf", valkey.configuration(settings, settings.home / "valkey"))
+    files.write(run / "programs.json", program.as_json(programs))
+    files.write(run / "supervisord.conf", program.configuration(programs))
     if settings.demo_url and settings.demo_database:
         about = {"url": settings.demo_url, "token_file": run / "client.token", "database": settings.demo_database}
-        keyring.write(run / "demo.json", json.dumps(about, default=str) + "\n")
+        files.write(run / "demo.json", json.dumps(about, default=str) + "\n")
     else:
         (run / "demo.json").unlink(missing_ok=True)
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from memmon import files
 from memmon import settings as environment
 from memmon.settings import Settings
-from memmon.stack import keyring, lock
+from memmon.stack import lock
 
 PREFIXES = ("MEMMON_", "MEMMIMIC_")
 
@@ -26,7 +27,7 @@ class Running(NamedTuple):
 
 def write(settings: Settings, running: Running) -> None:
     """Put it down, with its secrets, for the same user only."""
-    keyring.write(_path(settings.run_dir), json.dumps(running._asdict(), indent=1) + "\n")
+    files.write(_path(settings.run_dir), json.dumps(running._asdict(), indent=1) + "\n")
 
 
 def read(settings: Settings) -> Running | None:

@@ -111,6 +111,13 @@ def test_the_end_of_an_action_counts_for_limits_as_long_ago_as_it_is(ready: Cont
         assert clock.now - 10 <= action.finished_at <= clock.now
 
 
+def test_hosts_whose_clocks_differ_move_nothing(ready: Context, clock: Clock) -> None:
+    assert clocks.follow(ready, clock.now + 600, "ahead") == 0.0
+    assert clocks.follow(ready, clock.now) == 0.0
+    assert clocks.follow(ready, clock.now + 660, "ahead") == 0.0
+    assert texts(only(ready), "audit") == []
+
+
 @pytest.mark.parametrize("seconds", [-60, -1, 0, 3600])
 def test_a_clock_that_is_set_a_little_or_forward_moves_nothing(ready: Context, clock: Clock, seconds: float) -> None:
     clock.move(seconds)

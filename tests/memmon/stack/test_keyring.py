@@ -28,12 +28,3 @@ def test_the_operators_own_secret_replaces_the_one_that_was_made(tmp_path: Path)
     assert not keyring.ensure(path, "the operator's own key")
     assert path.read_text() == "the operator's own key\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_link_in_its_place_is_replaced_and_its_target_not_changed(tmp_path: Path) -> None:
-    target = tmp_path / "precious"
-    target.write_text("precious")
-    (tmp_path / "key").symlink_to(target)
-    keyring.write(tmp_path / "key", "secret")
-    assert target.read_text() == "precious"
-    assert not (tmp_path / "key").is_symlink()

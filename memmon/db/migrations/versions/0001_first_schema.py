@@ -97,9 +97,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "clock_mark",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("at", sa.Float(precision=53), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_clock_mark")),
+        sa.PrimaryKeyConstraint("host", name=op.f("pk_clock_mark")),
     )
     op.create_table(
         "dead_letter",
