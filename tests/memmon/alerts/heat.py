@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from memmon import labels as label_sets
 from memmon.alerts import service
+from memmon.config import DEFAULTS
+from memmon.config.document import read
+from memmon.config.rules import RuleFile
 from memmon.context import Context
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
@@ -13,7 +16,8 @@ from memmon.samples import Sample
 
 FOLLOWS = [Job("notify.tick"), Job("incidents.correlate")]
 Configure = Callable[..., Context]
-DEFAULTS_OFF = ", ".join(f"{{name: {name}, rules: []}}" for name in ("resources", "health", "database", "quality"))
+GROUPS = [group.name for group in read(DEFAULTS / "rules.yml", RuleFile).groups]
+DEFAULTS_OFF = ", ".join(f"{{name: {name}, rules: []}}" for name in GROUPS)
 HOT = "{alert: hot, expr: heat > 80, labels: {severity: critical}, annotations: {summary: 'at {{ $value }}'}}"
 
 
