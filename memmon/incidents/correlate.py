@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 from memmon import labels as label_sets
 from memmon.config.playbooks import Condition, Playbook
 from memmon.errors import Permanent
+from memmon.routing.route import short
 
 LONGEST_KEY = 255
 AS_WRITTEN = ("url", "headers", "expr", "where", "values")
@@ -68,12 +68,7 @@ def is_complete(playbook: Playbook, signs: Sequence[Sign]) -> bool:
 def key(playbook: Playbook, labels: Mapping[str, str]) -> str:
     """Return what one incident at a time is open for: the playbook and the labels that it groups by."""
     shared = label_sets.of({name: labels.get(name, "") for name in playbook.correlation.group_by})
-    return short(f"{playbook.name}{label_sets.show(shared)}")
-
-
-def short(text: str) -> str:
-    """Return a key that fits its column, and is another one for another text."""
-    return text if len(text) <= LONGEST_KEY else f"{hashlib.sha256(text.encode()).hexdigest()} {text}"[:LONGEST_KEY]
+    return short(f"{playbook.name}{label_sets.show(shared)}", LONGEST_KEY)
 
 
 def fill(text: str, labels: Mapping[str, str]) -> str:

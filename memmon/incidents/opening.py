@@ -21,6 +21,7 @@ from memmon.incidents.correlate import Sign
 from memmon.incidents.model import Progress
 from memmon.jobs import Job
 from memmon.labels import LABEL_NAME
+from memmon.routing import route
 from memmon.routing import service as routing
 from memmon.security import service as security
 from memmon.state import counters, live
@@ -271,7 +272,7 @@ def begin(ctx: Context, name: str, labels: Mapping[str, str], by: str, dry_run: 
     playbook = playbook.model_copy(update={"dry_run": dry_run or playbook.dry_run})
     now = ctx.now()
     given = {"alertname": f"run of {name}", **labels}
-    key = correlation.short(correlation.key(playbook, labels) + (" dry run" if dry_run else ""))
+    key = route.short(correlation.key(playbook, labels) + (" dry run" if dry_run else ""), correlation.LONGEST_KEY)
     with ctx.write() as session:
         row_values = values(ctx, playbook, key, given, now)
         # Nobody is paged for what is only tried.

@@ -224,7 +224,7 @@ def summary(ctx: Context) -> dict[str, Any]:
     """Return how many are open, by severity, and how long those of the last 30 days took, in minutes."""
     now = ctx.now()
     with ctx.read() as session:
-        rows = store.since(session, now - DAYS * 86400)
+        rows = [row for row in store.since(session, now - DAYS * 86400) if row.merged_into is None]
         waiting = store.waiting_for_approval(session)
     still = [row for row in rows if row.open_key is not None]
     ended = [row for row in rows if row.open_key is None]
@@ -234,7 +234,7 @@ def summary(ctx: Context) -> dict[str, Any]:
         "by_severity": {name: sum(row.severity == name for row in still) for name in SEVERITIES},
         "waiting_for_approval": waiting,
         "resolved_30d": len(ended),
-        "mean_minutes_to_acknowledge": _mean([minutes(row.opened_at, row.acknowledged_at) for row in rows]),
+        "mean_minutes_to_acknowledge": _mean([minutes(row.opened_at, row.first_acknowledged_at) for row in rows]),
         "mean_minutes_to_mitigate": _mean([minutes(row.opened_at, row.mitigated_at) for row in rows]),
         "mean_minutes_to_resolve": _mean([minutes(row.opened_at, row.resolved_at) for row in ended]),
         "within_target": _mean([float(_within(row, now)) for row in ended]),

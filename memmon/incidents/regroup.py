@@ -9,6 +9,7 @@ from memmon.errors import BadInput
 from memmon.incidents import correlate, desk, frozen, ledger, opening, store
 from memmon.incidents.opening import Gathered
 from memmon.jobs import Job
+from memmon.routing import route
 from memmon.state import live
 
 
@@ -51,7 +52,7 @@ def split(ctx: Context, number: int, sources: Sequence[str], by: str, comment: s
         playbook = takes or frozen.playbook(row.playbook)
         labels = first.labels if first else row.labels
         own = correlate.key(playbook, labels)  # What comes of its kind joins it, where that is not what it leaves.
-        apart = correlate.short(f"{own} split from {number} at {now}")
+        apart = route.short(f"{own} split from {number} at {now}", correlate.LONGEST_KEY)
         keys = [apart] if own == row.key else [own, apart]
         key = next(
             one

@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.stack import Stack
 from tests.support import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.e2e
 
 RUNBOOK = Path(__file__).parents[3] / "shared/runbook.md"
 

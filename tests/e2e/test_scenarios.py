@@ -13,7 +13,7 @@ from tests.e2e.stack import ROOT, Inbox, Stack
 from tests.support import eventually
 from tests.web.browser import chromium, picture
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.e2e
 
 
 def told(inbox: Inbox, alert: str, status: str, instance: str = "") -> bool:

@@ -25,7 +25,7 @@ from memmon.stack import lock, running
 from tests.e2e.stack import Inbox, Stack
 from tests.support import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.fault, pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.e2e, pytest.mark.fault]
 
 PATTERN = re.compile("memmimic.*monitoring")  # The runbook's, for pkill and pgrep.
 

@@ -21,7 +21,7 @@ from tests.e2e.stack import LIMITS, Inbox, Stack
 from tests.e2e.test_scenarios import closed, demo, demo_pid, done, incident_of, running, status_from
 from tests.support import at_once, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.xdist_group("workflows"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 RULES = """
 groups:

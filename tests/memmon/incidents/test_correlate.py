@@ -78,6 +78,7 @@ def test_long_labels_of_two_instances_are_two_incidents(defaults: Playbooks) -> 
     keys = {correlate.key(book, {"job": "j", "instance": "x" * 300 + end}) for end in "ab"}
     assert len(keys) == 2
     assert max(map(len, keys)) == 255
+    assert all(key.startswith("critical_system_failure{") for key in keys)
 
 
 def test_a_title_is_one_line() -> None:

@@ -69,6 +69,7 @@ def test_where_nothing_more_is_heard_the_chain_goes_on(ready: Context, clock: Cl
     assert shown["acknowledged_by"] is None
     assert paged(ready)[-1] == "seniors"
     assert service.stats(ready)["times"]["acknowledge"]["mean"] == 0.0
+    assert service.summary(ready)["mean_minutes_to_acknowledge"] == 0.0
 
 
 def test_whoever_does_something_is_heard(ready: Context, clock: Clock) -> None:
