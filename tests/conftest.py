@@ -28,7 +28,10 @@ STRICT = os.environ.get("MEMMON_TEST_STRICT") == "1"
 TOGETHER = {
     "tests/e2e/test_runbook.py": "one running stack",
     "tests/e2e/test_scenarios.py": "one running stack",
+    "tests/e2e/test_up.py": "one that is started and ended",
     "tests/workers/test_by_hand.py": "one fleet by hand",
+    "tests/web/test_page.py": "one site in a browser",
+    "tests/web/test_live.py": "one site that tells",
 }
 """Files whose tests share processes that are slow to start: one of pytest's processes runs them all."""
 

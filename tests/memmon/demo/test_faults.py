@@ -27,8 +27,8 @@ def test_a_slow_database_shows_in_queries_searches_and_stores(demo: DemoProcess)
     assert demo.metrics()["memmimic_db_connections_active"] < demo.metrics()["memmimic_db_connections_max"]
     demo.fault("slow-database", 0)
     after = demo.metrics()
-    eventually(lambda: demo.change(after, "memmimic_searches_total") > 8, every=0.3)
-    assert demo.change(after, "memmimic_db_query_duration_seconds_bucket:0.5") > 5
+    # Those that had begun are slow still.
+    eventually(lambda: demo.change(after, "memmimic_db_query_duration_seconds_bucket:0.5") > 8, every=0.3)
 
 
 def test_a_restart_ends_a_fault(tmp_path: Path) -> None:
