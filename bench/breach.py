@@ -74,9 +74,15 @@ def _is_told(inbox: Inbox, trial: str) -> bool:
     return any(alert["labels"].get("trial") == trial and alert["status"] == "firing" for alert in told)
 
 
+def middle_and_high(found: list[float]) -> tuple[float, float]:
+    """Return the median and the 95th percentile."""
+    cuts = quantiles(found, n=20, method="inclusive") if len(found) > 1 else found * 19
+    return cuts[9], cuts[18]
+
+
 def figures(batches: int, trials: int, interval: float, p50: float, p95: float | None) -> list[Figure]:
     """Measure and tell median and 95th percentile."""
-    found = sorted(measure(batches, trials, interval))
-    cuts = quantiles(found, n=20, method="inclusive") if len(found) > 1 else found * 19
+    found = measure(batches, trials, interval)
+    median, high = middle_and_high(found)
     what = f"breach to webhook, {interval:g} s scrapes, {len(found)} trials, {batches} starts"
-    return [Figure(f"{what}, p50", "s", cuts[9], p50), Figure(f"{what}, p95", "s", cuts[18], p95)]
+    return [Figure(f"{what}, p50", "s", median, p50), Figure(f"{what}, p95", "s", high, p95)]

@@ -8,9 +8,8 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from statistics import quantiles
 
-from bench.breach import DEFAULTS, flip
+from bench.breach import DEFAULTS, flip, middle_and_high
 from bench.report import Figure
 from tests.e2e.stack import Inbox, Stack
 from tests.e2e.test_scenarios import demo
@@ -40,11 +39,6 @@ playbooks:
 WITHIN = 90.0
 
 
-def _cuts(found: list[float]) -> tuple[float, float]:
-    cuts = quantiles(found, n=20, method="inclusive") if len(found) > 1 else found * 19
-    return cuts[9], cuts[18]
-
-
 def first_action(trials: int, interval: float) -> list[Figure]:
     """Return median and 95th percentile of the seconds from a breach to the first action of a playbook: a call that is received."""
     found: list[float] = []
@@ -61,7 +55,7 @@ def first_action(trials: int, interval: float) -> list[Figure]:
             stack.start()
             eventually(lambda: stack.get("/api/v1/query?query=flip")["data"]["result"], within=60)
             for number in range(trials):
-                time.sleep(random.uniform(0, interval))
+                time.sleep(random.uniform(0, interval))  # A breach comes at any time between two scrapes.
                 began = time.perf_counter()
                 flip(target, trials, number)
                 eventually(lambda trial=str(number): _acted(inbox, trial), within=WITHIN, every=0.005)  # type: ignore[misc]
@@ -70,7 +64,7 @@ def first_action(trials: int, interval: float) -> list[Figure]:
             stack.stop()
             inbox.close()
             target.close()
-    p50, p95 = _cuts(found)
+    p50, p95 = middle_and_high(found)
     what = f"breach to first action, {interval:g} s scrapes, {trials} trials"
     return [Figure(f"{what}, p50", "s", p50), Figure(f"{what}, p95", "s", p95)]
 
@@ -90,7 +84,7 @@ def containment(trials: int) -> list[Figure]:
             stack.start("--demo")
             for number in range(trials):
                 address = f"203.0.113.{number + 1}"
-                time.sleep(random.uniform(0, 2))
+                time.sleep(random.uniform(0, 2))  # And an attack between two ticks.
                 began = time.perf_counter()
                 stack.post("/api/security/events", {"event_type": "injection_attempt", "source_ip": address})
                 eventually(lambda one=address: _answer(stack, one) == 403, within=WITHIN, every=0.01)  # type: ignore[misc]
@@ -98,7 +92,7 @@ def containment(trials: int) -> list[Figure]:
         finally:
             stack.stop()
             inbox.close()
-    p50, p95 = _cuts(found)
+    p50, p95 = middle_and_high(found)
     what = f"attack to containment, default intervals, {trials} trials"
     return [Figure(f"{what}, p50", "s", p50), Figure(f"{what}, p95", "s", p95, goal=5.0)]
 

@@ -19,6 +19,5 @@ def write(path: Path, text: str, mode: int = 0o600) -> None:
             os.fchmod(fd, mode)
             os.fsync(fd)
         draft.replace(path)
-    except BaseException:
-        draft.unlink()
-        raise
+    finally:
+        draft.unlink(missing_ok=True)  # It has gone to its place, unless something went wrong.

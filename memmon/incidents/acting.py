@@ -12,7 +12,7 @@ from memmon.context import Context
 from memmon.db import engine, turn
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import MemmonError, Permanent, Refused, Transient
-from memmon.incidents import actions, deadline, envelope, frozen, ledger, pages, store
+from memmon.incidents import action_store, actions, deadline, envelope, frozen, ledger, pages, store
 from memmon.incidents.actions.base import Action, Call, NotYet, Subject
 from memmon.incidents.envelope import Hold, Past, Refusal
 from memmon.incidents.writing import SPARE, approval_of, job, step_of, takes_back
@@ -45,7 +45,7 @@ def act(ctx: Context, number: int) -> list[Job]:
     """Do one action: claim it within its limits, do it, record it. Who loses the claim does nothing."""
     began = ctx.now()
     with ctx.write() as session:
-        row = store.action(session, number)
+        row = action_store.get(session, number)
         if row is None:
             return []
         incident = store.get(session, row.incident_id, lock=True)
@@ -70,7 +70,7 @@ def _unanswered(ctx: Context, session: Session, incident: IncidentRow, row: Inci
     text = f"nobody has said whether {row.action} may be done"
     if wanted.otherwise == "escalate":
         values: dict[str, Any] = {"due_at": now + wanted.within}
-        if not store.change_action(session, row.id, "approval", row.attempts, **values):
+        if not action_store.change(session, row.id, "approval", row.attempts, **values):
             return []
         ledger.note(
             session, incident.id, now, "escalated", "memmon", f"{text}: the next level is paged", number=row.number
@@ -83,7 +83,7 @@ def _unanswered(ctx: Context, session: Session, incident: IncidentRow, row: Inci
     values = (
         {"state": "waiting", "due_at": now} if approve else {"state": "rejected", "due_at": None, "finished_at": now}
     )
-    if not store.change_action(session, row.id, "approval", row.attempts, **values):
+    if not action_store.change(session, row.id, "approval", row.attempts, **values):
         return []
     said = "it is done, as the playbook says" if approve else "it is left undone, as the playbook says"
     incident.due_at, incident.version = now, incident.version + 1
@@ -102,7 +102,7 @@ def _take(ctx: Context, session: Session, incident: IncidentRow, row: IncidentAc
             return _hold(session, incident, row, verdict, now)
         if isinstance(verdict, Refusal):
             return _refuse(ctx, session, incident, row, verdict, now)
-    if not store.claim(session, row.id, now, now + row.timeout + SPARE):
+    if not action_store.claim(session, row.id, now, now + row.timeout + SPARE):
         return []
     session.refresh(row)
     playbook = frozen.playbook(incident.playbook)
@@ -126,7 +126,7 @@ def _verdict(ctx: Context, session: Session, row: IncidentAction, now: float) ->
         Past(
             one.subject, one.kin, one.state, one.started_at or now, None if one.state == "running" else one.finished_at
         )
-        for one in store.past(session, row.action, now - envelope.reach(limit), row.id)
+        for one in action_store.past(session, row.action, now - envelope.reach(limit), row.id)
         if one.state == "running" or (one.state in ("done", "failed") and one.before is not None)
     ]
     return envelope.judge(limit, subject, found, now, row.held_since)
@@ -210,7 +210,7 @@ def _begin(ctx: Context, row: IncidentAction, action: Action, call: Call) -> boo
     begun = {"at": ctx.now(), "outcome": "begun"}
     results = [*(one for one in row.results if one["outcome"] != "begun"), begun]
     with ctx.write() as session:
-        return store.change_action(session, row.id, "running", row.attempts, results=results, before=row.before)
+        return action_store.change(session, row.id, "running", row.attempts, results=results, before=row.before)
 
 
 def _postpone(ctx: Context, row: IncidentAction, later: NotYet) -> list[Job]:
@@ -218,7 +218,7 @@ def _postpone(ctx: Context, row: IncidentAction, later: NotYet) -> list[Job]:
     kept = [one for one in row.results if one["outcome"] != "begun"]
     values = {"state": "waiting", "due_at": later.at, "results": kept, "attempts": row.attempts - 1}
     with ctx.write() as session:
-        store.change_action(session, row.id, "running", row.attempts, **values)
+        action_store.change(session, row.id, "running", row.attempts, **values)
     return []
 
 
@@ -244,7 +244,7 @@ def _finish(ctx: Context, row: IncidentAction, began: float, outcome: str, outpu
             wait = min(LONGEST_WAIT, _backoff(incident, row) * 2.0 ** (row.attempts - 1))
             values = {"state": state, "results": [*kept, result], "due_at": now + wait if again else None}
             values["finished_at"] = None if again else now
-            if not store.change_action(session, row.id, "running", row.attempts, **values):
+            if not action_store.change(session, row.id, "running", row.attempts, **values):
                 return None
             store.wake(session, row.incident_id, now)
             what = f"{row.action}, taken back," if row.undo else row.action

@@ -16,7 +16,7 @@ from memmon import encode, outbound
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import Permanent, Refused, Transient
-from memmon.incidents import clock, ledger, pages, store, writing
+from memmon.incidents import action_store, clock, ledger, pages, store, writing
 from memmon.jobs import Job
 from memmon.state import counters, live, pulse
 
@@ -86,7 +86,7 @@ def _wrong(session: Session, row: IncidentRow, now: float) -> list[str]:
         found.append(f"a page is {now - row.next_level_at:.0f} s late")
     if row.next_level_at is None and row.acknowledged_at is None:
         found.append("nobody has acknowledged it, and nobody would be paged")
-    found += [_late(one, now) for one in store.actions(session, row.id) if _is_late(one, now)]
+    found += [_late(one, now) for one in action_store.of(session, row.id) if _is_late(one, now)]
     if row.acknowledged_at is None and row.pages and _unheard(session, row):
         found.append("its last page reached nobody")
     return found
@@ -125,7 +125,7 @@ def _mend(ctx: Context, session: Session, row: IncidentRow, what: str, now: floa
     if row.next_level_at is None and row.acknowledged_at is None:
         row.next_level_at = now
     jobs = [Job("incidents.advance", (row.id,))]
-    for one in store.actions(session, row.id):
+    for one in action_store.of(session, row.id):
         if one.due_at is None and one.state in ("waiting", "running"):
             one.due_at = now
         if one.state in ("waiting", "running") and (one.due_at or 0) <= now:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import socket
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from memmon.context import Context
 from memmon.db import upsert
 from memmon.db.tables import ClockMark, IncidentAction, IncidentRow
-from memmon.incidents import ledger
+from memmon.incidents import action_store, ledger, store
 
 LEAST = 60.0
 """Seconds by which clocks of a fleet may differ, and are set, without being noticed."""
@@ -44,12 +44,9 @@ def follow(ctx: Context, now: float, host: str | None = None) -> float:
         session.execute(delete(ClockMark).where(ClockMark.at < now - FORGOTTEN))  # Containers come and go.
         if by <= LEAST:
             return 0.0
-        is_open = IncidentRow.open_key.is_not(None)
-        for row in session.scalars(select(IncidentRow).where(is_open).order_by(IncidentRow.id).with_for_update()):
+        for row in store.open_rows(session):
             _incident(session, row, by, now)
-        # Of what is over too: limits count it.
-        to_come = (IncidentAction.due_at > now, IncidentAction.started_at > now, IncidentAction.finished_at > now)
-        for action in session.scalars(select(IncidentAction).join(IncidentRow).where(or_(is_open, *to_come))):
+        for action in action_store.open_or_ahead(session, now):  # Limits count what is over as well.
             if not _is_new(action.started_at or action.created_at, now):
                 _move(action, OF_ACTION, by, now)
     return by

@@ -14,7 +14,7 @@ from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadInput, Conflict, NotFound, Refused
-from memmon.incidents import frozen, ledger, pages, record, recovery, store, writing
+from memmon.incidents import action_store, frozen, ledger, pages, record, recovery, store, writing
 from memmon.incidents.model import Ended, Place, Run
 from memmon.jobs import Job
 from memmon.state import counters, live
@@ -134,7 +134,7 @@ def take_back(ctx: Context, session: Session, row: IncidentRow) -> list[Job]:
     progress = frozen.progress(row.progress)
     done = {
         Place(one.stage, one.step, one.undo): Ended(one.state, one.finished_at)
-        for one in store.actions(session, row.id)
+        for one in action_store.of(session, row.id)
         if one.round == progress.round
     }
     jobs: list[Job] = []
@@ -151,7 +151,7 @@ def close(ctx: Context, session: Session, row: IncidentRow, by: str, reason: str
     row.acknowledged_until = row.remind_at = row.stuck_at = None
     row.resolved_at, row.resolved_by = now, ledger.storable(by)
     row.mitigated_at = row.mitigated_at or now
-    store.cancel_actions(session, row.id, now)
+    action_store.cancel(session, row.id, now)
     ledger.note(session, row.id, now, "resolved", by, reason)
     pages.over(ctx, session, row)
 
@@ -204,7 +204,7 @@ def decide(
             raise Refused(f"action {action} waits for the word of {' or '.join(wanted.who)}")
         state = "waiting" if approve else "rejected"
         values = {"state": state, "due_at": now if approve else None, "finished_at": None if approve else now}
-        if not store.change_action(session, found.id, "approval", found.attempts, **values):
+        if not action_store.change(session, found.id, "approval", found.attempts, **values):
             raise Conflict(f"action {action} is {found.state}, and does not wait for approval")
         stirred(ctx, row)
         row.due_at = now
@@ -215,13 +215,13 @@ def decide(
 
 
 def _action(session: Session, number: int, action: int) -> IncidentAction:
-    found = next((one for one in store.actions(session, number) if one.number == action), None)
+    found = next((one for one in action_store.of(session, number) if one.number == action), None)
     if found is None:
         raise NotFound(f"incident {number} has no action {action}")
     return found
 
 
-def opened(session: Session, number: int) -> IncidentRow:
+def still_open(session: Session, number: int) -> IncidentRow:
     """Return an incident that is open, locked against other changes."""
     row = store.get(session, number, lock=True)
     if row is None:
@@ -236,7 +236,7 @@ def opened(session: Session, number: int) -> IncidentRow:
 def changing(ctx: Context, number: int) -> Iterator[tuple[Session, IncidentRow]]:
     """An incident that is open, locked against other changes until the end."""
     with ctx.write() as session:
-        yield session, opened(session, number)
+        yield session, still_open(session, number)
 
 
 def told(ctx: Context, number: int) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def _take(ctx: Context, one: Gathered) -> int:
                 _reopen(session, lately, now)
                 row, how = lately, "reopened"
                 break
-            if store.insert(session, opened(ctx, one, now)):
+            if store.insert(session, new_row(ctx, one, now)):
                 how = "opened"
         if how == "opened":
             ledger.note(session, row.id, now, "opened", "memmon", f"opened by playbook {one.playbook.name}")
@@ -200,7 +200,7 @@ def announce(ctx: Context, row: IncidentRow, how: str) -> None:
         )
 
 
-def opened(ctx: Context, one: Gathered, now: float) -> dict[str, Any]:
+def new_row(ctx: Context, one: Gathered, now: float) -> dict[str, Any]:
     """Return the row of an incident that is opened now for what was gathered."""
     first = min(one.signs, key=lambda sign: sign.at, default=None)
     labels = {**(first.labels if first else {}), **one.labels}

@@ -10,7 +10,7 @@ from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentEntry, IncidentRow, NotificationRow
 from memmon.errors import NotFound
-from memmon.incidents import frozen, ledger, pages, pictures, store, writing
+from memmon.incidents import action_store, frozen, ledger, pages, pictures, store, writing
 from memmon.incidents import postmortem as report
 from memmon.notify import service as notify
 from memmon.security import service as security
@@ -43,7 +43,7 @@ def show(ctx: Context, number: int) -> dict[str, Any]:
         row = store.get(session, number)
         if row is None:
             raise NotFound(f"no incident {number}")
-        actions = store.actions(session, number)
+        actions = action_store.of(session, number)
         entries = ledger.entries(session, number)
         sources = [(source.kind, source.source_id) for source in store.sources(session, number)]
         delivered = store.deliveries(session, number)
@@ -225,7 +225,7 @@ def summary(ctx: Context) -> dict[str, Any]:
     now = ctx.now()
     with ctx.read() as session:
         rows = [row for row in store.since(session, now - DAYS * 86400) if row.merged_into is None]
-        waiting = store.waiting_for_approval(session)
+        waiting = action_store.waiting_for_approval(session)
     still = [row for row in rows if row.open_key is not None]
     ended = [row for row in rows if row.open_key is None]
     return {

@@ -21,7 +21,7 @@ def merge(ctx: Context, number: int, into: int, by: str, comment: str = "") -> d
     now, said = ctx.now(), f": {comment}" if comment else ""
     with ctx.write() as session:
         # In one order: two merges must not wait for each other.
-        rows = {one: desk.opened(session, one) for one in sorted((number, into))}
+        rows = {one: desk.still_open(session, one) for one in sorted((number, into))}
         row, other = rows[number], rows[into]
         found = [(one.kind, one.source_id) for one in store.sources(session, number)]
         store.move_sources(session, number, into, found)
@@ -57,7 +57,7 @@ def split(ctx: Context, number: int, sources: Sequence[str], by: str, comment: s
         key = next(
             one
             for one in keys
-            if store.insert(session, opening.opened(ctx, Gathered(playbook, one, labels, signs), now))
+            if store.insert(session, opening.new_row(ctx, Gathered(playbook, one, labels, signs), now))
         )
         other = store.open_for(session, key)
         assert other is not None

@@ -11,8 +11,8 @@ from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadQuery
+from memmon.incidents import action_store, desk, frozen, ledger, pages, playbook, store, writing
 from memmon.incidents import correlate as correlation
-from memmon.incidents import desk, frozen, ledger, pages, playbook, store, writing
 from memmon.incidents.acting import act
 from memmon.incidents.auditor import audit, standing
 from memmon.incidents.checking import check
@@ -102,7 +102,7 @@ def due(ctx: Context) -> list[Job]:
     """Return what is due: incidents to look at, actions to do. What the broker lost is found here."""
     now = ctx.now()
     with ctx.read() as session:
-        jobs = [writing.job(number, timeout, FRESH) for number, timeout in store.due_actions(session, now)]
+        jobs = [writing.job(number, timeout, FRESH) for number, timeout in action_store.due(session, now)]
         jobs += [Job("incidents.advance", (number,), expires=FRESH) for number in store.due(session, now)]
     if lease.claim_period(ctx.redis, "correlate", CORRELATE_EVERY, now):
         jobs.append(Job("incidents.correlate"))
@@ -144,7 +144,7 @@ def _chosen(ctx: Context, run: Run, labels: dict[str, str]) -> str | None:
 
 def _situation(ctx: Context, session: Session, row: IncidentRow) -> Situation:
     progress, book = frozen.progress(row.progress), frozen.playbook(row.playbook)
-    done = [action for action in store.actions(session, row.id) if action.round == progress.round]
+    done = [action for action in action_store.of(session, row.id) if action.round == progress.round]
     return Situation(
         opened_at=row.responds_from,
         playbook=book,
@@ -219,7 +219,7 @@ def _apply(
                         pages.level(ctx, session, row, reason, hurry=True)
                         paged = True
                 case Withdraw(name, step):
-                    store.withdraw(session, number, name, step, now)
+                    action_store.withdraw(session, number, name, step, now)
                 case Mitigated():
                     row.mitigated_at = row.mitigated_at or now
                 case Close(reason):

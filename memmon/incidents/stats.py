@@ -10,7 +10,7 @@ from memmon import encode
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadInput, NotFound
-from memmon.incidents import store
+from memmon.incidents import action_store, store
 
 DAY = 86400.0
 LONGEST = 366.0
@@ -36,7 +36,7 @@ def stats(ctx: Context, days: float = 30) -> dict[str, Any]:
     now = ctx.now()
     with ctx.read() as session:
         rows = [row for row in store.since(session, now - days * DAY) if row.opened_at >= now - days * DAY]
-        actions = store.actions_of(session, [row.id for row in rows])
+        actions = action_store.of_all(session, [row.id for row in rows])
     return {
         "days": days,
         **_of(rows, now),
@@ -99,7 +99,7 @@ def playbook_history(ctx: Context, name: str | None = None, limit: int = 20) -> 
     and how its actions did. NotFound for a playbook that no incident had and that is not configured."""
     with ctx.read() as session:
         rows = store.of_playbook(session, name, limit)
-        actions = store.actions_of(session, [row.id for row in rows])
+        actions = action_store.of_all(session, [row.id for row in rows])
     if name and not rows and all(one.name != name for one in ctx.config.playbooks.playbooks):
         raise NotFound(f"no playbook {name}")
     mine: dict[int, Counter[str]] = defaultdict(Counter)

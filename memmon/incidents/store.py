@@ -1,4 +1,4 @@
-"""The rows of incidents: incidents, their sources, timeline and actions."""
+"""The rows of incidents: incidents, their sources, what was told of them, who is on call instead. Actions are in `action_store`."""
 
 from __future__ import annotations
 
@@ -64,6 +64,12 @@ def wake(session: Session, number: int, now: float) -> None:
     statement = update(IncidentRow).where(IncidentRow.id == number, IncidentRow.open_key.is_not(None))
     # Whoever is deciding at this moment has not seen what it is woken for.
     session.execute(statement.values(due_at=now, version=IncidentRow.version + 1))
+
+
+def open_rows(session: Session) -> Sequence[IncidentRow]:
+    """Return the open incidents, locked, in the order in which everybody locks them."""
+    query = select(IncidentRow).where(IncidentRow.open_key.is_not(None)).order_by(IncidentRow.id)
+    return session.scalars(query.with_for_update()).all()
 
 
 def due(session: Session, now: float, limit: int = 100) -> list[int]:
@@ -173,87 +179,6 @@ def sources(session: Session, number: int) -> Sequence[IncidentSource]:
     """Return the sources of an incident, in the order in which they came."""
     query = select(IncidentSource).where(IncidentSource.incident_id == number)
     return session.scalars(query.order_by(IncidentSource.at, IncidentSource.source_id)).all()
-
-
-def add_action(session: Session, values: dict[str, Any]) -> IncidentAction | None:
-    """Write an action down with the next number of its incident; None when its key is there already."""
-    last = select(func.max(IncidentAction.number)).where(IncidentAction.incident_id == values["incident_id"])
-    row = {**values, "number": (session.scalar(last) or 0) + 1}
-    if upsert.insert_new(session, IncidentAction, [row]) != 1:
-        return None
-    return session.scalars(select(IncidentAction).where(IncidentAction.key == values["key"])).one()
-
-
-def actions(session: Session, number: int) -> Sequence[IncidentAction]:
-    """Return the actions of an incident in order."""
-    query = select(IncidentAction).where(IncidentAction.incident_id == number)
-    return session.scalars(query.order_by(IncidentAction.number)).all()
-
-
-def action(session: Session, number: int) -> IncidentAction | None:
-    """Return one action by its id."""
-    return session.get(IncidentAction, number)
-
-
-def due_actions(session: Session, now: float, limit: int = 100) -> list[tuple[int, float]]:
-    """Return the actions that are to be done, with their time limits: new ones, retries, those whose worker died, and those
-    whose wait for approval is over."""
-    query = select(IncidentAction.id, IncidentAction.timeout).where(
-        IncidentAction.state.in_(("waiting", "running", "approval")), IncidentAction.due_at <= now
-    )
-    return [(row[0], row[1]) for row in session.execute(query.order_by(IncidentAction.due_at).limit(limit))]
-
-
-def past(session: Session, action: str, since: float, apart_from: int) -> Sequence[IncidentAction]:
-    """Return what was done by an action since then, or is being done, the newest first, without what takes back."""
-    recent = or_(IncidentAction.finished_at > since, IncidentAction.state == "running")
-    begun = IncidentAction.started_at.is_not(None)
-    own = (IncidentAction.action == action) & IncidentAction.undo.is_(False) & (IncidentAction.id != apart_from)
-    query = select(IncidentAction).where(own, recent, begun)
-    return session.scalars(query.order_by(IncidentAction.finished_at.desc())).all()
-
-
-def claim(session: Session, number: int, now: float, until: float) -> bool:
-    """Take an action that is due until `until`; False when another worker has it or it has ended."""
-    free = IncidentAction.state.in_(("waiting", "running")) & (IncidentAction.due_at <= now)
-    statement = update(IncidentAction).where(IncidentAction.id == number, free)
-    values = {"state": "running", "due_at": until, "started_at": now, "attempts": IncidentAction.attempts + 1}
-    return session.execute(statement.values(**values)).rowcount == 1  # type: ignore[attr-defined, no-any-return]
-
-
-def change_action(session: Session, number: int, expected: str, attempt: int, **values: Any) -> bool:
-    """Change an action if it is still in the state `expected` at this attempt; False when another worker took it over."""
-    same = (IncidentAction.state == expected) & (IncidentAction.attempts == attempt)
-    statement = update(IncidentAction).where(IncidentAction.id == number, same)
-    return session.execute(statement.values(**values)).rowcount == 1  # type: ignore[attr-defined, no-any-return]
-
-
-def cancel_actions(session: Session, number: int, now: float) -> None:
-    """End the actions of an incident that have not begun."""
-    waiting = IncidentAction.state.in_(("waiting", "approval")) & (IncidentAction.incident_id == number)
-    waiting &= IncidentAction.undo.is_(False)
-    statement = update(IncidentAction).where(waiting)
-    session.execute(statement.values(state="rejected", finished_at=now, due_at=None))
-
-
-def withdraw(session: Session, number: int, stage: str, step: int, now: float) -> None:
-    """End an action that waits, for approval or since a limit makes it, and has not begun."""
-    held = (IncidentAction.state == "waiting") & IncidentAction.held_since.is_not(None) & (IncidentAction.attempts == 0)
-    its = (IncidentAction.stage == stage) & (IncidentAction.step == step) & IncidentAction.undo.is_(False)
-    its &= (IncidentAction.state == "approval") | held
-    statement = update(IncidentAction).where(IncidentAction.incident_id == number, its)
-    session.execute(statement.values(state="rejected", finished_at=now, due_at=None))
-
-
-def waiting_for_approval(session: Session) -> int:
-    """Return how many actions wait for somebody's word."""
-    query = select(func.count(IncidentAction.id)).where(IncidentAction.state == "approval")
-    return session.scalar(query) or 0
-
-
-def actions_of(session: Session, numbers: Iterable[int]) -> Sequence[IncidentAction]:
-    """Return the actions of some incidents."""
-    return session.scalars(select(IncidentAction).where(IncidentAction.incident_id.in_(list(numbers)))).all()
 
 
 def receivers_paged(session: Session, number: int) -> list[str]:

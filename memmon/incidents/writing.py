@@ -11,7 +11,7 @@ from memmon.config.playbooks import Approval, Step
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import Permanent
-from memmon.incidents import actions, frozen, ledger, pages, store
+from memmon.incidents import action_store, actions, frozen, ledger, pages
 from memmon.incidents import correlate as correlation
 from memmon.incidents.actions.base import Call
 from memmon.incidents.model import Run
@@ -63,7 +63,7 @@ def write(
         values |= {"state": "failed", "due_at": None, "finished_at": now, "results": [result]}
     if wanted and values["state"] == "waiting":
         values |= {"state": "approval", "due_at": now + wanted.within}
-    written = store.add_action(session, values)
+    written = action_store.add(session, values)
     if written is None:
         return []
     if written.state == "failed":
@@ -99,7 +99,7 @@ def _undoing(session: Session, row: IncidentRow, run: Run, number: int) -> dict[
     if undo.action is not None:
         return {"action": undo.action, "parameters": dict(undo.parameters)}
     place = (run.stage.name, run.number, number, False)
-    found = next((a for a in store.actions(session, row.id) if (a.stage, a.step, a.round, a.undo) == place), None)
+    found = next((a for a in action_store.of(session, row.id) if (a.stage, a.step, a.round, a.undo) == place), None)
     if found is None:
         raise Permanent(f"{run.step.action} was not done")
     return {"parameters": found.parameters, "before": found.before}

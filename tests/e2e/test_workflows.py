@@ -17,32 +17,22 @@ import pytest
 import yaml
 
 from memmon.config import DEFAULTS
+from tests.e2e.conftest import QUICK_RULES
 from tests.e2e.stack import LIMITS, Inbox, Stack
 from tests.e2e.test_scenarios import closed, demo, demo_pid, done, incident_of, running, status_from
 from tests.support import at_once, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
-RULES = """
-groups:
-  - name: quick
-    rules:
-      - alert: quick_database_slow
-        expr: histogram_quantile(0.95, sum by (le, job, instance) (rate(memmimic_db_query_duration_seconds_bucket[10s]))) > 1
-        for: 2s
-        labels: {severity: error, category: performance}
-      - alert: quick_target_down
-        expr: up{job="memmimic"} == 0
-        for: 1s
-        labels: {severity: critical, category: availability}
+RULES = f"""{QUICK_RULES.rstrip()}
       - alert: quick_health_critical
-        expr: memmimic_health_score{job="memmimic"} < 0.5 and on (job, instance) up == 1
+        expr: memmimic_health_score{{job="memmimic"}} < 0.5 and on (job, instance) up == 1
         for: 1s
-        labels: {severity: critical, category: availability}
-  - {name: health, rules: []}
-  - {name: quality, rules: []}
-  - {name: database, rules: []}
-  - {name: resources, rules: []}
+        labels: {{severity: critical, category: availability}}
+  - {{name: health, rules: []}}
+  - {{name: quality, rules: []}}
+  - {{name: database, rules: []}}
+  - {{name: resources, rules: []}}
 """
 
 

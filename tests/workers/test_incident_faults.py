@@ -21,6 +21,7 @@ from memmon.alerts import service as alerts
 from memmon.client.control import RESTRICTIONS
 from memmon.client.parts import PARTS
 from memmon.db import migrate
+from memmon.errors import Transient
 from memmon.incidents import service
 from memmon.memmimic import look
 from tests import postgres
@@ -256,7 +257,7 @@ def quietly(look: Callable[[], Any]) -> Any:
     """Return what `look` returns, nothing while the database is away."""
     try:
         return look()
-    except Exception:  # noqa: BLE001 - whatever a database that starts says.
+    except Transient:
         return None
 
 

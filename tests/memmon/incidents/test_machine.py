@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.errors import Conflict, NotFound, Permanent, Transient
-from memmon.incidents import actions, auditor, ledger, service, store
+from memmon.incidents import action_store, actions, auditor, ledger, service
 from memmon.incidents.actions.base import Action, Call
 from memmon.jobs import Job
 from tests.conftest import Clock
@@ -234,7 +234,7 @@ class Incidents(RuleBasedStateMachine):
         assert lines["opened"] == 1 + whole["reopened"]
         assert lines["resolved"] == whole["reopened"] + (whole["state"] == "resolved")
         with self.ctx.read() as session:
-            assert all(a.state != "running" for a in store.actions(session, whole["id"]))
+            assert all(a.state != "running" for a in action_store.of(session, whole["id"]))
         assert all(self.world.effects[key] <= 1 for key in self.world.effects)
 
 

@@ -490,14 +490,14 @@ def test_the_end_of_the_last_alert_wakes_its_incident(ready: Context, clock: Clo
 
 
 def test_one_alert_that_cannot_be_taken_stops_no_other(ready: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = opening.opened
+    taken = opening.new_row
 
     def bad(ctx: Context, gathered: Any, *more: Any) -> Any:
         if gathered.labels["instance"] == "a":
             raise ValueError("odd")
         return taken(ctx, gathered, *more)
 
-    monkeypatch.setattr(opening, "opened", bad)
+    monkeypatch.setattr(opening, "new_row", bad)
     fire(ready, "a")
     fire(ready, "b")
     run(ready, service.correlate(ready))

@@ -4,26 +4,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.incidents import service
+from tests.memmon.incidents.story import a_playbook, fire
 from tests.web.conftest import Headers
 
-PLAYBOOKS = """
-playbooks:
-  - name: test
-    title: 'Trouble of $instance'
-    severity: high
-    mttr_target: 10m
-    match: {labels: {category: test}}
-    correlation: {group_by: [instance]}
-    stages:
-      - name: act
-        due: 60s
-        mitigates: true
-        steps: [{action: clear_cache, parameters: {target: host}, approval: true}]
-    verification: {settle: 1s, hold: 5s, timeout: 300s}
-"""
+PLAYBOOKS = a_playbook("{action: clear_cache, parameters: {target: host}, approval: true}")
 
 
 @pytest.fixture
@@ -33,7 +19,7 @@ def incident(ctx: Context) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "playbooks.yml").write_text(PLAYBOOKS)
     ctx.reload_config()
-    alerts.raise_event(ctx, "trouble", "error", {"category": "test", "instance": "a"}, {"summary": "trouble"}, 3600)
+    fire(ctx)
     [job] = service.correlate(ctx)
     service.advance(ctx, *job.args)
     return int(job.args[0])
@@ -111,7 +97,7 @@ def test_people_snooze_and_take_over(client: FlaskClient, operator: Headers, inc
 
 
 def test_incidents_are_merged_and_split(client: FlaskClient, operator: Headers, incident: int, ctx: Context) -> None:
-    alerts.raise_event(ctx, "more", "error", {"category": "test", "instance": "b"}, {"summary": "more"}, 3600)
+    fire(ctx, "b", "more")
     service.correlate(ctx)
     merged = post(client, operator, "2/merge", into=incident).get_json()
     assert [one["name"] for one in merged["sources"]] == ["trouble", "more"]
@@ -146,7 +132,7 @@ def test_whose_word_an_action_waits_for_is_the_name_of_the_token(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "playbooks.yml").write_text(PLAYBOOKS.replace("approval: true", "approval: {who: [dana]}"))
     ctx.reload_config()
-    alerts.raise_event(ctx, "trouble", "error", {"category": "test", "instance": "a"}, {"summary": "trouble"}, 3600)
+    fire(ctx)
     [job] = service.correlate(ctx)
     service.advance(ctx, *job.args)
     refused = post(client, operator, f"{job.args[0]}/actions/1/approve", by="dana")
