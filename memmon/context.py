@@ -30,10 +30,11 @@ class Fleet(Protocol):
     """The fleet's workers, by their remote control; only a worker has it."""
 
     def pools(self, seconds: float) -> dict[str, int]:
-        """Return the size of the pool of each worker that answers within `seconds`, by node name."""
+        """Return the size that the pool of each worker that answers within `seconds` is to have, by node name."""
 
     def grow(self, worker: str, by: int, seconds: float) -> None:
-        """Add `by` processes to the pool of a worker, or take away as many as it is below 0; raise Transient or Permanent."""
+        """Add `by` processes to the pool of a worker, or take away as many as it is below 0; return once they are there, or gone.
+        Raise Transient or Permanent."""
 
 
 class Context:

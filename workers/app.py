@@ -15,5 +15,6 @@ app.conf.imports = (
     "workers.security",
     "workers.incidents",
     "workers.upkeep",
+    "workers.remote",
 )
 signals.connect(app)

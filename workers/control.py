@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 from celery import current_app
 from kombu.exceptions import OperationalError
 
 from memmon.errors import Permanent, Transient
+
+BUSY = "All processes busy"
+"""What billiard says (`Pool.shrink`) where it finds fewer idle processes than it is to end."""
+
+MAINTAINED = 5.0
+"""Seconds between two looks of a pool at itself (celery.concurrency.asynpool), at which it makes what is missing."""
+
+LOOK_EVERY = 0.2
 
 
 class Pools:
     """The pools of the workers of this broker."""
 
     def pools(self, seconds: float) -> dict[str, int]:
-        """Return the size of the pool of each worker that answers within `seconds`, by node name."""
-        try:
-            found = current_app.control.inspect(timeout=seconds).stats() or {}
-        except OperationalError as error:
-            raise Transient(f"the broker is away: {error}") from error
-        return {name: _size(one["pool"]) for name, one in found.items() if one.get("pool")}
+        """Return the size that the pool of each worker that answers within `seconds` is to have, by node name."""
+        return {name: size for name, size in self._ask("pool_size", seconds).items() if isinstance(size, int)}
 
     def grow(self, worker: str, by: int, seconds: float) -> None:
-        """Add `by` processes to the pool of a worker, or take away as many as it is below 0."""
-        send = current_app.control.pool_grow if by > 0 else current_app.control.pool_shrink
-        try:
-            answers = send(abs(by), destination=[worker], reply=True, timeout=seconds)
-        except OperationalError as error:
-            raise Transient(f"the broker is away: {error}") from error
-        said = next((answer[worker] for answer in answers or () if worker in answer), None)
+        """Add `by` processes to the pool of a worker, or take away as many as it is below 0; return once they are there or gone."""
+        said = self._ask("pool_grow" if by > 0 else "pool_shrink", seconds, worker, n=abs(by)).get(worker)
         if said is None:
             raise Transient(f"{worker} does not answer")
         if "ok" not in said:
-            raise Permanent(f"{worker}: {said.get('error', said)}")
+            reason = f"{worker}: {said.get('error', said)}"
+            raise Transient(reason) if BUSY in reason else Permanent(reason)
+        self._settle(worker, seconds)
 
+    def _settle(self, worker: str, seconds: float) -> None:
+        """Wait until a pool has as many processes as it is to have: one that is not there yet could not be taken away again."""
+        end = time.monotonic() + seconds + MAINTAINED
+        while True:
+            wanted = self._ask("pool_size", seconds, worker).get(worker)
+            pool = self._ask("stats", seconds, worker).get(worker, {}).get("pool", {})
+            there = len(pool["processes"]) if isinstance(pool.get("processes"), list) else wanted
+            if wanted is not None and there == wanted:
+                return
+            if time.monotonic() > end:
+                raise Transient(f"{worker} has {there} processes and is to have {wanted}")
+            time.sleep(LOOK_EVERY)
 
-def _size(pool: dict[str, object]) -> int:
-    """Return the size of a pool; `max-concurrency` stays as it was at the start when processes are added."""
-    processes = pool.get("processes")
-    return len(processes) if isinstance(processes, list) else int(str(pool["max-concurrency"]))
+    def _ask(self, command: str, seconds: float, worker: str | None = None, **arguments: int) -> dict[str, Any]:
+        """Return what each worker answers to a command, or `worker` alone, which is not waited for longer than it takes."""
+        to = {"destination": [worker], "limit": 1} if worker else {}
+        try:
+            answers = current_app.control.broadcast(command, arguments, reply=True, timeout=seconds, **to)
+        except OperationalError as error:
+            raise Transient(f"the broker is away: {error}") from error
+        return {name: answer for one in answers or () for name, answer in one.items()}

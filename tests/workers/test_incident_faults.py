@@ -29,6 +29,7 @@ from tests.conftest import admin
 from tests.support import eventually, free_port
 from tests.workers.fleet import Fleet
 from tests.workers.receiver import Receiver
+from workers import control
 
 pytestmark = [pytest.mark.fault, pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -280,6 +281,23 @@ def test_five_hundred_incidents_at_once_are_all_responded_to_once(make_fleet: Ma
     assert len(receiver.came) == 500
     assert service.verify(fleet.context)["problems"] == []
     assert fleet.dead_letters() == []
+
+
+def test_a_pool_that_was_changed_has_its_size_at_once(make_fleet: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = make_fleet()
+    fleet.worker("one", "upkeep", "--pool", "prefork", "--concurrency", "1")
+    monkeypatch.setattr(control, "current_app", fleet.sender)
+    pools = control.Pools()
+
+    def sizes() -> tuple[dict[str, int], int]:
+        found = fleet.sender.control.inspect(["one@fleet"], timeout=3).stats()
+        return pools.pools(3), len(found["one@fleet"]["pool"]["processes"])
+
+    for by, size in ((2, 3), (-2, 1), (1, 2), (-1, 1)):
+        pools.grow("one@fleet", by, 3)
+        assert sizes() == ({"one@fleet": size}, size)
+    with pytest.raises(Transient, match="nobody@fleet does not answer"):
+        pools.grow("nobody@fleet", 1, 0.5)
 
 
 def test_a_pool_of_the_fleet_is_made_larger_and_smaller_for_real(make_fleet: Maker) -> None:
