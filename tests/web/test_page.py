@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from memmon import encode
 from memmon.alerts import service as alerts
@@ -253,9 +253,22 @@ def test_an_incident_is_taken_over_on_its_page(visit: Visit, site: Site, ctx: Co
     page.get_by_role("button", name="Acknowledge").click()
     expect(page.locator("#case")).to_contain_text("Acknowledged by admin")
     expect(page.locator("#case")).to_contain_text("Nobody else is paged for")
+
+    def the_answer_is_late(route: Route) -> None:
+        answer = route.fetch()
+        page.fill("#comment", "It is the disk")
+        route.fulfill(response=answer)
+
+    page.route("**/note", the_answer_is_late)
     page.fill("#comment", f"I look at it {seed.ATTACK}")
     page.get_by_role("button", name="Add to the timeline").click()
     expect(page.locator("#timeline li").first).to_contain_text(f"I look at it {seed.ATTACK}")
+    expect(page.locator("#notes")).to_contain_text("Noted")
+    expect(page.locator("#comment")).to_have_value("It is the disk")  # What was written meanwhile is kept.
+    page.unroute("**/note")
+    page.get_by_role("button", name="Add to the timeline").click()
+    expect(page.locator("#timeline li").first).to_contain_text("It is the disk")
+    expect(page.locator("#comment")).to_have_value("")
     assert incidents.show(ctx, number)["acknowledged_by"] == "admin"
 
 
@@ -268,11 +281,20 @@ def test_an_incident_is_taken_apart_and_put_together_again_on_its_page(visit: Vi
     visit.sign_in(site.url)
     page = visit.go(f"{site.url}/dashboard/incidents/{first}")
     settled(page)
+    splits = page.get_by_role("button", name="Split database_slow off")
+
+    def the_answer_is_late(route: Route) -> None:
+        answer = route.fetch()
+        expect(splits).to_have_count(0)  # The page has heard of it already,
+        page.get_by_text("Merge into another incident").click()  # and whoever looks at it goes on.
+        route.fulfill(response=answer)
+
+    page.route("**/split", the_answer_is_late)
     page.once("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Split database_slow off").click()
+    splits.click()
+    expect(page.locator("#notes")).to_contain_text("It is an incident of its own now")
     expect(page.locator("#sources li")).to_have_count(1)
     apart = incidents.listing(ctx, "open")["incidents"][0]["id"]
-    page.get_by_text("Merge into another incident").click()
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name=f"INC-{apart} ").click()
     expect(page.locator("#case")).to_contain_text(f"It is part of INC-{apart}.")

@@ -29,17 +29,18 @@ export class Orders {
     const comment = new FormData(form).get("comment");
     this.#order(form.querySelector("button"), async () => {
       const done = await send(form.dataset.form, { comment });
-      if (done.ok) form.reset();
+      if (done.ok && form.elements.comment.value === comment) form.reset(); // The next note may be half written.
       return done;
     });
   }
 
   async #order(button, act) {
     const said = (button.closest("form") ?? button).dataset.done; // The button may be another one after the refresh.
+    const menu = button.closest("details.menu"); // Any other may have been opened while the answer was on its way.
     button.disabled = true;
     const done = await act();
     button.disabled = false;
-    closeMenus(null);
+    if (menu) menu.open = false;
     note(done.ok ? said : done.message, !done.ok);
     if (done.ok) await this.refresh.now();
   }
