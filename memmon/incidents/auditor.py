@@ -29,6 +29,7 @@ LATE = 30.0
 SILENT = 90.0
 """Seconds after which a part that has not run is taken for dead, beyond twice its interval."""
 HEARTBEAT_WITHIN = 10.0
+UNHEARD = "its last page reached nobody"
 
 
 class Finding(NamedTuple):
@@ -68,9 +69,9 @@ def _incidents(ctx: Context, now: float) -> tuple[list[Finding], list[Job]]:
             row = store.get(session, number, lock=True)
             if row is None or row.open_key is None:
                 continue
-            for what in _wrong(session, row, now):
-                findings.append(Finding(number, what))
-                jobs += _mend(ctx, session, row, what, now)
+            wrong = _wrong(session, row, now)
+            findings += [Finding(number, what) for what in wrong]
+            jobs += _mend(ctx, session, row, wrong, now)
         live.publish(ctx.redis, "incidents", {"id": number, "state": row.state})
     return findings, list(dict.fromkeys(jobs))
 
@@ -88,7 +89,7 @@ def _wrong(session: Session, row: IncidentRow, now: float) -> list[str]:
         found.append("nobody has acknowledged it, and nobody would be paged")
     found += [_late(one, now) for one in action_store.of(session, row.id) if _is_late(one, now)]
     if row.acknowledged_at is None and row.pages and _unheard(session, row):
-        found.append("its last page reached nobody")
+        found.append(UNHEARD)
     return found
 
 
@@ -109,18 +110,36 @@ def _unheard(session: Session, row: IncidentRow) -> bool:
     return bool(messages) and all(one.state == "failed" for one in messages)
 
 
-def _mend(ctx: Context, session: Session, row: IncidentRow, what: str, now: float) -> list[Job]:
+def _mend(ctx: Context, session: Session, row: IncidentRow, wrong: list[str], now: float) -> list[Job]:
     """Start an incident again, and page for one that was started again before and has not gone on, or that reached nobody."""
-    unheard = what == "its last page reached nobody"
-    if unheard or (row.stuck_at is not None and row.stuck_at < now - LATE):
-        ledger.note(session, row.id, now, "audit", "memmon", f"{what}: the next level is paged")
+    late = [what for what in wrong if what != UNHEARD]
+    if not late:
+        row.stuck_at = None  # It goes on.
+    jobs: list[Job] = []
+    stuck = row.stuck_at is not None and row.stuck_at < now - LATE
+    if late and not stuck:
+        jobs += _start_again(session, row, now)
+        if row.stuck_at is None:
+            ledger.note(session, row.id, now, "audit", "memmon", f"{', '.join(late)}: started again")
+            counters.add(ctx.redis, "memmon_incidents_stuck_total")
+            row.stuck_at = now
+    if UNHEARD in wrong or (stuck and not _paged_lately(session, row, now)):
+        what = ", ".join(wrong if stuck else [UNHEARD])
+        ledger.note(session, row.id, now, "audit", "memmon", f"{what}: the next level is paged", paged=True)
         row.version += 1
         pages.level(ctx, session, row, what, hurry=True)
-        return [Job("notify.tick")]
-    if row.stuck_at is None:
-        ledger.note(session, row.id, now, "audit", "memmon", f"{what}: started again")
-        counters.add(ctx.redis, "memmon_incidents_stuck_total")
-        row.stuck_at = now
+        jobs.append(Job("notify.tick"))
+    return jobs
+
+
+def _paged_lately(session: Session, row: IncidentRow, now: float) -> bool:
+    """Tell whether people were paged for a stuck incident already: that is said again as often as its last level is paged."""
+    since = now - pages.chain_of(row).repeat
+    lines = ledger.entries(session, row.id)
+    return any(one.kind == "audit" and one.detail.get("paged") and one.at > since for one in lines)
+
+
+def _start_again(session: Session, row: IncidentRow, now: float) -> list[Job]:
     row.due_at, row.version = now, row.version + 1
     if row.next_level_at is None and row.acknowledged_at is None:
         row.next_level_at = now

@@ -226,8 +226,6 @@ def _apply(
                     row.mitigated_at = row.mitigated_at or move.progress.held_since
                     desk.close(ctx, session, row, "memmon", reason)
                     paged = True
-        if row.stuck_at is not None and move.commands:
-            row.stuck_at = None  # It goes on.
         told = {"id": number, "state": row.state, "level": row.level}
     if row.open_key is None:
         desk.closed(ctx, row)

@@ -82,7 +82,7 @@ def due(session: Session, now: float, limit: int = 100) -> list[int]:
 
 
 def overdue(session: Session, now: float, late: float) -> list[int]:
-    """Return the open incidents that something is overdue of, or that nobody would look at again, or be paged for."""
+    """Return the open incidents that something is or was overdue of, or that nobody would look at again, or be paged for."""
     limit = now - late
     waiting = IncidentAction.state.in_(("waiting", "running", "approval"))
     left = waiting & or_(IncidentAction.due_at < limit, IncidentAction.due_at.is_(None))
@@ -94,6 +94,7 @@ def overdue(session: Session, now: float, late: float) -> list[int]:
         IncidentRow.due_at < limit,
         IncidentRow.due_at.is_(None),
         IncidentRow.next_level_at < limit,
+        IncidentRow.stuck_at.is_not(None),
         unpaged,
         IncidentRow.id.in_(select(IncidentAction.incident_id).where(left)),
         IncidentRow.id.in_(failed),

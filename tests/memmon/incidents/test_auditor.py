@@ -25,7 +25,8 @@ def ctx(sqlite_ctx: Context) -> Context:
 
 @pytest.fixture
 def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
-    ctx = configure(playbooks=PLAYBOOKS % endpoint.url, routes=ROUTES, escalation=ESCALATION)
+    escalation = ESCALATION.replace("repeat: 60s", "repeat: 10m")
+    ctx = configure(playbooks=PLAYBOOKS % endpoint.url, routes=ROUTES, escalation=escalation)
     alive(ctx)
     fire(ctx)
     run(ctx, service.correlate(ctx))
@@ -63,11 +64,31 @@ def test_what_is_overdue_is_started_again_once_and_then_paged_for(ready: Context
     assert any("should have been looked at" in one for one in findings(ready))
     assert "started again" in texts(only(ready), "audit")[0]
     before = len(paged(ready))
-    clock.move(60)
+    found = []
+    for _ in range(3):
+        clock.move(60)
+        alive(ready)
+        service.audit(ready)
+        found.append(len(findings(ready)))
+    assert found[0] > 1  # Once for all that is wrong, and not each minute.
+    assert [one.endswith("the next level is paged") for one in texts(only(ready), "audit")] == [False, True]
+    assert len(paged(ready)) == before + 1
+    clock.move(600)
     alive(ready)
     service.audit(ready)
-    assert "the next level is paged" in texts(only(ready), "audit")[-1]
-    assert len(paged(ready)) > before
+    assert len(paged(ready)) == before + 2
+
+
+def test_who_was_late_once_is_started_again_before_anybody_is_paged(ready: Context, clock: Clock) -> None:
+    for times in (1, 2):
+        clock.move(200)
+        alive(ready)
+        service.audit(ready)
+        tick(ready)
+        clock.move(1)
+        service.audit(ready)
+        assert findings(ready) == []
+        assert [one.endswith("started again") for one in texts(only(ready), "audit")] == [True] * times
 
 
 def test_what_goes_on_after_it_was_started_again_is_not_paged_for(ready: Context, clock: Clock) -> None:
