@@ -1,6 +1,6 @@
 """Incidents: a tick that finds what is due, and one task a step."""
 
-from memmon.incidents import service
+from memmon.incidents import calendars, service
 from workers.base import task
 
 
@@ -26,3 +26,9 @@ def advance(ctx, number):
 def act(ctx, number):
     """Do one action."""
     return service.act(ctx, number)
+
+
+@task
+def calendar(ctx, name):
+    """Get the calendar of one on-call schedule."""
+    calendars.fetch(ctx, name)

@@ -62,7 +62,7 @@ def masked(value: Any, key: str = "") -> Any:
         return [masked(inner, key) for inner in value]
     if isinstance(value, str) and key.endswith(SECRET):
         return MASK
-    if isinstance(value, str) and key in ADDRESSES:
+    if isinstance(value, str) and (key in ADDRESSES or (key == "ical" and "://" in value)):
         return f"{urlsplit(value).scheme}://{urlsplit(value).hostname}/{MASK}"
     return value
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from memmon import duration, encode
@@ -43,6 +45,7 @@ def who(as_json: bool) -> None:
     for one in found:
         for gap in one["gaps"]:
             click.echo(f"gap in {one['schedule']}: nobody from {gap['start']} to {gap['end']}")
+        _say_calendar(one)
 
 
 @oncall.command()
@@ -66,6 +69,19 @@ def schedule(name: str | None, days: float, ical: bool, as_json: bool) -> None:
     if found["overrides"]:
         rows = [[o["id"], o["start"], o["end"], o["contact"], o["by"]] for o in found["overrides"]]
         table("Overrides", ("id", "from", "to", "who", "made by"), rows)
+    _say_calendar(found)
+
+
+def _say_calendar(found: dict[str, Any]) -> None:
+    """Say what is wrong with the calendar of a schedule."""
+    about = found["calendar"]
+    if about is None:
+        return
+    if about["error"]:
+        held = f"the copy of {about['fetched_at']} holds" if about["fetched_at"] else "the rotations hold"
+        click.echo(f"calendar of {found['schedule']}: {about['error']}; {held}")
+    for one in about["left_out"]:
+        click.echo(f"calendar of {found['schedule']}: left out: {one}")
 
 
 @oncall.command()

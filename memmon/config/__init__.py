@@ -80,9 +80,10 @@ def _with_calendars(folder: Path, escalation: Escalation) -> Escalation:
         return escalation
     found = []
     for one in escalation.schedules:
-        if one.ical and not (folder / one.ical).exists():
-            raise BadConfig(f"{folder / 'escalation.yml'}: schedule {one.name}: there is no file {one.ical}")
-        found.append(one.with_calendar(text_of(folder / one.ical)) if one.ical else one)
+        name = None if one.calendar_url else one.ical
+        if name and not (folder / name).exists():
+            raise BadConfig(f"{folder / 'escalation.yml'}: schedule {one.name}: there is no file {name}")
+        found.append(one.with_calendar(text_of(folder / name)) if name else one)
     return escalation.model_copy(update={"schedules": tuple(found)})
 
 

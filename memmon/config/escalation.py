@@ -102,9 +102,12 @@ class Override(Section):
         return self
 
 
+CALENDAR_SCHEMES = {"http": "http", "https": "https", "webcal": "https"}
+
+
 class Schedule(Section):
     """Who is on call: rotations, of which a later one goes before an earlier one where it has hours; the events of the iCalendar
-    file `ical`, whose summaries are contacts, before them; and overrides before all."""
+    `ical`, a file or an address, whose summaries are contacts, before them; and overrides before all."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
@@ -117,6 +120,12 @@ class Schedule(Section):
     def calendar(self) -> str | None:
         """The text of the file `ical`, once it was read."""
         return self._calendar
+
+    @property
+    def calendar_url(self) -> str | None:
+        """The address that `ical` is, if it is one."""
+        scheme, mark, rest = (self.ical or "").partition("://")
+        return f"{CALENDAR_SCHEMES[scheme]}://{rest}" if mark and scheme in CALENDAR_SCHEMES else None
 
     def with_calendar(self, text: str) -> Schedule:
         """Return this schedule with the text of its file."""

@@ -477,6 +477,18 @@ class OncallOverride(Base):
     created_at: Mapped[float]
 
 
+class OncallCalendar(Base):
+    """The last good copy of a calendar that a schedule has by address, and how the last attempt to get it went."""
+
+    __tablename__ = "oncall_calendar"
+    schedule: Mapped[str] = mapped_column(String(64), primary_key=True)
+    url: Mapped[str]
+    text: Mapped[str]
+    fetched_at: Mapped[float | None]
+    tried_at: Mapped[float]
+    error: Mapped[str]
+
+
 # access and upkeep
 
 

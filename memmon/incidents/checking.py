@@ -72,12 +72,15 @@ def _check_escalation(config: Config) -> None:
         for name in (*members, *(one.contact for one in schedule.overrides)):
             if name not in contacts:
                 raise BadConfig(f"schedule {schedule.name}: {name} is no contact", "escalation", name)
-        try:
-            ical.check(schedule.calendar or "BEGIN:VCALENDAR\nEND:VCALENDAR")
-        except BadInput as error:
-            raise BadConfig(
-                f"schedule {schedule.name}: {schedule.ical}: {error}", "escalation", str(schedule.ical)
-            ) from None
+        for wrong in _left_out(schedule.calendar):
+            raise BadConfig(f"schedule {schedule.name}: {schedule.ical}: {wrong}", "escalation", str(schedule.ical))
+
+
+def _left_out(calendar: str | None) -> tuple[str, ...]:
+    try:
+        return ical.left_out(calendar) if calendar is not None else ()
+    except BadInput as error:
+        return (str(error),)
 
 
 def _receivers(config: Config) -> set[str]:

@@ -10,7 +10,7 @@ from memmon import encode
 from memmon.config.escalation import Schedule
 from memmon.context import Context
 from memmon.errors import BadInput, NotFound
-from memmon.incidents import ical, ledger, oncall, store
+from memmon.incidents import calendars, ical, ledger, oncall, oncall_store
 from memmon.incidents.oncall import Shift
 
 DAY = 86400.0
@@ -28,8 +28,8 @@ def current(ctx: Context, session: Session, name: str, at: float) -> Shift:
 
 def _given(ctx: Context, session: Session, schedule: Schedule, start: float, end: float) -> list[Shift]:
     """Return calendar and overrides of a schedule; what was made by hand comes last, and so goes before."""
-    calendar = ical.read(schedule.calendar, schedule.timezone, start, end) if schedule.calendar else []
-    rows = store.overrides(session, schedule.name, start, end)
+    calendar = calendars.events(ctx, session, schedule, start, end)
+    rows = oncall_store.overrides(session, schedule.name, start, end)
     by_hand = [Shift(row.start, row.end, row.contact, "override") for row in rows]
     return [*calendar, *oncall.of_overrides(schedule), *by_hand]
 
@@ -66,16 +66,18 @@ def overview(ctx: Context) -> list[dict[str, Any]]:
                 "now": shown(ctx, coming[0]),
                 "next": shown(ctx, after) if after else None,
                 "gaps": [shown(ctx, one) for one in oncall.gaps(coming)],
+                "calendar": _calendar(ctx, schedule, now, now + AHEAD * DAY),
             }
         )
     return found
 
 
 def schedule(ctx: Context, name: str, days: float = AHEAD, start: float | None = None) -> dict[str, Any]:
-    """Return {schedule, timezone, shifts, gaps, overrides} for the days that come."""
-    found = shifts(ctx, name, ctx.now() if start is None else start, days)
+    """Return {schedule, timezone, shifts, gaps, overrides, calendar} for the days that come."""
+    start = ctx.now() if start is None else start
+    found = shifts(ctx, name, start, days)
     with ctx.read() as session:
-        rows = store.overrides(session, name, ctx.now(), ctx.now() + 10 * 366 * DAY)
+        rows = oncall_store.overrides(session, name, ctx.now(), ctx.now() + 10 * 366 * DAY)
         made = [_override(row) for row in rows]
     return {
         "schedule": name,
@@ -83,7 +85,13 @@ def schedule(ctx: Context, name: str, days: float = AHEAD, start: float | None =
         "shifts": [shown(ctx, one) for one in found],
         "gaps": [shown(ctx, one) for one in oncall.gaps(found)],
         "overrides": made,
+        "calendar": _calendar(ctx, _known(ctx, name), start, start + days * DAY),
     }
+
+
+def _calendar(ctx: Context, schedule: Schedule, start: float, end: float) -> dict[str, Any] | None:
+    with ctx.read() as session:
+        return calendars.standing(ctx, session, schedule, start, end)
 
 
 def calendar(ctx: Context, name: str, days: float = 90) -> str:
@@ -115,7 +123,7 @@ def override(ctx: Context, name: str, contact: str, start: float, end: float, by
         raise BadInput("end", "is past already")
     values = {"schedule": name, "contact": contact, "start": start, "end": end, "by": ledger.storable(by)}
     with ctx.write() as session:
-        row = store.add_override(session, {**values, "created_at": ctx.now()})
+        row = oncall_store.add_override(session, {**values, "created_at": ctx.now()})
         text = f"{contact} is on call in {name} from {encode.iso(start)} to {encode.iso(end)}"
         ledger.note(session, None, ctx.now(), "override", by, text)
         return _override(row)
@@ -124,7 +132,7 @@ def override(ctx: Context, name: str, contact: str, start: float, end: float, by
 def withdraw(ctx: Context, number: int, by: str) -> None:
     """Take an override back."""
     with ctx.write() as session:
-        row = store.remove_override(session, number)
+        row = oncall_store.remove_override(session, number)
         if row is None:
             raise NotFound(f"no override {number}")
         ledger.note(session, None, ctx.now(), "override", by, f"{row.contact} is not on call in {row.schedule} instead")

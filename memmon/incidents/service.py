@@ -11,7 +11,7 @@ from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadQuery
-from memmon.incidents import action_store, desk, frozen, ledger, pages, playbook, store, writing
+from memmon.incidents import action_store, calendars, desk, frozen, ledger, pages, playbook, store, writing
 from memmon.incidents import correlate as correlation
 from memmon.incidents.acting import act
 from memmon.incidents.auditor import audit, standing
@@ -106,6 +106,7 @@ def due(ctx: Context) -> list[Job]:
         jobs += [Job("incidents.advance", (number,), expires=FRESH) for number in store.due(session, now)]
     if lease.claim_period(ctx.redis, "correlate", CORRELATE_EVERY, now):
         jobs.append(Job("incidents.correlate"))
+    jobs += [Job("incidents.calendar", (name,), expires=calendars.AGAIN) for name in calendars.due(ctx)]
     pulse.beat(ctx.redis, COMPONENT, "ok", now, due=len(jobs))
     return jobs
 

@@ -1,4 +1,5 @@
-"""The rows of incidents: incidents, their sources, what was told of them, who is on call instead. Actions are in `action_store`."""
+"""The rows of incidents: incidents, their sources, what was told of them. Actions are in `action_store`,
+who is on call in `oncall_store`."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session, load_only
 
 from memmon.db import upsert
-from memmon.db.tables import IncidentAction, IncidentRow, IncidentSource, NotificationRow, OncallOverride
+from memmon.db.tables import IncidentAction, IncidentRow, IncidentSource, NotificationRow
 
 COUNTED = (
     IncidentRow.open_key,
@@ -202,30 +203,6 @@ def pages(session: Session, number: int, key: str) -> Sequence[NotificationRow]:
         NotificationRow.incident_id == number, NotificationRow.key.startswith(f"{key}:")
     )
     return session.scalars(query).all()
-
-
-def overrides(session: Session, schedule: str, start: float, end: float) -> Sequence[OncallOverride]:
-    """Return who is on call instead in a stretch of time, in the order in which it was said."""
-    query = select(OncallOverride).where(
-        OncallOverride.schedule == schedule, OncallOverride.start < end, OncallOverride.end > start
-    )
-    return session.scalars(query.order_by(OncallOverride.id)).all()
-
-
-def add_override(session: Session, values: dict[str, Any]) -> OncallOverride:
-    """Put an override down."""
-    row = OncallOverride(**values)
-    session.add(row)
-    session.flush()
-    return row
-
-
-def remove_override(session: Session, number: int) -> OncallOverride | None:
-    """Take an override away; return what it was."""
-    row = session.get(OncallOverride, number)
-    if row is not None:
-        session.delete(row)
-    return row
 
 
 def of_playbook(session: Session, name: str | None, limit: int) -> Sequence[IncidentRow]:

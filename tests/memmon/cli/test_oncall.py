@@ -29,6 +29,17 @@ def test_who_is_on_call_and_the_shifts_that_come(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("configured")
+def test_what_is_wrong_with_a_calendar_is_said_but_not_its_address(run: Run, sqlite_ctx: Context) -> None:
+    path = sqlite_ctx.settings.config_folder / "escalation.yml"
+    url = "https://calendar.example.org/secret/basic.ics"
+    path.write_text((ESCALATION % "nights").replace("    rotations", f"    ical: {url}\n    rotations"))
+    said = "calendar of primary: it was not fetched yet; the rotations hold\n"
+    assert said in run("oncall", "who").output
+    assert said in run("oncall", "schedule").output
+    assert "ical: https://calendar.example.org/<secret>" in run("config", "show", "escalation").output
+
+
+@pytest.mark.usefixtures("configured")
 def test_an_override_is_made_and_withdrawn(run: Run) -> None:
     done = run("oncall", "override", "bob", "--for", "2h", "--by", "ann")
     assert (done.exit_code, "bob is on call in primary" in done.output) == (0, True), done.output

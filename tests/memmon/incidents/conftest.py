@@ -21,6 +21,7 @@ class Endpoint:
         self.calls: list[tuple[str, str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.status = 200
+        self.body = json.dumps({"cleared": 3, "pid": 1}).encode()
 
         class Handler(BaseHTTPRequestHandler):
             def _answer(self) -> None:
@@ -29,7 +30,7 @@ class Endpoint:
                 outer.headers.append(dict(self.headers))
                 self.send_response(outer.status)
                 self.end_headers()
-                self.wfile.write(json.dumps({"cleared": 3, "pid": 1}).encode())
+                self.wfile.write(outer.body)
 
             do_GET = do_PUT = do_POST = _answer
 

@@ -140,3 +140,8 @@ def test_a_calendar_that_is_not_there_or_none_is_said(configure: Callable[..., C
     ready = configure(routes=ROUTES, escalation=text)
     with pytest.raises(BadConfig, match=r"team.ics: ical: is no calendar"):
         service.check(ready.config)
+    event = "BEGIN:VEVENT\r\nUID:1\r\nSUMMARY:bob\r\nDTEND:20260102T000000Z\r\nEND:VEVENT"
+    (ctx.settings.config_folder / "team.ics").write_text(f"BEGIN:VCALENDAR\r\n{event}\r\nEND:VCALENDAR\r\n")
+    ready.reload_config()
+    with pytest.raises(BadConfig, match=r"team.ics: bob: .*No DTSTART"):
+        service.check(ready.config)

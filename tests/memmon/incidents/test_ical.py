@@ -61,4 +61,43 @@ def test_what_is_written_is_read_again_and_keeps_its_identity() -> None:
 
 def test_what_is_no_calendar_is_said() -> None:
     with pytest.raises(BadInput, match="is no calendar"):
-        ical.check("hello")
+        ical.left_out("hello")
+    with pytest.raises(BadInput, match="but a VEVENT"):
+        ical.left_out("BEGIN:VEVENT\r\nUID:1\r\nEND:VEVENT\r\n")
+    many = "".join(event(f"DTSTART:20260105T000000Z\nRRULE:FREQ=DAILY\nUID:{n}") for n in range(101))
+    with pytest.raises(BadInput, match="more than 100 recurring events"):
+        ical.left_out(RECURRING.replace("END:VCALENDAR", f"{many}END:VCALENDAR"))
+
+
+def event(lines: str) -> str:
+    return f"BEGIN:VEVENT\nSUMMARY:eve\n{lines}\nEND:VEVENT\n".replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("DTEND:20260107T000000Z", "No DTSTART given"),
+        ("DTSTART:nonsense\nDTEND:20260107T000000Z", "Wrong date format nonsense"),
+        ("DTSTART;VALUE=DATE:20260106\nDTEND:20260107T000000Z", "must be of the same type"),
+        ("DTSTART:20260106T000000Z\nRRULE:FREQ=WEEKLY;UNTIL=garbage", "garbage"),
+        ("DTSTART:20260106T000000Z\nRRULE:FREQ=NEVER", "NEVER"),
+        ("DTSTART:20260106T000000Z\nRRULE:FREQ=SECONDLY", "more than 4 times a day"),
+        ("DTSTART:20260106T000000Z\nRRULE:FREQ=DAILY;BYHOUR=1,2,3;BYMINUTE=0,30", "more than 4 times a day"),
+        ("DTSTART:20260106T000000Z\nRRULE:FREQ=DAILY;INTERVAL=0", "more than 4 times a day"),
+        ("DTSTART:19000101T000000Z\nRRULE:FREQ=DAILY", "begins before 1970"),
+        ("DTSTART:20260106T000000Z\nDTEND:20260107T000000Z\nEXDATE:xx", "xx"),
+    ],
+)
+def test_an_event_that_cannot_be_read_is_left_out_and_named_and_the_others_hold(lines: str, why: str) -> None:
+    text = RECURRING.replace("END:VCALENDAR", event(f"UID:3\n{lines}") + "END:VCALENDAR")
+    [said] = ical.left_out(text)
+    assert said.startswith("eve: ")
+    assert why in said
+    found = ical.read(text, "Europe/Berlin", at("2026-01-01T00:00:00"), at("2026-01-21T00:00:00"))
+    assert [one.contact for one in found] == ["dana", "lee", "dana"]
+
+
+def test_only_what_touches_the_time_is_read() -> None:
+    found = ical.read(RECURRING, "Europe/Berlin", at("2026-01-06T07:59:59"), at("2026-01-06T08:00:00"))
+    assert [one.contact for one in found] == ["dana"]
+    assert ical.read(RECURRING, "Europe/Berlin", at("2026-01-06T08:00:00"), at("2026-01-06T08:00:01")) == []

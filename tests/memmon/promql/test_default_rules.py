@@ -107,6 +107,10 @@ CASES: dict[str, tuple[Data, Data]] = {
         counter("memmon_heartbeats_failed_total", 1),
         counter("memmon_heartbeats_failed_total", 0.1),
     ),
+    "memmon_calendar_failing": (
+        counter("memmon_calendars_failed_total", 1, schedule="primary"),
+        counter("memmon_calendars_failed_total", 0.5, schedule="primary"),
+    ),
     "memmon_work_waiting": (
         Data().add("memmon_queue_oldest_seconds", 61, queue="alerts"),
         Data().add("memmon_queue_oldest_seconds", 60, queue="alerts"),

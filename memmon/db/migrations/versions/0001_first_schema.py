@@ -266,6 +266,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("group_key", "channel", name=op.f("pk_notification_log")),
     )
     op.create_table(
+        "oncall_calendar",
+        sa.Column("schedule", sa.String(length=64), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("fetched_at", sa.Float(precision=53), nullable=True),
+        sa.Column("tried_at", sa.Float(precision=53), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("schedule", name=op.f("pk_oncall_calendar")),
+    )
+    op.create_table(
         "oncall_override",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("schedule", sa.String(length=64), nullable=False),
@@ -502,6 +512,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_oncall_override_schedule"), table_name="oncall_override")
     op.drop_index(op.f("ix_oncall_override_end"), table_name="oncall_override")
     op.drop_table("oncall_override")
+    op.drop_table("oncall_calendar")
     op.drop_table("notification_log")
     op.drop_index(op.f("ix_notification_state"), table_name="notification")
     op.drop_index(op.f("ix_notification_receiver"), table_name="notification")
