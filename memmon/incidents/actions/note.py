@@ -12,6 +12,8 @@ from memmon.incidents.actions.base import Action, Call
 from memmon.metrics import service as metrics
 
 MOST = 10
+THOUSAND = 1000
+"""From here on a number is written whole: nobody reads 1.049e+09 bytes."""
 
 
 def act(ctx: Context, call: Call) -> str:
@@ -37,7 +39,8 @@ def _value(ctx: Context, expr: str, call: Call) -> str:
 
 def _series(labels: dict[str, str], value: float) -> str:
     left = {name: text for name, text in labels.items() if name not in ("__name__", "job", "instance")}
-    return f"{value:.4g}" + (f" {label_sets.show(label_sets.of(left))}" if left else "")
+    number = f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.4g}"
+    return number + (f" {label_sets.show(label_sets.of(left))}" if left else "")
 
 
 ACTION = Action(act, takes={"text": base.TEXT, "values": base.TEXTS})

@@ -25,10 +25,10 @@ def measure(ctx: Context, **values: float) -> None:
 
 
 def test_a_note_says_what_is_so_now(ctx: Context, call: Make) -> None:
-    measure(ctx, heat=81.5)
-    values = {"heat": 'heat{instance="$instance"}', "cold": "cold", "odd": "heat{"}
+    measure(ctx, heat=81.5, room=1_048_576_000.0)
+    values = {"heat": 'heat{instance="$instance"}', "room": "room", "cold": "cold", "odd": "heat{"}
     said = note.act(ctx, call(text="State of $instance", values=values))
-    assert said.startswith("State of demo:1; heat: 81.5; cold: nothing; odd: could not be asked: ")
+    assert said.startswith("State of demo:1; heat: 81.5; room: 1,048,576,000; cold: nothing; odd: could not be asked: ")
     with pytest.raises(Permanent, match="neither text nor values"):
         note.act(ctx, call())
 
