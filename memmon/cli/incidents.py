@@ -217,7 +217,7 @@ def stats(days: float, as_json: bool) -> None:
 def _spread(times: dict[str, Any]) -> str | None:
     if not times["count"]:
         return None
-    return f"{duration.show(round(times['median'], 1))}, {duration.show(round(times['worst'], 1))}"
+    return f"{duration.about(times['median'])}, {duration.about(times['worst'])}"
 
 
 @incidents.command()

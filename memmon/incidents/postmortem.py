@@ -82,7 +82,7 @@ def _times(incident: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def _took(start: float, end: float) -> str:
-    return duration.show(round(max(0.0, end - start), 3))
+    return duration.about(max(0.0, end - start))
 
 
 def _action(one: dict[str, Any]) -> tuple[Any, ...]:

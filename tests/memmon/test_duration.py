@@ -24,3 +24,14 @@ def test_what_is_no_duration_is_refused_by_name(text: str) -> None:
 @given(st.integers(min_value=0, max_value=10**12))
 def test_what_is_shown_reads_back(milliseconds: int) -> None:
     assert round(duration.parse(duration.show(milliseconds / 1000)) * 1000) == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0s"), (0.0412, "41ms"), (9.5, "9s500ms"), (9.9996, "10s"), (306.632, "5m7s"), (3599.7, "1h"), (7290, "2h2m"),
+        (200000, "2d7h33m"),
+    ],
+)  # fmt: skip
+def test_what_is_said_about_a_length_is_no_more_exact_than_anybody_reads(seconds: float, said: str) -> None:
+    assert duration.about(seconds) == said
