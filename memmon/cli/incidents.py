@@ -66,6 +66,16 @@ def show(number: int, as_json: bool) -> None:
             ]
         ],
     )
+    levels = [
+        [
+            one["name"],
+            one["at"],
+            "paged" if rank <= escalation["level"] else None,
+            ", ".join(one["people"] or one["receivers"]),
+        ]
+        for rank, one in enumerate(escalation["levels"], start=1)
+    ]
+    table(f"Escalation by chain {escalation['chain']}", ("level", "due", "state", "who, as of now"), levels)
     table("Stages", ("stage", "due", "state"), [[s["name"], s["due_at"], s["state"]] for s in found["stages"]])
     table(
         "Actions", ("n", "stage", "action", "state", "attempts", "output"), [_action(one) for one in found["actions"]]

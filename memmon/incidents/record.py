@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from memmon import encode
 from memmon.alerts import service as alerts
 from memmon.context import Context
@@ -47,13 +49,15 @@ def show(ctx: Context, number: int) -> dict[str, Any]:
         entries = ledger.entries(session, number)
         sources = [(source.kind, source.source_id) for source in store.sources(session, number)]
         delivered = store.deliveries(session, number)
+        shown = brief(row, ctx.now())
+        _say_who(ctx, session, row, shown["escalation"]["levels"])
     found: dict[tuple[str, int], dict[str, Any]] = {
         ("alert", one["id"]): one for one in alerts.by_ids(ctx, [i for kind, i in sources if kind == "alert"])
     }
     events = security.events_by_ids(ctx, [i for kind, i in sources if kind == "event"])
     found |= {("event", one["id"]): _of_event(one) for one in events}
     return {
-        **brief(row, ctx.now()),
+        **shown,
         "stages": _stages(row, actions),
         "actions": [_action(row, one) for one in actions],
         "timeline": [_entry(one, delivered) for one in entries],
@@ -128,6 +132,13 @@ def _escalation(row: IncidentRow) -> dict[str, Any]:
         "pages": row.pages,
         "levels": levels,
     }
+
+
+def _say_who(ctx: Context, session: Session, row: IncidentRow, levels: list[dict[str, Any]]) -> None:
+    """Add to each level who would hear of it at this moment: its receivers, and the persons behind them."""
+    for level, shown in zip(pages.chain_of(row).levels, levels, strict=True):
+        people = pages.people_of(ctx, session, level, ctx.now())
+        shown |= {"receivers": list(people.receivers), "people": list(people.names)}
 
 
 def _state(row: IncidentRow) -> str:

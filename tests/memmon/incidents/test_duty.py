@@ -51,6 +51,10 @@ def test_who_is_on_call_is_paged_and_named(ready: Context) -> None:
     run(ready, service.correlate(ready))
     assert paged(ready) == ["ann-phone"]  # Since 2025-12-31T09:00, the thirtieth day.
     assert "on call: ann" in texts(only(ready), "page")[0]
+    levels = only(ready)["escalation"]["levels"]
+    assert [(one["people"], one["receivers"]) for one in levels] == [
+        (["ann"], ["ann-phone"]), (["bob"], ["bob-phone"]), ([], ["default"])
+    ]  # fmt: skip
 
 
 def test_an_override_by_hand_goes_before_the_rotation_and_can_be_withdrawn(ready: Context, clock: Clock) -> None:
