@@ -136,7 +136,7 @@ def _paged_lately(session: Session, row: IncidentRow, now: float) -> bool:
     """Tell whether people were paged for a stuck incident already: that is said again as often as its last level is paged."""
     since = now - pages.chain_of(row).repeat
     lines = ledger.entries(session, row.id)
-    return any(one.kind == "audit" and one.detail.get("paged") and one.at > since for one in lines)
+    return any(one.kind == "audit" and one.detail.get("paged") and since < one.at <= now for one in lines)
 
 
 def _start_again(session: Session, row: IncidentRow, now: float) -> list[Job]:

@@ -95,8 +95,8 @@ def _word(event: Shift) -> str:
 
 
 def _all(session: Session, schedule: Schedule, start: float, end: float) -> list[Shift]:
+    text = _text(session, schedule)
     try:
-        text = _text(session, schedule)
         return ical.read(text, schedule.timezone, start, end) if text else []
     except Exception:  # Somebody must be paged, whatever stands in a calendar.
         log.exception("the calendar of %s cannot be read", schedule.name)

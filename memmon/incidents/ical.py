@@ -51,7 +51,7 @@ def _read(text: str) -> Read:
         raise BadInput("ical", f"holds more than {MOST_RECURRING} recurring events")
     series: dict[str, list[Event]] = {}
     for event in events:
-        series.setdefault(str(event.get("UID", "")), []).append(event)
+        series.setdefault(str(event.get("UID") or id(event)), []).append(event)
     left_out = []
     for own in series.values():
         wrong = _wrong(found, own)

@@ -89,7 +89,7 @@ def event(lines: str) -> str:
     ],
 )
 def test_an_event_that_cannot_be_read_is_left_out_and_named_and_the_others_hold(lines: str, why: str) -> None:
-    text = RECURRING.replace("END:VCALENDAR", event(f"UID:3\n{lines}") + "END:VCALENDAR")
+    text = RECURRING.replace("UID:2\r\n", "").replace("END:VCALENDAR", event(lines) + "END:VCALENDAR")
     [said] = ical.left_out(text)
     assert said.startswith("eve: ")
     assert why in said
