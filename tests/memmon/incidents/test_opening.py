@@ -237,3 +237,26 @@ def test_the_time_to_detect_counts_from_when_it_was_seen_first(configure: Config
     alerts.evaluate(ctx)
     run(ctx, service.correlate(ctx))
     assert service.stats(ctx)["times"]["detect"]["mean"] == 30.0
+
+
+@pytest.mark.parametrize("odd", ["\x00", "a\x00b\ud800", "x" * 100_000, "$instance", "'\"\\\n{}", "\u202e<script>"])
+def test_no_text_keeps_an_incident_from_its_response(pg_ctx: Context, odd: str) -> None:
+    """PostgreSQL refuses what SQLite takes."""
+    number, jobs = service.begin(pg_ctx, "security_breach", {"source_ip": odd, "instance": odd}, odd)
+    run(pg_ctx, jobs)
+    assert service.show(pg_ctx, number)["escalation"]["pages"] >= 1
+    for verb in (service.acknowledge, service.note, service.take_over, service.escalate):
+        verb(pg_ctx, number, odd, f"said {odd}")
+    other, _ = service.begin(pg_ctx, "high_memory_usage", {"instance": odd, "job": odd}, odd)
+    service.merge(pg_ctx, other, number, odd, odd)
+    service.resolve(pg_ctx, number, odd, odd)
+    assert service.postmortem(pg_ctx, number).startswith(f"# INC-{number}: Security breach")
+    assert service.verify(pg_ctx)["problems"] == []
+
+
+def test_what_a_page_says_of_itself_keeps_no_alert_from_its_response(pg_ctx: Context) -> None:
+    labels = {"category": "security", "source_ip": "a\x00b", "instance": "\x00"}
+    alerts.raise_event(pg_ctx, "brute_force_attack", "critical", labels, {"summary": "\x00"}, 3600)
+    run(pg_ctx, service.correlate(pg_ctx))
+    assert only(pg_ctx)["escalation"]["pages"] >= 1
+    assert only(pg_ctx)["labels"]["source_ip"] == "a\N{REPLACEMENT CHARACTER}b"
