@@ -98,7 +98,7 @@ def _all(session: Session, schedule: Schedule, start: float, end: float) -> list
     text = _text(session, schedule)
     try:
         return ical.read(text, schedule.timezone, start, end) if text else []
-    except Exception:  # Somebody must be paged, whatever stands in a calendar.
+    except Exception:  # Somebody must be paged, whatever stands in a calendar: the rotations hold.
         log.exception("the calendar of %s cannot be read", schedule.name)
         return []
 

@@ -53,7 +53,7 @@ def _known(ctx: Context, name: str) -> Schedule:
 
 
 def overview(ctx: Context) -> list[dict[str, Any]]:
-    """Return every schedule with who is on call now, who is next, and the gaps of the days that come."""
+    """Return every schedule with who is on call now, who is next, the gaps of the days that come, and how its calendar is."""
     now = ctx.now()
     found = []
     for schedule in ctx.config.escalation.schedules:
@@ -66,7 +66,7 @@ def overview(ctx: Context) -> list[dict[str, Any]]:
                 "now": shown(ctx, coming[0]),
                 "next": shown(ctx, after) if after else None,
                 "gaps": [shown(ctx, one) for one in oncall.gaps(coming)],
-                "calendar": _calendar(ctx, schedule, now, now + AHEAD * DAY),
+                "calendar": _standing(ctx, schedule, now, now + AHEAD * DAY),
             }
         )
     return found
@@ -85,11 +85,11 @@ def schedule(ctx: Context, name: str, days: float = AHEAD, start: float | None =
         "shifts": [shown(ctx, one) for one in found],
         "gaps": [shown(ctx, one) for one in oncall.gaps(found)],
         "overrides": made,
-        "calendar": _calendar(ctx, _known(ctx, name), start, start + days * DAY),
+        "calendar": _standing(ctx, _known(ctx, name), start, start + days * DAY),
     }
 
 
-def _calendar(ctx: Context, schedule: Schedule, start: float, end: float) -> dict[str, Any] | None:
+def _standing(ctx: Context, schedule: Schedule, start: float, end: float) -> dict[str, Any] | None:
     with ctx.read() as session:
         return calendars.standing(ctx, session, schedule, start, end)
 

@@ -22,7 +22,8 @@ from memmon.incidents.oncall import Shift
 MOST_A_DAY = 4
 """How often an event may come on a day."""
 
-RARELY = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+RARELY = {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
+"""The rules that are followed: one by the hour takes too long from its first day on."""
 
 MOST_RECURRING = 100
 """How many recurring events a calendar may hold: each is followed from its first day on."""
@@ -66,14 +67,14 @@ def _wrong(calendar: Calendar, events: list[Event]) -> str | None:
     try:
         for event in events:
             if any(_often(rule) for rule in _rules(event)):
-                return f"it comes more than {MOST_A_DAY} times a day"
+                return f"only what comes by days, weeks, months or years is read, {MOST_A_DAY} times a day at most"
         alone = Calendar()
         alone.subcomponents = [*(one for one in calendar.subcomponents if one.name == "VTIMEZONE"), *events]
         first = min(event.start for event in events)
         if first.year < FIRST_YEAR:
             return f"it begins before {FIRST_YEAR}"
         recurring_ical_events.of(alone).between(first, first + timedelta(days=1))
-    except Exception as error:  # noqa: BLE001 - Whatever two libraries meet in a text that somebody else wrote.
+    except Exception as error:  # noqa: BLE001 - It is left out and named, and the others hold.
         return f"{type(error).__name__}: {error}"
     return None
 
@@ -88,7 +89,7 @@ def _often(rule: dict[str, list[object]]) -> bool:
     frequency = [str(one).upper() for one in rule.get("FREQ", [])]
     times = prod(len(rule.get(name, [0])) for name in ("BYHOUR", "BYMINUTE", "BYSECOND"))
     steps = [int(str(one)) for one in rule.get("INTERVAL", [1])]
-    return not set(frequency) <= {*RARELY} or min(steps) < 1 or times > MOST_A_DAY
+    return not set(frequency) <= RARELY or min(steps) < 1 or times > MOST_A_DAY
 
 
 def left_out(text: str) -> tuple[str, ...]:

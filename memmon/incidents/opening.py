@@ -271,8 +271,8 @@ def begin(ctx: Context, name: str, labels: Mapping[str, str], by: str, dry_run: 
             raise BadInput("labels", f"{label!r} is not a label name")
     playbook = playbook.model_copy(update={"dry_run": dry_run or playbook.dry_run})
     now = ctx.now()
-    given = {"alertname": f"run of {name}", **{label: ledger.storable(value) for label, value in labels.items()}}
-    key = route.short(correlation.key(playbook, given) + (" dry run" if dry_run else ""), correlation.LONGEST_KEY)
+    given = {"alertname": f"run of {name}", **labels}
+    key = route.short(correlation.key(playbook, labels) + (" dry run" if dry_run else ""), correlation.LONGEST_KEY)
     with ctx.write() as session:
         row_values = values(ctx, playbook, key, given, now)
         # Nobody is paged for what is only tried.

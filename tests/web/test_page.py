@@ -262,8 +262,8 @@ def test_an_incident_is_taken_over_on_its_page(visit: Visit, site: Site, ctx: Co
     page.route("**/note", the_answer_is_late)
     page.fill("#comment", f"I look at it {seed.ATTACK}")
     page.get_by_role("button", name="Add to the timeline").click()
-    expect(page.locator("#timeline li").first).to_contain_text(f"I look at it {seed.ATTACK}")
     expect(page.locator("#notes")).to_contain_text("Noted")
+    expect(page.locator("#timeline li").first).to_contain_text(f"I look at it {seed.ATTACK}")
     expect(page.locator("#comment")).to_have_value("It is the disk")  # What was written meanwhile is kept.
     page.unroute("**/note")
     page.get_by_role("button", name="Add to the timeline").click()

@@ -18,7 +18,7 @@ def test_an_incident_is_listed_and_shown_with_its_timeline(run: Run, attack: int
     assert json.loads(run("incidents", "list", "--json").output)["total"] == 1
     done = run("incidents", "show", str(attack))
     assert done.exit_code == 0
-    for expected in ("security_breach", "containment", "Timeline"):
+    for expected in ("security_breach", "containment", "Escalation by chain security", "Timeline"):
         assert expected in done.output
     assert "# " in run("incidents", "postmortem", str(attack)).output
 

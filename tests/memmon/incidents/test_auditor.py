@@ -79,7 +79,9 @@ def test_what_is_overdue_is_started_again_once_and_then_paged_for(ready: Context
     assert len(paged(ready)) == before + 2
 
 
-def test_who_was_late_once_is_started_again_before_anybody_is_paged(ready: Context, clock: Clock) -> None:
+def test_what_was_late_and_went_on_is_started_again_the_next_time_and_not_paged_for(
+    ready: Context, clock: Clock
+) -> None:
     for times in (1, 2):
         clock.move(200)
         alive(ready)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from memmon.config.escalation import Schedule
 from memmon.context import Context
 from memmon.incidents import calendars, duty, service
-from memmon.jobs import Job
 from memmon.state import counters
 from tests.conftest import Clock
 from tests.memmon.incidents.conftest import Endpoint
@@ -32,12 +32,11 @@ def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
     return configure(playbooks=a_playbook("{action: page}"), routes=ROUTES, escalation=escalation)
 
 
-def fetch(ctx: Context) -> list[Job]:
-    """Fetch what is due, as workers would; return the jobs."""
-    jobs = [one for one in service.due(ctx) if one.name == "incidents.calendar"]
-    for one in jobs:
-        calendars.fetch(ctx, *one.args)
-    return jobs
+def fetch(ctx: Context) -> None:
+    """Fetch what is due, as workers would."""
+    for job in service.due(ctx):
+        if job.name == "incidents.calendar":
+            calendars.fetch(ctx, *job.args)
 
 
 def about(ctx: Context) -> tuple[str, str | None, list[str]]:
@@ -73,7 +72,7 @@ def test_it_is_asked_every_quarter_of_an_hour_and_each_minute_after_a_failure(
 
     assert asked(30) == 2
     endpoint.status = 404
-    assert asked(30) >= 15
+    assert asked(30) == 30
     endpoint.status = 200
     assert asked(15) == 1
 
@@ -121,3 +120,17 @@ def test_another_address_is_another_calendar(
     assert about(moved) == ("bob", None, [])
     assert endpoint.paths() == ["GET /private-secret/basic.ics", "GET /other.ics"]
     calendars.fetch(moved, "gone")  # A schedule that was taken out of the configuration meanwhile.
+
+
+@pytest.mark.parametrize(
+    ("ical", "url"),
+    [
+        ("webcal://example.org/a.ics", "https://example.org/a.ics"),
+        ("http://127.0.0.1:1/a", "http://127.0.0.1:1/a"),
+        ("team.ics", None),
+        ("file:///etc/passwd", None),
+        (None, None),
+    ],
+)
+def test_what_is_an_address(ical: str | None, url: str | None) -> None:
+    assert Schedule(name="a", ical=ical).calendar_url == url
