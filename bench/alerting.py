@@ -21,9 +21,9 @@ from bench.place import Clock, child, place
 from bench.report import Figure
 from memmon import encode
 from memmon import labels as label_sets
-from memmon.alerts import received
+from memmon.alerts import external
 from memmon.alerts import service as alerts
-from memmon.alerts.received import Given
+from memmon.alerts.external import Given
 from memmon.context import Context
 from memmon.metrics import service as metrics
 from memmon.notify import service as notify
@@ -202,7 +202,7 @@ def _post(ctx: Context, count: int, groups: int) -> None:
         for one in _labels(count, groups)
     ]
     for at in range(0, count, 1000):
-        received.receive(ctx, given[at : at + 1000])
+        external.receive(ctx, given[at : at + 1000])
 
 
 def _routes(url: str, group_by: str) -> str:

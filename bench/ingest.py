@@ -9,12 +9,12 @@ import numpy as np
 from bench import prometheus
 from bench.place import Clock, pages, place
 from bench.report import Figure
-from memmon.collect import page as page_reader
+from memmon.collect import page_parser as page_reader
 from memmon.collect import service as collect
 from memmon.labels import of
 from memmon.metrics import service as metrics
-from memmon.metrics import shape
-from memmon.metrics.shape import Member, Row
+from memmon.metrics.head import series_layout
+from memmon.metrics.head.series_layout import Member, Row
 
 START = 1_767_225_600.0
 WARM_ROUNDS = 3
@@ -71,7 +71,7 @@ def memory(members: int, series: int, window: float) -> Figure:
     """Measure what a full window of `members` x `series` takes in Redis for each sample in it."""
     columns = [of(code=str(number)) for number in range(10)]
     names = [f"bench_{number}_total" for number in range(series // 10)]
-    form = shape.of([name for name in names for _ in columns], [column for _ in names for column in columns])
+    form = series_layout.of([name for name in names for _ in columns], [column for _ in names for column in columns])
     everyone = [Member(f"t{number}", of(instance=f"t{number}", job="bench")) for number in range(members)]
     chance = np.random.default_rng(0)
     clock = Clock(START)

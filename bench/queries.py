@@ -17,8 +17,8 @@ from bench.report import Figure
 from memmon.context import Context
 from memmon.labels import Labels, of
 from memmon.metrics import service as metrics
-from memmon.metrics import shape
-from memmon.metrics.shape import Member, Row
+from memmon.metrics.head import series_layout
+from memmon.metrics.head.series_layout import Member, Row
 
 START = 1_767_225_600
 ROUNDS = 92
@@ -48,7 +48,7 @@ class Data:
 
     def rows(self, number: int) -> list[Row]:
         """Return one round."""
-        form = shape.of([name for name, _ in self.series], [labels for _, labels in self.series])
+        form = series_layout.of([name for name, _ in self.series], [labels for _, labels in self.series])
         at = (START + 10 * number) * 1000
         return [Row(one, form, self.values[number, index], at) for index, one in enumerate(self.members)]
 

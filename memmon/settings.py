@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from memmon import wording
+from memmon import validation_messages
 from memmon.errors import BadConfig
 
 SHARED_HOME = Path("/var/lib/memmimic")
@@ -34,8 +34,8 @@ class Settings(BaseModel):
     alert_evaluation_interval: float = Field(30, alias="MEMMIMIC_ALERT_EVALUATION_INTERVAL", ge=1, le=3600)
     metrics_collection_interval: float = Field(10, alias="MEMMIMIC_METRICS_COLLECTION_INTERVAL", ge=1, le=3600)
     db_path: Path | None = Field(None, alias="MEMMIMIC_DB_PATH")
-    alert_email: str | None = Field(None, alias="MEMMIMIC_ALERT_EMAIL", pattern=wording.EMAIL)
-    alert_webhook: str | None = Field(None, alias="MEMMIMIC_ALERT_WEBHOOK", pattern=wording.URL)
+    alert_email: str | None = Field(None, alias="MEMMIMIC_ALERT_EMAIL", pattern=validation_messages.EMAIL)
+    alert_webhook: str | None = Field(None, alias="MEMMIMIC_ALERT_WEBHOOK", pattern=validation_messages.URL)
 
     # Those that MemMimic's users have already.
     retention_hours: int = Field(720, alias="MEMMIMIC_RETENTION_HOURS", ge=1, le=87600)
@@ -44,9 +44,9 @@ class Settings(BaseModel):
     smtp_port: int = Field(25, alias="MEMMIMIC_SMTP_PORT", ge=1, le=65535)
     smtp_username: str | None = Field(None, alias="MEMMIMIC_SMTP_USERNAME")
     smtp_password: SecretStr | None = Field(None, alias="MEMMIMIC_SMTP_PASSWORD")
-    email_from: str = Field("memmon@localhost", alias="MEMMIMIC_EMAIL_FROM", pattern=wording.EMAIL)
-    email_to: str | None = Field(None, alias="MEMMIMIC_EMAIL_TO", pattern=wording.EMAIL)
-    webhook_url: str | None = Field(None, alias="MEMMIMIC_WEBHOOK_URL", pattern=wording.URL)
+    email_from: str = Field("memmon@localhost", alias="MEMMIMIC_EMAIL_FROM", pattern=validation_messages.EMAIL)
+    email_to: str | None = Field(None, alias="MEMMIMIC_EMAIL_TO", pattern=validation_messages.EMAIL)
+    webhook_url: str | None = Field(None, alias="MEMMIMIC_WEBHOOK_URL", pattern=validation_messages.URL)
     webhook_headers: str | None = Field(None, alias="MEMMIMIC_WEBHOOK_HEADERS")
 
     # memmon's own.
@@ -61,16 +61,16 @@ class Settings(BaseModel):
     ingest_key: SecretStr | None = Field(None, alias="MEMMON_INGEST_KEY", min_length=16)
     client_token: SecretStr | None = Field(None, alias="MEMMON_CLIENT_TOKEN", min_length=16)
     secret: SecretStr | None = Field(None, alias="MEMMON_SECRET", min_length=16)
-    heartbeat_url: str | None = Field(None, alias="MEMMON_HEARTBEAT_URL", pattern=wording.URL)
-    external_url: str | None = Field(None, alias="MEMMON_EXTERNAL_URL", pattern=wording.URL)
+    heartbeat_url: str | None = Field(None, alias="MEMMON_HEARTBEAT_URL", pattern=validation_messages.URL)
+    external_url: str | None = Field(None, alias="MEMMON_EXTERNAL_URL", pattern=validation_messages.URL)
     instance: str = Field(default_factory=socket.gethostname, alias="MEMMON_INSTANCE", min_length=1)
     hot_window_minutes: int = Field(60, alias="MEMMON_HOT_WINDOW_MINUTES", ge=5, le=1440)
     standard_interval: float | None = Field(None, alias="MEMMON_STANDARD_INTERVAL", ge=1, le=3600)
     detailed_interval: float | None = Field(None, alias="MEMMON_DETAILED_INTERVAL", ge=1, le=3600)
-    demo_url: str | None = Field(None, alias="MEMMON_DEMO_URL", pattern=wording.URL)
-    client_url: str | None = Field(None, alias="MEMMON_CLIENT_URL", pattern=wording.URL)
+    demo_url: str | None = Field(None, alias="MEMMON_DEMO_URL", pattern=validation_messages.URL)
+    client_url: str | None = Field(None, alias="MEMMON_CLIENT_URL", pattern=validation_messages.URL)
     demo_database: Path | None = Field(None, alias="MEMMON_DEMO_DATABASE")
-    log_level: str = Field("INFO", alias="MEMMON_LOG_LEVEL", pattern=wording.LEVEL)
+    log_level: str = Field("INFO", alias="MEMMON_LOG_LEVEL", pattern=validation_messages.LEVEL)
 
     @field_validator("redis_url")
     @classmethod
@@ -228,10 +228,10 @@ def _explain(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     secret = any(word in name for word in ("TOKEN", "PASSWORD", "KEY", "SECRET", "_URL", "WEBHOOK", "HEADERS"))
     shown = "" if secret else f" (got {problem['input']!r})"
-    return f"{name}: {_allowed(name) or wording.of(problem)}{shown}"
+    return f"{name}: {_allowed(name) or validation_messages.of(problem)}{shown}"
 
 
 def _allowed(name: str) -> str | None:
     """Return what the setting may be, where it is a number."""
     field = next((field for field in Settings.model_fields.values() if field.alias == name), None)
-    return wording.allowed(int if field.annotation is int else float, field.metadata) if field else None
+    return validation_messages.allowed(int if field.annotation is int else float, field.metadata) if field else None

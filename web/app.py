@@ -8,9 +8,9 @@ from flask import Flask, Response, current_app, g, request
 
 from memmon import logs
 from memmon.context import Context
-from web import auth, door, errors, headers, links, live, login, pages
+from web import auth, errors, headers, http, links, live, login, pages
 from web.api import BLUEPRINTS
-from web.hub import Hub
+from web.live_feed import Hub
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +19,9 @@ def create_app(ctx: Context | None = None) -> Flask:
     """Return the application on `ctx`, by default on the environment's settings."""
     app = Flask("web")
     app.config["MEMMON_CONTEXT"] = ctx
-    app.config["MAX_CONTENT_LENGTH"] = door.MIB
+    app.config["MAX_CONTENT_LENGTH"] = http.MIB
     app.config["SOCK_SERVER_OPTIONS"] = live.SERVER_OPTIONS
-    app.extensions["memmon_hub"] = Hub(lambda: door.of(app))
+    app.extensions["memmon_hub"] = Hub(lambda: http.of(app))
     app.url_map.strict_slashes = False
     app.before_request(_prepare)
     auth.register(app)
@@ -32,7 +32,7 @@ def create_app(ctx: Context | None = None) -> Flask:
         app.register_blueprint(blueprint)
     app.add_url_rule("/healthz", "healthz", auth.needs("open")(_healthz))
     if ctx is None:
-        settings = door.of(app).settings
+        settings = http.of(app).settings
         logs.setup(settings.log_path, settings.log_level)
         app.extensions["memmon_hub"].start()
     return app
@@ -42,15 +42,15 @@ def _prepare() -> None:
     """Let a changed configuration be in force, and a view take what it is made for."""
     hub = current_app.extensions["memmon_hub"]
     if hub.up and request.endpoint not in ("static", "healthz"):  # A Redis that hangs would hold up every page.
-        door.context().refresh()
-    size = getattr(door.view(), "memmon_size", None)
+        http.context().refresh()
+    size = getattr(http.view(), "memmon_size", None)
     if size:
         request.max_content_length = size
 
 
 def _healthz() -> Response:
     """Say that this process answers, and nothing else."""
-    return door.text("ok\n", "text/plain; charset=utf-8")
+    return http.text("ok\n", "text/plain; charset=utf-8")
 
 
 def _log_write(response: Response) -> Response:

@@ -14,9 +14,9 @@ from flask.typing import ResponseReturnValue
 from memmon.context import Context
 from memmon.security import access
 from memmon.security.access import Caller
-from web import door, origin, session
-from web.door import View
+from web import http, origin, session
 from web.errors import Forbidden, Unauthorized
+from web.http import View
 
 MAY = {
     "viewer": ("viewer", "operator", "admin"),
@@ -50,7 +50,7 @@ def _check() -> ResponseReturnValue | None:
     if need == "open":
         return None
     try:
-        g.caller = identify(door.context(), need)
+        g.caller = identify(http.context(), need)
     except Unauthorized:
         if request.method == "GET" and request.blueprint == "pages" and request.accept_mimetypes.accept_html:
             return redirect(url_for("login.form", next=request.full_path.rstrip("?")))
@@ -62,7 +62,7 @@ def _check() -> ResponseReturnValue | None:
 
 def needed() -> str:
     """Return the role that this request needs."""
-    view = door.view()
+    view = http.view()
     if request.endpoint == "static":
         return "open"
     default = "viewer" if request.method in SAFE else "operator"

@@ -14,7 +14,7 @@ from werkzeug.routing.exceptions import WebsocketMismatch
 from wsproto.utilities import RemoteProtocolError
 
 from memmon.errors import BadInput, BadQuery, Conflict, MemmonError, NotFound, Refused, Transient
-from web import door
+from web import http
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def register(app: Flask) -> None:
 
 def failure(status: int, code: str, message: str, **more: Any) -> Response:
     """Return the answer that says what went wrong."""
-    return door.answer({"error": code, "message": message, **more}, status)
+    return http.answer({"error": code, "message": message, **more}, status)
 
 
 def status_of(error: MemmonError) -> int:

@@ -13,7 +13,7 @@ from memmon.context import Context
 from memmon.errors import Conflict, NotFound, Refused, Transient
 from memmon.incidents import links, service
 from memmon.incidents.links import Link
-from web import auth, door
+from web import auth, http
 from workers.base import follow
 
 blueprint = Blueprint("links", __name__)
@@ -25,7 +25,7 @@ GONE = "This link is not one of memmon's, or holds no more. The incident's page 
 @auth.needs("open")
 def look(token: str) -> ResponseReturnValue:
     """Show what the link would do."""
-    ctx = door.context()
+    ctx = http.context()
     link = _link(ctx, token)
     if link is None:
         return render_template("missing.html", message=GONE), 404
@@ -43,7 +43,7 @@ def look(token: str) -> ResponseReturnValue:
 @auth.needs("open")
 def do(token: str) -> ResponseReturnValue:
     """Do it."""
-    ctx = door.context()
+    ctx = http.context()
     link = _link(ctx, token)
     if link is None:
         return render_template("missing.html", message=GONE), 404

@@ -19,9 +19,9 @@ from simple_websocket import ConnectionClosed, Server
 
 from memmon.errors import Transient
 from memmon.state.live import STREAMS
-from web import door, origin
+from web import http, origin
 from web.errors import Forbidden
-from web.hub import Hub, Subscriber
+from web.live_feed import Hub, Subscriber
 
 blueprint = Blueprint("live", __name__)
 sock = Sock()
@@ -58,7 +58,7 @@ class WholeSocket:
 @blueprint.before_request
 def _admit() -> None:
     """Refuse a page of somebody else, and more clients than one process holds; before the connection is taken over."""
-    if not origin.is_same_origin(door.context().settings):
+    if not origin.is_same_origin(http.context().settings):
         raise Forbidden("the connection comes from a page of somebody else")
     if len(_hub()) >= MOST_CLIENTS:
         raise Transient(f"{MOST_CLIENTS} clients are connected already")

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from memmon.security import access
-from web import auth, door, origin, session
+from web import auth, http, origin, session
 from web.errors import Forbidden, TooOften, Unauthorized
 
 blueprint = Blueprint("login", __name__)
@@ -53,13 +53,13 @@ def form() -> ResponseReturnValue:
 @auth.needs("open")
 def sign_in() -> ResponseReturnValue:
     """Take a token, as a form's field or as JSON, and answer with the cookie."""
-    ctx, address = door.context(), request.remote_addr or ""
+    ctx, address = http.context(), request.remote_addr or ""
     if not origin.is_same_origin(ctx.settings):
         raise Forbidden("the request comes from a page of somebody else")
     wait = attempts.wait(address, ctx.now())
     if wait:
         raise TooOften("too many wrong tokens from this address", wait)
-    token = door.words(door.fields("token") if request.is_json else request.form, "token", longest=500).strip()
+    token = http.words(http.fields("token") if request.is_json else request.form, "token", longest=500).strip()
     found = access.verify(ctx, token)
     if found is None or found.role == "ingest":
         attempts.failed(address, ctx.now())
@@ -68,7 +68,7 @@ def sign_in() -> ResponseReturnValue:
             return render_template("login.html", next=_target(), error=text), 401
         raise Unauthorized(text)
     begun = session.begin(found)
-    response = door.answer(_shown(begun)) if request.is_json else door.redirect(_target())
+    response = http.answer(_shown(begun)) if request.is_json else http.redirect(_target())
     session.keep(ctx, begun, token, response)
     return response
 
@@ -77,11 +77,11 @@ def sign_in() -> ResponseReturnValue:
 @auth.needs("open")
 def sign_out() -> Response:
     """Forget the cookie."""
-    ctx = door.context()
+    ctx = http.context()
     signed_in = session.current(ctx)
     if signed_in:
         session.check_csrf(signed_in)
-    response = door.answer(_shown(None))
+    response = http.answer(_shown(None))
     session.end(ctx, response)
     return response
 
@@ -90,15 +90,15 @@ def sign_out() -> Response:
 @auth.needs("open")
 def shown() -> Response:
     """Say who is signed in, and the CSRF token of writes."""
-    ctx = door.context()
+    ctx = http.context()
     signed_in = session.current(ctx)
     if signed_in:
-        return door.answer(_shown(signed_in))
+        return http.answer(_shown(signed_in))
     try:
         found = auth.identify(ctx, "viewer")
     except Unauthorized:
-        return door.answer(_shown(None))
-    return door.answer({**_shown(None), "name": found.name, "role": found.role})
+        return http.answer(_shown(None))
+    return http.answer({**_shown(None), "name": found.name, "role": found.role})
 
 
 def _shown(found: session.Session | None) -> dict[str, object]:

@@ -20,7 +20,7 @@ from memmon.notify import service as notify
 from memmon.routing import service as routing
 from memmon.security import service as security
 from memmon.upkeep import deadletter
-from web import activity, verdict, words
+from web import activity, formatting, hero
 from web.cache import Recent
 
 BARS = 60
@@ -72,7 +72,7 @@ def gather(ctx: Context) -> dict[str, Any]:
         **parts,
         "now": now,
         "interval": ctx.settings.metrics_collection_interval,
-        "verdict": verdict.of(
+        "verdict": hero.of(
             parts["health"].value, parts["alerts"].value, [one.error for one in parts.values() if one.error]
         ),
     }
@@ -88,12 +88,12 @@ def _health(ctx: Context, now: float) -> dict[str, Any]:
         **shown,
         "why": health.why(ctx),
         "interval": interval,
-        "change": verdict.change(past, shown["score"]),
+        "change": hero.change(past, shown["score"]),
         "cards": [
             {
                 "name": name,
                 "check": _worst(shown["checks"], name),
-                "bars": verdict.bars(rows.get(name, []), interval, now, BARS),
+                "bars": hero.bars(rows.get(name, []), interval, now, BARS),
             }
             for name in names
         ],
@@ -103,7 +103,7 @@ def _health(ctx: Context, now: float) -> dict[str, Any]:
 def _worst(checks: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
     """Return the worst result of a check that several targets have."""
     found = [check for check in checks if check["name"] == name]
-    return max(found, key=lambda check: verdict.RANK[check["status"]], default=None)
+    return max(found, key=lambda check: hero.RANK[check["status"]], default=None)
 
 
 MOST_ALERTS = 50
@@ -112,7 +112,7 @@ MOST_ALERTS = 50
 def _alerts(ctx: Context) -> dict[str, Any]:
     shown = alerts.overview(ctx, 10, MOST_ALERTS, worst_first=True)
     muted = routing.suppressed(ctx, [one["id"] for one in shown["active_alerts"]])
-    units = {one["name"]: words.unit_of(one["expr"]) for one in shown["alert_rules"]}
+    units = {one["name"]: formatting.unit_of(one["expr"]) for one in shown["alert_rules"]}
     rows = [
         {
             **alert,
@@ -122,7 +122,7 @@ def _alerts(ctx: Context) -> dict[str, Any]:
                 one._replace(until=None)._asdict() | {"until": encode.iso(one.until)}
                 for one in muted.get(alert["id"], [])
             ],
-            "place": verdict.place(alert["labels"]),
+            "place": hero.place(alert["labels"]),
         }
         for alert in shown["active_alerts"]
     ]
@@ -132,14 +132,14 @@ def _alerts(ctx: Context) -> dict[str, Any]:
 
 def _incidents(ctx: Context) -> dict[str, Any]:
     rows = incidents.listing(ctx, "open", 20)
-    urgent = sorted(rows["incidents"], key=verdict.urgency)
+    urgent = sorted(rows["incidents"], key=hero.urgency)
     past = incidents.listing(ctx, "resolved", PAST)["incidents"]
     return {"open": urgent, "total": rows["total"], "past": past, "summary": incidents.summary(ctx)}
 
 
 def _security(ctx: Context) -> dict[str, Any]:
     shown = security.overview(ctx, EVENTS)
-    return {**shown, "recent_events": verdict.folded(shown["recent_events"], 6)}
+    return {**shown, "recent_events": hero.folded(shown["recent_events"], 6)}
 
 
 def _fleet(ctx: Context) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, current_app, redirect, render_template, u
 from flask.typing import ResponseReturnValue
 
 from memmon.errors import NotFound, Transient
-from web import charts, door, overview, verdict, words
+from web import charts, formatting, hero, http, overview
 from web.cache import Recent
 
 blueprint = Blueprint("pages", __name__)
@@ -24,8 +24,8 @@ DRAWN_FOR = 5.0
 def _teach(state: Any) -> None:
     """Let templates word numbers and times, and the application keep what was drawn."""
     state.app.extensions["drawn"] = Recent(DRAWN_FOR)
-    state.app.jinja_env.filters.update(words.FILTERS)
-    state.app.jinja_env.globals.update(drawn=charts.CHARTS, waited=verdict.waited)
+    state.app.jinja_env.filters.update(formatting.FILTERS)
+    state.app.jinja_env.globals.update(drawn=charts.CHARTS, waited=hero.waited)
     state.app.jinja_env.trim_blocks = state.app.jinja_env.lstrip_blocks = True
 
 
@@ -38,33 +38,33 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/dashboard")
 def dashboard() -> str:
     """Show the overview."""
-    return render_template("overview.html", **overview.gather(door.context()))
+    return render_template("overview.html", **overview.gather(http.context()))
 
 
 @blueprint.get("/dashboard/charts")
 def lines() -> Response:
     """Return what the charts draw over `?window=` seconds."""
-    ctx = door.context()
-    window = door.whole("window", 3600, 1, max(charts.STEPS))
+    ctx = http.context()
+    window = http.whole("window", 3600, 1, max(charts.STEPS))
     kept: Recent = current_app.extensions["drawn"]
-    return door.answer(kept.get(window, lambda: charts.drawn(ctx, window)))
+    return http.answer(kept.get(window, lambda: charts.drawn(ctx, window)))
 
 
 @blueprint.get("/dashboard/rules")
 def rules() -> ResponseReturnValue:
     """Show every rule and how it did, and let one be tried over history."""
     try:
-        return render_template("rules.html", **overview.rules(door.context()))
+        return render_template("rules.html", **overview.rules(http.context()))
     except Transient as error:
         return render_template("missing.html", message=f"this cannot be read just now: {error}"), 503
 
 
-@blueprint.get(f"/dashboard/incidents/{door.ID}")
+@blueprint.get(f"/dashboard/incidents/{http.ID}")
 def incident(number: int) -> ResponseReturnValue:
     """Show one incident."""
     try:
         return render_template(
-            "incident.html", **overview.incident(door.context(), number, current_app.extensions["drawn"])
+            "incident.html", **overview.incident(http.context(), number, current_app.extensions["drawn"])
         )
     except NotFound as error:
         return render_template("missing.html", message=str(error)), 404
@@ -72,11 +72,11 @@ def incident(number: int) -> ResponseReturnValue:
         return render_template("missing.html", message=f"this cannot be read just now: {error}"), 503
 
 
-@blueprint.get(f"/dashboard/alerts/{door.ID}")
+@blueprint.get(f"/dashboard/alerts/{http.ID}")
 def alert(number: int) -> ResponseReturnValue:
     """Show why somebody was told of an alert, or was not."""
     try:
-        return render_template("alert.html", **overview.alert(door.context(), number))
+        return render_template("alert.html", **overview.alert(http.context(), number))
     except NotFound as error:
         return render_template("missing.html", message=str(error)), 404
     except Transient as error:

@@ -15,7 +15,7 @@ from memmon.context import Context
 from memmon.errors import Transient
 from memmon.security import access
 from memmon.security.access import Caller
-from web import door, origin
+from web import http, origin
 from web.errors import Forbidden
 
 LIFE = 12 * 3600.0
@@ -78,7 +78,7 @@ def check_csrf(session: Session) -> None:
     given = request.headers.get("X-CSRF-Token", "")
     if not hmac.compare_digest(given.encode(), session.csrf.encode()):
         raise Forbidden("the header X-CSRF-Token is missing or wrong; GET /api/session gives its value")
-    if not origin.is_same_origin(door.context().settings):
+    if not origin.is_same_origin(http.context().settings):
         raise Forbidden("the request comes from a page of somebody else")
 
 

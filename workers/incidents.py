@@ -1,6 +1,7 @@
 """Incidents: a tick that finds what is due, and one task a step."""
 
-from memmon.incidents import calendars, service
+from memmon.incidents import service
+from memmon.oncall import calendars
 from workers.base import task
 
 

@@ -6,7 +6,7 @@ import os
 
 from memmon.context import Context
 from memmon.settings import load
-from memmon.stack import check
+from memmon.stack import config_check
 from workers import control
 
 _contexts: dict[int, Context] = {}
@@ -18,5 +18,5 @@ def context() -> Context:
     if pid not in _contexts:
         # One of the parent's would share its sockets. It is kept all the same: letting go of it would close, in this
         # process, an SQLite file that the parent has locked.
-        _contexts[pid] = Context(load(), load=check.config, fleet=control.Pools())
+        _contexts[pid] = Context(load(), load=config_check.config, fleet=control.Pools())
     return _contexts[pid]

@@ -13,7 +13,7 @@ from redis import RedisError
 from setproctitle import setproctitle
 
 from memmon import encode, logs
-from memmon.stack import lifeline
+from memmon.stack import parent_death
 from memmon.stack.program import TITLE
 from memmon.state import counters, keys
 from workers import process
@@ -93,7 +93,7 @@ def _name_worker(sender: str, instance: Any, **_: Any) -> None:
 
 
 def _begin_child(**_: Any) -> None:
-    lifeline.tie()  # A worker's main process that is killed leaves none behind.
+    parent_death.tie()  # A worker's main process that is killed leaves none behind.
     setproctitle(f"{TITLE}: worker child")
 
 

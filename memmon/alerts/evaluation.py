@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from memmon import labels as label_sets
-from memmon.alerts import machine, news, recording, rule, settling, store
+from memmon.alerts import lifecycle, machine, recording, rule, store, transitions
+from memmon.alerts.lifecycle import Asked
 from memmon.alerts.machine import Transition
 from memmon.alerts.rule import AlertRule, Book, Group, RecordingRule
-from memmon.alerts.settling import Asked
 from memmon.alerts.template import NOWHERE
 from memmon.config.rules import RuleFile
 from memmon.context import Context
@@ -19,7 +19,7 @@ from memmon.jobs import Job
 from memmon.labels import Labels
 from memmon.metrics import service as metrics
 from memmon.samples import Point
-from memmon.state import client, counters, keys, lease, pulse
+from memmon.state import client, counters, heartbeat, keys, lease
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +56,10 @@ def evaluate(ctx: Context) -> list[Job]:
         recording.write_alerts(ctx, bool(made), ctx.now())
     finally:
         lease.release(ctx.redis, "evaluate")
-    pulse.beat(ctx.redis, COMPONENT, "ok", ctx.now(), rules=len(known.ids))
+    heartbeat.beat(ctx.redis, COMPONENT, "ok", ctx.now(), rules=len(known.ids))
     with client.edge():
         is_wanted_again = ctx.redis.getdel(keys.evaluation_again())
-    return [*news.jobs(made), *([Job("alerts.evaluate")] if is_wanted_again else [])]
+    return [*transitions.jobs(made), *([Job("alerts.evaluate")] if is_wanted_again else [])]
 
 
 def _begin(ctx: Context) -> bool:
@@ -80,8 +80,8 @@ def _bring_up(ctx: Context, known: Book) -> list[Transition]:
     """Bring the alerts of rules up to date, all as of one moment and in one transaction."""
     now = ctx.now()
     due = _due(ctx, known, now)
-    made = settling.settle(ctx, [*_ask_all(ctx, due, known.recorded, now)], now)
-    news.publish(ctx, made)
+    made = lifecycle.settle(ctx, [*_ask_all(ctx, due, known.recorded, now)], now)
+    transitions.publish(ctx, made)
     return made
 
 
@@ -149,7 +149,7 @@ def _check_labels(one: AlertRule, held: Mapping[Labels, Point]) -> None:
         return
     seen: set[Labels] = set()
     for labels, point in held.items():
-        shown = settling.labels_of(one, labels, point, NOWHERE)
+        shown = lifecycle.labels_of(one, labels, point, NOWHERE)
         if shown in seen:
             raise BadQuery(f"two series make one alert, {label_sets.show(shown)}", "execution")
         seen.add(shown)
@@ -174,5 +174,5 @@ def _end_others(ctx: Context, known: Book) -> list[Transition]:
                 made.append(Transition(row.state, "resolved" if fired else None, store.as_active(row)))  # type: ignore[arg-type]
                 log.info("%s %s", "resolved" if fired else "inactive", label_sets.show(label_sets.of(row.labels)))
         store.forget_health(session, known.ids)
-    news.publish(ctx, made)
+    transitions.publish(ctx, made)
     return made

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from memmon.alerts import template
 from memmon.config.rules import Rule, RuleFile
 from memmon.errors import BadConfig, BadQuery, BadTemplate
-from memmon.promql import guard
+from memmon.promql import parser
 
 MAX_ID = 200
 SEVERITIES = ("info", "warning", "error", "critical")
@@ -122,7 +122,7 @@ def _checked(group: str, group_labels: dict[str, str], rule: Rule) -> AlertRule 
     text = rule.expr
     try:
         for text in (rule.expr, *((rule.clear,) if rule.clear else ())):
-            guard.parse(text)
+            parser.parse(text)
         for text in (*rule.labels.values(), *rule.annotations.values()) if rule.alert else ():
             template.check(text)
     except (BadQuery, BadTemplate) as error:

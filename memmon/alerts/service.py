@@ -12,8 +12,7 @@ from memmon import labels as label_sets
 from memmon.alerts import store
 from memmon.alerts.evaluation import evaluate, rules
 from memmon.alerts.machine import Active, Transition
-from memmon.alerts.news import announce
-from memmon.alerts.reading import (
+from memmon.alerts.queries import (
     MOST_SHOWN,
     Past,
     Unplaced,
@@ -31,6 +30,7 @@ from memmon.alerts.reading import (
     some,
     unplaced,
 )
+from memmon.alerts.transitions import announce
 from memmon.context import Context
 from memmon.db.tables import AlertRow
 from memmon.errors import BadInput, Conflict, NotFound

@@ -14,7 +14,7 @@ from memmon import labels as label_sets
 from memmon.alerts import rule
 from memmon.alerts import service as alert_room
 from memmon.alerts.rule import AlertRule, Book
-from memmon.alerts.trial import Made, Trial
+from memmon.alerts.simulation import Made, Trial
 from memmon.config.routes import Routes
 from memmon.config.rules import RuleFile
 from memmon.context import Context
@@ -23,8 +23,8 @@ from memmon.metrics import service as metrics
 from memmon.promql import query
 from memmon.promql.memory import Memory
 from memmon.promql.query import Query
-from memmon.routing import rehearsal, route
-from memmon.routing.rehearsal import Event
+from memmon.routing import route, simulation
+from memmon.routing.simulation import Event
 from memmon.samples import STALE_NAN, Point, Series
 
 LONGEST = 30 * 86400.0
@@ -48,7 +48,7 @@ def backtest(ctx: Context, rules: RuleFile, seconds: float, routes: Routes | Non
     made, errors = _tried(ctx, book, start, end, step)
     events = _events(made)
     top = route.tree(routes, ctx.settings) if routes else route.tree(ctx.config.routes, ctx.settings)
-    notices = rehearsal.rehearse(routes or ctx.config.routes, top, events, end)
+    notices = simulation.rehearse(routes or ctx.config.routes, top, events, end)
     really = alert_room.fired_between(ctx, {one.name for one in book.alerting}, start, end)
     return {
         "from": encode.iso(start),

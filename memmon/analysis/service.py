@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from memmon import encode
 from memmon.alerts import service as alert_room
-from memmon.analysis import verdict
+from memmon.analysis import component_status
 from memmon.collect import broker
 from memmon.context import Context
 from memmon.errors import Transient
@@ -19,11 +19,11 @@ from memmon.incidents import service as incident_room
 from memmon.metrics import exposition
 from memmon.metrics import service as metric_room
 from memmon.notify import service as notify_room
-from memmon.routing.standing import standing_of
-from memmon.routing.view import View
+from memmon.routing.alert_status import standing_of
+from memmon.routing.inputs import View
 from memmon.samples import Point
 from memmon.security import service as security_room
-from memmon.state import client, pulse
+from memmon.state import client, heartbeat
 from memmon.upkeep import deadletter
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,9 @@ def status(ctx: Context) -> dict[str, Any]:
         "incidents": _part(sql_up, lambda: incident_room.summary(ctx), {}),
         "audit": _part(redis_up, lambda: incident_room.standing(ctx), {}),
     }
-    judged, why = verdict.system(outside, parts["components"], parts["queues"], parts["health"], parts["alerts"])
+    judged, why = component_status.system(
+        outside, parts["components"], parts["queues"], parts["health"], parts["alerts"]
+    )
     now = encode.iso(ctx.now())
     return {"timestamp": now, "system_status": judged, "reasons": why, **outside, **parts}
 
@@ -100,12 +102,12 @@ def intervals(ctx: Context) -> dict[str, float]:
 
 def components(ctx: Context) -> dict[str, dict[str, Any]]:
     """Return how each of memmon's own parts is, by when it last ran."""
-    last, now = pulse.read(ctx.redis), ctx.now()
-    return {name: verdict.component(last.get(name), every, now) for name, every in intervals(ctx).items()}
+    last, now = heartbeat.read(ctx.redis), ctx.now()
+    return {name: component_status.component(last.get(name), every, now) for name, every in intervals(ctx).items()}
 
 
 def _unknown(ctx: Context) -> dict[str, dict[str, Any]]:
-    return {name: verdict.component(None, every, ctx.now()) for name, every in intervals(ctx).items()}
+    return {name: component_status.component(None, every, ctx.now()) for name, every in intervals(ctx).items()}
 
 
 def workers(ctx: Context) -> list[dict[str, Any]]:

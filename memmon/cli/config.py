@@ -11,7 +11,7 @@ import yaml
 
 from memmon.cli.common import context
 from memmon.config import Config
-from memmon.stack import check
+from memmon.stack import config_check
 
 SECRET = ("password", "credentials", "token", "routing_key", "secrets")
 ADDRESSES = ("webhook_url", "api_url", "slack_api_url", "apprise_url")
@@ -27,7 +27,7 @@ def config() -> None:
 def check_command() -> None:
     """Say whether the files are right, and of the first mistake its file, line and key."""
     with context() as ctx:
-        found = check.config(ctx.settings)
+        found = config_check.config(ctx.settings)
         click.echo(f"{ctx.settings.config_folder}: the configuration is right: {_size(found)}")
 
 
@@ -35,7 +35,7 @@ def check_command() -> None:
 def reload() -> None:
     """Apply changed files: checked first, and the old ones stay in force when they are wrong."""
     with context() as ctx:
-        found = check.config(ctx.settings)
+        found = config_check.config(ctx.settings)
         ctx.announce_config()
         click.echo(f"{ctx.settings.config_folder}: applied within a second: {_size(found)}")
 

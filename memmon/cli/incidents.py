@@ -15,7 +15,7 @@ from memmon import duration
 from memmon.cli.common import as_json, by_option, console, context, show_json, table
 from memmon.errors import Permanent
 from memmon.incidents import service
-from memmon.incidents.record import STATES
+from memmon.incidents.queries import STATES
 from memmon.incidents.stats import PHASES
 
 

@@ -10,7 +10,7 @@ from memmon import duration, encode
 from memmon.cli.common import as_json, by_option, context, show_json, table
 from memmon.context import Context
 from memmon.errors import BadInput, NotFound
-from memmon.incidents import duty
+from memmon.oncall import service as oncall_service
 
 
 @click.group()
@@ -23,7 +23,7 @@ def oncall() -> None:
 def who(as_json: bool) -> None:
     """Show who is on call now, who is next, and gaps of the days that come."""
     with context() as ctx:
-        found = duty.overview(ctx)
+        found = oncall_service.overview(ctx)
     if as_json:
         show_json(found)
         return
@@ -58,9 +58,9 @@ def schedule(name: str | None, days: float, ical: bool, as_json: bool) -> None:
     with context() as ctx:
         name = name or _only(ctx)
         if ical:
-            click.echo(duty.calendar(ctx, name, days), nl=False)
+            click.echo(oncall_service.calendar(ctx, name, days), nl=False)
             return
-        found = duty.schedule(ctx, name, days)
+        found = oncall_service.schedule(ctx, name, days)
     if as_json:
         show_json(found)
         return
@@ -104,14 +104,14 @@ def override(
     """Let CONTACT be on call instead of who would be."""
     with context() as ctx:
         if withdraw is not None:
-            duty.withdraw(ctx, withdraw, by)
+            oncall_service.withdraw(ctx, withdraw, by)
             click.echo(f"override {withdraw} is withdrawn")
             return
         if contact is None or (end is None) == (length is None):
             raise click.UsageError("give CONTACT, and one of --to and --for")
         begin = _time(start, "--from") if start else ctx.now()
         over = _time(end, "--to") if end else begin + duration.parse(length or "", "--for")
-        made = duty.override(ctx, name or _only(ctx), contact, begin, over, by)
+        made = oncall_service.override(ctx, name or _only(ctx), contact, begin, over, by)
     click.echo(
         f"override {made['id']}: {contact} is on call in {made['schedule']} from {made['start']} to {made['end']}"
     )

@@ -9,9 +9,9 @@ import click
 from memmon import duration
 from memmon.cli.common import as_json, by_option, context, show_json, table
 from memmon.errors import BadInput
-from memmon.incidents import catalogue, service
+from memmon.incidents import playbook_catalogue, service
 from memmon.settings import load
-from memmon.stack import check as stack_check
+from memmon.stack import config_check as stack_check
 
 
 @click.group()
@@ -24,7 +24,7 @@ def playbook() -> None:
 def list_command(as_json: bool) -> None:
     """Show every playbook in the order in which they take alerts."""
     with context() as ctx:
-        found = catalogue.overview(ctx)
+        found = playbook_catalogue.overview(ctx)
     if as_json:
         show_json(found)
         return
@@ -56,7 +56,7 @@ def _match(match: dict[str, Any]) -> str:
 def show(name: str, as_json: bool) -> None:
     """Show playbook NAME with its stages and steps."""
     with context() as ctx:
-        found = catalogue.show(ctx, name)
+        found = playbook_catalogue.show(ctx, name)
     if as_json:
         show_json(found)
         return
@@ -99,7 +99,7 @@ def check(as_json: bool) -> None:
     stack_check.config(load())
     with context() as ctx:
         ctx.reload_config()
-        doubts = catalogue.doubts(ctx)
+        doubts = playbook_catalogue.doubts(ctx)
         count = len(ctx.config.playbooks.playbooks)
     if as_json:
         show_json({"playbooks": count, "doubts": doubts})

@@ -15,7 +15,7 @@ from memmon.cli.common import context
 from memmon.metrics import service
 from memmon.promql import conformance as suite
 from memmon.promql import numbers
-from memmon.promql.ranges import Window
+from memmon.promql.exact.ranges import Window
 from memmon.samples import Point
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from memmon import duration
-from memmon.alerts import cases, rule
+from memmon.alerts import rule, rule_tests
 from memmon.analysis import backtest as analysis
 from memmon.analysis.rule_report import rule_report
 from memmon.cli.common import as_json, context, show_json, table
@@ -48,7 +48,7 @@ def test(files: tuple[Path, ...]) -> None:
     """Run unit tests as `promtool test rules` has them, and say what is otherwise than they expect."""
     failed = False
     for path in files:
-        missed = cases.run(path)
+        missed = rule_tests.run(path)
         for line in missed:
             click.echo(f"{path}: {line}", err=True)
         click.echo(f"{path}: {'FAILED' if missed else 'SUCCESS'}")

@@ -9,7 +9,7 @@ from setproctitle import setproctitle
 
 from memmon.settings import load
 from memmon.stack import service
-from memmon.stack.prepare import Wanted
+from memmon.stack.preparation import Wanted
 from memmon.stack.program import TITLE
 
 PROGRAMS = ("valkey", "io", "checks", "respond", "beat", "dashboard", "demo")

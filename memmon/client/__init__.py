@@ -4,12 +4,12 @@ Whatever fails in here costs the host nothing: a metric that cannot be counted, 
 is away are counted and logged, and the host's call goes on.
 """
 
+from memmon.client.components import control
+from memmon.client.instrumentation import instrument
 from memmon.client.middleware import Middleware
-from memmon.client.parts import control
+from memmon.client.observers import query_timer, watch_cache, watch_pool
 from memmon.client.registry import page
 from memmon.client.server import Exposed, expose
-from memmon.client.watch import query_timer, watch_cache, watch_pool
-from memmon.client.wrap import instrument
 
 __all__ = [
     "Exposed",

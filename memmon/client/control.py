@@ -7,9 +7,9 @@ import json
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from memmon.client import evidence, watch
+from memmon.client import evidence, observers
+from memmon.client.components import PARTS, Parts, Unfit
 from memmon.client.evidence import Recorder
-from memmon.client.parts import PARTS, Parts, Unfit
 from memmon.client.restrictions import Invalid, Restrictions
 
 BASE = "/-/memmon/"
@@ -51,7 +51,7 @@ class Control:
         known = {
             ("GET", "restrictions"): self._show,
             ("PUT", "restrictions"): lambda: self._restrict(body),
-            ("POST", "cache/clear"): lambda: Answer(200, {"cleared": watch.clear_caches()}),
+            ("POST", "cache/clear"): lambda: Answer(200, {"cleared": observers.clear_caches()}),
             ("GET", "evidence"): self._evidence,
             ("GET", "memory"): self._memory,
         }

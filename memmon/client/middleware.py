@@ -11,9 +11,9 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from memmon.client import address, registry, suspicion
+from memmon.client import address, prefilter, registry
 from memmon.client.control import BASE, MAX_BODY, RECORDER, RESTRICTIONS, Answer, Control
-from memmon.client.report import Reporter
+from memmon.client.event_queue import Reporter
 from memmon.client.restrictions import Restrictions, Verdict
 
 STATUSES = {"blocked": 403, "throttled": 429, "disabled": 503}
@@ -154,7 +154,7 @@ class Middleware:
             return
         if status == 401:
             self._report("auth_failure", request, status, user=environ.get("memmon.user"), agent=_agent(environ))
-        params = suspicion.suspicious(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+        params = prefilter.suspicious(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
         if params:
             self._report("suspicious_activity", request, status, params=params, agent=_agent(environ))
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import aiohttp
 
-from memmon.collect import page as pages
+from memmon.collect import page_parser as pages
 from memmon.collect.base import Collected
-from memmon.collect.page import Known
+from memmon.collect.page_parser import Known
 from memmon.errors import BadInput
 
 MAX_PAGE_BYTES = 16 << 20

@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from memmon.collect import broker, form, host, scrape, storage, store
+from memmon.collect import broker, host, row_layout, scrape, storage, store
 from memmon.collect.base import Collected
 from memmon.config.targets import Target
 from memmon.context import Context
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
 from memmon.samples import Metadata
-from memmon.state import counters, lease, live, pulse
+from memmon.state import counters, heartbeat, lease, live
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def run(ctx: Context, shard: str, names: list[str], period: int) -> list[Job]:
     states = _take_in(ctx, shard, outcomes, now, period, round(interval * 1000))
     store.save(ctx.redis, states)
     failed = [name for name, state in states.items() if not state["up"]]
-    pulse.beat(ctx.redis, COMPONENT, "ok", now, targets=len(states), down=failed)
+    heartbeat.beat(ctx.redis, COMPONENT, "ok", now, targets=len(states), down=failed)
     live.publish(ctx.redis, "metrics", {"at": now, "targets": len(states), "down": failed})
     return [Job("alerts.evaluate")] if store.wake_evaluation(ctx.redis, ctx.settings.alert_evaluation_interval) else []
 
@@ -113,7 +113,7 @@ def _merged(outcomes: Iterable[Outcome]) -> list[Outcome]:
     for outcome in outcomes:
         first = merged.get(outcome.target.name)
         if first is not None:
-            both = form.merged(first.collected, outcome.collected)
+            both = row_layout.merged(first.collected, outcome.collected)
             outcome = Outcome(outcome.target, both, first.seconds + outcome.seconds)
         merged[outcome.target.name] = outcome
     return list(merged.values())
@@ -124,7 +124,7 @@ def _take_in(
 ) -> dict[str, dict[str, Any]]:
     """Take in what the targets of a shard gave; return by name how each is."""
     at, states = round(now * 1000), {}
-    rows = [form.row(outcome.target, outcome.collected, outcome.seconds, at) for outcome in outcomes]
+    rows = [row_layout.row(outcome.target, outcome.collected, outcome.seconds, at) for outcome in outcomes]
     metrics.ingest_rows(ctx, shard, rows, _news(shard, outcomes, period), period, slot_ms)
     for outcome, row in zip(outcomes, rows, strict=True):
         target, collected = outcome.target, outcome.collected
@@ -148,7 +148,7 @@ def _take_timed(ctx: Context, outcome: Outcome, slot_ms: int) -> int:
     if not outcome.collected.timed:
         return 0
     target = outcome.target
-    written = metrics.ingest_timed(ctx, target.name, form.timed(target, outcome.collected), {}, slot_ms)
+    written = metrics.ingest_timed(ctx, target.name, row_layout.timed(target, outcome.collected), {}, slot_ms)
     for reason, number in written.refused.items():
         labels = {"target": target.name, "reason": reason}
         counters.add(ctx.redis, "memmon_scrape_refused_total", labels, number)
@@ -163,7 +163,7 @@ def _news(shard: str, outcomes: list[Outcome], period: int) -> dict[str, Metadat
     if is_known and period % TELL_EVERY:
         return {}
     _told[shard] = now
-    return {name: about for given in (*now, form.OWN) for name, about in given.items()}
+    return {name: about for given in (*now, row_layout.OWN) for name, about in given.items()}
 
 
 def targets(ctx: Context) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from memmon import wording
+from memmon import validation_messages
 from memmon.config.model import Section
 from memmon.errors import BadConfig
 
@@ -33,7 +33,9 @@ def read(path: Path, model: type[S]) -> S:
         return model.model_validate(values if values is not None else {})
     except ValidationError as error:
         raise BadConfig(
-            "\n".join(_explain(path, tree, problem["loc"], wording.of(problem)) for problem in error.errors())
+            "\n".join(
+                _explain(path, tree, problem["loc"], validation_messages.of(problem)) for problem in error.errors()
+            )
         ) from None
 
 

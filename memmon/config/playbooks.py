@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from memmon.config.envelope import Command, Limit, Never
+from memmon.config.guardrails import Command, Limit, Never
 from memmon.config.model import LabelMap, Seconds, Section, distinct
 
 Severity = Literal["low", "medium", "high", "critical"]

@@ -20,7 +20,7 @@ from memmon.health.probes import OF_HOSTS, PROBES
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
 from memmon.samples import Metadata, Sample
-from memmon.state import lease, live, pulse
+from memmon.state import heartbeat, lease, live
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def record(ctx: Context, target_name: str, check_name: str, number: int, finding
             detail=finding.detail,
             at=now,
         )
-    pulse.beat(ctx.redis, COMPONENT, "ok", now, check=check_name, target=target_name)
+    heartbeat.beat(ctx.redis, COMPONENT, "ok", now, check=check_name, target=target_name)
     _judge(ctx, target_name, number, now)
 
 

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 from sqlalchemy.orm import Session
 
 from memmon import encode, outbound
+from memmon.audit import service as audit_service
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import Permanent, Refused, Transient
-from memmon.incidents import action_store, clock, ledger, pages, store, writing
+from memmon.incidents import action_queue, action_store, clock_skew, paging, store
 from memmon.jobs import Job
-from memmon.state import counters, live, pulse
+from memmon.state import counters, heartbeat, live
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Finding(NamedTuple):
 def audit(ctx: Context) -> list[Job]:
     """Look at everything; start again what is overdue, page for what is stuck, and send the heartbeat when nothing was found."""
     now = ctx.now()
-    back = clock.follow(ctx, now)
+    back = clock_skew.follow(ctx, now)
     findings, jobs = _incidents(ctx, now)
     if back:
         findings.append(Finding(0, f"the clock was set back by {back:.0f} s"))
@@ -55,7 +56,7 @@ def audit(ctx: Context) -> list[Job]:
     sent = _heartbeat(ctx) if not findings else None
     counters.add(ctx.redis, "memmon_audits_total", {"result": "findings" if findings else "clean"})
     detail: dict[str, Any] = {"findings": [one._asdict() for one in findings[:20]], "heartbeat": sent}
-    pulse.beat(ctx.redis, COMPONENT, "failed" if findings or sent is False else "ok", now, **detail)
+    heartbeat.beat(ctx.redis, COMPONENT, "failed" if findings or sent is False else "ok", now, **detail)
     return jobs
 
 
@@ -120,22 +121,22 @@ def _mend(ctx: Context, session: Session, row: IncidentRow, wrong: list[str], no
     if late and not stuck:
         jobs += _start_again(session, row, now)
         if row.stuck_at is None:
-            ledger.note(session, row.id, now, "audit", "memmon", f"{', '.join(late)}: started again")
+            audit_service.note(session, row.id, now, "audit", "memmon", f"{', '.join(late)}: started again")
             counters.add(ctx.redis, "memmon_incidents_stuck_total")
             row.stuck_at = now
     if UNHEARD in wrong or (stuck and not _paged_lately(session, row, now)):
         what = ", ".join(wrong if stuck else [UNHEARD])
-        ledger.note(session, row.id, now, "audit", "memmon", f"{what}: the next level is paged", paged=True)
+        audit_service.note(session, row.id, now, "audit", "memmon", f"{what}: the next level is paged", paged=True)
         row.version += 1
-        pages.level(ctx, session, row, what, hurry=True)
+        paging.level(ctx, session, row, what, hurry=True)
         jobs.append(Job("notify.tick"))
     return jobs
 
 
 def _paged_lately(session: Session, row: IncidentRow, now: float) -> bool:
     """Tell whether people were paged for a stuck incident already: that is said again as often as its last level is paged."""
-    since = now - pages.chain_of(row).repeat
-    lines = ledger.entries(session, row.id)
+    since = now - paging.chain_of(row).repeat
+    lines = audit_service.entries(session, row.id)
     return any(one.kind == "audit" and one.detail.get("paged") and since < one.at <= now for one in lines)
 
 
@@ -148,13 +149,13 @@ def _start_again(session: Session, row: IncidentRow, now: float) -> list[Job]:
         if one.due_at is None and one.state in ("waiting", "running"):
             one.due_at = now
         if one.state in ("waiting", "running") and (one.due_at or 0) <= now:
-            jobs.append(writing.job(one.id, one.timeout))
+            jobs.append(action_queue.job(one.id, one.timeout))
     return jobs
 
 
 def _record(ctx: Context) -> list[Finding]:
     """Look at what was added to the record since the last audit."""
-    found = ledger.verify(ctx, whole=False)
+    found = audit_service.verify(ctx, whole=False)
     return [
         Finding(one["incident_id"] or 0, f"line {one['seq']} of the record {one['what']}")
         for one in found["problems"][:10]
@@ -165,7 +166,7 @@ def _parts(ctx: Context, now: float) -> list[Finding]:
     """Look whether what an incident needs has run lately: evaluation, notification, response."""
     settings = ctx.settings
     wanted = {"alert_manager": settings.alert_evaluation_interval, "incident_response": 1.0}
-    last = pulse.read(ctx.redis)
+    last = heartbeat.read(ctx.redis)
     found = []
     for name, interval in wanted.items():
         seen = last.get(name, {}).get("last_run")
@@ -178,7 +179,7 @@ def _parts(ctx: Context, now: float) -> list[Finding]:
 
 def standing(ctx: Context) -> dict[str, Any]:
     """Return how the last audit went: {last_run, status, findings, heartbeat}; nothing where there was none yet."""
-    last = pulse.read(ctx.redis).get(COMPONENT, {})
+    last = heartbeat.read(ctx.redis).get(COMPONENT, {})
     return {**last, "last_run": encode.iso(last["last_run"])} if last else {}
 
 

@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from memmon import encode
 from memmon.alerts import service as alerts
+from memmon.audit import service as audit
 from memmon.config.playbooks import Playbook
 from memmon.config.targets import Target
 from memmon.context import Context
 from memmon.db.tables import IncidentRow
 from memmon.errors import BadInput, Conflict, NotFound, Transient
-from memmon.incidents import correlate as correlation
-from memmon.incidents import escalation, frozen, ledger, store
-from memmon.incidents.correlate import Sign
+from memmon.incidents import correlation, escalation, snapshot, store
+from memmon.incidents.correlation import Sign
 from memmon.incidents.model import Progress
 from memmon.jobs import Job
 from memmon.labels import LABEL_NAME
@@ -167,15 +167,15 @@ def _take(ctx: Context, one: Gathered) -> int:
             if store.insert(session, new_row(ctx, one, now)):
                 how = "opened"
         if how == "opened":
-            ledger.note(session, row.id, now, "opened", "memmon", f"opened by playbook {one.playbook.name}")
+            audit.note(session, row.id, now, "opened", "memmon", f"opened by playbook {one.playbook.name}")
         elif how == "reopened":
-            ledger.note(session, row.id, now, "opened", "memmon", f"opened again: the same came back ({row.reopened})")
+            audit.note(session, row.id, now, "opened", "memmon", f"opened again: the same came back ({row.reopened})")
         fresh = False
         for sign in one.signs:
             if store.add_source(session, row.id, sign.kind, sign.id, now):
                 fresh = True
                 text = f"{sign.name} [{sign.severity}] {sign.message}"
-                ledger.note(session, row.id, now, sign.kind, "memmon", text, id=sign.id, value=sign.value)
+                audit.note(session, row.id, now, sign.kind, "memmon", text, id=sign.id, value=sign.value)
                 row.due_at = now
         # Whoever is deciding at this moment has not seen these signs, and a response that has ended was not for them.
         row.version += 1
@@ -222,17 +222,17 @@ def _began(ctx: Context, sign: Sign) -> float:
 
 def values(ctx: Context, playbook: Playbook, key: str, labels: Mapping[str, str], now: float) -> dict[str, Any]:
     """Return the row of an incident that is opened now."""
-    chain = next((c for c in ctx.config.escalation.chains if c.name == playbook.chain), frozen.EVERYBODY)
+    chain = next((c for c in ctx.config.escalation.chains if c.name == playbook.chain), snapshot.EVERYBODY)
     return {
         "key": key,
         "open_key": key,
         "version": 1,
-        "title": ledger.storable(correlation.fill(playbook.title, labels)[:500]),
+        "title": audit.storable(correlation.fill(playbook.title, labels)[:500]),
         "severity": playbook.severity,
         "state": "open",
         "playbook": playbook.model_dump(mode="json", by_alias=True),
         "chain": chain.model_dump(mode="json", by_alias=True),
-        "labels": {name: ledger.storable(value) for name, value in labels.items()},
+        "labels": {name: audit.storable(value) for name, value in labels.items()},
         "progress": Progress()._asdict(),
         "mttr_target_minutes": playbook.mttr_target / 60,
         "began_at": now,
@@ -249,13 +249,13 @@ def values(ctx: Context, playbook: Playbook, key: str, labels: Mapping[str, str]
 
 def _reopen(session: Session, row: IncidentRow, now: float) -> None:
     """Let a response begin anew in an incident that had ended; its record goes on."""
-    done = frozen.progress(row.progress).round + 1
+    done = snapshot.progress(row.progress).round + 1
     row.open_key, row.state, row.reopened = row.key, "open", row.reopened + 1
     row.progress = Progress(round=done, first=done)._asdict()
     row.resolved_at = row.resolved_by = row.mitigated_at = row.stuck_at = None
     row.acknowledged_at = row.acknowledged_by = row.acknowledged_until = row.remind_at = None
     row.responds_from = row.due_at = now
-    row.level, row.next_level_at = 0, escalation.first_at(frozen.chain(row.chain), now)
+    row.level, row.next_level_at = 0, escalation.first_at(snapshot.chain(row.chain), now)
     session.flush()
 
 
@@ -283,6 +283,6 @@ def begin(ctx: Context, name: str, labels: Mapping[str, str], by: str, dry_run: 
         assert row is not None
         store.add_source(session, row.id, BY_HAND, 0, now)
         text = f"playbook {name} begun by hand" + (", as a dry run" if playbook.dry_run else "")
-        ledger.note(session, row.id, now, "opened", by, text)
+        audit.note(session, row.id, now, "opened", by, text)
     announce(ctx, row, "opened")
     return row.id, [Job("incidents.advance", (row.id,))]

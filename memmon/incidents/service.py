@@ -8,27 +8,17 @@ import logging
 from sqlalchemy.orm import Session
 
 from memmon.alerts import service as alerts
+from memmon.audit import service as audit_service
+from memmon.audit.service import accept, verify
 from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadQuery
-from memmon.incidents import action_store, calendars, desk, frozen, ledger, pages, playbook, store, writing
-from memmon.incidents import correlate as correlation
-from memmon.incidents.acting import act
+from memmon.incidents import action_queue, action_store, correlation, paging, playbook, responders, snapshot, store
 from memmon.incidents.auditor import audit, standing
-from memmon.incidents.checking import check
-from memmon.incidents.desk import (
-    Answer,
-    acknowledge,
-    acknowledge_alert,
-    decide,
-    escalate,
-    note,
-    resolve,
-    snooze,
-    take_over,
-)
 from memmon.incidents.evidence import forget
-from memmon.incidents.ledger import accept, verify
+from memmon.incidents.executor import act
+from memmon.incidents.impact_charts import drawn
+from memmon.incidents.merging import merge, split
 from memmon.incidents.model import (
     Ask,
     Close,
@@ -44,14 +34,25 @@ from memmon.incidents.model import (
     state_of,
 )
 from memmon.incidents.opening import BY_HAND, begin, correlate
-from memmon.incidents.pictures import drawn
-from memmon.incidents.record import listing, open_security, postmortem, show, summary, written
-from memmon.incidents.regroup import merge, split
+from memmon.incidents.queries import listing, open_security, postmortem, show, summary, written
+from memmon.incidents.responders import (
+    Answer,
+    acknowledge,
+    acknowledge_alert,
+    decide,
+    escalate,
+    note,
+    resolve,
+    snooze,
+    take_over,
+)
 from memmon.incidents.stats import playbook_history, stats
+from memmon.incidents.validation import check
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
+from memmon.oncall import calendars
 from memmon.security import service as security
-from memmon.state import lease, live, pulse
+from memmon.state import heartbeat, lease, live
 
 __all__ = [
     "Answer",
@@ -102,12 +103,12 @@ def due(ctx: Context) -> list[Job]:
     """Return what is due: incidents to look at, actions to do. What the broker lost is found here."""
     now = ctx.now()
     with ctx.read() as session:
-        jobs = [writing.job(number, timeout, FRESH) for number, timeout in action_store.due(session, now)]
+        jobs = [action_queue.job(number, timeout, FRESH) for number, timeout in action_store.due(session, now)]
         jobs += [Job("incidents.advance", (number,), expires=FRESH) for number in store.due(session, now)]
     if lease.claim_period(ctx.redis, "correlate", CORRELATE_EVERY, now):
         jobs.append(Job("incidents.correlate"))
     jobs += [Job("incidents.calendar", (name,), expires=calendars.AGAIN) for name in calendars.due(ctx)]
-    pulse.beat(ctx.redis, COMPONENT, "ok", now, due=len(jobs))
+    heartbeat.beat(ctx.redis, COMPONENT, "ok", now, due=len(jobs))
     return jobs
 
 
@@ -121,7 +122,7 @@ def advance(ctx: Context, number: int) -> list[Job]:
         situation = _situation(ctx, session, row)
     while isinstance(found := playbook.advance(situation, answers, ctx.now()), Ask):
         answers[found.expr] = _holds(ctx, correlation.fill_query(found.expr, row.labels))
-    if not (frozen.is_readable(row.playbook) or found.progress.manual):
+    if not (snapshot.is_readable(row.playbook) or found.progress.manual):
         found = playbook.lost(found)
     runs = [one for one in found.commands if isinstance(one, Run)]
     chosen = {(one.stage.name, one.number): _chosen(ctx, one, row.labels) for one in runs}
@@ -144,7 +145,7 @@ def _chosen(ctx: Context, run: Run, labels: dict[str, str]) -> str | None:
 
 
 def _situation(ctx: Context, session: Session, row: IncidentRow) -> Situation:
-    progress, book = frozen.progress(row.progress), frozen.playbook(row.playbook)
+    progress, book = snapshot.progress(row.progress), snapshot.playbook(row.playbook)
     done = [action for action in action_store.of(session, row.id) if action.round == progress.round]
     return Situation(
         opened_at=row.responds_from,
@@ -202,22 +203,22 @@ def _apply(
             return []  # Another worker got there first.
         row = store.get(session, number)
         assert row is not None
-        heeded = desk.heed(ctx, session, row)
+        heeded = responders.heed(ctx, session, row)
         paged = row.next_level_at is not None and row.next_level_at <= now
         if paged:
-            pages.level(ctx, session, row, "not acknowledged" if row.level else "opened")
+            paging.level(ctx, session, row, "not acknowledged" if row.level else "opened")
         for command in move.commands:
             match command:
                 case Note(kind, text):
-                    ledger.note(session, number, now, kind, "memmon", text)
+                    audit_service.note(session, number, now, kind, "memmon", text)
                 case Run(stage, step):
                     target = chosen[stage.name, step]
-                    jobs += writing.write(ctx, session, row, command, move.progress.round, now, target)
+                    jobs += action_queue.write(ctx, session, row, command, move.progress.round, now, target)
                 case Escalate(reason):
-                    ledger.note(session, number, now, "escalated", "memmon", reason)
+                    audit_service.note(session, number, now, "escalated", "memmon", reason)
                     # Whoever acknowledged it is at it already, and nobody is paged twice at once.
-                    if not (row.acknowledged_at or (paged and pages.is_last(row))):
-                        pages.level(ctx, session, row, reason, hurry=True)
+                    if not (row.acknowledged_at or (paged and paging.is_last(row))):
+                        paging.level(ctx, session, row, reason, hurry=True)
                         paged = True
                 case Withdraw(name, step):
                     action_store.withdraw(session, number, name, step, now)
@@ -225,11 +226,11 @@ def _apply(
                     row.mitigated_at = row.mitigated_at or now
                 case Close(reason):
                     row.mitigated_at = row.mitigated_at or move.progress.held_since
-                    desk.close(ctx, session, row, "memmon", reason)
+                    responders.close(ctx, session, row, "memmon", reason)
                     paged = True
         told = {"id": number, "state": row.state, "level": row.level}
     if row.open_key is None:
-        desk.closed(ctx, row)
+        responders.closed(ctx, row)
     if move.commands or paged or heeded or state != state_of(before.playbook, before.progress):
         live.publish(ctx.redis, "incidents", told)
     return [*jobs, Job("notify.tick")] if paged or heeded else jobs
@@ -237,4 +238,4 @@ def _apply(
 
 def forget_record(ctx: Context) -> int:
     """Forget the oldest lines of the record, those of incidents that are kept no more; return how many."""
-    return ledger.forget(ctx, ctx.now() - ctx.settings.security_retention_hours * 3600)
+    return audit_service.forget(ctx, ctx.now() - ctx.settings.security_retention_hours * 3600)

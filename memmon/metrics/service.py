@@ -14,17 +14,20 @@ from memmon import labels as label_sets
 from memmon.context import Context
 from memmon.errors import BadQuery, Transient
 from memmon.labels import Labels
-from memmon.metrics import cells, compaction, exposition, shape, snapshot, store, timed, told, usual
-from memmon.metrics.cells import Bounds
-from memmon.metrics.rollup import HOUR, MINUTE
-from memmon.metrics.shape import Member, Row
-from memmon.metrics.stitched import Stitched
-from memmon.metrics.warm import Warm
-from memmon.metrics.window import HotStore, Written
+from memmon.metrics import baselines, exposition, snapshot
+from memmon.metrics import performance as metric_performance
+from memmon.metrics.head import batches, series_layout, timestamped
+from memmon.metrics.head.batches import Bounds
+from memmon.metrics.head.cache import Warm
+from memmon.metrics.head.series_layout import Member, Row
+from memmon.metrics.head.store import HotStore, Written
+from memmon.metrics.history import compaction, store
+from memmon.metrics.history.rollup import HOUR, MINUTE
+from memmon.metrics.query_source import Stitched
 from memmon.promql import query, selection
-from memmon.promql.engine import LOOKBACK_MS, MAX_STEPS, Value
+from memmon.promql.annotations import Notes
+from memmon.promql.exact.engine import LOOKBACK_MS, MAX_STEPS, Value
 from memmon.promql.matcher import Matcher
-from memmon.promql.notes import Notes
 from memmon.promql.query import Query
 from memmon.promql.tree import Kind
 from memmon.samples import Metadata, Point, Sample, Series
@@ -71,7 +74,7 @@ def ingest(
     # Half an interval a slot: its rounds are not numbered, and two that drifted together must not fall into one.
     slot_ms = max(250, round(interval * 500))
     moment = round(at * 1000)
-    row = shape.row_of(Member(source), samples, moment)
+    row = series_layout.row_of(Member(source), samples, moment)
     return ingest_rows(ctx, source, [row], metadata, moment // slot_ms, slot_ms)
 
 
@@ -99,7 +102,7 @@ def ingest_rows(
 
 def timed_bounds(ctx: Context) -> Bounds:
     """Return the times (Unix ms) that a sample with a time of its own may have now."""
-    return cells.bounds(round(ctx.now() * 1000), hot(ctx).window_ms)
+    return batches.bounds(round(ctx.now() * 1000), hot(ctx).window_ms)
 
 
 def ingest_timed(
@@ -108,14 +111,14 @@ def ingest_timed(
     samples: Iterable[Sample],
     metadata: Mapping[str, Metadata],
     slot_ms: int | None = None,
-) -> timed.Written:
+) -> timestamped.Written:
     """Take in samples that have times of their own, in any order and as often as they come; say which were refused and why.
 
     `source` is who sent them: what it may have at a time is limited. `slot_ms` is for one whose interval is known.
     """
     now = round(ctx.now() * 1000)
     window = hot(ctx)
-    written = timed.TimedStore(window).write(source, samples, now, slot_ms)
+    written = timestamped.TimedStore(window).write(source, samples, now, slot_ms)
     window.describe(dict(metadata))
     if written.kept:
         with client.edge():
@@ -262,9 +265,9 @@ def tell_usual(ctx: Context) -> int:
     """Say what is usual as samples, worked out anew once an hour; return how many that are."""
     now = ctx.now()
     if lease.claim_period(ctx.redis, "baselines", HOUR, now):
-        usual.work_out(ctx)
-    found = usual.samples(ctx)
-    ingest(ctx, "baselines", found, usual.ABOUT, now, TELL_USUAL_EVERY)
+        baselines.work_out(ctx)
+    found = baselines.samples(ctx)
+    ingest(ctx, "baselines", found, baselines.ABOUT, now, TELL_USUAL_EVERY)
     return len(found)
 
 
@@ -275,4 +278,4 @@ def prune(ctx: Context) -> int:
 
 def performance(ctx: Context, hours: float) -> dict[str, Any]:
     """Return the body of GET /api/performance, see `told`."""
-    return told.performance(ctx, hours, current(ctx)["gauges"])
+    return metric_performance.performance(ctx, hours, current(ctx)["gauges"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from memmon import labels as label_sets
 from memmon.metrics.exposition import family_of
-from memmon.promql import histogram
+from memmon.promql.exact import histogram
 from memmon.samples import Metadata, Point
 
 WORST = ("_percent", "_average_1m", "_average_5m", "_average_15m", "_seconds", "_status")

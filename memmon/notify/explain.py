@@ -12,8 +12,8 @@ from memmon.context import Context
 from memmon.db.tables import DecisionRow, NotificationRow
 from memmon.errors import NotFound
 from memmon.notify import store
-from memmon.routing import placing, route, trace
-from memmon.routing.view import View
+from memmon.routing import dispatcher, route, trace
+from memmon.routing.inputs import View
 
 AFTER = 86400.0
 """Seconds after an alert's end within which something may still be decided about it."""
@@ -28,7 +28,7 @@ def explain(ctx: Context, number: int) -> dict[str, Any]:
     alert = found[0]
     labels = label_sets.of(alert["labels"])
     view = View(ctx, ctx.now())
-    nodes = route.match(view.top, placing.routed(labels, alert["flaps"]))
+    nodes = route.match(view.top, dispatcher.routed(labels, alert["flaps"]))
     is_firing = alert["state"] == "firing"
     held = view.held(labels) if is_firing else []
     groups = _groups(ctx, number, alert)

@@ -13,8 +13,8 @@ from memmon.context import Context
 from memmon.errors import NotFound
 from memmon.notify import store
 from memmon.routing import dedup, route
-from memmon.routing.flushing import Note
 from memmon.routing.group import Pending
+from memmon.routing.group_flush import Note
 
 DEADLINE = 3600.0
 """Seconds after which a message is tried no more. That of a group is taken up again at its next flush."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from memmon import encode
 from memmon.gotemplate.values import Map, Record, Rows
-from memmon.notify.words import one_line, runbook
+from memmon.notify.formatting import one_line, runbook
 
 ZERO = "0001-01-01T00:00:00Z"
 GENERATOR = "generator_url"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from memmon.notify.base import Message
+from memmon.notify.channels.base import Message
+from memmon.notify.formatting import one_line, runbook
 from memmon.notify.templates import Templates, of
-from memmon.notify.words import one_line, runbook
 
 MAX_SHOWN = 20
 

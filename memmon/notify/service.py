@@ -15,9 +15,10 @@ from memmon.db import engine
 from memmon.db.tables import NotificationRow
 from memmon.errors import Permanent, Transient
 from memmon.jobs import Job
-from memmon.notify import gate, http, mail, others, pagerduty, render, slack, store, teams, templates, webhook
-from memmon.notify import log as log_channel
-from memmon.notify.base import Busy, Sender
+from memmon.notify import circuit_breaker, render, store, templates
+from memmon.notify.channels import apprise, email, http, msteams, pagerduty, slack, webhook
+from memmon.notify.channels import log as log_channel
+from memmon.notify.channels.base import Busy, Sender
 from memmon.notify.explain import explain
 from memmon.notify.outbox import Groups, add
 from memmon.routing import route
@@ -29,12 +30,12 @@ __all__ = ["add", "channels", "counts", "deliver", "due", "enqueue", "explain", 
 log = logging.getLogger(__name__)
 
 SENDERS: dict[str, Sender] = {
-    "email": mail.send,
+    "email": email.send,
     "webhook": webhook.send,
     "slack": slack.send,
     "pagerduty": pagerduty.send,
-    "msteamsv2": teams.send,
-    "apprise": others.send,
+    "msteamsv2": msteams.send,
+    "apprise": apprise.send,
     "log": log_channel.send,
 }
 SPARE = 5.0
@@ -103,7 +104,7 @@ def deliver(ctx: Context, number: int) -> None:
     outcome, answer, wait = _send(ctx, receiver, channel, payload, attempts)
     seconds = time.perf_counter() - began
     now = ctx.now()
-    gate.note(ctx, receiver, channel, outcome, now)
+    circuit_breaker.note(ctx, receiver, channel, outcome, now)
     values: dict[str, Any] = {"error": None if outcome == "sent" else answer[:2000]}
     if outcome == "sent":
         values |= {"state": "sent", "sent_at": now, "due_at": None}
@@ -123,12 +124,12 @@ def deliver(ctx: Context, number: int) -> None:
     _count(ctx, receiver, channel, values["state"], answer, seconds)
 
 
-def _shut(ctx: Context, row: NotificationRow, now: float) -> gate.Closed | None:
+def _shut(ctx: Context, row: NotificationRow, now: float) -> circuit_breaker.Closed | None:
     """Return why a message must wait that nobody has begun to send; one whose sender died has had its turn."""
     if row.state != "waiting":
         return None
     known = route.receivers(ctx.config.routes, ctx.settings).get(row.receiver)
-    return gate.closed(ctx, row.receiver, row.channel, known.rate_limit if known else None, now)
+    return circuit_breaker.closed(ctx, row.receiver, row.channel, known.rate_limit if known else None, now)
 
 
 def _lost(now: float) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def _longest(ctx: Context, receiver: str, channel: str) -> float:
     known = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
     config = dict(route.channels(known)).get(channel) if known else None
     if isinstance(config, EmailConfig):
-        return mail.LONGEST
+        return email.LONGEST
     return (
         float(getattr(config, "timeout", 0.0) or http.TIMEOUT) if config and not isinstance(config, LogConfig) else 0.0
     )
@@ -229,7 +230,7 @@ def channels(ctx: Context) -> list[dict[str, Any]]:
 def _left_alone(ctx: Context, receiver: str, channel: str) -> bool | None:
     """Tell whether a channel's breaker is open; None while Redis is away, which knows."""
     try:
-        return gate.is_open(ctx, receiver, channel)
+        return circuit_breaker.is_open(ctx, receiver, channel)
     except Transient:
         return None
 

@@ -14,7 +14,7 @@ from memmon import labels as label_sets
 from memmon.errors import BadQuery
 from memmon.labels import Labels
 from memmon.promql import numbers, script
-from memmon.promql.engine import Ranged, Value
+from memmon.promql.exact.engine import Ranged, Value
 from memmon.promql.memory import Memory
 from memmon.promql.query import Query
 from memmon.promql.script import Eval, Expected, Steps, is_same

@@ -12,10 +12,11 @@ import numpy as np
 from memmon import labels as label_sets
 from memmon.errors import BadQuery
 from memmon.labels import Labels
-from memmon.promql import fast, guard, tree
-from memmon.promql.engine import LOOKBACK_MS, Exact, Value, as_points
-from memmon.promql.notes import Notes
+from memmon.promql import parser, tree
+from memmon.promql.annotations import Notes
+from memmon.promql.exact.engine import LOOKBACK_MS, Exact, Value, as_points
 from memmon.promql.selection import Source
+from memmon.promql.vectorized import batches
 from memmon.samples import Point, Series
 
 
@@ -31,7 +32,7 @@ class Query:
         expired: Callable[[], bool] = lambda: False,
         exact: bool = False,
     ):
-        self.tree = guard.parse(expr)
+        self.tree = parser.parse(expr)
         self.kind = tree.kind(self.tree)
         self.notes = Notes(expr, self.tree)
         self._source, self._bounds = source, (start, end)
@@ -43,7 +44,7 @@ class Query:
     def value(self, at: float) -> Value:
         """Return what the expression is at `at`."""
         engine = self._engine()
-        return engine.value(at) if self._exact or self.kind in ("string", "matrix") else fast.value(engine, at)
+        return engine.value(at) if self._exact or self.kind in ("string", "matrix") else batches.value(engine, at)
 
     def instant(self, at: float) -> list[Point]:
         """Return the vector at `at`; a scalar is one point without labels."""
@@ -62,19 +63,19 @@ class Query:
         engine, (start, end) = self._engine(step), self._bounds
         count = math.floor((end - start) / step + 1e-9) + 1
         moments = [start + number * step for number in range(count)]
-        return _one_by_one(engine, moments) if self._exact else fast.steps(engine, moments)
+        return _one_by_one(engine, moments) if self._exact else batches.steps(engine, moments)
 
 
 @lru_cache(maxsize=4096)
 def _reads(expr: str) -> tuple[frozenset[str], float]:
     names = {
         matcher.value
-        for node in tree.walk(guard.parse(expr))
+        for node in tree.walk(parser.parse(expr))
         if isinstance(node, tree.Selector)
         for matcher in node.matchers
         if matcher.name == label_sets.NAME and matcher.op == "="
     }
-    return frozenset(names), _back(guard.parse(expr))
+    return frozenset(names), _back(parser.parse(expr))
 
 
 def _back(node: tree.Node) -> float:

@@ -22,14 +22,14 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from memmon import labels as label_sets
 from memmon.errors import BadInput
 from memmon.labels import Labels
-from memmon.metrics.cells import Bounds
-from memmon.metrics.timed import OUT_OF_BOUNDS
-from memmon.push import message, naming, packing, refusals
-from memmon.push.packing import NotSpoken
-from memmon.push.refusals import Pushed, Refusals
+from memmon.metrics.head.batches import Bounds
+from memmon.metrics.head.timestamped import OUT_OF_BOUNDS
+from memmon.push import compression, naming, protobuf, rejections
+from memmon.push.compression import NotSpoken
+from memmon.push.rejections import Pushed, Refusals
 from memmon.samples import STALE_NAN, Metadata, Sample
 
-MAX_BODY = 4 * packing.MIB
+MAX_BODY = 4 * compression.MIB
 """Of an opened request. An empty message of two bytes takes up to seventy times that once it is parsed."""
 
 MAX_PARTS = 50_000
@@ -45,14 +45,14 @@ IDENTITY = ("service.namespace", "service.name", "service.instance.id")
 TARGET_INFO = "target_info"
 MAX_HELP = 1000
 
-Status = message.classes("google.rpc", {"Status": {"code": (1, "int32"), "message": (2, "string")}})["Status"]
+Status = protobuf.classes("google.rpc", {"Status": {"code": (1, "int32"), "message": (2, "string")}})["Status"]
 """What an answer that is no success says."""
 
 
 def read(body: bytes, content_type: str) -> Any:
     """Return the request `body`; raise BadInput when it is none."""
     if kind_of(content_type) == PROTOBUF:
-        return message.parse(ExportMetricsServiceRequest, body)
+        return protobuf.parse(ExportMetricsServiceRequest, body)
     try:
         return json_format.Parse(body, ExportMetricsServiceRequest(), ignore_unknown_fields=True)
     except (json_format.ParseError, UnicodeDecodeError, RecursionError) as error:
@@ -160,9 +160,9 @@ def _translate_metric(metric: Any, identity: dict[str, str], bounds: Bounds, pus
 def _unfit(kind: str, data: Any) -> str:
     """Return why nothing of a metric can be taken, or nothing."""
     if kind == "exponential_histogram":
-        return refusals.EXPONENTIAL
+        return rejections.EXPONENTIAL
     if kind in ("sum", "histogram") and data.aggregation_temporality != CUMULATIVE:
-        return refusals.DELTA if data.aggregation_temporality == DELTA else refusals.NO_TEMPORALITY
+        return rejections.DELTA if data.aggregation_temporality == DELTA else rejections.NO_TEMPORALITY
     return ""
 
 
@@ -176,14 +176,14 @@ def _translate_point(
     at = point.time_unix_nano // 1_000_000
     full = label_sets.of({**dict(labels), label_sets.NAME: name})
     if problem := naming.wrong(full):
-        pushed.refused.add(refusals.INVALID_LABELS, 1, f"{label_sets.show(full)}: {problem}")
+        pushed.refused.add(rejections.INVALID_LABELS, 1, f"{label_sets.show(full)}: {problem}")
     elif not bounds.hold(at):
         pushed.refused.add(OUT_OF_BOUNDS, 1, label_sets.show(full))
     else:
         is_over = bool(point.flags & NOT_RECORDED)
         parts = list(reader(point))
         if not parts:
-            pushed.refused.add(refusals.NO_VALUE, 1, label_sets.show(full))
+            pushed.refused.add(rejections.NO_VALUE, 1, label_sets.show(full))
         if len(pushed.samples) + len(parts) > MAX_SAMPLES:
             raise BadInput("body", f"becomes more than {MAX_SAMPLES} samples")
         for suffix, more, value in parts:

@@ -11,15 +11,15 @@ from typing import Any
 from memmon import labels as label_sets
 from memmon.errors import BadInput
 from memmon.labels import Labels
-from memmon.push import message, naming, packing, refusals
-from memmon.push.packing import NotSpoken
-from memmon.push.refusals import Pushed, Refusals
+from memmon.push import compression, naming, protobuf, rejections
+from memmon.push.compression import NotSpoken
+from memmon.push.rejections import Pushed, Refusals
 from memmon.samples import Metadata, Sample
 
-MAX_BODY = 8 * packing.MIB
+MAX_BODY = 8 * compression.MIB
 """Of an opened request. (Prometheus sends 2 000 samples at a time, some 500 kB.)"""
 
-MAX_SERIES_BODY = packing.MIB // 4
+MAX_SERIES_BODY = compression.MIB // 4
 """Of one series with its samples. An empty message of two bytes takes fifty times that once it is parsed: series are parsed one by
 one, so that what a request takes is bounded by its size."""
 
@@ -33,7 +33,7 @@ MAX_HELP = 1000
 SUFFIXES = ("", "_total", "_bucket", "_count", "_info")
 
 # Series and metadata are parsed one by one, and exemplars and native histograms are only counted: all four are bytes here.
-_CLASSES = message.classes(
+_CLASSES = protobuf.classes(
     "prometheus",
     {
         "WriteRequest": {"timeseries": (1, "repeated bytes"), "metadata": (3, "repeated bytes")},
@@ -71,7 +71,7 @@ def check_type(content_type: str, encoding: str) -> None:
 
 def read(body: bytes) -> Pushed:
     """Return what the request `body` says; raise BadInput when it is none."""
-    request = message.parse(_WriteRequest, packing.unsnap(body, MAX_BODY))
+    request = protobuf.parse(_WriteRequest, compression.unsnap(body, MAX_BODY))
     for part, number in (("series", len(request.timeseries)), ("metadata", len(request.metadata))):
         _check_number(part, number)
     samples: list[Sample] = []
@@ -84,15 +84,15 @@ def read(body: bytes) -> Pushed:
 def _read_series(raw: bytes, samples: list[Sample], refused: Refusals) -> None:
     if len(raw) > MAX_SERIES_BODY:
         raise BadInput("body", f"has a series of more than {MAX_SERIES_BODY} bytes")
-    series = message.parse(_TimeSeries, raw)
+    series = protobuf.parse(_TimeSeries, raw)
     labels, wrong = _labels(series)
     example = label_sets.show(labels)
     if wrong:
-        refused.add(refusals.INVALID_LABELS, max(1, len(series.samples)), f"{example}: {wrong}")
+        refused.add(rejections.INVALID_LABELS, max(1, len(series.samples)), f"{example}: {wrong}")
         return
     _check_number("samples", len(samples) + len(series.samples))
-    refused.add(refusals.NATIVE_HISTOGRAM, len(series.histograms), example)
-    refused.add(refusals.EXEMPLAR, len(series.exemplars), example)
+    refused.add(rejections.NATIVE_HISTOGRAM, len(series.histograms), example)
+    refused.add(rejections.EXEMPLAR, len(series.exemplars), example)
     samples.extend(Sample(labels, sample.value, sample.timestamp) for sample in series.samples)
 
 
@@ -113,7 +113,7 @@ def _labels(series: Any) -> tuple[Labels, str]:
 def _metadata(raw: bytes) -> tuple[str, Metadata]:
     if len(raw) > MAX_SERIES_BODY:
         raise BadInput("body", f"has metadata of more than {MAX_SERIES_BODY} bytes")
-    about = message.parse(_MetricMetadata, raw)
+    about = protobuf.parse(_MetricMetadata, raw)
     kind = KINDS[about.type] if 0 <= about.type < len(KINDS) else KINDS[0]
     return about.metric_family_name, Metadata(kind, about.help[:MAX_HELP], about.unit)
 

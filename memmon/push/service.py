@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from memmon import labels as label_sets
 from memmon.context import Context
-from memmon.db import turn
+from memmon.db import advisory_lock
 from memmon.errors import BadInput
 from memmon.metrics import service as metrics
 from memmon.push import group as groups
 from memmon.push import otlp, remote_write, store
 from memmon.push.group import Families, Group, Inconsistent
-from memmon.push.refusals import Pushed, Refusals
+from memmon.push.rejections import Pushed, Refusals
 from memmon.samples import STALE_NAN, Metadata, Point, Sample
 from memmon.state import counters, lease
 
@@ -62,7 +62,7 @@ def _keep(
     """Write a push into its group; return the group as it was and as it is."""
     key = groups.key_of(labels)
     with ctx.write() as session:
-        turn.take(session, "push")  # Whether a push goes together with the others is decided by one at a time.
+        advisory_lock.take(session, "push")  # Whether a push goes together with the others is decided by one at a time.
         before = store.get(session, key)
         after = groups.pushed(before or Group(labels, {}, 0.0, 0.0), families, replaces, now)
         _check_room(session, key, after)
@@ -89,7 +89,7 @@ def _check_room(session: Session, key: str, group: Group) -> None:
 def _keep_failure(ctx: Context, labels: dict[str, str], now: float) -> None:
     """Write down that a push was refused, in a group of its own where there is none."""
     with ctx.write() as session:
-        turn.take(session, "push")
+        advisory_lock.take(session, "push")
         before = store.get(session, groups.key_of(labels))
         after = (before or Group(labels, {}, 0.0, 0.0))._replace(failed_at=now)
         try:
@@ -104,7 +104,7 @@ def delete(ctx: Context, labels: dict[str, str]) -> None:
     """Drop a group; its series go stale. One that is not there is no failure."""
     key = groups.key_of(labels)
     with ctx.write() as session:
-        turn.take(session, "push")
+        advisory_lock.take(session, "push")
         before = store.get(session, key)
         store.delete(session, key)
     if before is not None:

@@ -1,8 +1,8 @@
 """The verbs of routing, from where others take them: place and flush, silences, maintenance windows."""
 
-from memmon.routing.flushing import Note, Outbox, flush, record
-from memmon.routing.placing import place
+from memmon.routing.alert_status import suppressed
+from memmon.routing.dispatcher import place
+from memmon.routing.group_flush import Note, Outbox, flush, record
 from memmon.routing.silences import expire_silence, silence, silences
-from memmon.routing.standing import suppressed
 
 __all__ = ["Note", "Outbox", "expire_silence", "flush", "place", "record", "silence", "silences", "suppressed"]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from memmon import encode, wording
+from memmon import encode, validation_messages
 from memmon.errors import BadInput
 from memmon.security import address
 
@@ -94,7 +94,7 @@ def parse(given: Any) -> Event:
         return Event.model_validate(_storable(given))
     except ValidationError as error:
         problem = error.errors()[0]
-        raise BadInput(".".join(map(str, problem["loc"])) or "event", wording.of(problem)) from None
+        raise BadInput(".".join(map(str, problem["loc"])) or "event", validation_messages.of(problem)) from None
 
 
 def _storable(value: Any) -> Any:

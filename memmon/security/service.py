@@ -14,15 +14,16 @@ from memmon.alerts import service as alerts
 from memmon.alerts.machine import Transition
 from memmon.config.sections import Detector
 from memmon.context import Context
-from memmon.db import turn
+from memmon.db import advisory_lock
 from memmon.db.tables import SecurityEventRow
 from memmon.errors import BadInput
 from memmon.jobs import Job
 from memmon.security import event as events
-from memmon.security import restriction, store
+from memmon.security import restrictions as security_restrictions
+from memmon.security import store
 from memmon.security.detectors import brute_force, injection
 from memmon.security.event import Event
-from memmon.security.restriction import desired, due, enforce, lift, restrict, restrictions
+from memmon.security.restrictions import desired, due, enforce, lift, restrict, restrictions
 from memmon.state import counters, live
 
 __all__ = [
@@ -75,7 +76,7 @@ def _record_one(ctx: Context, event: Event, reporter: str) -> tuple[int, list[Jo
     done = Done(Counter(), [], [])
     with ctx.write() as session:
         if event.source_ip:
-            turn.take(session, f"security:{event.source_ip}")  # Two failures at once must see each other.
+            advisory_lock.take(session, f"security:{event.source_ip}")  # Two failures at once must see each other.
         number = _add(session, event, reporter, now, [*found, *flagged], done)
         for name, text in _attacks(ctx, session, event, found, now):
             if name != event.event_type:
@@ -83,7 +84,7 @@ def _record_one(ctx: Context, event: Event, reporter: str) -> tuple[int, list[Jo
             _respond(ctx, session, name, event, text, now, bool(found) or not event.content, done)
     for (event_type, severity), count in done.counted.items():
         counters.add(ctx.redis, "memmimic_security_events_total", {"type": event_type, "severity": severity}, count)
-    jobs = [job for put in done.restricted for job in restriction.announce(ctx, *put)]
+    jobs = [job for put in done.restricted for job in security_restrictions.announce(ctx, *put)]
     return number, [*jobs, *alerts.announce(ctx, done.raised)]
 
 
@@ -183,15 +184,15 @@ def _respond(
     if event.endpoint:
         annotations["endpoint"] = event.endpoint
     if detector.block and detector.enabled and event.source_ip and may_block:
-        never = restriction.why_never(ctx, event.source_ip)
+        never = security_restrictions.why_never(ctx, event.source_ip)
         annotations["action"] = f"not blocked: {never}" if never else f"blocked for {detector.block_for:g} s"
         if never:
             log.warning("%s from %s: not blocked: %s", name, event.source_ip, never)
         else:
-            seconds = min(detector.block_for, restriction.MAX_SECONDS)
-            wanted = restriction.values(now, "block", event.source_ip, seconds, f"{name}: {text}", "memmon")
+            seconds = min(detector.block_for, security_restrictions.MAX_SECONDS)
+            wanted = security_restrictions.values(now, "block", event.source_ip, seconds, f"{name}: {text}", "memmon")
             row, new = store.restrict(session, wanted)
-            done.restricted.append((restriction.shown_as(row), new))
+            done.restricted.append((security_restrictions.shown_as(row), new))
     annotations["runbook_url"] = "docs/runbook.md#security-incident"
     # No label holds what the attacker wrote: each new text would be another alert.
     labels = {"source_ip": event.source_ip or "", "category": "security"}

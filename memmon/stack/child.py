@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from setproctitle import setproctitle
 
-from memmon.stack import lifeline
+from memmon.stack import parent_death
 
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "SUPERVISOR_PROCESS_NAME", "MALLOC_ARENA_MAX")
 """What a program with a list of variables sees beside it."""
@@ -44,7 +44,7 @@ def become(name: str) -> None:
     """Become the program called `name`."""
     run_dir = Path(os.environ["MEMMON_HOME"]) / "run"
     program = json.loads((run_dir / "programs.json").read_text(encoding="utf-8"))[name]
-    lifeline.tie(program["death"], parent=int(os.environ["MEMMON_SUPERVISOR_PID"]))
+    parent_death.tie(program["death"], parent=int(os.environ["MEMMON_SUPERVISOR_PID"]))
     setproctitle(program["title"])
     if program["alone"]:
         _hold(program["alone"])

@@ -20,7 +20,7 @@ from memmon.errors import MemmonError
 from memmon.jobs import QUEUES
 from memmon.notify import service as notify
 from memmon.settings import Settings
-from memmon.stack import address, check, lock, running, valkey
+from memmon.stack import address, config_check, lock, running, valkey
 from memmon.stack.running import Running
 from memmon.state import client, keys
 
@@ -64,7 +64,7 @@ def _python(ctx: Context, stack: Running | None) -> Finding:
 
 
 def _configuration(ctx: Context, stack: Running | None) -> Finding:
-    found = check.config(ctx.settings)
+    found = config_check.config(ctx.settings)
     return Finding("configuration", OK, f"{ctx.settings.config_folder}: {len(found.targets.targets)} targets")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from memmon import client
 from memmon.errors import Conflict, Transient
 from memmon.settings import Settings
-from memmon.stack import keyring, prepare, running, service
+from memmon.stack import preparation, running, secret_files, service
 
 PATIENCE = 90.0
 _EVERY = 0.1
@@ -55,8 +55,8 @@ class MonitoringServer:
         environ = dict(os.environ)
         if self._port is not None:
             environ["MEMMIMIC_DASHBOARD_PORT"] = str(self._port)
-        settings = prepare.checked(environ)
-        prepare.folders(settings)
+        settings = preparation.checked(environ)
+        preparation.folders(settings)
         _replace_former(settings)
         client.instrument(self.api)
         self._exposed = client.expose(0, token=_client_token(settings))
@@ -108,7 +108,7 @@ def _client_token(settings: Settings) -> str:
     if settings.client_token:
         return settings.client_token.get_secret_value()
     path = settings.run_dir / "client.token"
-    keyring.ensure(path)
+    secret_files.ensure(path)
     return path.read_text(encoding="utf-8").strip()
 
 

@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 from memmon import logs
 from memmon.errors import NotFound, Transient
 from memmon.settings import Settings
-from memmon.stack import address, lock, prepare, ready, running, watch
-from memmon.stack.prepare import Plan, Wanted
+from memmon.stack import address, lock, main_loop, preparation, readiness, running
+from memmon.stack.main_loop import Watched
+from memmon.stack.preparation import Plan, Wanted
 from memmon.stack.program import TITLE
 from memmon.stack.running import Running
-from memmon.stack.watch import Watched
 
 log = logging.getLogger(__name__)
 
@@ -33,19 +33,19 @@ def up(environ: Mapping[str, str], wanted: Wanted, say: Say) -> None:
     what `ready.wait` raises after everything that was started has ended again.
     """
     # Blocked from here on: a signal that comes while things are half started waits until they can be ended in order.
-    signal.pthread_sigmask(signal.SIG_BLOCK, watch.SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, main_loop.SIGNALS)
     has_terminal = os.isatty(0)
-    settings = prepare.checked(environ)
+    settings = preparation.checked(environ)
     began = time.time()
     lock_fd = lock.take(settings.lock_file, "MEMMON_LOCK_FILE")
-    prepare.folders(settings)
+    preparation.folders(settings)
     home_lock = running.lock_path(settings)
     home_fd = lock.take(home_lock, "MEMMON_HOME")
     logs.setup(settings.log_path, settings.log_level)
     say(f"memmon: starting; the log is {settings.log_path}")
     log.info("memmon starts in %s", settings.home)
     try:
-        plan = prepare.plan(settings, environ, wanted)
+        plan = preparation.plan(settings, environ, wanted)
         supervisor = _supervise(plan, home_fd)
     except BaseException:
         lock.remove(settings.lock_file, lock_fd)
@@ -62,12 +62,12 @@ def up(environ: Mapping[str, str], wanted: Wanted, say: Say) -> None:
     stack = Running(os.getpid(), plan.url, _own(plan), None)
     running.write(settings, stack)
     try:
-        ready.wait(plan, began, lambda: supervisor.poll() is None and not _told_to_end())
+        readiness.wait(plan, began, lambda: supervisor.poll() is None and not _told_to_end())
     except BaseException as error:
         stopped = _told_to_end()
         log.error("memmon could not start: %s", "it was told to end" if stopped else error)
-        watch.end(watched)
-        watch.clear(watched)
+        main_loop.end(watched)
+        main_loop.clear(watched)
         if stopped:
             sys.exit(0)
         raise
@@ -76,7 +76,7 @@ def up(environ: Mapping[str, str], wanted: Wanted, say: Say) -> None:
     with contextlib.suppress(OSError):  # Who reads it may be gone by now, which is no reason to end.
         say(_banner(plan))
     _tell_systemd()
-    watch.become(watched)
+    main_loop.become(watched)
 
 
 def _tell_systemd() -> None:
@@ -105,7 +105,7 @@ def _supervise(plan: Plan, home_fd: int) -> subprocess.Popen[bytes]:
                 TITLE,
                 str(run / "supervisord.conf"),
             ],
-            env=prepare.process_environ(plan, os.getpid()),
+            env=preparation.process_environ(plan, os.getpid()),
             cwd=run,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -117,7 +117,7 @@ def _supervise(plan: Plan, home_fd: int) -> subprocess.Popen[bytes]:
 
 
 def _unblock() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, watch.SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, main_loop.SIGNALS)
 
 
 def _own(plan: Plan) -> dict[str, str]:

@@ -21,7 +21,7 @@ from supervisor.options import ServerOptions
 from supervisor.states import SupervisorStates
 from supervisor.supervisord import Supervisor
 
-from memmon.stack import child, lifeline
+from memmon.stack import child, parent_death
 from memmon.stack.program import TITLE
 
 PRELOADED = ("celery.bin.celery", "celery.apps.worker", "celery.apps.beat", "redbeat.schedulers", "workers.app")
@@ -90,7 +90,7 @@ def _preload() -> None:
 
 def main() -> None:
     """Run until told to end."""
-    lifeline.tie(signal.SIGTERM, parent=int(os.environ["MEMMON_UP_PID"]))
+    parent_death.tie(signal.SIGTERM, parent=int(os.environ["MEMMON_UP_PID"]))
     setproctitle(f"{TITLE}: supervisor")
     os.environ["MEMMON_SUPERVISOR_PID"] = str(os.getpid())
     _preload()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from typing import Any
 
-from memmon.stack import lifeline
+from memmon.stack import parent_death
 from memmon.stack.program import TITLE
 
 proc_name = f"{TITLE}: dashboard"
@@ -25,4 +25,4 @@ def on_starting(server: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     """The worker ends with its master."""
-    lifeline.tie(parent=worker.ppid)
+    parent_death.tie(parent=worker.ppid)

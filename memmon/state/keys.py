@@ -105,7 +105,7 @@ def hot_places(version: str) -> str:
 
 
 def hot_ring(shard: str, name: str, version: str) -> str:
-    """String: slots of int64 times and float64 values (memmon/metrics/schema.py); expires with the window."""
+    """String: slots of int64 times and float64 values (memmon/metrics/head/schema.py); expires with the window."""
     return f"{PREFIX}hot:ring:{shard}:{name}:{version}"
 
 

@@ -20,7 +20,7 @@ from memmon.metrics import service as metrics
 from memmon.notify import service as notify
 from memmon.samples import Metadata, Sample
 from memmon.security import service as security
-from memmon.state import keys, pulse
+from memmon.state import heartbeat, keys
 from tests.conftest import Clock
 
 ATTACK = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
@@ -209,4 +209,4 @@ def fleet(ctx: Context) -> None:
     states["memory-api"] = {"up": False, "at": now, "seconds": 0.2, "samples": 0, "error": refused}
     collected.save(ctx.redis, states)
     for name in COMPONENTS:
-        pulse.beat(ctx.redis, name, "ok", now)
+        heartbeat.beat(ctx.redis, name, "ok", now)

@@ -19,7 +19,7 @@ from memmon.promql.matcher import Matcher
 from memmon.routing import matcher
 from tests.conftest import Clock
 from tests.memmon.routing.tables import shared, table
-from web.api import alertmanager_form as form
+from web.api import alertmanager_schema as form
 
 BASE = "/api/v2"
 Headers = dict[str, str]

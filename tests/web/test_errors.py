@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from memmon.context import Context
 from memmon.errors import Refused
 from tests.web.conftest import Headers
-from web import create_app, door
+from web import create_app, http
 
 
 @pytest.fixture
@@ -60,11 +60,11 @@ def test_a_field_that_nobody_knows_is_named(client: FlaskClient, operator: Heade
 
 
 def test_a_body_may_have_one_mebibyte_and_events_four(client: FlaskClient, operator: Headers) -> None:
-    large = json.dumps({"comment": "x" * door.MIB})
+    large = json.dumps({"comment": "x" * http.MIB})
     larger = json.dumps([{"message": "x" * 2000}] * 2500)
     sent = {"headers": operator, "content_type": "application/json"}
     assert failure(client.post("/api/incidents/1/note", data=large, **sent)) == (413, "too_large")  # type: ignore[arg-type]
-    events = client.post("/api/security/events", data=larger[: 3 * door.MIB], **sent)  # type: ignore[arg-type]
+    events = client.post("/api/security/events", data=larger[: 3 * http.MIB], **sent)  # type: ignore[arg-type]
     assert failure(events) == (400, "bad_input")  # Read, and cut off in the middle.
     assert failure(client.post("/api/security/events", data=larger, **sent)) == (413, "too_large")  # type: ignore[arg-type]
 

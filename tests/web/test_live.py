@@ -22,7 +22,7 @@ from wsproto.events import AcceptConnection, Request, TextMessage
 
 from memmon.context import Context
 from memmon.settings import load
-from memmon.state import live, pulse
+from memmon.state import heartbeat, live
 from tests.conftest import valkey_binary
 from tests.support import eventually
 from tests.web.browser import TOKEN, Site
@@ -243,7 +243,7 @@ def test_the_web_process_says_that_it_lives(site: Site, live_ctx: Context) -> No
     page = connect(site, "status")
 
     def beat() -> bool:
-        return pulse.read(live_ctx.redis).get("dashboard_server", {}).get("clients", 0) >= 1
+        return heartbeat.read(live_ctx.redis).get("dashboard_server", {}).get("clients", 0) >= 1
 
     eventually(beat, within=15)
     component = json.loads(get(site, "/api/status")[1])["components"]["dashboard_server"]

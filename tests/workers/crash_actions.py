@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from memmon.incidents import acting, actions
+from memmon.incidents import actions, executor
 
 STEP, FOLDER = os.environ["CRASH_AT"], Path(os.environ["CRASH_FLAG"])
 
@@ -24,13 +24,13 @@ def _die(name: str) -> None:
 
 
 def _before_begin() -> None:
-    plain = acting._begin
+    plain = executor._begin
 
     def call(ctx: Any, row: Any, *more: Any) -> bool:
         _die(row.action)  # It is claimed, and nothing else has happened.
         return plain(ctx, row, *more)
 
-    acting._begin = call
+    executor._begin = call
 
 
 def _around(name: str, act: Callable[..., str]) -> Callable[..., str]:

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from memmon.context import Context
-from web import door
+from web import http
 from workers import process
 
 RULE = "groups:\n- name: g\n  rules:\n  - {alert: a, expr: '%s'}\n"
 
 
 def opened(name: str) -> Context:
-    return process.context() if name == "worker" else door._opened.__wrapped__(0)
+    return process.context() if name == "worker" else http._opened.__wrapped__(0)
 
 
 @pytest.mark.parametrize("name", ["worker", "dashboard"])

@@ -10,15 +10,15 @@ from flask import Blueprint, Response, request
 
 import memmon
 from memmon import encode
-from memmon.alerts import received
+from memmon.alerts import external
 from memmon.config.receivers import Receiver
 from memmon.context import Context
 from memmon.errors import BadInput, BadQuery, Conflict, MemmonError, NotFound
 from memmon.promql.matcher import compiled
-from memmon.routing import posted, route, silences
-from memmon.routing.standing import Standing, standing
-from web import auth, door
-from web.api import alertmanager_form as form
+from memmon.routing import route, silence_api, silences
+from memmon.routing.alert_status import Standing, standing
+from web import auth, http
+from web.api import alertmanager_schema as form
 from workers.base import follow
 
 blueprint = Blueprint("alertmanager", __name__, url_prefix="/api/v2")
@@ -33,15 +33,15 @@ ENDED_SINCE = 5 * 86400.0
 @blueprint.errorhandler(NotFound)
 def failed(error: MemmonError) -> Response:
     """Return what is wrong as bare text, which is what Alertmanager's clients read."""
-    return door.answer(str(error), 404 if isinstance(error, NotFound) else 400)
+    return http.answer(str(error), 404 if isinstance(error, NotFound) else 400)
 
 
 @blueprint.get("/status")
 def status() -> Response:
     """Return version, uptime and routes."""
-    ctx = door.context()
+    ctx = http.context()
     version = ("revision", "branch", "buildUser", "buildDate", "goVersion")
-    return door.answer(
+    return http.answer(
         {
             "cluster": {"status": "disabled", "peers": []},
             "versionInfo": {"version": memmon.__version__, **dict.fromkeys(version, "")},
@@ -54,18 +54,18 @@ def status() -> Response:
 @blueprint.get("/receivers")
 def receivers() -> Response:
     """Return the names of all receivers."""
-    ctx = door.context()
-    return door.answer([{"name": name} for name in sorted(route.receivers(ctx.config.routes, ctx.settings))])
+    ctx = http.context()
+    return http.answer([{"name": name} for name in sorted(route.receivers(ctx.config.routes, ctx.settings))])
 
 
 @blueprint.get("/alerts")
 def alerts() -> Response:
     """Return the firing alerts."""
-    ctx = door.context()
+    ctx = http.context()
     found = form.wanted(
         standing(ctx, form.filters()), _receivers(ctx), ("active", "silenced", "inhibited", "unprocessed", "muted")
     )
-    return door.answer([_alert(ctx, one) for one in sorted(found, key=lambda one: one.alert["fingerprint"])])
+    return http.answer([_alert(ctx, one) for one in sorted(found, key=lambda one: one.alert["fingerprint"])])
 
 
 def _alert(ctx: Context, one: Standing) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def receive() -> Response:
 
     Those that can be read are taken although others cannot, which are named.
     """
-    ctx, body = door.context(), door.body()
+    ctx, body = http.context(), http.body()
     if not isinstance(body, list) or len(body) > MOST_ALERTS:
         raise BadInput("body", f"must be a list of at most {MOST_ALERTS} alerts")
     life = ctx.config.routes.global_.resolve_timeout
@@ -94,7 +94,7 @@ def receive() -> Response:
         except BadInput as error:
             wrong.append(error)
     if taken:
-        follow(received.receive(ctx, taken))
+        follow(external.receive(ctx, taken))
     if wrong:
         raise BadInput(wrong[0].field, "; ".join([wrong[0].message, *map(str, wrong[1:10])]))
     return Response(status=200)
@@ -103,7 +103,7 @@ def receive() -> Response:
 @blueprint.get("/alerts/groups")
 def groups() -> Response:
     """Return the firing alerts by the groups in which they are told."""
-    ctx = door.context()
+    ctx = http.context()
     pattern = compiled(request.args["receiver"]) if request.args.get("receiver") else None
     found: dict[tuple[Any, str, str], list[dict[str, Any]]] = {}
     for one in form.wanted(
@@ -114,7 +114,7 @@ def groups() -> Response:
             if pattern is None or pattern.search(node.receiver):
                 key = (route.group_labels(node, one.labels), node.receiver, node.id)
                 found.setdefault(key, []).append(shown)
-    return door.answer(
+    return http.answer(
         [
             {"labels": dict(labels), "receiver": {"name": receiver}, "alerts": members}
             for (labels, receiver, _), members in sorted(found.items(), key=lambda item: item[0])
@@ -130,21 +130,21 @@ def _receivers(ctx: Context) -> dict[str, Receiver]:
 def every_silence() -> Response:
     """Return the silences that hold, will hold, or ended lately."""
     wanted = form.filters()
-    found = [one for one in silences.silences(door.context(), ENDED_SINCE) if form.fits(one, wanted)]
-    return door.answer(sorted(found, key=form.in_order))
+    found = [one for one in silences.silences(http.context(), ENDED_SINCE) if form.fits(one, wanted)]
+    return http.answer(sorted(found, key=form.in_order))
 
 
 @blueprint.post("/silences")
 def silence() -> Response:
     """Make a silence, or change the one with the `id`."""
-    given = door.body()
+    given = http.body()
     if not isinstance(given, dict):
         raise BadInput("body", "must be an object")
     start, end = form.time(given.get("startsAt"), "startsAt"), form.time(given.get("endsAt"), "endsAt")
     if end is None:
         raise BadInput("endsAt", "is missing")
-    ctx = door.context()
-    number = posted.post(
+    ctx = http.context()
+    number = silence_api.post(
         ctx,
         form.text(given.get("id") or "", "id", 64) or None,
         form.of_matchers(given.get("matchers")),
@@ -153,18 +153,18 @@ def silence() -> Response:
         form.text(given.get("createdBy"), "createdBy", 64),
         form.text(given.get("comment"), "comment", 2000),
     )
-    return door.answer({"silenceID": number})
+    return http.answer({"silenceID": number})
 
 
 @blueprint.get("/silence/<number>")
 def one_silence(number: str) -> Response:
     """Return one silence."""
-    return door.answer(posted.get(door.context(), form.text(number, "id", 64)))
+    return http.answer(silence_api.get(http.context(), form.text(number, "id", 64)))
 
 
 @blueprint.delete("/silence/<number>")
 def expire(number: str) -> Response:
     """End a silence now; one that has ended stays so."""
     with suppress(Conflict):
-        silences.expire_silence(door.context(), form.text(number, "id", 64))
+        silences.expire_silence(http.context(), form.text(number, "id", 64))
     return Response(status=200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from memmon.health import service
-from web import door
+from web import http
 
 blueprint = Blueprint("health", __name__)
 
@@ -13,5 +13,5 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/api/health")
 def health() -> Response:
     """Return the newest stored results, of all instances or of one `instance`."""
-    ctx = door.context()
-    return door.answer(service.report(ctx, door.instance(ctx)))
+    ctx = http.context()
+    return http.answer(service.report(ctx, http.instance(ctx)))

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from memmon import encode
 from memmon.errors import BadInput
 from memmon.routing import maintenance
-from web import door
+from web import http
 from web.api.silences import of_matchers
 
 blueprint = Blueprint("maintenance", __name__, url_prefix="/api/maintenance")
@@ -20,27 +20,27 @@ SCHEDULE = ("kind", "start", "duration", "timezone", "until", "days", "time", "c
 @blueprint.get("")
 def windows() -> Response:
     """Return every window that holds or will come again."""
-    return door.answer({"maintenance": maintenance.windows(door.context())})
+    return http.answer({"maintenance": maintenance.windows(http.context())})
 
 
 @blueprint.post("")
 def plan() -> Response:
     """Plan a window: `name`, `matchers`, a schedule, and whether it `needs_approval`."""
-    given = door.fields("name", "matchers", "by", "comment", "needs_approval", *SCHEDULE)
-    wanted, name = of_matchers(given.get("matchers")), door.words(given, "name", longest=255)
+    given = http.fields("name", "matchers", "by", "comment", "needs_approval", *SCHEDULE)
+    wanted, name = of_matchers(given.get("matchers")), http.words(given, "name", longest=255)
     needs = given.get("needs_approval", False)
     if not isinstance(needs, bool):
         raise BadInput("needs_approval", "must be true or false")
-    by, comment = door.signed(given)
-    made = maintenance.plan(door.context(), name, wanted, _schedule(given), by, comment, needs)
-    return door.answer(made, 201)
+    by, comment = http.signed(given)
+    made = maintenance.plan(http.context(), name, wanted, _schedule(given), by, comment, needs)
+    return http.answer(made, 201)
 
 
 @blueprint.post("/preview")
 def preview() -> Response:
     """Return the next occurrences of a schedule, which is not saved."""
-    given = door.fields(*SCHEDULE)
-    return door.answer({"next": maintenance.preview(_schedule(given), door.context().now())})
+    given = http.fields(*SCHEDULE)
+    return http.answer({"next": maintenance.preview(_schedule(given), http.context().now())})
 
 
 def _schedule(given: dict[str, Any]) -> dict[str, Any]:
@@ -49,32 +49,32 @@ def _schedule(given: dict[str, Any]) -> dict[str, Any]:
     for name in ("start", "until"):
         if name in found:
             try:
-                found[name] = encode.seconds_of(door.words(given, name))
+                found[name] = encode.seconds_of(http.words(given, name))
             except (ValueError, OverflowError):
                 raise BadInput(name, "must be a time like 2026-01-01T12:00:00Z") from None
-    return {**found, "duration": door.duration(given, "duration", 31 * 86400)}
+    return {**found, "duration": http.duration(given, "duration", 31 * 86400)}
 
 
-@blueprint.get(f"/{door.ID}")
+@blueprint.get(f"/{http.ID}")
 def one(number: int) -> Response:
     """Return one window with its next occurrences."""
-    return door.answer(maintenance.get(door.context(), number))
+    return http.answer(maintenance.get(http.context(), number))
 
 
-@blueprint.delete(f"/{door.ID}")
+@blueprint.delete(f"/{http.ID}")
 def cancel(number: int) -> Response:
     """Forget a window."""
-    maintenance.cancel(door.context(), number)
-    return door.answer({"id": number, "state": "cancelled"})
+    maintenance.cancel(http.context(), number)
+    return http.answer({"id": number, "state": "cancelled"})
 
 
-@blueprint.post(f"/{door.ID}/approve")
+@blueprint.post(f"/{http.ID}/approve")
 def approve(number: int) -> Response:
     """Agree to a window that somebody else planned."""
-    return door.answer(maintenance.approve(door.context(), number, door.signature()[0]))
+    return http.answer(maintenance.approve(http.context(), number, http.signature()[0]))
 
 
-@blueprint.post(f"/{door.ID}/end")
+@blueprint.post(f"/{http.ID}/end")
 def end(number: int) -> Response:
     """End the occurrence that holds now."""
-    return door.answer(maintenance.end(door.context(), number, door.signature()[0]))
+    return http.answer(maintenance.end(http.context(), number, http.signature()[0]))

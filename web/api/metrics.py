@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from memmon import encode
 from memmon.analysis import service as analysis
 from memmon.metrics import service
-from web import door
+from web import http
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -19,9 +19,9 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 @blueprint.get("/api/metrics")
 def metrics() -> Response:
     """Return the fleet's newest values, or those of one `instance`."""
-    ctx = door.context()
-    found = service.snapshot_of(ctx, door.instance(ctx))
-    return door.text(render(found), "application/json")
+    ctx = http.context()
+    found = service.snapshot_of(ctx, http.instance(ctx))
+    return http.text(render(found), "application/json")
 
 
 def render(found: dict[str, Any]) -> str:
@@ -37,10 +37,10 @@ def render(found: dict[str, Any]) -> str:
 @blueprint.get("/api/metrics/prometheus")
 def prometheus() -> Response:
     """Return the newest sample of every series in text format 0.0.4."""
-    return door.text(service.page(door.context()), TEXT)
+    return http.text(service.page(http.context()), TEXT)
 
 
 @blueprint.get("/metrics")
 def own() -> Response:
     """Return memmon's own metrics in text format 0.0.4."""
-    return door.text(analysis.own_page(door.context()), TEXT)
+    return http.text(analysis.own_page(http.context()), TEXT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from memmon.analysis import service
-from web import door
+from web import http
 
 blueprint = Blueprint("notifications", __name__)
 
@@ -13,4 +13,4 @@ blueprint = Blueprint("notifications", __name__)
 @blueprint.get("/api/notifications")
 def notifications() -> Response:
     """Return the newest `limit` messages with every attempt, and how each channel is."""
-    return door.answer(service.notifications(door.context(), door.whole("limit", 50, 1, 500)))
+    return http.answer(service.notifications(http.context(), http.whole("limit", 50, 1, 500)))

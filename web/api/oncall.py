@@ -8,8 +8,8 @@ from flask import Blueprint, Response
 
 from memmon import encode
 from memmon.errors import BadInput
-from memmon.incidents import duty
-from web import door
+from memmon.oncall import service as oncall
+from web import http
 
 blueprint = Blueprint("oncall", __name__, url_prefix="/api/oncall")
 
@@ -17,41 +17,41 @@ blueprint = Blueprint("oncall", __name__, url_prefix="/api/oncall")
 @blueprint.get("")
 def overview() -> Response:
     """Return who is on call now in every schedule, who is next, and the gaps of the days that come."""
-    return door.answer({"schedules": duty.overview(door.context())})
+    return http.answer({"schedules": oncall.overview(http.context())})
 
 
 @blueprint.get("/<name>")
 def schedule(name: str) -> Response:
     """Return the shifts of a schedule for the `days` that come."""
-    return door.answer(duty.schedule(door.context(), name, door.number("days", duty.AHEAD, 0.01, 366)))
+    return http.answer(oncall.schedule(http.context(), name, http.number("days", oncall.AHEAD, 0.01, 366)))
 
 
 @blueprint.get("/<name>.ics")
 def calendar(name: str) -> Response:
     """Return the shifts that come as a calendar, to subscribe to."""
-    return door.text(duty.calendar(door.context(), name), "text/calendar; charset=utf-8")
+    return http.text(oncall.calendar(http.context(), name), "text/calendar; charset=utf-8")
 
 
 @blueprint.post("/<name>/overrides")
 def override(name: str) -> Response:
     """Let `contact` be on call instead, from `start` (now) to `end`."""
-    given = door.fields("contact", "start", "end", "by", "comment")
-    ctx = door.context()
+    given = http.fields("contact", "start", "end", "by", "comment")
+    ctx = http.context()
     start = _time(given, "start") if given.get("start") else ctx.now()
-    by, _ = door.signed(given)
-    made = duty.override(ctx, name, door.words(given, "contact", longest=64), start, _time(given, "end"), by)
-    return door.answer(made, 201)
+    by, _ = http.signed(given)
+    made = oncall.override(ctx, name, http.words(given, "contact", longest=64), start, _time(given, "end"), by)
+    return http.answer(made, 201)
 
 
-@blueprint.delete(f"/overrides/{door.ID}")
+@blueprint.delete(f"/overrides/{http.ID}")
 def withdraw(number: int) -> Response:
     """Take an override back."""
-    duty.withdraw(door.context(), number, door.caller().name)
-    return door.answer({"id": number, "state": "withdrawn"})
+    oncall.withdraw(http.context(), number, http.caller().name)
+    return http.answer({"id": number, "state": "withdrawn"})
 
 
 def _time(given: dict[str, Any], name: str) -> float:
     try:
-        return encode.seconds_of(door.words(given, name))
+        return encode.seconds_of(http.words(given, name))
     except (ValueError, OverflowError):
         raise BadInput(name, "must be a time like 2026-01-01T12:00:00Z") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from memmon.analysis import service
-from web import door
+from web import http
 
 blueprint = Blueprint("performance", __name__)
 
@@ -15,4 +15,4 @@ MOST_HOURS = 8760
 @blueprint.get("/api/performance")
 def performance() -> Response:
     """Return history, baselines, trends and advice of the last `hours`."""
-    return door.answer(service.performance(door.context(), door.number("hours", 1, 0.1, MOST_HOURS)))
+    return http.answer(service.performance(http.context(), http.number("hours", 1, 0.1, MOST_HOURS)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from memmon.errors import BadInput
-from memmon.incidents import catalogue, service
-from web import door
+from memmon.incidents import playbook_catalogue, service
+from web import http
 from workers.base import follow
 
 blueprint = Blueprint("playbooks", __name__, url_prefix="/api/playbooks")
@@ -15,32 +15,32 @@ blueprint = Blueprint("playbooks", __name__, url_prefix="/api/playbooks")
 @blueprint.get("")
 def playbooks() -> Response:
     """Return every playbook, with what keeps actions within bounds."""
-    return door.answer(catalogue.overview(door.context()))
+    return http.answer(playbook_catalogue.overview(http.context()))
 
 
 @blueprint.get("/history")
 def history() -> Response:
     """Return the newest incidents of all playbooks and how their actions did, or of the playbook `name`."""
-    limit = door.whole("limit", 20, 1, 200)
+    limit = http.whole("limit", 20, 1, 200)
     name = request.args.get("name")
-    return door.answer({"history": service.playbook_history(door.context(), name, limit)})
+    return http.answer({"history": service.playbook_history(http.context(), name, limit)})
 
 
 @blueprint.get("/<name>")
 def playbook(name: str) -> Response:
     """Return one playbook whole."""
-    return door.answer(catalogue.show(door.context(), name))
+    return http.answer(playbook_catalogue.show(http.context(), name))
 
 
 @blueprint.post("/<name>/run")
 def run(name: str) -> Response:
     """Begin a playbook by hand, for `labels`; with `dry_run` it decides, and does nothing."""
-    given = door.fields("by", "comment", "labels", "dry_run")
+    given = http.fields("by", "comment", "labels", "dry_run")
     labels, dry_run = given.get("labels", {}), given.get("dry_run", False)
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
         raise BadInput("labels", "must be names with their texts")
     if not isinstance(dry_run, bool):
         raise BadInput("dry_run", "must be true or false")
-    number, jobs = service.begin(door.context(), name, labels, door.signed(given)[0], dry_run)
+    number, jobs = service.begin(http.context(), name, labels, http.signed(given)[0], dry_run)
     follow(jobs)
-    return door.answer(service.show(door.context(), number), 201)
+    return http.answer(service.show(http.context(), number), 201)

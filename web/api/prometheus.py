@@ -15,10 +15,10 @@ from memmon.context import Context
 from memmon.errors import BadInput, BadQuery, Conflict, MemmonError, NotFound, Refused, Transient
 from memmon.labels import Labels
 from memmon.metrics import service
-from memmon.promql import guard, numbers
-from memmon.promql.engine import MAX_STEPS
-from web import auth, door
-from web.api import prometheus_form as form
+from memmon.promql import numbers, parser
+from memmon.promql.exact.engine import MAX_STEPS
+from web import auth, http
+from web.api import prometheus_schema as form
 from web.errors import Forbidden, Unauthorized
 
 blueprint = Blueprint("prometheus", __name__, url_prefix="/api/v1")
@@ -55,7 +55,7 @@ def failed(error: MemmonError) -> Response:
 @auth.needs("viewer")
 def query() -> Response:
     """Evaluate `query` at `time`."""
-    ctx = door.context()
+    ctx = http.context()
     at = form.moment("time", ctx.now())
     kind, value, notes = service.value(ctx, form.parameter("query"), at, _timeout())
     found, warnings = form.result(kind, value, at), list(notes.warnings)
@@ -84,7 +84,7 @@ def query_range() -> Response:
             "exceeded maximum resolution of 11,000 points per timeseries. "
             "Try decreasing the query resolution (?step=XX)",
         )
-    found, notes = service.range(door.context(), form.parameter("query"), start, end, step, _timeout())
+    found, notes = service.range(http.context(), form.parameter("query"), start, end, step, _timeout())
     rows, warnings = form.limited(sorted(found, key=lambda row: row.labels), form.limit())
     return form.success(form.matrix(rows), [*notes.warnings, *warnings], notes.infos)
 
@@ -100,14 +100,14 @@ def _timeout() -> float:
 @auth.needs("viewer")
 def format_query() -> Response:
     """Lay `query` out over lines."""
-    return form.success(guard.pretty(form.parameter("query")))
+    return form.success(parser.pretty(form.parameter("query")))
 
 
 @blueprint.route("/query_exemplars", methods=READ)
 @auth.needs("viewer")
 def query_exemplars() -> Response:
     """Return no exemplar, since none is kept; Grafana asks for them beside a query."""
-    guard.parse(form.parameter("query"))
+    parser.parse(form.parameter("query"))
     return form.success([])
 
 
@@ -117,7 +117,7 @@ def series() -> Response:
     """Return the label sets that any `match[]` fits."""
     if not request.values.getlist("match[]"):
         raise BadInput("match[]", "no match[] parameter provided")
-    found, warnings = form.limited(_label_sets(door.context()), form.limit())
+    found, warnings = form.limited(_label_sets(http.context()), form.limit())
     return form.success(form.of_labels(found), warnings)
 
 
@@ -125,7 +125,7 @@ def series() -> Response:
 @auth.needs("viewer")
 def labels() -> Response:
     """Return the names of labels."""
-    names = sorted({name for one in _label_sets(door.context()) for name, _ in one})
+    names = sorted({name for one in _label_sets(http.context()) for name, _ in one})
     return form.success(*form.limited(names, form.limit()))
 
 
@@ -134,7 +134,7 @@ def label_values(name: str) -> Response:
     """Return the values of one label."""
     if not label_sets.LABEL_NAME.fullmatch(name):
         raise BadInput("name", f'invalid label name: "{name}"')
-    values = sorted({value for one in _label_sets(door.context()) if (value := label_sets.get(one, name))})
+    values = sorted({value for one in _label_sets(http.context()) if (value := label_sets.get(one, name))})
     return form.success(*form.limited(values, form.limit()))
 
 
@@ -151,7 +151,7 @@ def _label_sets(ctx: Context) -> list[Labels]:
 def metadata() -> Response:
     """Return type and help of every metric, or of one."""
     wanted = form.parameter("metric")
-    found = service.metadata(door.context())
+    found = service.metadata(http.context())
     names = [name for name in sorted(found) if not wanted or name == wanted]
     most = form.limit()
     return form.success(
@@ -174,7 +174,7 @@ def rules() -> Response:
     kind = request.args.get("type", "")
     if kind not in ("", "alert", "record"):
         raise BadInput("type", f'invalid parameter "type": not supported value {kind!r}')
-    ctx = door.context()
+    ctx = http.context()
     groups: dict[str, list[dict[str, Any]]] = {}
     names, wanted = request.args.getlist("rule_name[]"), request.args.getlist("rule_group[]")
     for rule in alerts.by_rule(ctx):
@@ -228,7 +228,7 @@ def _alerting(rule: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/alerts")
 def active() -> Response:
     """Return the pending and firing alerts of rules."""
-    found = [alert for alert in alerts.active(door.context()) if alert["source"] == "rule"]
+    found = [alert for alert in alerts.active(http.context()) if alert["source"] == "rule"]
     return form.success({"alerts": [_alert(alert) for alert in found]})
 
 
@@ -249,7 +249,7 @@ def targets() -> Response:
     state = request.args.get("state", "any").lower()
     if state not in ("active", "dropped", "any"):
         raise BadInput("state", f'invalid parameter "state": {state!r} is none of active, dropped, any')
-    ctx = door.context()
+    ctx = http.context()
     pool = request.args.get("scrapePool")
     found = [_target(ctx, one) for one in collect.targets(ctx) if pool in (None, one["job"])]
     return form.success(
@@ -295,7 +295,7 @@ def buildinfo() -> Response:
 @blueprint.get("/status/runtimeinfo")
 def runtimeinfo() -> Response:
     """Return what of Prometheus' facts memmon has too."""
-    ctx = door.context()
+    ctx = http.context()
     found = service.last_collection(ctx)
     return form.success(
         {

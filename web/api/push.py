@@ -9,8 +9,8 @@ from memmon.collect import store as collect
 from memmon.context import Context
 from memmon.errors import BadInput, MemmonError
 from memmon.jobs import Job
-from memmon.push import group, otlp, packing, refusals, remote_write, service
-from web import auth, door, errors
+from memmon.push import compression, group, otlp, rejections, remote_write, service
+from web import auth, errors, http
 from workers.base import follow
 
 groups = Blueprint("push", __name__)
@@ -18,15 +18,15 @@ write = Blueprint("remote_write", __name__, url_prefix="/api/v1/write")
 opentelemetry = Blueprint("otlp", __name__, url_prefix="/api/v1/otlp/v1/metrics")
 BLUEPRINTS = (groups, write, opentelemetry)
 
-MAX_PAGE = 8 * packing.MIB
+MAX_PAGE = 8 * compression.MIB
 GRPC_CODES = {400: 3, 413: 3, 415: 3, 401: 16, 403: 7, 429: 8, 503: 14}
 """What google.rpc calls a status."""
 
 
 def _status(error: MemmonError) -> int:
-    if isinstance(error, packing.TooLarge):
+    if isinstance(error, compression.TooLarge):
         return 413
-    if isinstance(error, packing.NotSpoken):
+    if isinstance(error, compression.NotSpoken):
         return 415
     return errors.status_of(error)
 
@@ -45,17 +45,17 @@ def _unfit(error: BadInput) -> Response:
 
 @groups.route('/metrics/<any("job", "job@base64"):head>/<path:rest>', methods=["PUT", "POST", "DELETE"])
 @auth.needs("ingest")
-@door.up_to(MAX_PAGE)
+@http.up_to(MAX_PAGE)
 def push(head: str, rest: str) -> Response:
     """Replace a group, replace what has the same names in it, or delete it, as Pushgateway does."""
-    ctx = door.context()
+    ctx = http.context()
     job, _, more = rest.rstrip("/").partition("/")
     labels = group.labels_of(job, head.endswith(group.BASE64), more)
     if request.method == "DELETE":
         service.delete(ctx, labels)
         _wake(ctx)
         return Response(status=202)
-    body = packing.unpack(request.get_data(), request.headers.get("Content-Encoding", ""), MAX_PAGE)
+    body = compression.unpack(request.get_data(), request.headers.get("Content-Encoding", ""), MAX_PAGE)
     service.put(ctx, labels, body, replaces=request.method == "PUT")
     _wake(ctx)
     return Response(status=200)
@@ -63,14 +63,14 @@ def push(head: str, rest: str) -> Response:
 
 @write.post("")
 @auth.needs("ingest")
-@door.up_to(remote_write.MAX_BODY)
+@http.up_to(remote_write.MAX_BODY)
 def receive() -> Response:
     """Take in samples of a Prometheus server. What is refused is refused for good, and the rest of the request is kept."""
-    ctx = door.context()
+    ctx = http.context()
     remote_write.check_type(request.headers.get("Content-Type", ""), request.headers.get("Content-Encoding", ""))
-    refused = service.remote_write_1(ctx, request.get_data(), door.caller().name)
+    refused = service.remote_write_1(ctx, request.get_data(), http.caller().name)
     _wake(ctx)
-    if refused.counts.keys() <= {refusals.EXEMPLAR}:
+    if refused.counts.keys() <= {rejections.EXEMPLAR}:
         return Response(status=204)
     return _plain(400, refused.text("samples"))
 
@@ -94,14 +94,14 @@ def _plain(status: int, message: str) -> Response:
 
 @opentelemetry.post("")
 @auth.needs("ingest")
-@door.up_to(otlp.MAX_BODY)
+@http.up_to(otlp.MAX_BODY)
 def export() -> Response:
     """Take in metrics of an OpenTelemetry SDK or collector; say how many data points were refused."""
-    ctx = door.context()
+    ctx = http.context()
     content_type = request.headers.get("Content-Type", "")
     otlp.kind_of(content_type)
-    body = packing.unpack(request.get_data(), request.headers.get("Content-Encoding", ""), otlp.MAX_BODY)
-    refused = service.otlp_metrics(ctx, body, content_type, door.caller().name)
+    body = compression.unpack(request.get_data(), request.headers.get("Content-Encoding", ""), otlp.MAX_BODY)
+    refused = service.otlp_metrics(ctx, body, content_type, http.caller().name)
     _wake(ctx)
     return Response(otlp.answer(refused, content_type), content_type=otlp.kind_of(content_type))
 

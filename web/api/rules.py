@@ -9,14 +9,14 @@ import yaml
 from flask import Blueprint, Response
 from pydantic import ValidationError
 
-from memmon import config, duration, wording
+from memmon import config, duration, validation_messages
 from memmon.alerts import rule
 from memmon.analysis.backtest import backtest
 from memmon.analysis.rule_report import rule_report
 from memmon.config.routes import Routes
 from memmon.config.rules import RuleFile
 from memmon.errors import BadConfig, BadInput
-from web import auth, door
+from web import auth, http
 
 blueprint = Blueprint("rules", __name__, url_prefix="/api/rules")
 
@@ -27,36 +27,36 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 @blueprint.get("/report")
 def report() -> Response:
     """Return how the rules did in the last `days`."""
-    return door.answer(rule_report(door.context(), door.number("days", 30, 0.01, 366) * 86400))
+    return http.answer(rule_report(http.context(), http.number("days", 30, 0.01, 366) * 86400))
 
 
 @blueprint.post("/check")
 @auth.needs("viewer")
 def check() -> Response:
     """Say whether `rules`, the text of a rule file, are right."""
-    found = rule.book(_rules(door.fields("rules")))
-    return door.answer({"groups": len(found.groups), "rules": len(found.ids)})
+    found = rule.book(_rules(http.fields("rules")))
+    return http.answer({"groups": len(found.groups), "rules": len(found.ids)})
 
 
 @blueprint.post("/backtest")
 @auth.needs("viewer")
 def tried() -> Response:
     """Return what `rules` (and `routes`, those in force by default) would have done in the time `since`, a day by default."""
-    given = door.fields("rules", "routes", "since")
+    given = http.fields("rules", "routes", "since")
     routes = _read(given, "routes", Routes) if "routes" in given else None
-    seconds = duration.parse(door.words(given, "since", "1d", 32), "since")
-    return door.answer(backtest(door.context(), _rules(given), seconds, routes))
+    seconds = duration.parse(http.words(given, "since", "1d", 32), "since")
+    return http.answer(backtest(http.context(), _rules(given), seconds, routes))
 
 
 @blueprint.put("/files/<name>")
 @auth.needs("admin")
 def save(name: str) -> Response:
     """Write `rules` to the operator's `rules/<name>.yml` and apply them; groups of the same name there are replaced."""
-    ctx, given = door.context(), door.fields("rules")
+    ctx, given = http.context(), http.fields("rules")
     found = _rules(given)
-    config.save_rules(ctx.settings, _name(name), door.words(given, "rules", longest=MOST_TEXT))
+    config.save_rules(ctx.settings, _name(name), http.words(given, "rules", longest=MOST_TEXT))
     ctx.announce_config()
-    return door.answer(
+    return http.answer(
         {"name": name, "groups": [group.name for group in found.groups], "rules": len(rule.book(found).ids)}
     )
 
@@ -65,10 +65,10 @@ def save(name: str) -> Response:
 @auth.needs("admin")
 def remove(name: str) -> Response:
     """Remove `rules/<name>.yml`; its alerts end."""
-    ctx = door.context()
+    ctx = http.context()
     config.save_rules(ctx.settings, _name(name), "")
     ctx.announce_config()
-    return door.answer({"name": name, "rules": 0})
+    return http.answer({"name": name, "rules": 0})
 
 
 def _name(text: str) -> str:
@@ -89,9 +89,9 @@ def _rules(given: dict[str, Any]) -> RuleFile:
 def _read(given: dict[str, Any], name: str, model: Any) -> Any:
     """Return what a text of YAML says."""
     try:
-        return model.model_validate(yaml.safe_load(door.words(given, name, longest=MOST_TEXT)) or {})
+        return model.model_validate(yaml.safe_load(http.words(given, name, longest=MOST_TEXT)) or {})
     except yaml.YAMLError as error:
         raise BadInput(name, f"is no YAML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise BadInput(name, f"{'.'.join(map(str, first['loc']))}: {wording.of(first)}") from None
+        raise BadInput(name, f"{'.'.join(map(str, first['loc']))}: {validation_messages.of(first)}") from None

@@ -13,7 +13,7 @@ from memmon.context import Context
 from memmon.errors import BadInput, NotFound
 from memmon.promql.matcher import Matcher
 from memmon.routing import matcher, service
-from web import door
+from web import http
 
 blueprint = Blueprint("silences", __name__, url_prefix="/api/silences")
 
@@ -23,24 +23,24 @@ MOST_MATCHERS = 100
 @blueprint.get("")
 def silences() -> Response:
     """Return the silences that hold, will hold, or ended within the hour."""
-    return door.answer({"silences": service.silences(door.context())})
+    return http.answer({"silences": service.silences(http.context())})
 
 
 @blueprint.post("")
 def create() -> Response:
     """Mute what `matchers` match, or exactly the labels of the alert with the id `alert`, for `duration` (`2h`, or seconds)."""
-    ctx = door.context()
-    given = door.fields("matchers", "alert", "duration", "starts_at", "by", "comment")
+    ctx = http.context()
+    given = http.fields("matchers", "alert", "duration", "starts_at", "by", "comment")
     wanted = _of_alert(ctx, given["alert"]) if "alert" in given else of_matchers(given.get("matchers"))
-    seconds = door.duration(given, "duration")
-    by, comment = door.signed(given)
-    return door.answer(service.silence(ctx, wanted, seconds, by, comment, _start(given)), 201)
+    seconds = http.duration(given, "duration")
+    by, comment = http.signed(given)
+    return http.answer(service.silence(ctx, wanted, seconds, by, comment, _start(given)), 201)
 
 
 def _of_alert(ctx: Context, number: Any) -> tuple[Matcher, ...]:
     if not isinstance(number, int) or isinstance(number, bool):
         raise BadInput("alert", "must be the id of an alert")
-    found = alerts.by_ids(ctx, [number]) if 0 < number <= door.MOST_ID else []
+    found = alerts.by_ids(ctx, [number]) if 0 < number <= http.MOST_ID else []
     if not found:
         raise NotFound(f"no alert {number}")
     return tuple(Matcher(name, "=", value) for name, value in sorted(found[0]["labels"].items()))
@@ -65,7 +65,7 @@ def _start(given: dict[str, Any]) -> float | None:
     if given.get("starts_at") is None:
         return None
     try:
-        return encode.seconds_of(door.words(given, "starts_at"))
+        return encode.seconds_of(http.words(given, "starts_at"))
     except (ValueError, OverflowError):
         raise BadInput("starts_at", "must be a time like 2026-01-01T12:00:00Z") from None
 
@@ -73,5 +73,5 @@ def _start(given: dict[str, Any]) -> float | None:
 @blueprint.delete("/<uuid:number>")
 def expire(number: UUID) -> Response:
     """End a silence now."""
-    service.expire_silence(door.context(), str(number))
-    return door.answer({"id": str(number), "status": {"state": "expired"}})
+    service.expire_silence(http.context(), str(number))
+    return http.answer({"id": str(number), "status": {"state": "expired"}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from memmon.analysis import service
-from web import door
+from web import http
 
 blueprint = Blueprint("status", __name__)
 
@@ -13,4 +13,4 @@ blueprint = Blueprint("status", __name__)
 @blueprint.get("/api/status")
 def status() -> Response:
     """Say how memmon and what it watches are; answers whatever is away."""
-    return door.answer(service.status(door.context()))
+    return http.answer(service.status(http.context()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from memmon.analysis import service
-from web import door
+from web import http
 
 blueprint = Blueprint("tasks", __name__)
 
@@ -13,4 +13,4 @@ blueprint = Blueprint("tasks", __name__)
 @blueprint.get("/api/tasks")
 def tasks() -> Response:
     """Return queues, workers, and the newest `limit` tasks that were given up."""
-    return door.answer(service.tasks(door.context(), door.whole("limit", 20, 1, 500)))
+    return http.answer(service.tasks(http.context(), http.whole("limit", 20, 1, 500)))

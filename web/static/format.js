@@ -1,4 +1,4 @@
-// Numbers and lengths of time, worded as the server words them (web/words.py).
+// Numbers and lengths of time, worded as the server words them (web/formatting.py).
 
 export function digits(value) {
   const size = Math.abs(value);

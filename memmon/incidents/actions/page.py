@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from memmon.context import Context
 from memmon.errors import NotFound, Permanent
-from memmon.incidents import pages
+from memmon.incidents import paging
 from memmon.incidents.actions.base import FLAG, TEXT, Action, Call
 
 
 def act(ctx: Context, call: Call) -> str:
     """Put the page into the outbox; its key makes a doubled one the same page."""
     if call.parameters.get("next"):
-        return pages.tell_next(ctx, call.incident_id, call.key)
+        return paging.tell_next(ctx, call.incident_id, call.key)
     receiver = call.parameters.get("receiver")
     try:
-        told = pages.tell(ctx, call.incident_id, [str(receiver)] if receiver else None, f"page:{call.key}")
+        told = paging.tell(ctx, call.incident_id, [str(receiver)] if receiver else None, f"page:{call.key}")
     except NotFound as error:
         raise Permanent(str(error)) from error
     return f"paged {', '.join(told)}"

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 
-from memmon.config.envelope import Command
+from memmon.config.guardrails import Command
 from memmon.context import Context
 from memmon.errors import Permanent, Transient
 from memmon.incidents.actions import base

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from memmon.context import Context
 from memmon.errors import BadQuery, Permanent
-from memmon.incidents import correlate as correlation
+from memmon.incidents import correlation
 from memmon.incidents.actions import base
 from memmon.incidents.actions.base import Action, Call, NotYet
 from memmon.metrics import service as metrics

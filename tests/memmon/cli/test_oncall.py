@@ -4,7 +4,7 @@ import pytest
 
 from memmon.context import Context
 from tests.memmon.cli.conftest import Run
-from tests.memmon.incidents.test_duty import ESCALATION, ROUTES
+from tests.memmon.oncall.test_service import ESCALATION, ROUTES
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tests.memmon.alerts.test_cases import TESTS, written
+from tests.memmon.alerts.test_rule_tests import TESTS, written
 from tests.memmon.cli.conftest import Run
 
 

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry
 
-from memmon.client import registry, watch
+from memmon.client import observers, registry
 from tests.memmon.client.serving import Memmon
 
 
 @pytest.fixture
-def new_page(monkeypatch: pytest.MonkeyPatch) -> watch.Watched:
+def new_page(monkeypatch: pytest.MonkeyPatch) -> observers.Watched:
     """Empty registries, and the collector of what is watched in them."""
-    watched = watch.Watched()
+    watched = observers.Watched()
     monkeypatch.setattr(registry, "REGISTRY", CollectorRegistry())
     monkeypatch.setattr(registry, "_made", {})
-    monkeypatch.setattr(watch, "_watched", watched)
+    monkeypatch.setattr(observers, "_watched", watched)
     registry.REGISTRY.register(watched)
     return watched
 

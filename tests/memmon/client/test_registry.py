@@ -12,7 +12,7 @@ import pytest
 from memmon import client
 from memmon.client import registry
 from memmon.metrics import exposition
-from tests.memmon.client.test_wrap import Api, run
+from tests.memmon.client.test_instrumentation import Api, run
 
 ROOT = Path(__file__).parents[3]
 

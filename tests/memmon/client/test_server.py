@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from memmon import client
-from memmon.client import watch
+from memmon.client import observers
 from memmon.client.control import RESTRICTIONS
 from tests.memmon.client.serving import ask
 
@@ -71,7 +71,7 @@ def test_it_tells_what_the_process_is_and_does(base: str) -> None:
     assert {"restrictions", "recent_requests", "recent_errors"} <= set(found)
 
 
-def test_it_clears_the_caches_that_are_watched(base: str, new_page: watch.Watched) -> None:
+def test_it_clears_the_caches_that_are_watched(base: str, new_page: observers.Watched) -> None:
     cache = {"a": 1, "b": 2}
     client.watch_cache(cache)
     answer = ask(f"{base}/-/memmon/cache/clear", "POST", None, TOKEN)

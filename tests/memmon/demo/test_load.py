@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from memmon.client.suspicion import suspicious
+from memmon.client.prefilter import suspicious
 from memmon.demo.load import QUERIES, choose
 
 

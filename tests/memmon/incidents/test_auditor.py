@@ -11,7 +11,7 @@ from memmon.context import Context
 from memmon.db.tables import IncidentRow, NotificationRow
 from memmon.incidents import auditor, service
 from memmon.settings import load as load_settings
-from memmon.state import counters, pulse
+from memmon.state import counters, heartbeat
 from tests.conftest import Clock
 from tests.memmon.incidents.conftest import Endpoint
 from tests.memmon.incidents.story import ESCALATION, PLAYBOOKS, ROUTES, fire, only, paged, run, texts, tick
@@ -36,11 +36,11 @@ def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
 def alive(ctx: Context) -> None:
     """Let the parts that an incident needs have run just now."""
     for name in ("alert_manager", "incident_response"):
-        pulse.beat(ctx.redis, name, "ok", ctx.now())
+        heartbeat.beat(ctx.redis, name, "ok", ctx.now())
 
 
 def findings(ctx: Context) -> list[str]:
-    return [one["what"] for one in pulse.read(ctx.redis)[auditor.COMPONENT]["findings"]]
+    return [one["what"] for one in heartbeat.read(ctx.redis)[auditor.COMPONENT]["findings"]]
 
 
 def change(ctx: Context, **values: object) -> None:
@@ -137,7 +137,7 @@ def test_a_page_that_reached_nobody_goes_to_the_next_level(ready: Context) -> No
 def test_a_part_that_has_not_run_is_found(ready: Context, clock: Clock) -> None:
     clock.move(5)
     tick(ready)
-    pulse.beat(ready.redis, "alert_manager", "ok", ready.now() - 1000)
+    heartbeat.beat(ready.redis, "alert_manager", "ok", ready.now() - 1000)
     service.audit(ready)
     assert findings(ready) == ["alert_manager ran 1000 s ago"]
 
@@ -164,6 +164,6 @@ def test_the_heartbeat_goes_out_after_a_clean_audit_only(ready: Context, endpoin
     alive(ready)
     endpoint.status = 500
     service.audit(ready)
-    assert pulse.read(ready.redis)[auditor.COMPONENT]["status"] == "failed"
+    assert heartbeat.read(ready.redis)[auditor.COMPONENT]["status"] == "failed"
     names = {dict(one.labels)["__name__"] for one in counters.read(ready.redis)}
     assert {"memmon_heartbeats_failed_total", "memmon_audits_total", "memmon_audit_findings_total"} <= names

@@ -24,9 +24,10 @@ from hypothesis.stateful import (
 )
 
 from memmon.alerts import service as alerts
+from memmon.audit import service as audit_service
 from memmon.context import Context
 from memmon.errors import Conflict, NotFound, Permanent, Transient
-from memmon.incidents import action_store, actions, auditor, ledger, service
+from memmon.incidents import action_store, actions, auditor, service
 from memmon.incidents.actions.base import Action, Call
 from memmon.jobs import Job
 from tests.conftest import Clock
@@ -221,7 +222,7 @@ class Incidents(RuleBasedStateMachine):
             assert whole["state"] == "resolved" or paging, whole
             self._is_told(whole)
         service.due(self.ctx)
-        assert ledger.verify(self.ctx)["problems"] == []
+        assert audit_service.verify(self.ctx)["problems"] == []
         self.ctx.close()
 
     def _is_told(self, whole: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from memmon.alerts import service as alerts
 from memmon.config import load
 from memmon.context import Context
 from memmon.errors import BadConfig, BadInput, Conflict, NotFound
-from memmon.incidents import acting, actions, opening, service, store
+from memmon.incidents import actions, executor, opening, service, store
 from memmon.incidents.actions import http
 from memmon.incidents.actions.base import Action
 from memmon.jobs import Job
@@ -19,7 +19,7 @@ from memmon.notify import service as notify
 from memmon.promql.matcher import Matcher
 from memmon.routing import service as routing
 from memmon.settings import load as load_settings
-from memmon.stack import check as stack_check
+from memmon.stack import config_check as stack_check
 from memmon.state import counters
 from tests.conftest import Clock
 from tests.memmon.incidents.conftest import Endpoint
@@ -194,7 +194,7 @@ def test_a_call_whose_worker_died_in_the_middle_is_not_made_again(
     [advance, *_] = service.correlate(ready)
     [act] = [job for job in service.advance(ready, *advance.args) if job.name == "incidents.act"]
     with monkeypatch.context() as patch:
-        patch.setattr(acting, "_finish", lambda *_: [])
+        patch.setattr(executor, "_finish", lambda *_: [])
         service.act(ready, *act.args)
     assert len(endpoint.calls) == 1
     tick(ready)
@@ -216,7 +216,7 @@ def test_a_call_that_the_playbook_calls_idempotent_is_made_again(
     [advance, *_] = service.correlate(ready)
     [act] = [job for job in service.advance(ready, *advance.args) if job.name == "incidents.act"]
     with monkeypatch.context() as patch:
-        patch.setattr(acting, "_finish", lambda *_: [])
+        patch.setattr(executor, "_finish", lambda *_: [])
         service.act(ready, *act.args)
     clock.move(12)
     tick(ready)

@@ -14,9 +14,10 @@ from memmon import labels
 from memmon.context import Context
 from memmon.errors import Transient
 from memmon.labels import Labels
-from memmon.metrics import service, shape
-from memmon.metrics.shape import Member, Row
-from memmon.metrics.window import HotStore
+from memmon.metrics import service
+from memmon.metrics.head import series_layout
+from memmon.metrics.head.series_layout import Member, Row
+from memmon.metrics.head.store import HotStore
 from memmon.promql.block import NO_ROW
 from memmon.promql.matcher import Matcher
 from memmon.samples import STALE_BITS, Sample
@@ -33,7 +34,7 @@ Samples = dict[Labels, dict[int, float]]
 
 def row(target: str, at: int, columns: set[tuple[str, str]], value: float) -> Row:
     samples = [Sample(labels.of(__name__=name, c=column), value) for name, column in sorted(columns)]
-    return shape.row_of(Member(target, labels.of(instance=target)), samples, at)
+    return series_layout.row_of(Member(target, labels.of(instance=target)), samples, at)
 
 
 def real(store: HotStore, start: int, end: int) -> Samples:

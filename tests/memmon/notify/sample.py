@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from memmon.notify import render
-from memmon.notify.base import Message
+from memmon.notify.channels.base import Message
 from memmon.notify.templates import of
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from memmon.config.receivers import AppriseConfig, Global, PagerDutyConfig, SlackConfig, TeamsConfig, WebhookConfig
 from memmon.errors import Permanent, Transient
-from memmon.notify import others, pagerduty, slack, teams, webhook
-from memmon.notify.base import Busy, Message
+from memmon.notify.channels import apprise, msteams, pagerduty, slack, webhook
+from memmon.notify.channels.base import Busy, Message
 from memmon.settings import load
 from tests.memmon.notify.conftest import Hook
 from tests.memmon.notify.sample import PAGE, message
@@ -105,7 +105,7 @@ def test_pagerduty_hears_of_an_incident_under_its_own_key(hook: Hook) -> None:
 
 
 def test_teams_gets_an_adaptive_card(hook: Hook) -> None:
-    teams.send(TeamsConfig(webhook_url=hook.url), message(), SETTINGS, Global())
+    msteams.send(TeamsConfig(webhook_url=hook.url), message(), SETTINGS, Global())
     [attachment] = hook.bodies[0]["attachments"]
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
     title, text = attachment["content"]["body"]
@@ -115,13 +115,13 @@ def test_teams_gets_an_adaptive_card(hook: Hook) -> None:
 
 def test_apprise_reaches_any_of_its_services(hook: Hook) -> None:
     url = hook.url.replace("http://", "json://")
-    others.send(AppriseConfig(url=url), message(), SETTINGS, Global())
+    apprise.send(AppriseConfig(url=url), message(), SETTINGS, Global())
     assert (hook.bodies[0]["title"], hook.bodies[0]["type"]) == ("[FIRING:1] hot", "warning")
     hook.answers = [(500, {})]
     with pytest.raises(Transient, match="could not send it"):
-        others.send(AppriseConfig(url=url), message(), SETTINGS, Global())
+        apprise.send(AppriseConfig(url=url), message(), SETTINGS, Global())
     with pytest.raises(Permanent, match="knows no service"):
-        others.send(AppriseConfig(url="nonsense://x"), message(), SETTINGS, Global())
+        apprise.send(AppriseConfig(url="nonsense://x"), message(), SETTINGS, Global())
 
 
 def test_a_webhook_may_say_its_own_payload_as_opsgenie_wants_it(hook: Hook) -> None:

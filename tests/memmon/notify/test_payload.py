@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from memmon.notify.base import Message
+from memmon.notify.channels.base import Message
 from memmon.notify.payload import version4
 from tests.memmon.notify.sample import message, payload
 

@@ -9,7 +9,7 @@ from memmon.errors import BadConfig
 from memmon.notify import templates
 from memmon.notify.render import message
 from memmon.settings import load
-from memmon.stack import check
+from memmon.stack import config_check
 from tests.memmon.notify.sample import payload
 
 ROUTES = """
@@ -32,7 +32,7 @@ def folder(tmp_path: Path, routes: str = ROUTES, **files: str) -> Path:
 def test_files_of_templates_add_to_memmons_own_and_replace_them(tmp_path: Path) -> None:
     text = '{{ define "own" }}mine {{ template "__subject" . }}{{ end }}{{ define "__names" }}N{{ end }}'
     settings = load({"MEMMON_HOME": str(folder(tmp_path, a=text))})
-    check.config(settings)
+    config_check.config(settings)
     known = templates.of(config.load(settings).routes.sources)
     assert message(payload(), known).fill('{{ template "own" . }}') == "mine [FIRING:1] N"
 
@@ -51,4 +51,4 @@ def test_a_template_that_cannot_work_is_refused_at_load(
     tmp_path: Path, routes: str, files: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(BadConfig, match=reason):
-        check.config(load({"MEMMON_HOME": str(folder(tmp_path, routes, **files))}))
+        config_check.config(load({"MEMMON_HOME": str(folder(tmp_path, routes, **files))}))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from memmon import labels
 from memmon.errors import BadQuery
-from memmon.promql import guard, literals
+from memmon.promql import literals, parser
 from memmon.promql.query import Query
 from memmon.samples import STALE_NAN, Series
 from tests.memmon.promql.memory import Memory
@@ -53,7 +53,7 @@ def mutated(draw: st.DrawFn) -> str:
         other = draw(st.integers(0, len(text)))
         piece = draw(st.sampled_from([text[first:last], "", *TOKENS.split()]))
         text = text[:first] + piece + text[draw(st.sampled_from([first, last, other])) :]
-    return text[: guard.MAX_LENGTH + 1]
+    return text[: parser.MAX_LENGTH + 1]
 
 
 def judged(text: str) -> None:

@@ -15,9 +15,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from memmon import labels as label_sets
 from memmon.errors import BadInput
-from memmon.metrics.cells import Bounds
-from memmon.push import otlp, packing
-from memmon.push.refusals import Pushed, Refusals
+from memmon.metrics.head.batches import Bounds
+from memmon.push import compression, otlp
+from memmon.push.rejections import Pushed, Refusals
 from memmon.samples import STALE_BITS, Metadata
 from tests.memmon.push.requests import field
 
@@ -201,7 +201,7 @@ def test_the_answer_says_how_much_was_refused() -> None:
         (b'{"resourceMetrics":[{"resource":{"attributes":[{"key":"\\ud800"}]}}]}', otlp.JSON, BadInput),
         (b"\xff", otlp.JSON, BadInput),
         (b"\x0a", otlp.PROTOBUF, BadInput),
-        (b"", "text/plain", packing.NotSpoken),
+        (b"", "text/plain", compression.NotSpoken),
     ],
 )
 def test_what_is_no_request_is_bad_input(body: bytes, content_type: str, error: type[Exception]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from memmon import labels as label_sets
 from memmon.errors import BadInput
-from memmon.push import packing, remote_write
+from memmon.push import compression, remote_write
 from memmon.samples import STALE_BITS, STALE_NAN, Metadata, Sample
 from tests.memmon.push.requests import about, field, packed, series, varint
 
@@ -93,7 +93,7 @@ def test_version_1_is_spoken(content_type: str) -> None:
     ],
 )
 def test_others_are_not(content_type: str, encoding: str, reason: str) -> None:
-    with pytest.raises(packing.NotSpoken, match=reason):
+    with pytest.raises(compression.NotSpoken, match=reason):
         remote_write.check_type(content_type, encoding)
 
 

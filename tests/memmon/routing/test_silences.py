@@ -6,7 +6,7 @@ from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.errors import BadInput, Conflict, NotFound
 from memmon.promql.matcher import Matcher
-from memmon.routing import silences, standing
+from memmon.routing import alert_status, silences
 from tests.conftest import Clock
 
 TEAM = Matcher("team", "=", "x")
@@ -30,10 +30,10 @@ def test_the_alerts_that_are_muted_are_known_with_their_silences(sqlite_ctx: Con
         alerts.raise_event(sqlite_ctx, "trouble", "warning", {"team": team}, {}, 600)
     muted = next(a["id"] for a in alerts.firing(sqlite_ctx) if a["labels"]["team"] == "x")
     made = silences.silence(sqlite_ctx, [Matcher("team", "=~", "x|z"), Matcher("n", "!=", "1")], 60, "dana", "")
-    [(number, [held])] = standing.suppressed(sqlite_ctx).items()
+    [(number, [held])] = alert_status.suppressed(sqlite_ctx).items()
     assert (number, held.kind, held.by, held.until) == (muted, "silence", made["id"], clock.now + 60)
     clock.move(60)
-    assert standing.suppressed(sqlite_ctx) == {}
+    assert alert_status.suppressed(sqlite_ctx) == {}
 
 
 def test_a_silence_is_ended_once(sqlite_ctx: Context) -> None:

@@ -9,7 +9,7 @@ import redis
 
 from memmon.errors import BadConfig
 from memmon.settings import Settings, load
-from memmon.stack import keyring, valkey
+from memmon.stack import secret_files, valkey
 from memmon.state import client
 from tests.support import eventually
 
@@ -25,7 +25,7 @@ def home(short_dir: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def server(home: Path) -> Iterator[tuple[Settings, subprocess.Popen[bytes]]]:
     settings = load({"MEMMON_HOME": str(home)})
-    keyring.ensure(settings.run_dir / "valkey.password")
+    secret_files.ensure(settings.run_dir / "valkey.password")
     conf = settings.run_dir / "valkey.conf"
     conf.write_text(valkey.configuration(settings, home / "valkey"))
     process = subprocess.Popen([valkey.binary(settings), str(conf)], stdout=subprocess.DEVNULL)

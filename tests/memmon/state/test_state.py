@@ -6,7 +6,7 @@ from redis import Redis
 from memmon.context import Context
 from memmon.errors import Transient
 from memmon.samples import Sample
-from memmon.state import client, counters, lease, live, pulse
+from memmon.state import client, counters, heartbeat, lease, live
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def test_an_observation_falls_into_its_bucket_and_all_wider_ones(redis: Redis) -
 
 
 def test_the_last_run_of_a_component_is_kept(redis: Redis) -> None:
-    pulse.beat(redis, "health_monitor", "ok", 5.0, checks=3)
-    assert pulse.read(redis)["health_monitor"] == {"status": "ok", "last_run": 5.0, "checks": 3}
+    heartbeat.beat(redis, "health_monitor", "ok", 5.0, checks=3)
+    assert heartbeat.read(redis)["health_monitor"] == {"status": "ok", "last_run": 5.0, "checks": 3}
 
 
 def test_what_is_published_is_heard(redis: Redis) -> None:

@@ -2,7 +2,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from memmon.context import Context
-from tests.memmon.incidents.test_duty import ESCALATION, ROUTES
+from tests.memmon.oncall.test_service import ESCALATION, ROUTES
 from tests.web.conftest import Headers
 
 

@@ -6,7 +6,7 @@ from memmon.encode import dumps
 from memmon.health import service as health
 from memmon.health.model import Finding
 from memmon.jobs import QUEUES
-from memmon.state import keys, pulse
+from memmon.state import heartbeat, keys
 from tests.conftest import Clock
 from tests.web.seed import COMPONENTS
 
@@ -16,7 +16,7 @@ PARTS = ("workers", "queues", "metrics_summary", "health", "security", "alerts",
 def well(ctx: Context) -> None:
     """Let everything have run just now, and be well."""
     for name in COMPONENTS:
-        pulse.beat(ctx.redis, name, "ok", ctx.now())
+        heartbeat.beat(ctx.redis, name, "ok", ctx.now())
     ctx.redis.hset(keys.workers(), "all@host", dumps({"at": ctx.now(), "queues": list(QUEUES), "pid": 7}))
     for check in ctx.config.checks.checks:
         health.record(ctx, "host", check.name, int(ctx.now()), Finding("healthy", "well"), 1.0)
@@ -41,7 +41,7 @@ def test_a_part_that_stopped_is_named(client: FlaskClient, ctx: Context, clock: 
     clock.move(40)
     for name in COMPONENTS:
         if name != "metrics_collector":
-            pulse.beat(ctx.redis, name, "ok", ctx.now())
+            heartbeat.beat(ctx.redis, name, "ok", ctx.now())
     found = client.get("/api/status").get_json()
     assert found["system_status"] == "degraded"
     assert found["components"]["metrics_collector"]["status"] == "late"

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
-from memmon.client import suspicion
+from memmon.client import prefilter
 from memmon.security.detectors import injection
 from memmon.security.detectors.injection import Finding
 from tests.memmon.security.detectors.texts import ATTACKS, INNOCENT
@@ -24,7 +24,7 @@ def test_a_text_that_only_speaks_of_such_things_is_no_attack(text: str) -> None:
 
 @pytest.mark.parametrize(("family", "text"), CASES)
 def test_the_client_lets_through_to_memmon_what_memmon_would_find(family: str, text: str) -> None:
-    assert suspicion.suspicious([("q", text)]), family
+    assert prefilter.suspicious([("q", text)]), family
 
 
 def test_an_attack_in_the_name_of_a_parameter_is_found_too() -> None:

@@ -1,0 +1,208 @@
+"""The record's rows: add lines, read them, verify them, forget the oldest.
+
+Lines are signed at the end of the transaction that adds them, whatever else it did: so the record is held for a moment only, and
+always after everything else, which keeps two transactions from waiting for each other.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import delete, event, func, select
+from sqlalchemy.orm import Session
+
+from memmon import encode, files, secret
+from memmon.audit import signing
+from memmon.audit.signing import START, Line, Mark, Problem
+from memmon.context import Context
+from memmon.db import advisory_lock, upsert
+from memmon.db.tables import EntryMark, IncidentEntry, IncidentRow
+from memmon.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LONGEST = 4000
+CHUNK = 1000
+BEGIN = Mark(0, START)
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Return `text` with what PostgreSQL cannot hold replaced."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def key(settings: Settings) -> bytes:
+    """Return the key that signs the record."""
+    return secret.key(settings, "record")
+
+
+def note(session: Session, incident_id: int | None, at: float, kind: str, by: str, text: str, **detail: Any) -> None:
+    """Add a line to the record, and so to the timeline of an incident; it is signed when the transaction commits."""
+    # As it will be read again.
+    kept = json.loads(storable(encode.dumps(detail).replace("\\u0000", "\N{REPLACEMENT CHARACTER}")))
+    line = Line(0, incident_id, float(at), kind, storable(by), storable(text[:LONGEST]), kept)
+    if "lines" not in session.info:
+        session.info["lines"] = []
+        event.listen(session, "before_commit", _write, once=True)
+    session.info["lines"].append(line)
+
+
+def _write(session: Session) -> None:
+    lines: list[Line] = session.info.pop("lines")
+    session.flush()
+    advisory_lock.take(session, "record")
+    signer = key(session.info["settings"])
+    last = _mark(session, "end") or BEGIN
+    rows = []
+    for line in lines:
+        signed = signing.sign(signer, line._replace(seq=last.seq + 1), last.hash)
+        rows.append(signed._asdict())
+        last = Mark(signed.seq, signed.hash)
+    upsert.insert_many(session, IncidentEntry, rows)
+    _put_mark(session, signer, "end", last)
+
+
+def _mark(session: Session, name: str) -> Mark | None:
+    row = session.get(EntryMark, name, populate_existing=True)
+    return Mark(row.seq, row.hash) if row else None
+
+
+def _put_mark(session: Session, signer: bytes, name: str, mark: Mark) -> None:
+    signature = signing.sign_mark(signer, name, mark)
+    row = {"name": name, **mark._asdict(), "signature": signature, "signed_by": signing.name_of(signer)}
+    upsert.replace(session, EntryMark, [row], ["name"])
+
+
+def entries(session: Session, number: int) -> Sequence[IncidentEntry]:
+    """Return the lines of an incident, the oldest first."""
+    query = select(IncidentEntry).where(IncidentEntry.incident_id == number)
+    return session.scalars(query.order_by(IncidentEntry.seq)).all()
+
+
+def verify(ctx: Context, whole: bool = True) -> dict[str, Any]:
+    """Look at the record, or only at what was written since it was found right last; return {lines, since, end, problems: [{seq,
+    incident_id, what}]}. What is right is remembered, in SQL and in a file beside it, so that an end that is cut off is seen."""
+    signer = key(ctx.settings)
+    with ctx.read() as session:
+        start, found = _checked_mark(session, signer, "start", BEGIN)
+        verified, wrong = _checked_mark(session, signer, "verified", start)
+        end, more = _checked_mark(session, signer, "end", None)
+        if not whole and not wrong and verified.seq >= start.seq:
+            start = verified
+        counted = [0]
+        lines = _counting(_lines(session, start.seq), counted)
+        found += [*wrong, *more, *signing.problems(signer, lines, start, end)]
+        if end is None and (counted[0] or start.seq):
+            found.append(Problem(start.seq + 1, None, "the mark of the record's end is missing"))
+        found += _seen(ctx, session, start)
+    if not found and end is not None:
+        _remember(ctx, signer, end)
+    shown = [one._asdict() for one in sorted(found)]
+    return {"lines": counted[0], "since": start.seq, "end": end.seq if end else 0, "problems": shown}
+
+
+def accept(ctx: Context, by: str, comment: str) -> dict[str, Any]:
+    """Say that what is wrong with the record is known: a line names it, and audits look only at what comes after it. Looking at the
+    whole record goes on naming it."""
+    found = verify(ctx)
+    first = found["problems"][0] if found["problems"] else None
+    said = f"{len(found['problems'])} problems" + (
+        f", the first at line {first['seq']}: {first['what']}" if first else ""
+    )
+    with ctx.write() as session:
+        note(session, None, ctx.now(), "record", by, f"accepted {said}" + (f"; {comment}" if comment else ""))
+    signer = key(ctx.settings)
+    with ctx.write() as session:
+        advisory_lock.take(session, "record")
+        end = _mark(session, "end") or BEGIN
+        start = _mark(session, "start")
+        _put_mark(session, signer, "end", end)
+        if start is not None:
+            _put_mark(session, signer, "start", start)
+    _remember(ctx, signer, end)
+    return found
+
+
+def _checked_mark(session: Session, signer: bytes, name: str, default: Any) -> tuple[Any, list[Problem]]:
+    row = session.get(EntryMark, name)
+    if row is None:
+        return default, []
+    mark = Mark(row.seq, row.hash)
+    if row.signed_by != signing.name_of(signer):
+        return mark, [Problem(row.seq, None, f"the mark {name} is signed with another key ({row.signed_by})")]
+    if not hmac.compare_digest(row.signature, signing.sign_mark(signer, name, mark)):
+        return mark, [Problem(row.seq, None, f"the mark {name} was changed")]
+    return mark, []
+
+
+def _lines(session: Session, after: int) -> Iterator[Line]:
+    while True:
+        query = select(IncidentEntry).where(IncidentEntry.seq > after).order_by(IncidentEntry.seq).limit(CHUNK)
+        rows = session.scalars(query).all()
+        for row in rows:
+            yield Line(*(getattr(row, name) for name in Line._fields))
+        if len(rows) < CHUNK:
+            return
+        after = rows[-1].seq
+        session.expunge_all()
+
+
+def _counting(lines: Iterator[Line], counted: list[int]) -> Iterator[Line]:
+    for line in lines:
+        counted[0] += 1
+        yield line
+
+
+def _seen(ctx: Context, session: Session, start: Mark) -> list[Problem]:
+    """Return what is wrong with the line that was the last one when the record was found right before."""
+    path = ctx.settings.run_dir / "record.seen"
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+        seen = Mark(int(given["seq"]), str(given["hash"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    if seen.seq <= start.seq:
+        return []
+    row = session.get(IncidentEntry, seen.seq)
+    if row is None:
+        return [Problem(seen.seq, None, "is missing, and was there when the record was verified last")]
+    return (
+        []
+        if row.hash == seen.hash
+        else [Problem(seen.seq, row.incident_id, "is another one than when it was verified")]
+    )
+
+
+def _remember(ctx: Context, signer: bytes, end: Mark) -> None:
+    with ctx.write() as session:
+        if (_mark(session, "verified") or BEGIN) == end:
+            return
+        _put_mark(session, signer, "verified", end)
+    path = ctx.settings.run_dir / "record.seen"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.write(path, encode.dumps(end._asdict()))
+    except OSError as error:  # The mark in SQL is kept all the same.
+        log.warning("where the record was verified to cannot be kept: %s", error)
+
+
+def forget(ctx: Context, before: float) -> int:
+    """Delete the oldest lines up to the first one that is of an incident still kept, or younger than `before`; return how many."""
+    with ctx.write() as session:
+        kept = (IncidentEntry.at >= before) | IncidentEntry.incident_id.in_(select(IncidentRow.id))
+        first = session.scalar(select(func.min(IncidentEntry.seq)).where(kept))
+        last = session.scalar(select(func.max(IncidentEntry.seq)))
+        limit = first - 1 if first is not None else last
+        row = session.get(IncidentEntry, limit) if limit else None
+        if row is None:
+            return 0
+        _put_mark(session, key(ctx.settings), "start", Mark(row.seq, row.hash))
+        gone = session.execute(delete(IncidentEntry).where(IncidentEntry.seq <= row.seq))
+        return int(gone.rowcount)  # type: ignore[attr-defined]

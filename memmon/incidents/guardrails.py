@@ -1,0 +1,134 @@
+"""Pure: whether an action may be done now, must wait, or is refused, by what was done before it.
+
+The limits are those of its kind (`limits` in playbooks.yml): cooldown by subject, so many within a time, a circuit breaker
+over failures (Nygard, *Release It!*), and a blast radius: never more than a share of the instances of a kind at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from memmon.config.guardrails import Limit, Never
+from memmon.incidents.actions.base import Subject
+
+AGAIN = 5.0
+"""Seconds until an action that must wait is looked at again."""
+
+AFTERMATH = 30.0
+"""Seconds after an action for which its subject is not yet counted on: it may still be coming up."""
+
+
+class Past(NamedTuple):
+    """An action of the same kind that was begun: done, failed or running; times are Unix seconds."""
+
+    subject: str
+    kin: str
+    state: str
+    started_at: float
+    finished_at: float | None
+
+
+class Hold(NamedTuple):
+    """It waits until `at`."""
+
+    at: float
+    why: str
+
+
+class Refusal(NamedTuple):
+    """It is not done."""
+
+    why: str
+
+
+def reach(limit: Limit) -> float:
+    """Return how many seconds back the past of an action matters."""
+    return max(limit.cooldown, limit.window, limit.rest, AFTERMATH)
+
+
+def forbidden(never: Iterable[Never], action: str, subject: Subject) -> Refusal | None:
+    """Return why an action is never done to a subject, or None."""
+    for one in never:
+        if one.forbids(action, subject.target, subject.name):
+            what = subject.name or subject.target
+            return Refusal(
+                f"{what} is on the list of what is never touched" + (f": {one.reason}" if one.reason else "")
+            )
+    return None
+
+
+def judge(
+    limit: Limit, subject: Subject, past: Sequence[Past], now: float, held_since: float | None
+) -> Hold | Refusal | None:
+    """Return why an action waits or is refused, None when it may be done now; `held_since` says since when it waits."""
+    # What is done to nothing in particular, such as a page, is never the same twice.
+    same = [one for one in past if one.subject == subject.name] if subject.name else []
+    return (
+        _too_often(limit, past, now)
+        or _broken(limit, past, now)
+        or _cooling(limit, same, now)
+        or _patient(limit, _busy(same, now) or _too_wide(limit, subject, past, now), now, held_since)
+    )
+
+
+def _cooling(limit: Limit, same: Iterable[Past], now: float) -> Hold | Refusal | None:
+    """A cooldown that is over soon is waited for."""
+    last = max((one.finished_at for one in same if one.finished_at is not None), default=None)
+    if last is None or not last > now - limit.cooldown:
+        return None
+    why = f"it was done {max(0, now - last):.0f} s ago, and is done every {limit.cooldown:g} s at most"
+    again = last + limit.cooldown
+    return Hold(again, why) if again - now <= limit.patience else Refusal(why)
+
+
+def _too_often(limit: Limit, past: Iterable[Past], now: float) -> Refusal | None:
+    begun = sum(one.started_at > now - limit.window for one in past)
+    if limit.most is None or begun < limit.most:
+        return None
+    return Refusal(f"it was done {begun} times within {limit.window:g} s, and is done {limit.most} times at most")
+
+
+def _broken(limit: Limit, past: Iterable[Past], now: float) -> Refusal | Hold | None:
+    if limit.failures is None:
+        return None
+    ended = sorted((one for one in past if one.finished_at is not None), key=lambda one: one.finished_at or 0.0)
+    streak = 0
+    for one in reversed(ended):
+        if one.state != "failed":
+            break
+        streak += 1
+    if streak < limit.failures:
+        return None
+    last = ended[-1].finished_at or 0.0
+    if last > now - limit.rest:
+        return Refusal(f"it failed {streak} times on end, and is left alone for {limit.rest:g} s")
+    trial = any(one.finished_at is None for one in past)
+    return Hold(now + AGAIN, "another one tries whether it works again") if trial else None
+
+
+def _busy(same: Iterable[Past], now: float) -> Hold | None:
+    running = any(one.finished_at is None for one in same)
+    return Hold(now + AGAIN, "it is being done by another incident") if running else None
+
+
+def _too_wide(limit: Limit, subject: Subject, past: Iterable[Past], now: float) -> Hold | None:
+    if limit.share is None or not subject.kin:
+        return None
+    others = {
+        one.subject
+        for one in past
+        if one.kin == subject.kin
+        and one.subject != subject.name
+        and (one.finished_at is None or one.finished_at > now - AFTERMATH)
+    }
+    most = max(1, int(limit.share * subject.size))
+    if len(others) < most:
+        return None
+    return Hold(now + AGAIN, f"{len(others)} of {subject.size} {subject.kin} are acted on already, and {most} may be")
+
+
+def _patient(limit: Limit, hold: Hold | None, now: float, held_since: float | None) -> Hold | Refusal | None:
+    if hold is None or held_since is None or now - held_since < limit.patience:
+        return hold
+    return Refusal(f"{hold.why}, for {now - held_since:.0f} s by now")

@@ -1,0 +1,242 @@
+"""Telling people of an incident: the levels of its chain, what waits for their word, reminders, and that it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from memmon import encode, secret
+from memmon.audit import service as audit
+from memmon.config.escalation import Chain, Level
+from memmon.config.playbooks import Approval
+from memmon.context import Context
+from memmon.db.tables import IncidentAction, IncidentRow
+from memmon.errors import NotFound
+from memmon.incidents import escalation, links, snapshot, store
+from memmon.incidents.links import Link
+from memmon.notify import service as notify
+from memmon.oncall import service as oncall
+from memmon.routing import interval, route
+
+
+class People(NamedTuple):
+    """Who hears of a level: receivers, and the persons behind them by name."""
+
+    receivers: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def level(ctx: Context, session: Session, row: IncidentRow, reason: str, hurry: bool = False) -> None:
+    """Page the next level of an incident's chain, in the transaction that writes down that it was; with `hurry` its turn has come
+    whatever the time."""
+    now, chain = ctx.now(), chain_of(row)
+    due = escalation.page(chain, row.level, row.responds_from, now, _applies(ctx, row, now), hurry)
+    name = "again" if due.again else f"level {due.number + 1}"
+    people = people_of(ctx, session, due.level, now)
+    title = f"{name}, {due.level.name}: {_name(row)}"
+    told, unknown = _send(ctx, session, row, people.receivers, "page", title, f"page:{row.id}:{row.pages}")
+    if row.playbook.get("silent"):
+        text = f"{name}, {due.level.name}: would page {', '.join(people.receivers) or 'nobody'} ({reason})"
+    else:
+        text = f"{name}, {due.level.name}: paged {', '.join(told) or 'nobody'} ({reason})"
+    text += f"; on call: {', '.join(people.names)}" if people.names else ""
+    text += f"; contact {due.level.contact}" if due.level.contact else ""
+    text += f"; not in routes.yml: {', '.join(unknown)}" if unknown else ""
+    audit.note(
+        session,
+        row.id,
+        now,
+        "page",
+        "memmon",
+        text,
+        level=due.number + 1,
+        receivers=told,
+        key=f"page:{row.id}:{row.pages}",
+    )
+    row.level = max(row.level, due.number + 1)
+    row.pages += 1
+    row.next_level_at = None if row.acknowledged_at else due.next_at
+
+
+def _applies(ctx: Context, row: IncidentRow, now: float) -> escalation.Applies:
+    """Return whether a level is for this incident at this moment. Hours that are in no configuration any more hold: nobody must be
+    missed for a name."""
+    found = {**ctx.config.routes.intervals, **{one.name: one for one in ctx.config.escalation.time_intervals}}
+
+    def open_now(name: str) -> bool:
+        known = found.get(name)
+        return known is None or any(interval.contains(one, now) for one in known.time_intervals)
+
+    return lambda level: (
+        (not level.severities or row.severity in level.severities)
+        and (not level.hours or any(open_now(name) for name in level.hours))
+    )
+
+
+def over(ctx: Context, session: Session, row: IncidentRow) -> None:
+    """Tell everybody who was paged that it is over."""
+    receivers = _heard(ctx, session, row)
+    title = f"resolved: {_name(row)}"
+    key = f"incident:{row.id}:resolved:{row.reopened}"
+    _send(ctx, session, row, receivers, "incident", title, key, "resolved")
+
+
+def _heard(ctx: Context, session: Session, row: IncidentRow) -> tuple[str, ...]:
+    """Return who was paged, or would be paged first."""
+    levels = chain_of(row).levels[: max(1, row.level)]
+    told = (name for one in levels for name in people_of(ctx, session, one, ctx.now()).receivers)
+    return tuple(dict.fromkeys((*store.receivers_paged(session, row.id), *told)))
+
+
+def remind(ctx: Context, session: Session, row: IncidentRow, times: int) -> None:
+    """Remind whoever has acknowledged, where they are a contact, else who was paged."""
+    person = ctx.config.escalation.contact(row.acknowledged_by or "")
+    receivers = person.receivers if person else _heard(ctx, session, row)
+    title = f"reminder, acknowledged by {row.acknowledged_by}: {_name(row)}"
+    told, _ = _send(ctx, session, row, receivers, "page", title, f"remind:{row.id}:{times}")
+    audit.note(session, row.id, ctx.now(), "reminder", "memmon", f"reminded {', '.join(told) or 'nobody'}")
+
+
+def ask(
+    ctx: Context, session: Session, row: IncidentRow, action: IncidentAction, approval: Approval, turn: int
+) -> None:
+    """Tell those whose word an action waits for, with links to give it."""
+    persons = [found for name in approval.who if (found := ctx.config.escalation.contact(name))]
+    receivers: Sequence[str] = [name for one in persons for name in one.receivers]
+    if not receivers:
+        held = chain_of(row).levels[max(0, min(row.level, len(chain_of(row).levels)) - 1)]
+        receivers = people_of(ctx, session, held, ctx.now()).receivers
+    what = f"{action.action} {action.subject}".strip()
+    title = f"approval needed: {what}, {_name(row)}"
+    _send(ctx, session, row, receivers, "page", title, f"approval:{action.id}:{turn}", action=action)
+
+
+def tell(ctx: Context, number: int, receivers: list[str] | None, key: str) -> list[str]:
+    """Page `receivers`, or the first level, which gets that page once; return who was told. NotFound when none of them is in
+    routes.yml."""
+    with ctx.write() as session:
+        row = store.get(session, number)
+        if row is None:
+            raise NotFound(f"no incident {number}")
+        wanted = receivers or people_of(ctx, session, chain_of(row).levels[0], ctx.now()).receivers
+        key = key if receivers else f"page:{number}:0"
+        told, unknown = _send(ctx, session, row, wanted, "page", _name(row), key)
+    if not told:
+        raise NotFound(f"no receiver {', '.join(unknown) or 'at all'} in routes.yml")
+    return told
+
+
+def tell_next(ctx: Context, number: int, key: str) -> str:
+    """Page the next level now, once for the action `key`, unless somebody is at it; return what was done."""
+    with ctx.write() as session:
+        row = store.get(session, number, lock=True)
+        if row is None:
+            raise NotFound(f"no incident {number}")
+        if row.acknowledged_at:
+            return f"{row.acknowledged_by} is at it: nobody else is paged"
+        if any(one.kind == "escalated" and one.detail.get("key") == key for one in audit.entries(session, number)):
+            return "the next level was paged before its first worker died"
+        audit.note(session, number, ctx.now(), "escalated", "memmon", "a criterion of the playbook is met", key=key)
+        row.version += 1
+        level(ctx, session, row, "a criterion of the playbook is met", hurry=True)
+        return f"paged level {row.level}"
+
+
+def people_of(ctx: Context, session: Session, level: Level, now: float) -> People:
+    """Return who hears of a level: its receivers, its contacts and who is on call; where that is nobody, whoever hears of every
+    alert."""
+    shifts = [oncall.current(ctx, session, name, now) for name in level.on_call]
+    names = [*level.contacts, *(one.contact for one in shifts if one.contact)]
+    persons = [found for name in names if (found := ctx.config.escalation.contact(name))]
+    receivers = (*level.receivers, *(name for one in persons for name in one.receivers))
+    if not receivers:
+        own = route.environment(ctx.settings)
+        root = ctx.config.routes.route.receiver
+        receivers = (*((own.name,) if own else ()), *((root,) if root else ()))
+    return People(tuple(dict.fromkeys(receivers)), tuple(dict.fromkeys(one.name for one in persons)))
+
+
+def chain_of(row: IncidentRow) -> Chain:
+    """Return the chain as it was when the incident was opened."""
+    return snapshot.chain(row.chain)
+
+
+def is_last(row: IncidentRow) -> bool:
+    """Tell whether there is no level above those that were paged."""
+    return row.level >= len(chain_of(row).levels)
+
+
+def _send(
+    ctx: Context,
+    session: Session,
+    row: IncidentRow,
+    receivers: Iterable[str],
+    kind: str,
+    title: str,
+    key: str,
+    status: str = "firing",
+    action: IncidentAction | None = None,
+) -> tuple[list[str], list[str]]:
+    """Put the message into the outbox; return who is told, and which receivers do not exist. A dry run by hand tells nobody."""
+    if row.playbook.get("silent"):
+        return [], []
+    told: list[str] = []
+    unknown: list[str] = []
+    for receiver in receivers:
+        payload = _payload(ctx, row, kind, title, status, receiver, action)
+        try:
+            notify.add(ctx, session, receiver, payload, key, row.id)
+            told.append(receiver)
+        except NotFound:
+            unknown.append(receiver)
+    return told, unknown
+
+
+def _payload(
+    ctx: Context, row: IncidentRow, kind: str, title: str, status: str, receiver: str, action: IncidentAction | None
+) -> dict[str, Any]:
+    base = (ctx.settings.external_url or f"http://localhost:{ctx.settings.dashboard_port}").rstrip("/")
+    link = f"{base}/dashboard/incidents/{row.id}"
+    runbook = row.playbook.get("runbook")
+    acts = _links(ctx, base, row, receiver, action) if status == "firing" else {}
+    lines = [
+        f"Severity {row.severity}, opened {encode.iso(row.opened_at)}, target {row.mttr_target_minutes:g} min",
+        *(["Acknowledged by " + str(row.acknowledged_by)] if row.acknowledged_at else []),
+        *([f"What would be done: {action.action} {encode.dumps(action.parameters)}"] if action else []),
+        *([f"Runbook: {runbook}"] if runbook else []),
+        *(f"{verb.capitalize()}: {address}" for verb, address in acts.items()),
+        f"Timeline: {link}",
+    ]
+    return {
+        "kind": kind,
+        "status": status,
+        "title": title,
+        "lines": lines,
+        "links": acts,
+        "incident": {
+            "id": row.id,
+            "title": row.title,
+            "severity": row.severity,
+            "state": row.state,
+            "labels": row.labels,
+            "opened_at": encode.iso(row.opened_at),
+            "resolved_at": encode.iso(row.resolved_at),
+            "mttr_target_minutes": row.mttr_target_minutes,
+            "url": link,
+        },
+        "at": encode.iso(ctx.now()),
+    }
+
+
+def _links(ctx: Context, base: str, row: IncidentRow, receiver: str, action: IncidentAction | None) -> dict[str, str]:
+    """Return the addresses by which whoever gets the message acts without signing in."""
+    key, until = secret.key(ctx.settings, "link"), int(ctx.now() + links.HOLDS)
+    verbs = ("approve", "reject") if action else () if row.acknowledged_at else ("acknowledge",)
+    number = action.number if action else 0
+    return {verb: f"{base}/act/{links.write(key, Link(verb, row.id, number, receiver, until))}" for verb in verbs}
+
+
+def _name(row: IncidentRow) -> str:
+    return f"INC-{row.id} [{row.severity}] {row.title}"

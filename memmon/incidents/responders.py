@@ -1,0 +1,247 @@
+"""The verbs of people: acknowledge, snooze, take over, resolve, escalate, note, approve. Merging and splitting are in `regroup`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from memmon import encode
+from memmon.alerts import service as alerts
+from memmon.audit import service as audit
+from memmon.context import Context
+from memmon.db.tables import IncidentAction, IncidentRow
+from memmon.errors import BadInput, Conflict, NotFound, Refused
+from memmon.incidents import action_queue, action_store, paging, queries, recovery, snapshot, store
+from memmon.incidents.model import Ended, Place, Run
+from memmon.jobs import Job
+from memmon.state import counters, live
+
+log = logging.getLogger(__name__)
+
+Answer = tuple[dict[str, Any], list[Job]]
+
+LONGEST_SNOOZE = 7 * 86400.0
+
+
+def acknowledge(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
+    """Say that somebody is at it; nobody else is paged from here on. They are reminded, and where nothing more is heard of them the
+    chain goes on. The automatic response goes on."""
+    with changing(ctx, number) as (session, row):
+        if row.acknowledged_at:
+            raise Conflict(f"incident {number} was acknowledged by {row.acknowledged_by} already")
+        _acknowledge(ctx, row, by)
+        audit.note(session, number, ctx.now(), "acknowledged", by, comment or "acknowledged")
+    _count_acknowledged(ctx, row)
+    return told(ctx, number), []
+
+
+def take_over(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
+    """Be the one who is at it, whoever was before."""
+    with changing(ctx, number) as (session, row):
+        before = row.acknowledged_by
+        _acknowledge(ctx, row, by)
+        said = f"took over from {before}" if before else "took over"
+        audit.note(session, number, ctx.now(), "acknowledged", by, f"{said}: {comment}" if comment else said)
+    _count_acknowledged(ctx, row)
+    return told(ctx, number), []
+
+
+def snooze(ctx: Context, number: int, by: str, seconds: float, comment: str = "") -> Answer:
+    """Page nobody for a while; after it the chain goes on."""
+    if not 0 < seconds <= LONGEST_SNOOZE:
+        raise BadInput("seconds", "must be more than nothing and at most 7 days")
+    with changing(ctx, number) as (session, row):
+        _acknowledge(ctx, row, by)
+        row.acknowledged_until, row.remind_at = ctx.now() + seconds, None
+        text = f"snoozed until {encode.iso(row.acknowledged_until)}" + (f": {comment}" if comment else "")
+        audit.note(session, number, ctx.now(), "acknowledged", by, text)
+    _count_acknowledged(ctx, row)
+    return told(ctx, number), []
+
+
+def _acknowledge(ctx: Context, row: IncidentRow, by: str) -> None:
+    now, chain = ctx.now(), paging.chain_of(row)
+    row.acknowledged_at, row.acknowledged_by, row.next_level_at = now, audit.storable(by), None
+    row.first_acknowledged_at = row.first_acknowledged_at or now
+    row.acknowledged_until, row.remind_at = now + chain.unacknowledge, now + chain.remind
+
+
+def _count_acknowledged(ctx: Context, row: IncidentRow) -> None:
+    if row.first_acknowledged_at == row.acknowledged_at and row.acknowledged_at is not None:
+        seconds = row.acknowledged_at - row.opened_at
+        pairs = {"severity": row.severity}
+        counters.observe(ctx.redis, "memmon_incident_time_to_acknowledge_seconds", pairs, seconds)
+
+
+def heed(ctx: Context, session: Session, row: IncidentRow) -> bool:
+    """See to an acknowledgement, within a transaction: remind, or let the chain go on where nothing more was heard. Tell
+    whether something was sent or changed."""
+    now, chain = ctx.now(), paging.chain_of(row)
+    if row.acknowledged_until is not None and row.acknowledged_until <= now:
+        text = f"nothing more was heard of {row.acknowledged_by}: the chain goes on"
+        audit.note(session, row.id, now, "unacknowledged", "memmon", text)
+        row.acknowledged_at = row.acknowledged_by = row.acknowledged_until = row.remind_at = None
+        row.next_level_at = now
+        return True
+    if row.remind_at is not None and row.remind_at <= now:
+        paging.remind(ctx, session, row, int(now))
+        row.remind_at = now + chain.remind
+        return True
+    return False
+
+
+def stirred(ctx: Context, row: IncidentRow) -> None:
+    """Somebody does something: the time after which nothing was heard begins anew."""
+    if row.acknowledged_at and row.remind_at is not None:
+        chain = paging.chain_of(row)
+        row.acknowledged_until, row.remind_at = ctx.now() + chain.unacknowledge, ctx.now() + chain.remind
+
+
+def acknowledge_alert(
+    ctx: Context, number: int, by: str, comment: str = "", seconds: float | None = None
+) -> dict[str, Any]:
+    """Say that somebody cares about a firing alert, see `alerts.acknowledge`; return it. With it an open incident is acknowledged,
+    so that nobody else is paged, once somebody cares about all its alerts that fire."""
+    shown = alerts.acknowledge(ctx, number, by, comment, seconds)
+    cared = {one["id"] for one in alerts.firing(ctx) if one["status"] == "acknowledged"}
+    firing = {one for one, _, _ in alerts.firing_labels(ctx)}
+    with ctx.read() as session:
+        mine = [
+            incident
+            for incident, own in store.open_sources(session, "alert").items()
+            if number in own and own & firing <= cared
+        ]
+    for incident in mine:
+        with suppress(Conflict):  # Somebody has acknowledged it already.
+            acknowledge(ctx, incident, by, comment or f"alert {number} was acknowledged")
+    return shown
+
+
+def resolve(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
+    """Close an incident by hand; what had not begun is left undone, and what is to be taken back at the end is."""
+    with changing(ctx, number) as (session, row):
+        jobs = take_back(ctx, session, row)
+        close(ctx, session, row, by, comment or "resolved by hand")
+    closed(ctx, row)
+    return told(ctx, number), [*jobs, Job("notify.tick")]
+
+
+def take_back(ctx: Context, session: Session, row: IncidentRow) -> list[Job]:
+    """Write down the rollbacks that the end of an incident asks for, within a transaction."""
+    progress = snapshot.progress(row.progress)
+    done = {
+        Place(one.stage, one.step, one.undo): Ended(one.state, one.finished_at)
+        for one in action_store.of(session, row.id)
+        if one.round == progress.round
+    }
+    jobs: list[Job] = []
+    for stage, step, undone in recovery.to_take_back(snapshot.playbook(row.playbook), done, "end"):
+        if undone is None:
+            jobs += action_queue.write(ctx, session, row, Run(stage, step, undo=True), progress.round, ctx.now())
+    return jobs
+
+
+def close(ctx: Context, session: Session, row: IncidentRow, by: str, reason: str) -> None:
+    """Close an incident within a transaction, and tell everybody who was paged; `closed` follows once it is committed."""
+    now = ctx.now()
+    row.state, row.open_key, row.due_at, row.next_level_at = "resolved", None, None, None
+    row.acknowledged_until = row.remind_at = row.stuck_at = None
+    row.resolved_at, row.resolved_by = now, audit.storable(by)
+    row.mitigated_at = row.mitigated_at or now
+    action_store.cancel(session, row.id, now)
+    audit.note(session, row.id, now, "resolved", by, reason)
+    paging.over(ctx, session, row)
+
+
+def closed(ctx: Context, row: IncidentRow) -> None:
+    """Count an incident that was closed."""
+    pairs = {"severity": row.severity}
+    counters.add(ctx.redis, "memmon_incidents_resolved_total", pairs)
+    for name, at in (("mitigate", row.mitigated_at), ("resolve", row.resolved_at)):
+        if at is not None:
+            counters.observe(ctx.redis, f"memmon_incident_time_to_{name}_seconds", pairs, max(0.0, at - row.opened_at))
+    late = (row.mitigated_at or ctx.now()) - row.opened_at > row.mttr_target_minutes * 60
+    if late:
+        counters.add(ctx.redis, "memmon_incidents_over_target_total", pairs)
+    log.info("incident %d resolved by %s", row.id, row.resolved_by)
+
+
+def escalate(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
+    """Page the next level at once."""
+    with changing(ctx, number) as (session, row):
+        stirred(ctx, row)
+        audit.note(session, number, ctx.now(), "escalated", by, comment or "escalated by hand")
+        paging.level(ctx, session, row, f"escalated by {by}", hurry=True)
+    return told(ctx, number), [Job("notify.tick")]
+
+
+def note(ctx: Context, number: int, by: str, comment: str) -> Answer:
+    """Add a line to the timeline; that may also be done after the end."""
+    if not comment.strip():
+        raise BadInput("comment", "must not be empty")
+    with ctx.write() as session:
+        row = store.get(session, number, lock=True)
+        if row is None:
+            raise NotFound(f"no incident {number}")
+        stirred(ctx, row)
+        audit.note(session, number, ctx.now(), "note", by, comment)
+    return told(ctx, number), []
+
+
+def decide(
+    ctx: Context, number: int, action: int, approve: bool, by: str, comment: str = "", known_as: Collection[str] = ()
+) -> Answer:
+    """Let an action that waits for approval be done, or not. Refused for somebody whose word it does not wait for; `known_as`
+    are the names that whoever decides is known by, for certain."""
+    now = ctx.now()
+    with changing(ctx, number) as (session, row):
+        found = _action(session, number, action)
+        wanted = action_queue.approval_of(row, found)
+        if wanted and wanted.who and not set(wanted.who) & {*known_as}:
+            raise Refused(f"action {action} waits for the word of {' or '.join(wanted.who)}")
+        state = "waiting" if approve else "rejected"
+        values = {"state": state, "due_at": now if approve else None, "finished_at": None if approve else now}
+        if not action_store.change(session, found.id, "approval", found.attempts, **values):
+            raise Conflict(f"action {action} is {found.state}, and does not wait for approval")
+        stirred(ctx, row)
+        row.due_at = now
+        text = f"{found.action} {'approved' if approve else 'rejected'}" + (f": {comment}" if comment else "")
+        audit.note(session, number, now, "approval", by, text, number=action)
+        job = action_queue.job(found.id, found.timeout) if approve else Job("incidents.advance", (number,))
+    return told(ctx, number), [job]
+
+
+def _action(session: Session, number: int, action: int) -> IncidentAction:
+    found = next((one for one in action_store.of(session, number) if one.number == action), None)
+    if found is None:
+        raise NotFound(f"incident {number} has no action {action}")
+    return found
+
+
+def still_open(session: Session, number: int) -> IncidentRow:
+    """Return an incident that is open, locked against other changes."""
+    row = store.get(session, number, lock=True)
+    if row is None:
+        raise NotFound(f"no incident {number}")
+    if row.open_key is None:
+        raise Conflict(f"incident {number} is resolved")
+    row.version += 1
+    return row
+
+
+@contextmanager
+def changing(ctx: Context, number: int) -> Iterator[tuple[Session, IncidentRow]]:
+    """An incident that is open, locked against other changes until the end."""
+    with ctx.write() as session:
+        yield session, still_open(session, number)
+
+
+def told(ctx: Context, number: int) -> dict[str, Any]:
+    """Tell whoever looks that an incident changed, and return it."""
+    shown = queries.show(ctx, number)
+    live.publish(ctx.redis, "incidents", {"id": number, "state": shown["state"]})
+    return shown

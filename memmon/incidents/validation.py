@@ -1,0 +1,140 @@
+"""Pure: whether the playbooks and chains of a configuration can work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from memmon.config import Config
+from memmon.config.playbooks import Playbook, Step
+from memmon.errors import BadConfig, BadInput, BadQuery
+from memmon.incidents import actions, correlation
+from memmon.oncall import ical
+from memmon.promql import parser
+from memmon.security.event import SEVERITY
+
+
+def check(config: Config) -> None:
+    """Raise BadConfig for a playbook or chain that names what does not exist, or asks what cannot be asked."""
+    _check_escalation(config)
+    known = set(actions.names())
+    for what, named in (
+        ("limits", [one.name for one in config.playbooks.limits]),
+        ("never", [name for one in config.playbooks.never for name in one.actions]),
+    ):
+        for name in named:
+            if name not in known:
+                raise BadConfig(f"{what}: {name} is none of {', '.join(sorted(known))}", "playbooks", name)
+    for one in config.playbooks.playbooks:
+        _check_playbook(config, one)
+
+
+def _check_playbook(config: Config, one: Playbook) -> None:
+    if one.chain not in {chain.name for chain in config.escalation.chains}:
+        raise BadConfig(f"playbook {one.name}: no chain {one.chain} in escalation.yml", "playbooks", one.chain)
+    for condition in (one.match, *one.correlation.conditions):
+        for name in condition.events:
+            if name not in SEVERITY:
+                raise BadConfig(f"playbook {one.name}: no event type {name}", "playbooks", name)
+    for stage, _, step in one.steps():
+        for wrong, reason in _wrong(config, step):
+            raise BadConfig(f"{one.name}: {stage.name}: {reason}", "playbooks", wrong)
+    for expr in _expressions(one):
+        try:
+            parser.parse(correlation.fill_query(expr, {}))
+        except BadQuery as error:
+            raise BadConfig(f"playbook {one.name}: {expr}: {error}", "playbooks", expr) from None
+
+
+def _check_escalation(config: Config) -> None:
+    section, receivers = config.escalation, _receivers(config)
+    intervals = {*config.routes.intervals, *(one.name for one in section.time_intervals)}
+    contacts = {one.name for one in section.contacts}
+    schedules = {one.name for one in section.schedules}
+    for chain in section.chains:
+        for level in chain.levels:
+            for what, named, known in (
+                ("receiver", level.receivers, receivers),
+                ("contact", level.contacts, contacts),
+                ("schedule", level.on_call, schedules),
+                ("time interval", level.hours, intervals),
+            ):
+                for name in named:
+                    if name not in known:
+                        place = "routes.yml" if what == "receiver" else "escalation.yml"
+                        raise BadConfig(f"chain {chain.name}: no {what} {name} in {place}", "escalation", name)
+    for contact in section.contacts:
+        for name in contact.receivers:
+            if name not in receivers:
+                raise BadConfig(f"contact {contact.name}: no receiver {name} in routes.yml", "escalation", name)
+    for schedule in section.schedules:
+        members = [name for one in schedule.rotations for name in one.members]
+        for name in (*members, *(one.contact for one in schedule.overrides)):
+            if name not in contacts:
+                raise BadConfig(f"schedule {schedule.name}: {name} is no contact", "escalation", name)
+        for wrong in _left_out(schedule.calendar):
+            raise BadConfig(f"schedule {schedule.name}: {schedule.ical}: {wrong}", "escalation", str(schedule.ical))
+
+
+def _left_out(calendar: str | None) -> tuple[str, ...]:
+    try:
+        return ical.left_out(calendar) if calendar is not None else ()
+    except BadInput as error:
+        return (str(error),)
+
+
+def _receivers(config: Config) -> set[str]:
+    return {receiver.name for receiver in config.routes.receivers} | {"environment"}
+
+
+def _expressions(one: Playbook) -> Iterator[str]:
+    """Return every expression that a playbook asks."""
+    given = [*(stage.when for stage in one.stages), one.verification.expr, *one.impact.values()]
+    for _, _, step in one.steps():
+        values = step.parameters.get("values", {}) if step.action == "note" else {}
+        given += [
+            step.when,
+            step.verify.expr if step.verify else None,
+            step.parameters.get("expr"),
+            step.parameters.get("where"),
+        ]
+        given += values.values() if isinstance(values, dict) else []
+    return (expr for expr in given if isinstance(expr, str) and expr)
+
+
+def _wrong(config: Config, step: Step) -> Iterator[tuple[str, str]]:
+    """Return what is wrong with a step: the word in the file by which it is found, and why."""
+    yield from _wrong_call(config, step.action, step.parameters)
+    undo = step.rollback
+    action = actions.get(step.action)
+    if undo and undo.action is None and action and action.undo is None:
+        yield step.action, f"{step.action} cannot be taken back by itself; name the action that does it"
+    if undo and undo.action is not None:
+        yield from _wrong_call(config, undo.action, undo.parameters)
+
+
+def _wrong_call(config: Config, name: str, parameters: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    action = actions.get(name)
+    if action is None:
+        yield name, f"{name} is none of {', '.join(actions.names())}"
+        return
+    for needed in action.needs:
+        if needed not in parameters:
+            yield name, f"{name} needs the parameter {needed}"
+    known = {
+        "target": ({one.name for one in config.targets.targets}, "targets.yml"),
+        "receiver": (_receivers(config), "routes.yml"),
+        "command": ({one.name for one in config.playbooks.commands}, "playbooks.yml"),
+    }
+    for given, value in parameters.items():
+        kind = action.takes.get(given)
+        if kind is None:
+            yield given, f"{name} takes no parameter {given}, only {', '.join(sorted(action.takes))}"
+        elif not kind.fits(value):
+            yield _word(value, given), f"{name}: parameter {given} must be {kind.words}"
+        elif given in known and "$" not in str(value) and str(value) not in known[given][0]:
+            yield str(value), f"{name}: no {given} {value} in {known[given][1]}"
+
+
+def _word(value: Any, name: str) -> str:
+    return value if isinstance(value, str) and value else name

@@ -1,0 +1,1 @@
+"""The head block: recent samples in Redis ring buffers."""

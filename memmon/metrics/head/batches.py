@@ -1,0 +1,115 @@
+"""Samples with times of their own as cells of a ring: member, period, time and value side by side in arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memmon import labels as label_sets
+from memmon.labels import Labels
+from memmon.metrics.head import schema
+from memmon.samples import Sample, stale_mask
+
+FUTURE_MS = 120_000
+"""How far ahead of our clock a sample may be. Prometheus takes ten minutes; here each minute costs a ring its slots."""
+
+
+class Bounds(NamedTuple):
+    """The times that the hot window takes, both ends included (Unix ms)."""
+
+    oldest: int
+    newest: int
+
+    def hold(self, at: int) -> bool:
+        """Tell whether `at` is a time that is taken."""
+        return self.oldest <= at <= self.newest
+
+
+def bounds(now: int, window_ms: int) -> Bounds:
+    """Return what is taken at `now` (Unix ms)."""
+    return Bounds(now - window_ms, now + FUTURE_MS)
+
+
+class Batch(NamedTuple):
+    """Samples of one metric name: the labels of each member without the name, and by sample its member, time and value."""
+
+    members: list[Labels]
+    member: NDArray[np.int64]
+    at: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+
+def by_name(samples: Iterable[Sample]) -> dict[str, Batch]:
+    """Return samples, each of which has a time, by metric name."""
+    found: dict[str, tuple[dict[Labels, int], list[int], list[int], list[float]]] = {}
+    known: dict[Labels, tuple[str, int]] = {}
+    for sample in samples:
+        where = known.get(sample.labels)
+        if where is None:
+            name = label_sets.name_of(sample.labels)
+            members = found.setdefault(name, ({}, [], [], []))[0]
+            position = members.setdefault(label_sets.without(sample.labels, label_sets.NAME), len(members))
+            where = known[sample.labels] = name, position
+        _, member, at, value = found[where[0]]
+        member.append(where[1])
+        at.append(sample.at or 0)
+        value.append(sample.value)
+    return {
+        name: Batch(list(members), np.array(m, np.int64), np.array(a, np.int64), np.array(v, np.float64))
+        for name, (members, m, a, v) in found.items()
+    }
+
+
+class Cells(NamedTuple):
+    """At most one cell for each member and period, ordered by period and member."""
+
+    member: NDArray[np.int64]
+    period: NDArray[np.int64]
+    at: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+    def only(self, wanted: NDArray[np.bool_]) -> Cells:
+        """Return the cells that are `wanted`."""
+        return Cells(self.member[wanted], self.period[wanted], self.at[wanted], self.value[wanted])
+
+
+def newest(
+    member: NDArray[np.int64], at: NDArray[np.int64], value: NDArray[np.float64], slot_ms: int
+) -> tuple[Cells, NDArray[np.int64]]:
+    """Return the newest sample of each member and period, and the gaps (ms) to those that it displaces.
+
+    Of samples of one time the last one given counts, and displaces none. Markers of staleness come when they come: they say nothing
+    of how fast a series is.
+    """
+    period = at // slot_ms
+    order = np.lexsort((at, member, period))
+    cells = Cells(member[order], period[order], at[order], value[order])
+    same = (cells.member[1:] == cells.member[:-1]) & (cells.period[1:] == cells.period[:-1])
+    stale = stale_mask(cells.value)
+    steps = np.diff(cells.at)[same & ~stale[1:] & ~stale[:-1]]
+    return cells.only(np.append(~same, True) if len(at) else np.zeros(0, bool)), steps[steps > 0]
+
+
+def runs(cells: Cells) -> list[tuple[int, int]]:
+    """Return (first, end) of the cells that lie side by side in a ring."""
+    if not len(cells.at):
+        return []
+    breaks = (np.diff(cells.period) != 0) | (np.diff(cells.member) != 1)
+    edges = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(cells.at)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def against(cells: Cells, held: NDArray[np.int64], slot_ms: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return which cells go in where cells with the times `held` (0 for none) lie already, and the gaps (ms) between two samples of
+    one period, of which only one is kept."""
+    wins = cells.at >= held
+    folded = (held // slot_ms == cells.period) & (held > 0) & (held != cells.at) & ~stale_mask(cells.value)
+    return wins, np.abs(cells.at - held)[folded]
+
+
+def slots_of(slot_ms: int, window_ms: int) -> int:
+    """Return how many slots a ring has, so that no two times within bounds share a slot unless they share a period."""
+    return schema.slots_of(window_ms + FUTURE_MS, slot_ms)

@@ -1,0 +1,176 @@
+"""What an evaluator has read of the hot window, kept in its memory: a further query reads the newest rows alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from memmon import labels as label_sets
+from memmon.metrics.head import ring as rings
+from memmon.metrics.head.aligned import Window
+from memmon.metrics.head.store import HotStore, Ring
+from memmon.promql.block import Block, pack
+from memmon.promql.matcher import Matcher
+
+MOST_BYTES = 256 << 20
+"""Of all windows of a process; those that were used the longest ago go first."""
+UNUSED_SECONDS = 600.0
+SLACK = 64
+"""Periods that a window has room for beyond what is asked, so that it is moved only now and then."""
+
+
+class _Held:
+    """The windows of one metric name, by the length of their slots."""
+
+    def __init__(self, end: int):
+        self.end, self.span = end, 0  # The newest moment (Unix ms) that was asked about, and how far back from it.
+        self.rings: list[Ring] = []
+        self.windows: dict[int, tuple[Window, list[Ring]]] = {}
+        self.read_until: dict[int, int] = {}
+        self.used = time.monotonic()
+
+    @property
+    def size(self) -> int:
+        return sum(window.size for window, _ in self.windows.values())
+
+    def reaches(self, start: int, end: int) -> bool:
+        """Tell whether what was read covers (start, end]."""
+        return self.end - self.span <= start and end <= self.end
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether every label set is in one place."""
+        windows = [window for window, _ in self.windows.values()]
+        if not all(window.is_unique and window.ascends for window in windows):
+            return False
+        total = sum(len(window.labels) for window in windows)
+        return len(windows) < 2 or len({one for window in windows for one in window.labels}) == total
+
+
+class Warm:
+    """The hot window through one process' memory."""
+
+    def __init__(self, store: HotStore):
+        self.store = store
+        self._held: dict[str, _Held] = {}
+        self._pinned: frozenset[str] = frozenset()
+        self._lock = threading.RLock()
+
+    def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Block]:
+        """Return the series that fit, with their samples in (start, end] (Unix ms) or some more."""
+        others = tuple(matcher for matcher in matchers if matcher.name != label_sets.NAME)
+        names = self.store.fitting_names(matchers)
+        with self._lock:
+            self._refresh([name for name in names if name not in self._pinned], start, end)
+            self._extend([name for name in names if name in self._pinned], start, end)
+            found = [block for name in names for block in self._of_name(name, matchers, others, start, end)]
+            self._bound(names)
+        return found
+
+    @contextmanager
+    def pinned(self, names: Iterable[str], span: int, end: int) -> Iterator[None]:
+        """Read what is new of `names` at once, for the `span` ms before `end` (Unix ms), and let queries inside read no more."""
+        wanted = sorted(set(names))
+        with self._lock:
+            self._refresh(wanted, end - span, end)
+            self._pinned = frozenset(wanted)
+        try:
+            yield
+        finally:
+            self._pinned = frozenset()
+
+    @property
+    def size(self) -> int:
+        """How many bytes the windows take."""
+        return sum(held.size for held in self._held.values())
+
+    def _of_name(
+        self, name: str, matchers: tuple[Matcher, ...], others: tuple[Matcher, ...], start: int, end: int
+    ) -> list[Block]:
+        held = self._held[name]
+        held.used = time.monotonic()
+        if not held.is_plain:
+            exact = (Matcher(label_sets.NAME, "=", name), *others)
+            return [pack(self.store.select(exact, start, end))]
+        found = []
+        for window, known in held.windows.values():
+            wanted = rings.periods(known[0].schema, start, end)
+            block = window.block(others, wanted[0], wanted[-1])
+            if len(block.roster):
+                found.append(block)
+        return found
+
+    def _extend(self, names: Sequence[str], start: int, end: int) -> None:
+        """Read what pinned names lack, where a query looks further back than was thought."""
+        known = {name: held for name in names if (held := self._held.get(name)) is not None}
+        short = [name for name in names if name not in known or not known[name].reaches(start, end)]
+        if short:
+            self._refresh(short, start, end)
+
+    def _refresh(self, names: Sequence[str], start: int, end: int) -> None:
+        """Bring the windows of `names` up to date: two round trips, whatever their number."""
+        if not names:
+            return
+        found: dict[str, list[Ring]] = {name: [] for name in names}
+        for ring in self.store.rings(names, start):
+            found[ring.name].append(ring)
+        wanted: list[tuple[_Held, Window, int, Ring, range]] = []
+        for name, now in found.items():
+            held = self._held.setdefault(name, _Held(end))
+            held.end = max(held.end, end)
+            held.span = max(held.span, held.end - start)
+            for slot_ms, of_slot in _by_slot(now).items():
+                wanted += self._prepare(held, name, slot_ms, of_slot)
+            for gone in held.windows.keys() - _by_slot(now).keys():
+                del held.windows[gone]
+        answers = self.store.ranges([(ring, periods) for _, _, _, ring, periods in wanted])
+        touched = {}
+        for (held, window, index, ring, periods), raw in zip(wanted, answers, strict=True):
+            window.put(index, rings.rows(ring.schema, periods, raw), may_correct=ring.schema.timed)
+            touched[id(window)] = (window, held, periods)
+        for window, held, periods in touched.values():
+            window.check()
+            held.read_until[window.slot_ms] = periods[-1]
+
+    def _prepare(
+        self, held: _Held, name: str, slot_ms: int, of_slot: list[Ring]
+    ) -> list[tuple[_Held, Window, int, Ring, range]]:
+        """Return what is to be read so that a window has all that was ever asked about, and room for it."""
+        needed = rings.periods(of_slot[0].schema, held.end - held.span, held.end)
+        window, known = held.windows.get(slot_ms, (None, []))
+        if window is None or known != of_slot or needed[0] < window.first:
+            window = Window(name, [ring.schema for ring in of_slot], needed[0], len(needed) + SLACK)
+            held.windows[slot_ms] = (window, of_slot)
+            periods = needed
+        else:
+            late = rings.LATE_MS // slot_ms + 2
+            since = max(needed[0], held.read_until[slot_ms] - late)
+            if needed[-1] >= window.end:
+                window.moved(needed[0], len(needed) + SLACK)
+            periods = range(min(since, needed[-1]), needed[-1] + 1)
+        # Samples with times of their own may come as late as they like: a sender that was away sends what it has kept.
+        return [
+            (held, window, index, ring, needed if ring.schema.timed else periods) for index, ring in enumerate(of_slot)
+        ]
+
+    def _bound(self, in_use: Sequence[str]) -> None:
+        """Forget what nobody asked for in a while, and what is more than a process may hold."""
+        now = time.monotonic()
+        for name in [name for name, held in self._held.items() if now - held.used > UNUSED_SECONDS]:
+            del self._held[name]
+        by_age = sorted(self._held, key=lambda name: self._held[name].used)
+        size = self.size
+        for name in by_age:
+            if size <= MOST_BYTES:
+                return
+            if name not in in_use:
+                size -= self._held.pop(name).size
+
+
+def _by_slot(found: Sequence[Ring]) -> dict[int, list[Ring]]:
+    by_slot: dict[int, list[Ring]] = {}
+    for ring in found:
+        by_slot.setdefault(ring.schema.slot_ms, []).append(ring)
+    return by_slot

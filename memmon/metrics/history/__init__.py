@@ -1,0 +1,1 @@
+"""History: rollups of older samples in SQL."""

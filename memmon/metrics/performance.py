@@ -1,0 +1,80 @@
+"""How MemMimic has been doing: the history of some metrics, what is usual of them, where they go and what that advises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from memmon import encode
+from memmon import labels as label_sets
+from memmon.context import Context
+from memmon.labels import Labels
+from memmon.metrics import baseline_stats, snapshot
+from memmon.metrics.history import store
+from memmon.metrics.history.rollup import FIVE_MINUTES, LEVELS, MINUTE, Rollup
+from memmon.promql.matcher import Matcher
+
+HISTORY_METRICS = (
+    "memmimic_health_score",
+    "memmimic_memory_usage_percent",
+    "memmimic_cpu_usage_percent",
+    "memmimic_disk_usage_percent",
+    "memmimic_cache_hit_rate",
+    "memmimic_db_size_bytes",
+)
+FINE_FOR_HOURS = ((MINUTE, 6), (FIVE_MINUTES, 72))
+"""Rollups of which length are told for up to how many hours."""
+RATED = ("memmimic_searches_total", "memmimic_memories_stored_total", "memmimic_errors_total")
+
+
+def performance(ctx: Context, hours: float, gauges: Mapping[str, float]) -> dict[str, Any]:
+    """Return the history of the last `hours`, its baselines and trends, and what they advise."""
+    merged = _by_metric(_history(ctx, hours))
+    baselines = {
+        name: baseline_stats.stats([value for _, value in points]) | {"updated_at": encode.iso(points[-1][0])}
+        for name, points in merged.items()
+    }
+    trends = {name: found for name, points in merged.items() if (found := baseline_stats.trend(points))}
+    return {
+        "historical_metrics": _timeline(merged),
+        "baselines": baselines,
+        "trends": trends,
+        "recommendations": baseline_stats.recommendations(gauges, trends),
+    }
+
+
+def _history(ctx: Context, hours: float) -> list[tuple[int, dict[Labels, list[Rollup]]]]:
+    """Return rollups of what is told of performance, by the seconds that each covers: some hundred of the coarser ones, and
+    minutes since the last of those."""
+    now, wanted = ctx.now(), (Matcher(label_sets.NAME, "=~", "|".join((*HISTORY_METRICS, *RATED))),)
+    level = next((level for level, most in FINE_FOR_HOURS if hours <= most), LEVELS[-1])
+    start, end = int(now - hours * 3600), int(now) + 1
+    with ctx.read() as session:
+        found = [(level, store.history(session, wanted, level, start, end))]
+        if level != MINUTE:
+            start = max((parts[-1].start + level for parts in found[0][1].values()), default=start)
+            found.append((MINUTE, store.history(session, wanted, MINUTE, start, end)))
+    return found
+
+
+def _by_metric(history: list[tuple[int, dict[Labels, list[Rollup]]]]) -> dict[str, list[tuple[float, float]]]:
+    """Return (end, fleet value) by metric: means of gauges, increases per second of counters."""
+    collected: dict[str, dict[int, list[float]]] = {}
+    for level, rows in history:
+        for labels, parts in rows.items():
+            name = label_sets.name_of(labels)
+            for part in parts:
+                value = part.increase / level if name in RATED else part.sum / part.count
+                collected.setdefault(name, {}).setdefault(part.start + level, []).append(value)
+    return {
+        name: [(float(end), snapshot.fleet_value(name, values)) for end, values in sorted(by_end.items())]
+        for name, by_end in collected.items()
+    }
+
+
+def _timeline(merged: dict[str, list[tuple[float, float]]]) -> list[dict[str, Any]]:
+    rows: dict[float, dict[str, Any]] = {}
+    for name, points in merged.items():
+        for start, value in points:
+            rows.setdefault(start, {"timestamp": encode.iso(start), "metrics": {}})["metrics"][name] = value
+    return [rows[start] for start in sorted(rows)]

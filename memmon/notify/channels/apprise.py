@@ -1,0 +1,36 @@
+"""Channel: any of the services that Apprise knows, by its URL. Apprise says of a failure only that it was one, and why in its
+log; what it says there is kept, and every failure is worth another try."""
+
+from __future__ import annotations
+
+import io
+import logging
+
+import apprise
+
+from memmon.config.receivers import AppriseConfig, Global
+from memmon.errors import Permanent, Transient
+from memmon.notify.channels import http
+from memmon.notify.channels.base import Message
+from memmon.settings import Settings
+
+
+def send(config: AppriseConfig, message: Message, settings: Settings, defaults: Global) -> str:
+    """Hand the message to the service."""
+    address = config.url or http.content(config.url_file)
+    service = apprise.Apprise()
+    if not service.add(address):
+        raise Permanent("Apprise knows no service by this URL")
+    kind = apprise.NotifyType.SUCCESS if message.payload.get("status") == "resolved" else apprise.NotifyType.WARNING
+    said = io.StringIO()
+    handler = logging.StreamHandler(said)
+    logger = logging.getLogger("apprise")
+    logger.addHandler(handler)
+    try:
+        title, text = message.fill(config.title, message.subject), message.fill(config.text, message.text)
+        done = service.notify(body=text, title=title, notify_type=kind)
+    finally:
+        logger.removeHandler(handler)
+    if not done:
+        raise Transient(f"Apprise could not send it: {said.getvalue().strip().replace(address, '<url>')[:500]}")
+    return "taken by Apprise"

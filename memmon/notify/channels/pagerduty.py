@@ -1,0 +1,90 @@
+"""Channel: PagerDuty's Events API v2. Source: its "Send an alert event"; the fields are those of Alertmanager's
+`pagerduty_config`."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from memmon.config.receivers import Global, PagerDutyConfig
+from memmon.notify.channels import http
+from memmon.notify.channels.base import Message
+from memmon.notify.payload import common
+from memmon.settings import Settings
+
+MAX_SUMMARY = 1024
+MAX_DETAIL = 8192
+ACKNOWLEDGED = "somebody acknowledged"
+SEVERITIES = ("critical", "error", "warning", "info")
+
+
+def send(config: PagerDutyConfig, message: Message, settings: Settings, defaults: Global) -> str:
+    """Post the event; PagerDuty answers 202, and 400 for what it cannot read."""
+    key = config.routing_key or http.content(config.routing_key_file)
+    url = config.url or defaults.pagerduty_url
+    answer = http.post(url, body(config, message, key), config.http_config, defaults, config.timeout)
+    return http.said(answer)
+
+
+def body(config: PagerDutyConfig, message: Message, key: str) -> dict[str, Any]:
+    """Return the event. Its `dedup_key` is that of the group, or of the incident: what follows belongs to the same."""
+    action = _action(message.payload)
+    event: dict[str, Any] = {"routing_key": key, "event_action": action, "dedup_key": _dedup(message.payload)}
+    if action != "trigger":
+        return event
+    about = {
+        "summary": message.fill(config.description, message.subject)[:MAX_SUMMARY],
+        "source": message.fill(config.source) or message.fill(config.client, "memmon") or "memmon",
+        "severity": _severity(config, message),
+        "component": message.fill(config.component),
+        "group": message.fill(config.group),
+        "class": message.fill(config.class_),
+        "custom_details": _details(config, message),
+    }
+    event |= {
+        "client": message.fill(config.client, "memmon"),
+        "client_url": message.fill(config.client_url, message.payload.get("external_url", "")),
+        "payload": {name: value for name, value in about.items() if value},
+        "links": [{"href": message.fill(one.href), "text": message.fill(one.text)} for one in config.links],
+        "images": [
+            {"src": message.fill(one.src), "alt": message.fill(one.alt), "href": message.fill(one.href)}
+            for one in config.images
+        ],
+    }
+    return {name: value for name, value in event.items() if value}
+
+
+def _action(payload: dict[str, Any]) -> str:
+    if payload.get("status") == "resolved":
+        return "resolve"
+    return "acknowledge" if payload.get("reason") == ACKNOWLEDGED else "trigger"
+
+
+def _dedup(payload: dict[str, Any]) -> str:
+    incident = payload.get("incident") or {}
+    about = payload.get("group_key") or (f"incident/{incident['id']}" if "id" in incident else payload.get("id", ""))
+    return hashlib.sha256(str(about).encode()).hexdigest()
+
+
+def _severity(config: PagerDutyConfig, message: Message) -> str:
+    given = message.fill(config.severity)
+    if not given and message.is_alert:
+        given = common(message.payload["alerts"], "labels").get("severity", "")
+        found = {one["labels"].get("severity") for one in message.payload["alerts"] if one["status"] == "firing"}
+        given = given or next((one for one in SEVERITIES if one in found), "")
+    return given if given in SEVERITIES else "error"
+
+
+def _details(config: PagerDutyConfig, message: Message) -> dict[str, str]:
+    found = {name: message.fill(text) for name, text in config.details.items()}
+    if message.is_alert:
+        states = [one["status"] == "firing" for one in message.payload["alerts"]]
+        found = {
+            "firing": message.fill('{{ template "pagerduty.default.instances" .Alerts.Firing }}'),
+            "num_firing": str(sum(states)),
+            "num_resolved": str(len(states) - sum(states)),
+            **found,
+        }
+    else:
+        found = {"text": message.text, **found}
+    return {name: value[:MAX_DETAIL] for name, value in found.items()}

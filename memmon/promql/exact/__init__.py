@@ -1,0 +1,1 @@
+"""The exact evaluator: one step at a time, the reference for the vectorized one."""

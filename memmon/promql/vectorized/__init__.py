@@ -1,0 +1,1 @@
+"""The vectorized evaluator: all steps of a query at once, in numpy."""

@@ -1,0 +1,147 @@
+"""Aggregations of frames. `aggregate` says what each of them means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from memmon.promql import numbers
+from memmon.promql.block import Roster
+from memmon.promql.exact import aggregation, ranges
+from memmon.promql.tree import Grouping
+from memmon.promql.vectorized.frame import Bools, Floats, Frame, Indexes, known
+from memmon.promql.vectorized.ranges import exactly, suspicious
+
+
+class Groups(NamedTuple):
+    """Series by group: `order` puts those of one group side by side, which begin at `starts`; `of` is the group of each."""
+
+    roster: Roster
+    of: Indexes
+    order: Indexes
+    starts: Indexes
+
+    def members(self, group: int) -> Indexes:
+        """Return the series of one group."""
+        end = self.starts[group + 1] if group + 1 < len(self.starts) else len(self.order)
+        return self.order[self.starts[group] : end]
+
+
+def groups(roster: Roster, grouping: Grouping) -> Groups:
+    """Return which series of `roster` belong together."""
+    return known(roster, ("groups", grouping.only, grouping.names), lambda: _grouped(roster, grouping))
+
+
+def _grouped(roster: Roster, grouping: Grouping) -> Groups:
+    at: dict[object, int] = {}
+    keys = [grouping.key(labels) for labels in roster.labels]
+    of = np.array([at.setdefault(key, len(at)) for key in keys], dtype=np.intp)
+    order = np.argsort(of, kind="stable")
+    starts = np.searchsorted(of[order], np.arange(len(at)))
+    return Groups(Roster(list(dict.fromkeys(keys))), of, order, starts)
+
+
+def aggregated(op: str, frame: Frame, grouping: Grouping) -> Frame | None:
+    """Return the aggregation that needs no parameter; None where it has to go the exact way."""
+    if op not in _SIMPLE or not len(frame.roster):
+        return None
+    found = groups(frame.roster, grouping)
+    counts = _counts(frame, found)
+    with np.errstate(all="ignore"):
+        values = _SIMPLE[op](frame, found, counts)
+    return Frame(found.roster, values, None if frame.present is None else counts > 0)
+
+
+def quantile(q: Floats, frame: Frame, grouping: Grouping) -> Frame:
+    """Return the quantile `q` [K] of each group."""
+    found = groups(frame.roster, grouping)
+    present = frame.there()
+    values = np.zeros((len(frame.values), len(found.roster)))
+    for group in range(len(found.roster)):
+        members = found.members(group)
+        for step in range(len(values)):
+            inside = frame.values[step, members][present[step, members]]
+            values[step, group] = ranges.quantile(float(q[step]), inside)
+    return Frame(found.roster, values, None if frame.present is None else _counts(frame, found) > 0)
+
+
+def _counts(frame: Frame, found: Groups) -> Indexes:
+    if frame.present is None:
+        sizes = np.diff(np.append(found.starts, len(found.order)))
+        return np.broadcast_to(sizes, (len(frame.values), len(sizes)))
+    counted: Indexes = np.add.reduceat(frame.present[:, found.order].astype(np.intp), found.starts, axis=1)
+    return counted
+
+
+def _laid(frame: Frame, found: Groups, empty: float) -> Floats:
+    """Return the values in the order of the groups, `empty` where there is none."""
+    values = frame.values[:, found.order]
+    return values if frame.present is None else np.where(frame.present[:, found.order], values, empty)
+
+
+def _inside(frame: Frame, found: Groups, step: int, group: int) -> list[float]:
+    members = found.members(group)
+    row: Floats = frame.values[step, members]
+    if frame.present is not None:
+        row = row[frame.present[step, members]]
+    inside: list[float] = row.tolist()
+    return inside
+
+
+def _sum(frame: Frame, found: Groups, counts: Indexes) -> Floats:
+    laid = _laid(frame, found, 0.0)
+    sums, sizes = np.add.reduceat(laid, found.starts, axis=1), np.add.reduceat(np.abs(laid), found.starts, axis=1)
+    return exactly(sums, sizes, lambda k, g: numbers.total(_inside(frame, found, k, g)))
+
+
+def _mean(frame: Frame, found: Groups, counts: Indexes) -> Floats:
+    laid = _laid(frame, found, 0.0)
+    sums, sizes = np.add.reduceat(laid, found.starts, axis=1), np.add.reduceat(np.abs(laid), found.starts, axis=1)
+    means = sums / counts
+    for k, g in np.argwhere(suspicious(sums, sizes) & (counts > 0)).tolist():
+        means[k, g] = numbers.mean(_inside(frame, found, k, g))
+    return means
+
+
+def _least(frame: Frame, found: Groups, counts: Indexes) -> Floats:
+    least: Floats = np.fmin.reduceat(_laid(frame, found, np.nan), found.starts, axis=1)
+    return least
+
+
+def _greatest(frame: Frame, found: Groups, counts: Indexes) -> Floats:
+    greatest: Floats = np.fmax.reduceat(_laid(frame, found, np.nan), found.starts, axis=1)
+    return greatest
+
+
+def _each(op: str) -> Callable[[Frame, Groups, Indexes], Floats]:
+    """Return the aggregation done group by group, for what has no kernel."""
+
+    def each(frame: Frame, found: Groups, counts: Indexes) -> Floats:
+        values = np.zeros(counts.shape)
+        for k, g in np.argwhere(counts > 0).tolist():
+            values[k, g] = aggregation.SIMPLE[op](_inside(frame, found, k, g))
+        return values
+
+    return each
+
+
+_SIMPLE: dict[str, Callable[[Frame, Groups, Indexes], Floats]] = {
+    "sum": _sum,
+    "avg": _mean,
+    "min": _least,
+    "max": _greatest,
+    "count": lambda frame, found, counts: counts.astype(float),
+    "group": lambda frame, found, counts: np.ones(counts.shape),
+    "stddev": _each("stddev"),
+    "stdvar": _each("stdvar"),
+}
+
+
+def any_of(present: Bools, found: Groups) -> Bools:
+    """Return where any series of a group is there: [K, groups]."""
+    if not present.shape[1]:
+        return np.zeros((len(present), 0), dtype=bool)
+    some: Bools = np.logical_or.reduceat(present[:, found.order], found.starts, axis=1)
+    return some

@@ -1,0 +1,245 @@
+"""The verb that looks at the groups that are due: what is told, what is kept back, and why, written down with it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy.orm import Session
+
+from memmon import encode
+from memmon import labels as label_sets
+from memmon.alerts import service as alerts
+from memmon.context import Context
+from memmon.db.tables import GroupRow
+from memmon.routing import group, route, store
+from memmon.routing.dedup import Told
+from memmon.routing.group import Channel, Members, Pending, Verdict
+from memmon.routing.inputs import View
+from memmon.routing.mute import Held
+from memmon.routing.route import Node
+from memmon.state import counters
+
+LIFE = 86400.0
+"""Seconds after which it is given up to tell a channel that something ended."""
+MOST_DEPENDENTS = 50
+SKEW = 60.0
+"""Seconds by which the clocks of workers may differ."""
+
+
+class Note(NamedTuple):
+    """What the delivery of a message will have told."""
+
+    firing: list[int]
+    resolved: list[int]
+    acknowledged: bool
+    reason: str
+
+
+class Outbox(Protocol):
+    """What takes the messages, in the same transaction as the decision. The notification log is written when one is delivered, by
+    `record`."""
+
+    def pending(self, session: Session, group_key: str) -> dict[str, Pending]:
+        """Return by channel the newest message of a group that was not delivered."""
+
+    def put(
+        self,
+        session: Session,
+        receiver: str,
+        channel: str,
+        payload: dict[str, Any],
+        group_key: str,
+        note: Note,
+        old: Pending | None,
+    ) -> None:
+        """Take a message, in the place of the `old` one."""
+
+    def cancel(self, session: Session, old: Pending) -> None:
+        """Send a message no more."""
+
+
+class Work(NamedTuple):
+    """A group that is looked at: where it stands in the routes, the channels of its receiver, what they have been told, and what is
+    on its way to them."""
+
+    ctx: Context
+    session: Session
+    view: View
+    row: GroupRow
+    node: Node
+    channels: list[Channel]
+    told: dict[str, Told]
+    pending: dict[str, Pending]
+
+
+class Split(NamedTuple):
+    """A group's alerts: those that may be told, and why each other one that fires is kept back."""
+
+    open: dict[int, dict[str, Any]]
+    held: dict[int, list[Held]]
+
+    def members(self) -> Members:
+        """Return the ids of both, as decisions want them."""
+        firing = frozenset(number for number, alert in self.open.items() if alert["state"] == "firing")
+        cared = bool(firing) and all(self.open[number]["status"] == "acknowledged" for number in firing)
+        return Members(firing, frozenset(self.open) - firing, frozenset(self.held), cared)
+
+
+def flush(ctx: Context, outbox: Outbox) -> int:
+    """Look at every group that is due; return how many messages were put into the outbox."""
+    now = ctx.now()
+    farthest = _farthest(ctx)
+    with ctx.read() as session:
+        due = store.due_keys(session, now, farthest)
+    if not due:
+        return 0
+    view = View(ctx, now)
+    nodes = {(route.short(node.key, 255), node.receiver): node for node in reversed(route.walk(view.top))}
+    return sum(_flush_one(ctx, view, nodes, key, outbox, now + farthest) for key in due)
+
+
+def _farthest(ctx: Context) -> float:
+    """Return how far ahead a group may be put off, with some room for clocks that differ."""
+    nodes = route.walk(route.tree(ctx.config.routes, ctx.settings))
+    return max(max(node.group_wait, node.group_interval) for node in nodes) + SKEW
+
+
+def _flush_one(
+    ctx: Context, view: View, nodes: dict[tuple[str, str], Node], key: str, outbox: Outbox, latest: float
+) -> int:
+    """Claim, decide and send in one transaction: who loses the claim has sent nothing."""
+    with ctx.write() as session:
+        row = store.held(session, key)
+        if row is None or row.due_at is None or view.now < row.due_at <= latest:
+            return 0  # Another worker got there first.
+        node = nodes.get((row.route, row.receiver))
+        if node is None:
+            store.drop_group(session, key, view.now)  # The routes changed; its alerts are placed anew.
+            return 0
+        channels, pending = told_channels(ctx, row.receiver), outbox.pending(session, key)
+        work = Work(ctx, session, view, row, node, channels, store.told(session, key), pending)
+        known = alerts.some(session, store.members(session, key))
+        over = frozenset() if pending else _over(known, work)
+        store.leave(session, key, over, view.now)
+        split = _split(work, [alert for alert in known if alert["id"] not in over])
+        sent = _tell(work, split, outbox)
+    if split.held:
+        counters.add(ctx.redis, "memmon_notifications_suppressed_total", {"receiver": row.receiver})
+    return sent
+
+
+def _over(known: list[dict[str, Any]], work: Work) -> frozenset[int]:
+    """Return the alerts of whose end all have heard who want to."""
+    ended = frozenset(alert["id"] for alert in known if alert["state"] != "firing")
+    return (ended & _told_of(work.told, "resolved")) - _owed(work.told, work.channels)
+
+
+def _owed(told: dict[str, Told], channels: list[Channel]) -> frozenset[int]:
+    """Return the alerts that a channel heard to fire which wants to hear of their end."""
+    wanting = {channel.name for channel in channels if channel.wants_resolved}
+    return _told_of({name: one for name, one in told.items() if name in wanting}, "firing")
+
+
+def _told_of(told: dict[str, Told], which: str) -> frozenset[int]:
+    return frozenset[int]().union(*(getattr(one, which) for one in told.values()))
+
+
+def _split(work: Work, known: list[dict[str, Any]]) -> Split:
+    """Time intervals keep back everything, also ends, until they are over. What else keeps an alert back does not keep back its
+    end from who heard that it fires."""
+    found = Split({}, {})
+    view, closed = work.view, work.view.route_held(work.node)
+    heard = _told_of(work.told, "firing")
+    for alert in known:
+        number, is_firing = alert["id"], alert["state"] == "firing"
+        held = closed + view.held(view.labels_of(alert)) if is_firing or number not in heard else closed
+        if not held:
+            found.open[number] = alert
+        elif is_firing or number in heard:
+            found.held[number] = held
+    return found
+
+
+def _tell(work: Work, split: Split, outbox: Outbox) -> int:
+    """Decide for each channel and do what was decided; return how many messages were put into the outbox."""
+    members, now, row = split.members(), work.view.now, work.row
+    verdicts: dict[str, Verdict] = {}
+    for channel in work.channels:
+        before, old = work.told.get(channel.name), work.pending.get(channel.name)
+        verdict = group.decide(channel, members, before, old, work.node.repeat_interval, now, LIFE)
+        verdicts[channel.name] = verdict
+        heard = (before.firing if before else frozenset()) & members.muted
+        note = Note(sorted(members.firing | heard), sorted(members.resolved), members.acknowledged, verdict.reason)
+        if verdict.act == "send":
+            payload = _payload(work, split, verdict.reason)
+            outbox.put(work.session, row.receiver, channel.name, payload, row.key, note, old)
+        elif verdict.act == "log":
+            record(work.session, row.key, channel.name, note, now)
+        if old and verdict.act in ("log", "cancel"):
+            outbox.cancel(work.session, old)
+    _keep(work, split, members, verdicts)
+    return sum(verdict.act == "send" for verdict in verdicts.values())
+
+
+def told_channels(ctx: Context, receiver: str) -> list[Channel]:
+    """Return the channels of a receiver, as decisions see them."""
+    found = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
+    return [
+        Channel(name, config.send_resolved, name.startswith("pagerduty"))
+        for name, config in (route.channels(found) if found else ())
+    ]
+
+
+def record(session: Session, group_key: str, channel: str, note: Note, at: float) -> None:
+    """Write down what a channel has been told: the basis of every later decision."""
+    store.save_told(session, group_key=group_key, channel=channel, notified_at=at, **note._asdict())
+
+
+def _keep(work: Work, split: Split, members: Members, verdicts: dict[str, Verdict]) -> None:
+    """Write down what was decided and when the group is looked at next. What ended leaves once all have heard of it, and so does
+    the group when nothing is left."""
+    session, row, now = work.session, work.row, work.view.now
+    store.save_decision(
+        session,
+        now,
+        group_key=row.key,
+        channels={name: verdict.reason for name, verdict in verdicts.items()},
+        firing=sorted(members.firing),
+        resolved=sorted(members.resolved),
+        muted={str(number): [one.to_json() for one in held] for number, held in sorted(split.held.items())},
+    )
+    is_busy = any(verdict.act in ("send", "wait") for verdict in verdicts.values())
+    is_idle = not members.firing and not members.muted
+    owed = _owed(store.told(session, row.key), work.channels)
+    if not is_busy:
+        store.leave_but(session, row.key, members.firing | members.muted | owed, now)
+    if is_idle and not is_busy and not owed & members.resolved:
+        store.drop_group(session, row.key, now)
+        return
+    ends = [one.until for held in split.held.values() for one in held if one.until is not None and one.until > now]
+    row.due_at = min([now + work.node.group_interval, *ends])
+    row.flushed_at = None if is_idle else now
+
+
+def _payload(work: Work, split: Split, reason: str) -> dict[str, Any]:
+    ctx, view, row, node = work.ctx, work.view, work.row, work.node
+    ordered = sorted(split.open.values(), key=lambda alert: (alert["state"] != "firing", alert["id"]))
+    shown = [{**alert, "status": "firing" if alert["state"] == "firing" else "resolved"} for alert in ordered]
+    for alert in shown:
+        dependents = view.dependencies.dependents(view.labels_of(alert))
+        if dependents:
+            alert["dependents"] = dependents[:MOST_DEPENDENTS]
+    # What others depend on is the likely cause: it comes first, the one with the most dependents before the others.
+    shown.sort(key=lambda alert: (alert["status"] != "firing", -len(alert.get("dependents", ()))))
+    return {
+        "kind": "alert",
+        "status": "firing" if any(alert["status"] == "firing" for alert in shown) else "resolved",
+        "reason": reason,
+        "group_key": route.group_key(node, label_sets.of(row.labels)),
+        "group_labels": row.labels,
+        "route_labels": dict(node.labels),
+        "receiver": row.receiver,
+        "alerts": shown,
+        "external_url": ctx.settings.external_url or f"http://localhost:{ctx.settings.dashboard_port}",
+        "at": encode.iso(ctx.now()),
+    }

@@ -1,0 +1,78 @@
+from typing import Any
+
+import pytest
+
+from memmon.client.components import KEPT, Part, Parts, Unfit
+
+
+class Host:
+    def __init__(self) -> None:
+        self.restarts, self.size = 0, 3
+
+    def restart(self) -> None:
+        self.restarts += 1
+
+    def scale(self, size: int) -> None:
+        self.size = size
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+@pytest.fixture
+def parts(host: Host) -> Parts:
+    found = Parts()
+    found.add("pool", Part(host.restart, lambda: host.size, host.scale))
+    found.add("plain", Part(None, None, None))
+    return found
+
+
+def test_a_part_is_shown_with_what_it_has(parts: Parts) -> None:
+    assert parts.show("pool") == {"name": "pool", "generation": 0, "size": 3}
+    assert parts.show("plain") == {"name": "plain", "generation": 0}
+
+
+def test_a_call_that_comes_twice_acts_once(parts: Parts, host: Host) -> None:
+    for _ in range(2):
+        assert parts.do("pool", {"action": "restart", "key": "a"}) == {"name": "pool", "generation": 1, "size": 3}
+    parts.do("pool", {"action": "restart", "key": "b"})
+    assert host.restarts == 2
+    assert parts.do("pool", {"action": "scale", "size": 8, "key": "c"})["size"] == 8
+
+
+def test_keys_are_remembered_for_a_while_and_not_for_ever(parts: Parts, host: Host) -> None:
+    for number in range(KEPT + 1):
+        parts.do("pool", {"action": "restart", "key": str(number)})
+    parts.do("pool", {"action": "restart", "key": "0"})
+    assert host.restarts == KEPT + 2
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "status"),
+    [
+        ("nobody", {"action": "restart"}, 404),
+        ("plain", {"action": "restart"}, 409),
+        ("plain", {"action": "scale", "size": 2}, 409),
+        ("pool", {"action": "scale", "size": 0}, 400),
+        ("pool", {"action": "scale", "size": True}, 400),
+        ("pool", {"action": "sing"}, 400),
+        ("pool", [], 400),
+    ],
+)
+def test_what_cannot_be_done_is_said(parts: Parts, name: str, given: Any, status: int) -> None:
+    with pytest.raises(Unfit) as error:
+        parts.do(name, given)
+    assert error.value.status == status
+
+
+def test_what_failed_is_tried_anew_with_the_same_key(parts: Parts, host: Host) -> None:
+    def broken(_: int) -> None:
+        raise RuntimeError("full")
+
+    parts.add("pool", Part(host.restart, lambda: host.size, broken))
+    with pytest.raises(RuntimeError):
+        parts.do("pool", {"action": "scale", "size": 5, "key": "a"})
+    parts.add("pool", Part(host.restart, lambda: host.size, host.scale))
+    assert parts.do("pool", {"action": "scale", "size": 5, "key": "a"})["size"] == 5

@@ -1,0 +1,161 @@
+"""What evaluators hold in memory is what the rings say, whatever came and went meanwhile."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from memmon import labels
+from memmon.context import Context
+from memmon.labels import Labels
+from memmon.metrics.head import cache as warm_windows
+from memmon.metrics.head import series_layout
+from memmon.metrics.head.cache import Warm
+from memmon.metrics.head.series_layout import Member
+from memmon.metrics.head.store import HotStore
+from memmon.metrics.head.timestamped import TimedStore
+from memmon.promql.block import NO_ROW, Block
+from memmon.promql.matcher import Matcher
+from memmon.samples import STALE_BITS, Sample
+
+SECOND = 1000
+T0 = 1_000_000 * SECOND
+X = (Matcher("__name__", "=", "x"),)
+
+
+def row(target: str, at: int, *samples: Sample) -> series_layout.Row:
+    return series_layout.row_of(Member(target, labels.of(instance=target)), samples, at)
+
+
+def sample(name: str, value: float, **pairs: str) -> Sample:
+    return Sample(labels.of(pairs, __name__=name), value)
+
+
+def real(
+    store: HotStore, start: int, end: int, matchers: tuple[Matcher, ...] = X
+) -> dict[Labels, list[tuple[int, float]]]:
+    """Return the samples, without markers, as the rings have them."""
+    found = {}
+    for one in store.select(matchers, start, end):
+        keep = one.values.view(np.uint64) != STALE_BITS
+        if keep.any():
+            found[one.labels] = list(zip(one.times[keep].tolist(), one.values[keep].tolist(), strict=True))
+    return found
+
+
+def held(blocks: list[Block], start: int, end: int) -> dict[Labels, list[tuple[int, float]]]:
+    """Return the same out of blocks."""
+    found = {}
+    for block in blocks:
+        for at, key in enumerate(block.roster.labels):
+            times, values = block.times[:, block.member[at]], block.values[:, block.place[at]]
+            keep = (times != NO_ROW) & (values.view(np.uint64) != STALE_BITS) & (times > start) & (times <= end)
+            if keep.any():
+                assert key not in found
+                assert (np.diff(times[keep]) > 0).all()
+                found[key] = list(zip(times[keep].tolist(), values[keep].tolist(), strict=True))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_it_holds_what_the_rings_say(sqlite_ctx: Context, seed: int) -> None:
+    chance = random.Random(seed)
+    store = HotStore(sqlite_ctx.redis, 60)
+    warm = Warm(store)
+    targets = {f"t{n}": n % 2 for n in range(5)}
+    columns = {target: {"0"} for target in targets}
+    for tick in range(1, 150):
+        at = T0 + tick * SECOND
+        for target in targets:
+            if chance.random() < 0.03:
+                targets[target] = 1 - targets[target]  # It moves to the other shard.
+            if chance.random() < 0.05:
+                columns[target] ^= {str(chance.randrange(4))}
+        for shard in (0, 1):
+            giving = [one for one, home in targets.items() if home == shard and chance.random() > 0.05]
+            rows = [
+                row(one, at + chance.randrange(300), *(sample("x", tick + int(c) / 10, c=c) for c in columns[one]))
+                for one in giving
+            ]
+            slot = 2 * SECOND if seed == 5 and tick > 70 else SECOND
+            if at % slot:
+                continue
+            for _ in range(1 if chance.random() > 0.1 else 2):
+                if chance.random() > 0.05:
+                    store.write(f"s{shard}", rows, at // slot, slot)
+        if chance.random() < 0.03:
+            store.gone("t3", at + 400)
+        if tick == 90 and seed == 4:
+            sqlite_ctx.redis.flushall()
+        span = chance.choice([5, 20, 40]) * SECOND
+        end = at + 500 - (chance.choice([10, 15]) * SECOND if chance.random() < 0.2 else 0)
+        start = end - span
+        assert held(warm.blocks(X, start, end), start, end) == real(store, start, end), tick
+        some = (*X, Matcher("c", "=~", "1|2"))
+        assert held(warm.blocks(some, start, end), start, end) == real(store, start, end, some)
+
+
+def test_a_further_query_reads_only_the_newest_rows(sqlite_ctx: Context) -> None:
+    store = HotStore(sqlite_ctx.redis, 3600)
+    warm = Warm(store)
+    for tick in range(1, 200):
+        store.write("s", [row("t", T0 + tick * 10_000, sample("x", tick))], T0 // 10_000 + tick, 10_000)
+    end = T0 + 1_990_000
+    [block] = warm.blocks(X, end - 600_000, end)
+    before = sqlite_ctx.redis.info("stats")["total_net_output_bytes"]
+    store.write("s", [row("t", end + 10_000, sample("x", 200))], T0 // 10_000 + 200, 10_000)
+    [later] = warm.blocks(X, end - 590_000, end + 10_000)
+    assert sqlite_ctx.redis.info("stats")["total_net_output_bytes"] - before < 10_000
+    assert later.roster is block.roster
+    assert later.values[later.times[:, 0] == end + 10_000].tolist() == [[200.0]]
+
+
+def test_pushed_samples_are_seen_however_late_they_come(sqlite_ctx: Context) -> None:
+    store = HotStore(sqlite_ctx.redis, 600)
+    warm, pushed = Warm(store), TimedStore(store)
+    for at in (T0, T0 - 120 * SECOND):
+        pushed.write("sender", [sample("x", 1)._replace(at=at)], T0, 10 * SECOND)
+        assert held(warm.blocks(X, T0 - 300 * SECOND, T0), 0, T0) == real(store, T0 - 300 * SECOND, T0)
+
+
+def test_members_without_a_sample_are_nothing_to_write(sqlite_ctx: Context) -> None:
+    store = HotStore(sqlite_ctx.redis, 60)
+    assert store.write("s", [row("t", T0)], T0 // SECOND, SECOND).kept == 0
+    assert Warm(store).blocks(X, T0 - SECOND, T0) == []
+
+
+def test_what_was_pinned_is_read_once_for_all_queries(sqlite_ctx: Context) -> None:
+    store = HotStore(sqlite_ctx.redis, 60)
+    warm = Warm(store)
+    store.write("s", [row("t", T0, sample("x", 1), sample("y", 2))], T0 // SECOND, SECOND)
+    with warm.pinned(["x", "y"], 30 * SECOND, T0):
+        before = sqlite_ctx.redis.info("stats")["total_commands_processed"]
+        for name in ("x", "y", "x"):
+            [block] = warm.blocks((Matcher("__name__", "=", name),), T0 - 20 * SECOND, T0)
+            assert len(block.roster) == 1
+        assert sqlite_ctx.redis.info("stats")["total_commands_processed"] - before == 1  # The look itself.
+        [long] = warm.blocks(X, T0 - 50 * SECOND, T0)
+        assert len(long.roster) == 1
+
+
+def test_one_label_set_from_two_targets_is_joined_and_not_twice(sqlite_ctx: Context) -> None:
+    store = HotStore(sqlite_ctx.redis, 60)
+    for target, value in (("a", 1.0), ("b", 2.0)):
+        one = series_layout.row_of(Member(target), [sample("x", value)], T0 + int(value))
+        store.write(target, [one], T0 // SECOND, SECOND)
+    [block] = Warm(store).blocks(X, T0 - SECOND, T0 + SECOND)
+    assert len(block.roster) == 1
+    assert held([block], 0, T0 + SECOND) == real(store, 0, T0 + SECOND)
+
+
+def test_a_process_holds_no_more_than_its_bytes(sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = HotStore(sqlite_ctx.redis, 60)
+    names = [f"n{at}" for at in range(30)]
+    store.write("s", [row("t", T0, *(sample(name, 1) for name in names))], T0 // SECOND, SECOND)
+    warm = Warm(store)
+    monkeypatch.setattr(warm_windows, "MOST_BYTES", 20_000)
+    for name in names:
+        warm.blocks((Matcher("__name__", "=", name),), T0 - 30 * SECOND, T0)
+    assert 0 < warm.size <= 20_000

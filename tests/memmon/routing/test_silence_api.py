@@ -1,0 +1,125 @@
+import math
+from typing import Any
+
+import pytest
+
+from memmon import encode
+from memmon import labels as label_sets
+from memmon.context import Context
+from memmon.db.tables import SilenceRow
+from memmon.errors import BadInput
+from memmon.promql.matcher import Matcher
+from memmon.routing import matcher, mute, silence_api
+from tests.conftest import Clock
+from tests.memmon.routing.tables import shared, table
+
+HOUR = 3600.0
+SAME = (Matcher("a", "=", "b"),)
+OTHER = (Matcher("a", "=", "c"),)
+
+
+def post(ctx: Context, number: str | None, start: float, end: float, matchers: tuple[Matcher, ...] = SAME) -> str:
+    now = ctx.now()
+    return silence_api.post(ctx, number, matchers, now + start, now + end, "tom", "")
+
+
+@pytest.mark.parametrize(
+    ("stored", "change", "matchers", "in_place"),
+    [
+        ((HOUR, 2 * HOUR), (60, 2 * HOUR), SAME, True),
+        ((HOUR, 2 * HOUR), (HOUR / 2, HOUR), SAME, True),
+        ((HOUR, 2 * HOUR), (-60, HOUR), SAME, False),
+        ((HOUR, 2 * HOUR), (HOUR, 2 * HOUR), OTHER, False),
+        ((0, 2 * HOUR), (0, 3 * HOUR), SAME, True),
+        ((0, 2 * HOUR), (0.4, 2 * HOUR), SAME, True),
+        ((0, 2 * HOUR), (-60, 2 * HOUR), SAME, False),
+    ],
+)
+def test_a_change_that_rewrites_no_past_keeps_the_silence(
+    sqlite_ctx: Context,
+    stored: tuple[float, float],
+    change: tuple[float, float],
+    matchers: tuple[Matcher, ...],
+    in_place: bool,
+) -> None:
+    number = post(sqlite_ctx, None, *stored)
+    again = post(sqlite_ctx, number, *change, matchers)
+    assert (again == number) == in_place
+    old = silence_api.get(sqlite_ctx, number)["status"]["state"]
+    assert (old == "expired") == (not in_place)
+
+
+def test_a_silence_that_has_ended_comes_back_as_another(ctx: Context, clock: Clock) -> None:
+    number = post(ctx, None, 0, 60)
+    clock.move(61)
+    again = post(ctx, number, -61, 600)
+    assert again != number
+    assert silence_api.get(ctx, again)["startsAt"] == "2026-01-01T00:01:01.000Z"  # It did not hold in the past.
+    assert silence_api.get(ctx, number)["endsAt"] == "2026-01-01T00:01:00.000Z"
+
+
+def test_a_silence_is_not_for_ever(sqlite_ctx: Context) -> None:
+    with pytest.raises(BadInput, match="366 days"):
+        post(sqlite_ctx, None, 0, 400 * 86400)
+
+
+def matchers_of(some: list[dict[str, str]]) -> tuple[Matcher, ...]:
+    return tuple(Matcher(one["name"], one["op"], one["value"]) for one in some)
+
+
+@pytest.mark.parametrize("row", table("silences", "validity"))
+def test_alertmanager_takes_the_same_silences(row: dict[str, Any]) -> None:
+    end = row["end"]
+    try:
+        found = silence_api.problem(
+            [matcher.checked(*one) for one in matchers_of(row["matchers"])],
+            row["start"],
+            -math.inf if end is None else end,
+        )
+    except BadInput as error:
+        found = error
+    assert (found is not None) == (row["error"] is not None)
+
+
+@pytest.mark.parametrize("row", table("silences", "update"))
+def test_alertmanager_changes_the_same_silences_in_place(row: dict[str, Any]) -> None:
+    stored = SilenceRow(matchers=[1], starts_at=row["stored"]["start"], ends_at=row["stored"]["end"])
+    values = {"matchers": [1] if row["same_matchers"] else [2]}
+    values |= {"starts_at": row["posted"]["start"], "ends_at": row["posted"]["end"]}
+    assert silence_api.can_update(stored, values, 0.0) == row["in_place"]
+
+
+@pytest.mark.parametrize("row", table("silences", "matching"))
+def test_alertmanager_silences_the_same(row: dict[str, Any]) -> None:
+    known = [mute.Silence(str(n), matchers_of(one), -1, 1) for n, one in enumerate(row["matcher_sets"])]
+    assert bool(mute.silenced_by(known, label_sets.of(row["labels"]), 0)) == row["silenced"]
+
+
+def test_alertmanager_goes_through_the_same_sequence(sqlite_ctx: Context, clock: Clock) -> None:
+    steps = shared("silences", "sequence")
+    if not steps:
+        pytest.skip("the tables are not there")
+    zero, ids = clock.now, dict[str, str]()
+    for step in steps.values():
+        clock.now = zero + step["at"]
+        given, expected = step["set"], step["expect"]
+        before = ids.get(given.get("id_of", ""))
+        if "error" in expected:
+            assert given["end"] is None  # The door refuses it, and nothing is changed.
+            assert before is not None
+            assert silence_api.get(sqlite_ctx, before)["status"]["state"] == expected["old_state"]
+            continue
+        start = clock.now if given["start"] is None else zero + given["start"]
+        comment = given.get("comment", "")
+        number = silence_api.post(
+            sqlite_ctx, before, matchers_of(given["matchers"]), start, zero + given["end"], "t", comment
+        )
+        assert (number == before) == (expected["id"] == "same")
+        ids[given.get("name", given.get("id_of", ""))] = number
+        found = silence_api.get(sqlite_ctx, number)
+        for name, key in (("startsAt", "start"), ("endsAt", "end")):
+            if key in expected:
+                assert encode.seconds_of(found[name]) == pytest.approx(zero + expected[key], abs=0.01)
+        assert found["comment"] == expected.get("comment", comment)
+        if "old_end" in expected and before:
+            assert encode.seconds_of(silence_api.get(sqlite_ctx, before)["endsAt"]) == zero + expected["old_end"]

@@ -1,0 +1,208 @@
+"""What Alertmanager's API takes and gives, as its OpenAPI says (`api/v2/openapi.yaml`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from flask import request
+
+from memmon import duration, encode
+from memmon import labels as label_sets
+from memmon.alerts.external import GENERATOR, Given
+from memmon.config.intervals import MONTHS, WEEKDAYS, Interval
+from memmon.config.receivers import Receiver
+from memmon.config.routes import Route, Routes
+from memmon.errors import BadInput
+from memmon.promql.matcher import Matcher, all_accept, compiled
+from memmon.routing import matcher as matchers
+from memmon.routing.alert_status import Standing
+
+MOST_LABELS = 100
+MOST_TEXT = 16_384
+MOST_NAME = 200
+
+
+def flag(name: str) -> bool:
+    """Return the parameter `name`, which is true where it is missing."""
+    given = request.args.get(name, "true").lower()
+    if given not in ("true", "false", "1", "0"):
+        raise BadInput(name, "must be true or false")
+    return given in ("true", "1")
+
+
+def filters() -> tuple[Matcher, ...]:
+    """Return the matchers of all `filter`."""
+    return tuple(one for text in request.args.getlist("filter") for one in matchers.parse(text, "filter"))
+
+
+def wanted(found: list[Standing], receivers: Mapping[str, Receiver], flags: tuple[str, ...]) -> list[Standing]:
+    """Return the alerts that the request's other parameters than `filter` let through; `flags` are those that it may have."""
+    on = {name: flag(name) for name in flags}
+    receiver = request.args.get("receiver")
+    pattern = compiled(receiver) if receiver else None
+    owners = tuple(m for t in request.args.getlist("receiver_matchers") for m in matchers.parse(t, "receiver_matchers"))
+    return [
+        one
+        for one in found
+        if (pattern is None or any(pattern.search(node.receiver) for node in one.nodes))
+        and (not owners or any(fits_receiver(owners, receivers.get(node.receiver)) for node in one.nodes))
+        and (on.get("active", True) or one.muted)
+        and (on.get("silenced", True) or not one.silenced_by)
+        and (on.get("inhibited", True) or not one.inhibited_by)
+        and (on.get("muted", True) or not one.muted_by)
+    ]
+
+
+def fits_receiver(given: tuple[Matcher, ...], receiver: Receiver | None) -> bool:
+    """Tell whether a receiver has what `given` wants of its labels; its name is one of them."""
+    return receiver is not None and all_accept(given, label_sets.of({**receiver.labels, "name": receiver.name}))
+
+
+def alert(one: Standing, ends_at: float) -> dict[str, Any]:
+    """Return a firing alert, which ends at `ends_at` unless it is seen again."""
+    annotations = dict(one.alert["annotations"])
+    source = annotations.pop(GENERATOR, "")
+    return {
+        "annotations": annotations,
+        "endsAt": encode.iso(ends_at),
+        "fingerprint": one.alert["fingerprint"],
+        "generatorURL": source,
+        "labels": one.alert["labels"],
+        "receivers": [{"name": name} for name in dict.fromkeys(node.receiver for node in one.nodes)],
+        "startsAt": one.alert["created_at"],
+        "status": {
+            "inhibitedBy": one.inhibited_by,
+            "mutedBy": one.muted_by,
+            "silencedBy": one.silenced_by,
+            "state": "suppressed" if one.muted else "active",
+        },
+        "updatedAt": one.alert["updated_at"],
+    }
+
+
+def given(index: int, one: Any, now: float, life: float) -> Given:
+    """Return the alert that was posted as number `index`; without an end it lives `life` seconds from now."""
+    where = f"[{index}]"
+    if not isinstance(one, dict):
+        raise BadInput(where, "must be an object")
+    labels = label_sets.of(_texts(one.get("labels"), f"{where}.labels"))
+    if not labels:
+        raise BadInput(f"{where}.labels", "at least one label pair is required")
+    annotations = _texts({} if one.get("annotations") is None else one["annotations"], f"{where}.annotations")
+    source = one.get("generatorURL") or ""
+    if source:
+        annotations[GENERATOR] = text(source, f"{where}.generatorURL")
+    end = time(one.get("endsAt"), f"{where}.endsAt")
+    start = time(one.get("startsAt"), f"{where}.startsAt")
+    begun = start if start is not None else (now if end is None else end)
+    if end is not None and end < begun:
+        raise BadInput(f"{where}.startsAt", "start time must be before end time")
+    return Given(labels, annotations, begun, now + life if end is None else end, end is not None)
+
+
+def _texts(value: Any, field: str) -> dict[str, str]:
+    if not isinstance(value, dict) or len(value) > MOST_LABELS:
+        raise BadInput(field, f"must be an object of at most {MOST_LABELS} texts")
+    for name, one in value.items():
+        label_name(name, field)
+        text(one, f"{field}.{name}")
+    return dict(value)
+
+
+def label_name(name: str, field: str) -> str:
+    """Return `name` when Alertmanager takes it as a label's: any text, since its version 0.27."""
+    if not name or len(name) > MOST_NAME or not name.isprintable():
+        raise BadInput(field, f"{name[:MOST_NAME]!r} is not a label name")
+    return name
+
+
+def text(value: Any, field: str, longest: int = MOST_TEXT) -> str:
+    """Return `value`, which is text that can be kept."""
+    if not isinstance(value, str) or len(value) > longest or "\0" in value:
+        raise BadInput(field, f"must be text of at most {longest} characters")
+    return value
+
+
+def time(value: Any, field: str) -> float | None:
+    """Return the Unix seconds of a time of RFC 3339; None where there is none, or Go's zero time."""
+    if value is None or value == "" or (isinstance(value, str) and value.startswith("0001-01-01T")):
+        return None
+    try:
+        if not isinstance(value, str) or "T" not in value.upper():
+            raise ValueError
+        return encode.seconds_of(value.upper())
+    except (ValueError, OverflowError):
+        raise BadInput(field, "must be a time like 2026-01-01T12:00:00Z") from None
+
+
+def of_matchers(value: Any) -> list[Matcher]:
+    """Return the matchers of a silence that was posted."""
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_LABELS:
+        raise BadInput("matchers", f"must be a list of 1 to {MOST_LABELS}")
+    found = []
+    for index, one in enumerate(value):
+        field = f"matchers[{index}]"
+        if not isinstance(one, dict):
+            raise BadInput(field, "must be an object with name, value and isRegex")
+        name = label_name(text(one.get("name"), f"{field}.name", MOST_NAME), f"{field}.name")
+        found.append(matchers.checked(name, matchers.op_of(one), text(one.get("value"), f"{field}.value"), field))
+    return found
+
+
+def fits(silence: dict[str, Any], wanted: tuple[Matcher, ...]) -> bool:
+    """Tell whether a silence has every one of the `wanted` matchers, in name, operator and value."""
+    own = {(m["name"], matchers.op_of(m), m["value"]) for m in silence["matchers"]}
+    return all(tuple(one) in own for one in wanted)
+
+
+ORDER = {"active": 0, "pending": 1, "expired": 2}
+
+
+def in_order(silence: dict[str, Any]) -> tuple[int, float]:
+    """Return where a silence stands: active by end, pending by start, expired with the last one first."""
+    state = silence["status"]["state"]
+    at = encode.seconds_of(silence["startsAt" if state == "pending" else "endsAt"])
+    return ORDER[state], -at if state == "expired" else at
+
+
+def configuration(routes: Routes) -> str:
+    """Return routes, receivers, inhibition and time intervals as YAML. What a receiver consists of is left out: it may be
+    secret."""
+    rules = [rule.model_dump(mode="json", exclude_defaults=True) for rule in routes.inhibit_rules]
+    intervals = [
+        {"name": one.name, "time_intervals": [_interval(part) for part in one.time_intervals]}
+        for one in routes.intervals.values()
+    ]
+    shown = {
+        "route": _route(routes.route),
+        "receivers": [{"name": receiver.name} for receiver in routes.receivers],
+        "inhibit_rules": rules,
+        "time_intervals": intervals,
+    }
+    return str(yaml.safe_dump({name: one for name, one in shown.items() if one}, sort_keys=False))
+
+
+def _interval(one: Interval) -> dict[str, Any]:
+    def clock(minute: int) -> str:
+        return f"{minute // 60:02d}:{minute % 60:02d}"
+
+    named = {"weekdays": WEEKDAYS, "months": ("", *MONTHS)}
+    found: dict[str, Any] = {
+        "times": [{"start_time": clock(t.start_time), "end_time": clock(t.end_time)} for t in one.times]
+    }
+    for field in ("weekdays", "days_of_month", "months", "years"):
+        words = named.get(field)
+        ends = [(words[a], words[b]) if words else (a, b) for a, b in getattr(one, field)]
+        found[field] = [f"{a}:{b}" for a, b in ends]
+    found["location"] = one.location if one.location != "UTC" else None
+    return {name: value for name, value in found.items() if value}
+
+
+def _route(one: Route) -> dict[str, Any]:
+    found = one.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"routes"})
+    for name in ("group_wait", "group_interval", "repeat_interval"):
+        if name in found:
+            found[name] = duration.show(found[name])
+    return {**found, "routes": [_route(child) for child in one.routes]} if one.routes else found

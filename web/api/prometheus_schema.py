@@ -1,0 +1,146 @@
+"""What Prometheus' API takes and gives: times, durations, matchers, values. Source: its `web/api/v1/api.go`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from flask import Response, request
+
+from memmon import duration
+from memmon.errors import BadInput, BadQuery
+from memmon.labels import Labels
+from memmon.promql import numbers, parser
+from memmon.promql.exact.engine import Ranged, Value
+from memmon.promql.matcher import Matcher
+from memmon.promql.tree import Kind
+from memmon.samples import Point, Series
+
+MOST_SECONDS = 1e11
+MOST_MATCHES = 100
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def parameter(name: str) -> str:
+    """Return the parameter `name` of query or form, or nothing."""
+    return request.values.get(name, "")
+
+
+def moment(name: str, default: float | None = None) -> float:
+    """Return the parameter `name` as Unix seconds: a number, or a time of RFC 3339."""
+    given = parameter(name)
+    if not given and default is not None:
+        return default
+    try:
+        if _NUMBER.fullmatch(given):
+            seconds = float(given)
+        elif _RFC3339.fullmatch(given):
+            seconds = datetime.fromisoformat(given.upper()).timestamp()
+        else:
+            raise ValueError
+        if not abs(seconds) <= MOST_SECONDS:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise BadInput(name, f'invalid parameter "{name}": cannot parse {given!r} to a valid timestamp') from None
+    return round(seconds, 3)
+
+
+def seconds(name: str, default: float | None = None) -> float:
+    """Return the parameter `name` as seconds: a number, or a duration like 5m."""
+    given = parameter(name)
+    if not given and default is not None:
+        return default
+    try:
+        found = float(given) if _NUMBER.fullmatch(given) else duration.parse(given)
+        if not abs(found) <= MOST_SECONDS:
+            raise BadInput(name, "too long")
+    except BadInput:
+        raise BadInput(name, f'invalid parameter "{name}": cannot parse {given!r} to a valid duration') from None
+    return found
+
+
+def limit(name: str = "limit") -> int:
+    """Return the whole number `name`; 0, as where it is missing, is no limit."""
+    given = parameter(name) or "0"
+    if not re.fullmatch(r"\d{1,9}", given, re.ASCII):
+        raise BadInput(name, f'invalid parameter "{name}": {given!r} is not a number from 0 on')
+    return int(given)
+
+
+def matches() -> list[tuple[Matcher, ...]]:
+    """Return the selectors of all `match[]`."""
+    given = request.values.getlist("match[]")
+    if len(given) > MOST_MATCHES:
+        raise BadInput("match[]", f'invalid parameter "match[]": more than {MOST_MATCHES}')
+    try:
+        return [parser.selector(text) for text in given]
+    except BadQuery as error:
+        raise BadInput("match[]", f'invalid parameter "match[]": {error}') from None
+
+
+def success(data: Any, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> Response:
+    """Return the envelope around `data`, whose numbers are text already."""
+    more = {name: list(found) for name, found in (("warnings", warnings), ("infos", infos)) if found}
+    return _json({"status": "success", "data": data, **more}, 200)
+
+
+def failure(status: int, kind: str, message: str) -> Response:
+    """Return the envelope of an error."""
+    return _json({"status": "error", "errorType": kind, "error": message}, status)
+
+
+def _json(value: dict[str, Any], status: int) -> Response:
+    return Response(json.dumps(value, ensure_ascii=False) + "\n", status, mimetype="application/json")
+
+
+def limited(items: list[Any], most: int) -> tuple[list[Any], list[str]]:
+    """Return the first `most` of `items`, and a warning where that is not all."""
+    if not most or len(items) <= most:
+        return items, []
+    return items[:most], ["results truncated due to limit"]
+
+
+def result(kind: Kind, value: Value, at: float) -> dict[str, Any]:
+    """Return what a query found as resultType and result."""
+    ms = round(at * 1000)
+    if isinstance(value, float):
+        return {"resultType": kind, "result": _pair(ms, value)}
+    if isinstance(value, str):
+        return {"resultType": kind, "result": [_stamp(ms), value]}
+    if kind == "matrix":
+        return matrix(_of_window(one) for one in value if isinstance(one, Ranged))
+    points = [one for one in value if isinstance(one, Point)]
+    found = [{"metric": dict(point.labels), "value": _pair(ms, point.value)} for point in points]
+    return {"resultType": kind, "result": found}
+
+
+def _of_window(one: Ranged) -> Series:
+    return Series(one.labels, (one.window.times * 1000).round().astype(np.int64), one.window.values)
+
+
+def matrix(rows: Iterable[Series]) -> dict[str, Any]:
+    """Return series as resultType and result."""
+    return {"resultType": "matrix", "result": [_series(row) for row in rows]}
+
+
+def _series(row: Series) -> dict[str, Any]:
+    pairs = zip(row.times.tolist(), row.values.tolist(), strict=True)
+    return {"metric": dict(row.labels), "values": [_pair(at, value) for at, value in pairs]}
+
+
+def _pair(at: int, value: float) -> list[Any]:
+    return [_stamp(at), numbers.short(value)]
+
+
+def _stamp(ms: int) -> float | int:
+    return ms // 1000 if ms % 1000 == 0 else ms / 1000
+
+
+def of_labels(found: Iterable[Labels]) -> list[dict[str, str]]:
+    """Return label sets as objects."""
+    return [dict(labels) for labels in found]

@@ -1,0 +1,200 @@
+"""What every view needs: the context, who calls, what was sent, and the one form of an answer."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
+from typing import Any, NoReturn, TypeVar
+
+import redis
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from memmon import duration as durations
+from memmon import encode
+from memmon.context import Context
+from memmon.errors import BadInput
+from memmon.security.access import Caller
+from memmon.settings import load
+from memmon.stack import config_check
+from memmon.state import client
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+MIB = 1024 * 1024
+MOST_ID = 2**53 - 1
+"""What JSON's readers count up to exactly; no database row has a higher number."""
+
+ID = f"<int(max={MOST_ID}):number>"
+ACTION = f"<int(max={MOST_ID}):action>"
+"""Parts of a path; another one is answered with 404."""
+
+REDIS_SECONDS = 2.0
+"""A page is no good after ten seconds: a Redis that hangs is soon taken for away."""
+
+
+class WebContext(Context):
+    """A context whose Redis is not waited for as long as a worker waits."""
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        return client.connect(self.settings.redis_address, REDIS_SECONDS)
+
+
+@cache
+def _opened(pid: int) -> Context:
+    """One for each process, opened after the fork."""
+    return WebContext(load(), load=config_check.config)
+
+
+def of(app: Flask) -> Context:
+    """Return the context that `app` was made with, or that of this process."""
+    given: Context | None = app.config["MEMMON_CONTEXT"]
+    return given or _opened(os.getpid())
+
+
+def context() -> Context:
+    """Return the context of this request."""
+    return of(current_app)
+
+
+def caller() -> Caller:
+    """Return who calls; `auth` has found out before the view."""
+    found: Caller = g.caller
+    return found
+
+
+def answer(value: Any, status: int = 200, indent: int | None = None) -> Response:
+    """Return `value` as JSON."""
+    return Response(encode.dumps(value, indent) + "\n", status, mimetype="application/json")
+
+
+def text(content: str, content_type: str) -> Response:
+    """Return `content` as text of a type like `text/markdown; charset=utf-8`."""
+    return Response(content, content_type=content_type)
+
+
+def redirect(path: str) -> Response:
+    """Send a browser to a page of memmon's own, which it is to GET."""
+    return Response(status=303, headers={"Location": path})
+
+
+def up_to(size: int) -> Callable[[View], View]:
+    """Let a view take bodies of `size` bytes; the others take 1 MiB."""
+
+    def mark(view: View) -> View:
+        view.memmon_size = size  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def view() -> Callable[..., Any] | None:
+    """Return the function that answers this request, or None where there is none."""
+    return current_app.view_functions.get(request.endpoint) if request.endpoint else None
+
+
+def body() -> Any:
+    """Return the JSON that was sent; 415 for another content type, BadInput where it is none."""
+    if not request.is_json:
+        raise UnsupportedMediaType("send JSON, with Content-Type: application/json")
+    try:
+        found = json.loads(request.get_data(), parse_constant=_no_number)
+        if b"\\u" in request.get_data():
+            json.dumps(
+                found, ensure_ascii=False
+            ).encode()  # Half of a character can be written so, and be kept nowhere.
+    except (ValueError, RecursionError) as error:
+        raise BadInput("body", f"is no JSON: {error}") from None
+    return found
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def fields(*names: str) -> dict[str, Any]:
+    """Return the JSON object that was sent, which has no other fields than `names`; an empty body is an empty object."""
+    if not request.get_data():
+        return {}
+    given = body()
+    if not isinstance(given, dict):
+        raise BadInput("body", "must be an object")
+    for name in given:
+        if name not in names:
+            raise BadInput(name, f"is none of {', '.join(names)}")
+    return given
+
+
+def words(given: Mapping[str, Any], name: str, default: str | None = None, longest: int = 2000) -> str:
+    """Return the text `name` of a body; without a default it must be there and not be empty."""
+    value = given.get(name, default)
+    if value is None:
+        raise BadInput(name, "is missing")
+    if not isinstance(value, str) or len(value) > longest or "\0" in value:
+        raise BadInput(name, f"must be text of at most {longest} characters")
+    if default is None and not value.strip():
+        raise BadInput(name, "must not be empty")
+    return value
+
+
+def number(name: str, default: float, low: float, high: float) -> float:
+    """Return the number `name` of the query, between `low` and `high`."""
+    given = request.args.get(name)
+    try:
+        value = default if given is None else float(given)
+    except ValueError:
+        raise BadInput(name, f"{given!r} is no number") from None
+    if not math.isfinite(value) or not low <= value <= high:
+        raise BadInput(name, f"must be between {low:g} and {high:g}")
+    return value
+
+
+def whole(name: str, default: int | None, low: int, high: int) -> Any:
+    """Return the whole number `name` of the query, between `low` and `high`; `default` where there is none."""
+    given = request.args.get(name)
+    if given is None:
+        return default
+    if not (given.isascii() and given.isdigit() and len(given) < 19) or not low <= int(given) <= high:
+        raise BadInput(name, f"must be a whole number between {low} and {high}")
+    return int(given)
+
+
+def choice(name: str, allowed: tuple[str, ...], default: str | None = None) -> str | None:
+    """Return the value `name` of the query, which is one of `allowed`."""
+    given = request.args.get(name, default)
+    if given is not None and given not in allowed:
+        raise BadInput(name, f"must be one of {', '.join(allowed)}")
+    return given
+
+
+def signature() -> tuple[str, str]:
+    """Return by and comment of the body that a person sent; whoever signed in, where it does not say by whom."""
+    return signed(fields("by", "comment"))
+
+
+def signed(given: Mapping[str, Any]) -> tuple[str, str]:
+    """Return by and comment of `given`."""
+    by = words(given, "by", "", 64).strip() or caller().name
+    return by, words(given, "comment", "")
+
+
+def duration(given: Mapping[str, Any], name: str, longest: float = 366 * 86400) -> float:
+    """Return the seconds that `name` of a body means, more than none and `longest` at most: `1h30m`, or a number of seconds."""
+    value = given.get(name)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        value = durations.parse(words(given, name, longest=32), name)
+    if not 0 < value <= longest:
+        raise BadInput(name, f"must be more than nothing and at most {durations.show(longest)}")
+    return float(value)
+
+
+def instance(ctx: Context) -> str | None:
+    """Return the `instance` of the query, which is one that is watched."""
+    given = request.args.get("instance")
+    if given is not None and all(given != target.identity for target in ctx.config.targets.targets):
+        raise BadInput("instance", f"{given!r} is not watched")
+    return given

@@ -1,0 +1,149 @@
+"""One listener a process on Redis' live feed, and everybody who wants to hear of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+
+from memmon import encode
+from memmon.analysis import service as analysis
+from memmon.context import Context
+from memmon.errors import MemmonError
+from memmon.state import client, heartbeat, keys
+from web.cache import Recent
+from web.send_queue import Mailbox
+
+log = logging.getLogger(__name__)
+
+COMPONENT = "dashboard_server"
+FRESH = 1.0
+"""Seconds for which a status is told to everybody who asks: many clients that connect at once cost one."""
+
+AGAIN_AFTER = 1.0
+LISTEN_SECONDS = 2.0
+"""Seconds that an operation of the listener may take; a Redis that hangs is found out within its health check and these."""
+
+
+class Subscriber:
+    """One client: what it wants to hear, and what waits for it."""
+
+    def __init__(self) -> None:
+        self.streams: frozenset[str] = frozenset()
+        self.mailbox = Mailbox()
+
+    def tell(self, kind: str, **more: Any) -> None:
+        """Send a message of the type `kind`."""
+        self.mailbox.put(f"{kind} {more.get('stream', '')}", encode.dumps({"type": kind, **more}))
+
+
+class Hub:
+    """Hands every message of the live feed to whoever subscribed to its stream, and says how memmon is itself."""
+
+    def __init__(self, ctx: Callable[[], Context]):
+        self.up = True
+        """Whether Redis answered the last time that it was asked."""
+        self._ctx = ctx
+        self._subscribers: set[Subscriber] = set()
+        self._pid: int | None = None
+        self._lock = threading.Lock()
+        self._recent = Recent(FRESH)
+
+    def __len__(self) -> int:
+        return len(self._subscribers)
+
+    def start(self) -> None:
+        """Begin to listen, once a process: threads do not survive a fork."""
+        with self._lock:
+            if self._pid == os.getpid():
+                return
+            self._pid = os.getpid()
+            threading.Thread(target=self._listen, name="memmon-live", daemon=True).start()
+            threading.Thread(target=self._tick, name="memmon-pulse", daemon=True).start()
+
+    def join(self, one: Subscriber) -> None:
+        """Let a subscriber hear."""
+        self._subscribers.add(one)
+
+    def leave(self, one: Subscriber) -> None:
+        """Forget a subscriber."""
+        self._subscribers.discard(one)
+
+    def status(self, fresh: float = FRESH) -> dict[str, Any]:
+        """Return the status, which is at most `fresh` seconds old."""
+        found: dict[str, Any] = self._recent.get("status", lambda: analysis.status(self._ctx()), fresh)
+        return found
+
+    def hand_out(self, stream: str, data: Any) -> None:
+        """Tell all subscribers of `stream`; nobody waits for a slow one."""
+        wanting = [one for one in tuple(self._subscribers) if stream in one.streams]
+        if wanting:
+            message = encode.dumps({"type": "update", "stream": stream, "data": data})
+            for one in wanting:
+                one.mailbox.put(f"update {stream}", message)
+
+    def _wanted(self, stream: str) -> bool:
+        return any(stream in one.streams for one in tuple(self._subscribers))
+
+    def _tell_status(self) -> None:
+        if self._wanted("status"):
+            self.hand_out("status", self.status(0))
+
+    def _listen(self) -> None:
+        """Forward Redis' messages for ever. When it was away, messages are lost: the status, which is told when it goes and when
+        it is back, lets pages ask anew."""
+        address, said = self._ctx().settings.redis_address, ""
+        while True:
+            try:
+                self._forward(client.connect(address, LISTEN_SECONDS, retries=0))
+            except redis.RedisError as error:
+                self.up = False
+                if str(error) != said:  # One line an outage, not one a second.
+                    log.warning("the live feed is interrupted: %s", error)
+                said = str(error)
+            except Exception:  # A message that cannot be handed out must not end the feed of everybody.
+                log.exception("the live feed failed")
+            self._safely(self._tell_status)
+            time.sleep(AGAIN_AFTER)
+
+    def _forward(self, connection: redis.Redis) -> None:
+        feed = connection.pubsub(ignore_subscribe_messages=True)
+        prefix = keys.live("")
+        try:
+            feed.psubscribe(keys.live("*"))
+            self.up = True
+            self._safely(self._tell_status)
+            while True:
+                message = feed.get_message(timeout=LISTEN_SECONDS)
+                if message is not None:
+                    self.hand_out(message["channel"].decode().removeprefix(prefix), json.loads(message["data"]))
+        finally:
+            feed.close()
+            connection.close()
+
+    def _tick(self) -> None:
+        """Every few seconds: say that this process lives, and tell what no event tells."""
+        while True:
+            self._safely(self._beat)
+            self._safely(self._tell_status)
+            if self._wanted("tasks"):
+                self._safely(lambda: self.hand_out("tasks", analysis.tasks(self._ctx())))
+            time.sleep(analysis.DASHBOARD_EVERY)
+
+    def _beat(self) -> None:
+        ctx = self._ctx()
+        heartbeat.beat(ctx.redis, COMPONENT, "ok", ctx.now(), pid=os.getpid(), clients=len(self))
+
+    def _safely(self, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except MemmonError as error:
+            log.debug("%s", error)  # The status says it, and the next turn tries again.
+        except Exception:  # The thread must live as long as the process, whatever one turn meets.
+            log.exception("the live feed failed")
