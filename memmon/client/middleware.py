@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from memmon.client import address, prefilter, registry
-from memmon.client.control import BASE, MAX_BODY, RECORDER, RESTRICTIONS, Answer, Control
+from memmon.client.control_endpoint import BASE, MAX_BODY, RECORDER, RESTRICTIONS, Answer, Control
 from memmon.client.event_queue import Reporter
 from memmon.client.restrictions import Restrictions, Verdict
 

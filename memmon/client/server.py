@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from memmon.client import registry
-from memmon.client.control import BASE, MAX_BODY, Answer, Control
+from memmon.client.control_endpoint import BASE, MAX_BODY, Answer, Control
 
 MAX_SECONDS = 30.0
 

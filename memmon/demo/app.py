@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from memmon import client
-from memmon.client.control import Control
+from memmon.client.control_endpoint import Control
 from memmon.client.registry import CONTENT_TYPE
 from memmon.demo.database import Busy
 from memmon.demo.faults import Faults

@@ -19,7 +19,7 @@ import pytest
 from memmon import client as sdk
 from memmon.alerts import service as alerts
 from memmon.client.components import PARTS
-from memmon.client.control import RESTRICTIONS
+from memmon.client.control_endpoint import RESTRICTIONS
 from memmon.db import migrate
 from memmon.errors import Transient
 from memmon.incidents import service

@@ -12,7 +12,7 @@ import pytest
 
 from memmon import client
 from memmon.client import observers
-from memmon.client.control import RESTRICTIONS
+from memmon.client.control_endpoint import RESTRICTIONS
 from tests.memmon.client.serving import ask
 
 TOKEN = "client-token"
