@@ -33,7 +33,7 @@ def metrics(small: bool, only: str | None, file: Path | None) -> None:
     beside = prometheus.is_there() and not small
     if not prometheus.is_there():
         click.echo("prometheus is not installed (apt-get install prometheus): its column stays empty")
-    parts: Parts = {
+    suites: Parts = {
         "ingest": [
             lambda: ingest.scrape(*((60, 20, 2) if small else (1000, 100, 10)), beside=beside),
             lambda: [ingest.memory(*((60, 20, 0.05) if small else (1000, 100, 1.0)))],
@@ -46,7 +46,7 @@ def metrics(small: bool, only: str | None, file: Path | None) -> None:
             lambda: breach.figures(2, 10, 10, 6.0, None),
         ],
     }
-    _measure(parts, only, file)
+    _measure(suites, only, file)
 
 
 @main.command()
@@ -56,7 +56,7 @@ def metrics(small: bool, only: str | None, file: Path | None) -> None:
 def alerting(small: bool, only: str | None, file: Path | None) -> None:
     """Alerting: rules, ten thousand alerts at once, the API meanwhile, notifications."""
     beside = not small
-    parts: Parts = {
+    suites: Parts = {
         "rules": [
             lambda: alerting_bench.rules(*((20, 20) if small else (1000, 50)), beside=beside, fires=False),
             lambda: alerting_bench.rules(*((20, 20) if small else (1000, 50)), beside=beside, fires=True),
@@ -64,7 +64,7 @@ def alerting(small: bool, only: str | None, file: Path | None) -> None:
         "storm": [lambda: alerting_bench.storm(*((60, 6) if small else (10_000, 100)))],
         "told": [lambda: alerting_bench.told(5 if small else 500, beside=beside)],
     }
-    _measure(parts, only, file)
+    _measure(suites, only, file)
 
 
 @main.command()
@@ -73,26 +73,26 @@ def alerting(small: bool, only: str | None, file: Path | None) -> None:
 @json_option
 def incidents(small: bool, only: str | None, file: Path | None) -> None:
     """Incidents: breach to first action, attack to containment, through a running stack."""
-    parts: Parts = {
+    suites: Parts = {
         "action": [
             lambda: respond.first_action(1 if small else 30, 1),
             *([] if small else [lambda: respond.first_action(10, 10)]),
         ],
         "containment": [lambda: respond.containment(1 if small else 30)],
     }
-    _measure(parts, only, file)
+    _measure(suites, only, file)
 
 
-def _measure(parts: Parts, only: str | None, file: Path | None) -> None:
-    found: list[Figure] = []
-    for name, measures in parts.items():
+def _measure(suites: Parts, only: str | None, file: Path | None) -> None:
+    figures: list[Figure] = []
+    for name, measures in suites.items():
         if only in (None, name):
             for measure in measures:
-                found += measure()
-    click.echo(report.table(found))
+                figures += measure()
+    click.echo(report.table(figures))
     click.echo(", ".join(f"{name}: {value}" for name, value in report.machine().items()))
     if file:
-        file.write_text(report.dump(found))
+        file.write_text(report.dump(figures))
 
 
 if __name__ == "__main__":

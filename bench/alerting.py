@@ -68,8 +68,8 @@ def rules(count: int, series: int, beside: bool, fires: bool) -> list[Figure]:
             taken.append(time.perf_counter() - began)
         firing = len(alerts.firing_labels(ctx))
     reference = _prometheus_rules(group, series) if beside else None
-    what = f"an evaluation of {count} rules over {series} series, {firing} alerts firing"
-    return [Figure(what, "ms a rule", median(taken[2:]) / count * 1000, None, reference and reference / count * 1000)]
+    label = f"an evaluation of {count} rules over {series} series, {firing} alerts firing"
+    return [Figure(label, "ms a rule", median(taken[2:]) / count * 1000, None, reference and reference / count * 1000)]
 
 
 def _prometheus_rules(group: dict[str, Any], series: int) -> float:
@@ -86,8 +86,8 @@ def _prometheus_rules(group: dict[str, Any], series: int) -> float:
             with urllib.request.urlopen(f"{running.base}/metrics", timeout=10) as answer:
                 lines = answer.read().decode().splitlines()
         target.close()
-    found = [one for one in lines if one.startswith("prometheus_rule_group_last_duration_seconds{")]
-    return sum(float(one.rpartition(" ")[2]) for one in found)
+    durations = [line for line in lines if line.startswith("prometheus_rule_group_last_duration_seconds{")]
+    return sum(float(duration_line.rpartition(" ")[2]) for duration_line in durations)
 
 
 def storm(count: int, groups: int) -> list[Figure]:
@@ -101,19 +101,19 @@ def storm(count: int, groups: int) -> list[Figure]:
         clock.now += 300
         again = _seconds(lambda: notify.flush(ctx))
         idle = median(_seconds(lambda: notify.flush(ctx)) for _ in range(10))
-        found = [
+        figures = [
             Figure(f"placing {count} alerts in {groups} groups", "s", placed),
             Figure(f"a flush tick of {count} alerts in {groups} groups, first notices", "s", flushed, 1.0),
             Figure("the same once the interval is over and nothing is new", "s", again, 1.0),
             Figure("a tick with nothing due meanwhile", "ms", idle * 1000),
         ]
-        return found + _asked(ctx, count)
+        return figures + _asked(ctx, count)
 
 
 def _asked(ctx: Context, count: int) -> list[Figure]:
     client = create_app(ctx).test_client()
-    found = []
-    for what, path in (
+    figures = []
+    for label, path in (
         ("GET /api/alerts, a page", "/api/alerts"),
         ("GET /api/v2/alerts of one group", "/api/v2/alerts?filter=group%3D%227%22"),
         ("GET /dashboard", "/dashboard"),
@@ -121,9 +121,9 @@ def _asked(ctx: Context, count: int) -> list[Figure]:
     ):
         assert client.get(path).status_code == 200
         taken = [_seconds(partial(client.get, path)) for _ in range(20)]
-        goal = None if what.endswith("all") else 300.0
-        found.append(Figure(f"{what}, {count} alerts firing, p95", "ms", quantiles(taken, n=20)[18] * 1000, goal))
-    return found
+        goal = None if label.endswith("all") else 300.0
+        figures.append(Figure(f"{label}, {count} alerts firing, p95", "ms", quantiles(taken, n=20)[18] * 1000, goal))
+    return figures
 
 
 def told(count: int, beside: bool) -> list[Figure]:
@@ -197,12 +197,12 @@ def _labels(count: int, groups: int) -> list[dict[str, str]]:
 
 def _post(ctx: Context, count: int, groups: int) -> None:
     now = ctx.now()
-    given = [
-        Given(label_sets.of(one), {"summary": f"it is bad on {one['instance']}"}, now, now + 86400, True)
-        for one in _labels(count, groups)
+    alerts_ = [
+        Given(label_sets.of(labels), {"summary": f"it is bad on {labels['instance']}"}, now, now + 86400, True)
+        for labels in _labels(count, groups)
     ]
     for at in range(0, count, 1000):
-        external.receive(ctx, given[at : at + 1000])
+        external.receive(ctx, alerts_[at : at + 1000])
 
 
 def _routes(url: str, group_by: str) -> str:

@@ -34,7 +34,7 @@ WITHIN = 60.0
 
 def measure(batches: int, trials: int, interval: float) -> list[float]:
     """Return the seconds from breach to webhook of `batches` x `trials`; between two batches the stack is started anew."""
-    found: list[float] = []
+    delays: list[float] = []
     with tempfile.TemporaryDirectory(prefix="mms") as folder:
         inbox, target = Inbox(), Pages()
         stack = Stack(Path(folder), inbox, RULES, **({} if interval == 1 else DEFAULTS))
@@ -48,41 +48,41 @@ def measure(batches: int, trials: int, interval: float) -> list[float]:
             for batch in range(batches):
                 stack.start()
                 eventually(lambda: stack.get("/api/v1/query?query=flip")["data"]["result"], within=60)
-                for number in range(batch * trials, (batch + 1) * trials):
+                for index in range(batch * trials, (batch + 1) * trials):
                     time.sleep(random.uniform(0, interval))  # A breach comes at any time between two scrapes.
                     began = time.perf_counter()
-                    flip(target, batches * trials, number)
-                    eventually(lambda trial=str(number): _is_told(inbox, trial), within=WITHIN, every=0.005)  # type: ignore[misc]
-                    found.append(time.perf_counter() - began)
+                    flip(target, batches * trials, index)
+                    eventually(lambda trial=str(index): _is_told(inbox, trial), within=WITHIN, every=0.005)  # type: ignore[misc]
+                    delays.append(time.perf_counter() - began)
                     inbox.received.clear()
                 stack.stop()
         finally:
             stack.stop()
             inbox.close()
             target.close()
-    return found
+    return delays
 
 
 def flip(target: Pages, trials: int, last: int) -> None:
     """Let the gauges of the trials up to `last` be 1."""
-    lines = [f'flip{{trial="{number}"}} {int(number <= last)}\n' for number in range(trials)]
+    lines = [f'flip{{trial="{index}"}} {int(index <= last)}\n' for index in range(trials)]
     target.pages["/metrics"] = "".join(lines)
 
 
 def _is_told(inbox: Inbox, trial: str) -> bool:
-    told = [alert for body in list(inbox.received) for alert in body["alerts"]]
-    return any(alert["labels"].get("trial") == trial and alert["status"] == "firing" for alert in told)
+    alerts = [alert for body in list(inbox.received) for alert in body["alerts"]]
+    return any(alert["labels"].get("trial") == trial and alert["status"] == "firing" for alert in alerts)
 
 
-def middle_and_high(found: list[float]) -> tuple[float, float]:
+def middle_and_high(delays: list[float]) -> tuple[float, float]:
     """Return the median and the 95th percentile."""
-    cuts = quantiles(found, n=20, method="inclusive") if len(found) > 1 else found * 19
+    cuts = quantiles(delays, n=20, method="inclusive") if len(delays) > 1 else delays * 19
     return cuts[9], cuts[18]
 
 
 def figures(batches: int, trials: int, interval: float, p50: float, p95: float | None) -> list[Figure]:
     """Measure and tell median and 95th percentile."""
-    found = measure(batches, trials, interval)
-    median, high = middle_and_high(found)
-    what = f"breach to webhook, {interval:g} s scrapes, {len(found)} trials, {batches} starts"
-    return [Figure(f"{what}, p50", "s", median, p50), Figure(f"{what}, p95", "s", high, p95)]
+    delays = measure(batches, trials, interval)
+    median, high = middle_and_high(delays)
+    label = f"breach to webhook, {interval:g} s scrapes, {len(delays)} trials, {batches} starts"
+    return [Figure(f"{label}, p50", "s", median, p50), Figure(f"{label}, p95", "s", high, p95)]

@@ -24,28 +24,28 @@ def scrape(targets: int, series: int, rounds: int, beside: bool) -> list[Figure]
     """Measure whole scrapes of `targets` pages of `series`, as the collecting worker does them."""
     with pages(series) as address:
         each = ",".join(
-            f"{{name: t{number}, instance: t{number}, tier: critical, metrics: '{address}/t/{number}'}}"
-            for number in range(targets)
+            f"{{name: t{index}, instance: t{index}, tier: critical, metrics: '{address}/t/{index}'}}"
+            for index in range(targets)
         )
         clock = Clock(START)
         with place(clock, f"targets: [{each}]") as ctx:
             info = ctx.redis.info
-            for number in range(WARM_ROUNDS + rounds):
-                if number == WARM_ROUNDS:
+            for index in range(WARM_ROUNDS + rounds):
+                if index == WARM_ROUNDS:
                     cpu, redis_cpu = time.process_time(), _cpu(info())
                 for job in collect.due(ctx):
                     if str(job.args[0]).startswith("critical"):
                         collect.run(ctx, *job.args)
                 clock.now += 10
             samples = rounds * targets * (series + 3)
-            own = (time.process_time() - cpu) / samples * 1e6
+            memmon_us = (time.process_time() - cpu) / samples * 1e6
             redis_own = (_cpu(info()) - redis_cpu) / samples * 1e6
-            down = sum(not one["up"] for one in collect.targets(ctx) if one["name"].startswith("t"))
+            down = sum(not target["up"] for target in collect.targets(ctx) if target["name"].startswith("t"))
             assert not down, f"{down} targets could not be scraped"
         theirs = prometheus.scraping(address, targets, rounds * 10) if beside else None
         note = f"{redis_own:.2f} more in Redis' process"
-        what = f"scrape + ingest, CPU a sample, {targets} targets x {series} series"
-        return [Figure(what, "us", own, 4.0, theirs, note), _parse(address, series)]
+        label = f"scrape + ingest, CPU a sample, {targets} targets x {series} series"
+        return [Figure(label, "us", memmon_us, 4.0, theirs, note), _parse(address, series)]
 
 
 def _cpu(info: dict[str, float]) -> float:
@@ -58,21 +58,21 @@ def _parse(address: str, series: int) -> Figure:
 
     with urllib.request.urlopen(f"{address}/t/0") as answer:
         text = answer.read().decode()
-    _, known = page_reader.read(text, None)
+    _, parsed = page_reader.read(text, None)
     rounds = 500
     began = time.process_time()
     for _ in range(rounds):
-        page_reader.read(text, known)
-    own = (time.process_time() - began) / rounds / series * 1e6
-    return Figure("reading a page alone, CPU a sample", "us", own)
+        page_reader.read(text, parsed)
+    cpu_us = (time.process_time() - began) / rounds / series * 1e6
+    return Figure("reading a page alone, CPU a sample", "us", cpu_us)
 
 
 def memory(members: int, series: int, window: float) -> Figure:
     """Measure what a full window of `members` x `series` takes in Redis for each sample in it."""
-    columns = [of(code=str(number)) for number in range(10)]
-    names = [f"bench_{number}_total" for number in range(series // 10)]
+    columns = [of(code=str(index)) for index in range(10)]
+    names = [f"bench_{index}_total" for index in range(series // 10)]
     form = series_layout.of([name for name in names for _ in columns], [column for _ in names for column in columns])
-    everyone = [Member(f"t{number}", of(instance=f"t{number}", job="bench")) for number in range(members)]
+    everyone = [Member(f"t{index}", of(instance=f"t{index}", job="bench")) for index in range(members)]
     chance = np.random.default_rng(0)
     clock = Clock(START)
     with place(clock) as ctx:
@@ -82,10 +82,10 @@ def memory(members: int, series: int, window: float) -> Figure:
             clock.now = START + tick * 10
             for shard in range(0, members, 50):
                 rows = [
-                    Row(one, form, chance.random(len(form)), round(clock.now * 1000))
-                    for one in everyone[shard : shard + 50]
+                    Row(member, form, chance.random(len(form)), round(clock.now * 1000))
+                    for member in everyone[shard : shard + 50]
                 ]
                 metrics.ingest_rows(ctx, f"critical:{shard // 50}", rows, {}, int(clock.now // 10), 10_000)
         used = ctx.redis.info()["used_memory"] - empty
-        what = f"bytes a sample in Redis, {members} x {len(form)} series, {ticks} rounds"
-        return Figure(what, "B", used / (ticks * members * len(form)), 12.0)
+        label = f"bytes a sample in Redis, {members} x {len(form)} series, {ticks} rounds"
+        return Figure(label, "B", used / (ticks * members * len(form)), 12.0)

@@ -14,16 +14,16 @@ PAGE_FAMILIES = 10
 
 def heads(series: int) -> list[str]:
     """Return what stands before the numbers of a page: ten families, a histogram among them."""
-    found = []
-    for number in range(series):
-        family, at = number % PAGE_FAMILIES, number // PAGE_FAMILIES
+    lines = []
+    for index in range(series):
+        family, at = index % PAGE_FAMILIES, index // PAGE_FAMILIES
         if family == 0:
-            found.append(f'bench_request_duration_seconds_bucket{{handler="/api/memories",le="{2**at / 1000:g}"}}')
+            lines.append(f'bench_request_duration_seconds_bucket{{handler="/api/memories",le="{2**at / 1000:g}"}}')
         else:
-            found.append(
+            lines.append(
                 f'bench_events_{family}_total{{handler="/api/memories/search",method="GET",code="{200 + at}"}}'
             )
-    return sorted(found)
+    return sorted(lines)
 
 
 class Server(asyncio.Protocol):
@@ -39,7 +39,7 @@ class Server(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         Server.turn += 1
         base = Server.turn * 1000 + random.randrange(1000)
-        body = "".join(f"{head} {base + number}\n" for number, head in enumerate(Server.lines)).encode()
+        body = "".join(f"{head} {base + index}\n" for index, head in enumerate(Server.lines)).encode()
         begin = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: %d\r\n\r\n"
         self.transport.write(begin % len(body) + body)
 

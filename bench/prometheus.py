@@ -54,8 +54,8 @@ class Server:
         """Return how many samples it has taken in."""
         with urllib.request.urlopen(f"{self.base}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
-        found = [line for line in lines if line.startswith("prometheus_tsdb_head_samples_appended_total")]
-        return sum(float(line.rpartition(" ")[2]) for line in found)
+        appended = [line for line in lines if line.startswith("prometheus_tsdb_head_samples_appended_total")]
+        return sum(float(line.rpartition(" ")[2]) for line in appended)
 
     def cpu(self) -> float:
         """Return the CPU seconds that it took so far."""
@@ -64,11 +64,11 @@ class Server:
 
     def milliseconds(self, path: str, times: int, **query: Any) -> float:
         """Return how long an evaluation takes by its own account, without the making of JSON: the median of some."""
-        found = []
+        durations = []
         for _ in range(times):
             stats = self.get(path, stats="all", **query)["stats"]["timings"]
-            found.append(stats["evalTotalTime"] * 1000)
-        return median(found)
+            durations.append(stats["evalTotalTime"] * 1000)
+        return median(durations)
 
 
 @contextmanager
@@ -97,8 +97,8 @@ def scraping(address: str, targets: int, seconds: float) -> float:
     """Return the CPU microseconds a sample for scraping `targets` pages each ten seconds, over `seconds`."""
     where = address.removeprefix("http://")
     each = [
-        {"targets": [where], "labels": {"__metrics_path__": f"/t/{number}", "instance": f"t{number}"}}
-        for number in range(targets)
+        {"targets": [where], "labels": {"__metrics_path__": f"/t/{index}", "instance": f"t{index}"}}
+        for index in range(targets)
     ]
     with server({"job_name": "bench", "scrape_interval": "10s", "static_configs": each}) as running:
         time.sleep(WARM_SECONDS)  # Targets begin at different times of their first interval.

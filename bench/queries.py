@@ -34,8 +34,8 @@ class Data:
     """Counters of `members` instances: 24 errors and 24 requests by path each, 48 buckets."""
 
     def __init__(self, members: int):
-        self.members = [Member(f"i{number}", of(instance=f"i{number}", job="bench")) for number in range(members)]
-        paths = [of(path=f"/p{number}", half=str(number % 2)) for number in range(24)]
+        self.members = [Member(f"i{index}", of(instance=f"i{index}", job="bench")) for index in range(members)]
+        paths = [of(path=f"/p{index}", half=str(index % 2)) for index in range(24)]
         self.series: list[tuple[str, Labels]] = [
             *(("errors_total", path) for path in paths),
             *(("requests_total", path) for path in paths),
@@ -46,11 +46,11 @@ class Data:
         steps[:, :, 48:] = np.cumsum(steps[:, :, 48:], axis=2)
         self.values: NDArray[np.float64] = np.cumsum(steps, axis=0).astype(np.float64)
 
-    def rows(self, number: int) -> list[Row]:
+    def rows(self, round_index: int) -> list[Row]:
         """Return one round."""
         form = series_layout.of([name for name, _ in self.series], [labels for _, labels in self.series])
-        at = (START + 10 * number) * 1000
-        return [Row(one, form, self.values[number, index], at) for index, one in enumerate(self.members)]
+        at = (START + 10 * round_index) * 1000
+        return [Row(member, form, self.values[round_index, index], at) for index, member in enumerate(self.members)]
 
     def lines(self) -> Iterator[str]:
         """Return it all as OpenMetrics lines, a family at a time."""
@@ -62,8 +62,8 @@ class Data:
                     if first == 48:
                         metric = "latency_seconds"
                     inside = ",".join(f'{key}="{value}"' for key, value in (*member.labels, *labels))
-                    for number in range(ROUNDS):
-                        yield f"{metric}{{{inside}}} {self.values[number, index, column]:.0f} {START + 10 * number}"
+                    for round_index in range(ROUNDS):
+                        yield f"{metric}{{{inside}}} {self.values[round_index, index, column]:.0f} {START + 10 * round_index}"
 
 
 def measure(members: int, times: int, beside: bool) -> list[Figure]:
@@ -72,15 +72,15 @@ def measure(members: int, times: int, beside: bool) -> list[Figure]:
     with place(clock) as ctx:
         before = psutil.Process().memory_info().rss
         last = ROUNDS - 2 * times
-        for number in range(last):
-            write(ctx, clock, data, number)
+        for index in range(last):
+            write(ctx, clock, data, index)
         rule = _timed(lambda: metrics.instant(ctx, HALF), lambda at: write(ctx, clock, data, last + at), times)
         last += times
         whole = _timed(lambda: metrics.instant(ctx, RULE), lambda at: write(ctx, clock, data, last + at), times)
         quantile = _timed(lambda: metrics.instant(ctx, QUANTILE), lambda at: None, times)
         end = clock.now
         steps = _timed(lambda: metrics.range(ctx, RANGE, end - 590, end, 10), lambda at: None, times)
-        held = (psutil.Process().memory_info().rss - before) / 2**20
+        memory = (psutil.Process().memory_info().rss - before) / 2**20
         windows = metrics.warm(ctx).size / 2**20
     theirs: dict[str, Any] = {}
     if beside:
@@ -94,22 +94,28 @@ def measure(members: int, times: int, beside: bool) -> list[Figure]:
                     "/api/v1/query_range", times, query=RANGE, start=end - 590, end=end, step=10
                 ),
             }
-    many = members * 24
+    series_count = members * 24
     return [
         Figure(
-            f"rule over {many} series, half of them a metric, the newest row read", "ms", rule, 10.0, theirs.get("rule")
+            f"rule over {series_count} series, half of them a metric, the newest row read",
+            "ms",
+            rule,
+            10.0,
+            theirs.get("rule"),
         ),
-        Figure(f"the same over 2 x {many} series", "ms", whole, 10.0, theirs.get("whole")),
+        Figure(f"the same over 2 x {series_count} series", "ms", whole, 10.0, theirs.get("whole")),
         Figure(f"histogram_quantile over {members * 48} buckets", "ms", quantile, 15.0, theirs.get("quantile")),
-        Figure(f"query_range, 60 steps over {many} series", "ms", steps, theirs.get("range"), theirs.get("range")),
-        Figure("memory of the evaluator for all of that", "MB", held, None, None, f"{windows:.0f} of it windows"),
+        Figure(
+            f"query_range, 60 steps over {series_count} series", "ms", steps, theirs.get("range"), theirs.get("range")
+        ),
+        Figure("memory of the evaluator for all of that", "MB", memory, None, None, f"{windows:.0f} of it windows"),
     ]
 
 
-def write(ctx: Context, clock: Clock, data: Data, number: int) -> None:
+def write(ctx: Context, clock: Clock, data: Data, round_index: int) -> None:
     """Take one round in, in shards of fifty."""
-    clock.now = START + 10 * number
-    rows = data.rows(number)
+    clock.now = START + 10 * round_index
+    rows = data.rows(round_index)
     for first in range(0, len(rows), 50):
         metrics.ingest_rows(ctx, f"critical:{first // 50}", rows[first : first + 50], {}, int(clock.now // 10), 10_000)
 
@@ -117,10 +123,10 @@ def write(ctx: Context, clock: Clock, data: Data, number: int) -> None:
 def _timed(ask: Callable[[], object], before: Callable[[int], object], times: int) -> float:
     """Return the median milliseconds of `ask`, each time after `before`, once it was asked for the first time."""
     ask()
-    found = []
-    for number in range(times):
-        before(number)
+    durations = []
+    for index in range(times):
+        before(index)
         began = time.perf_counter()
         ask()
-        found.append((time.perf_counter() - began) * 1000)
-    return median(found)
+        durations.append((time.perf_counter() - began) * 1000)
+    return median(durations)

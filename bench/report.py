@@ -49,15 +49,15 @@ def machine() -> dict[str, Any]:
 def table(figures: Sequence[Figure]) -> str:
     """Return the figures as a Markdown table."""
     rows = [("what", "memmon", "goal", "Prometheus", "ratio", "reached")]
-    for one in figures:
+    for figure in figures:
         rows.append(
             (
-                f"{one.what} ({one.unit})" + (f"; {one.note}" if one.note else ""),
-                f"{one.memmon:.3g}",
-                "" if one.goal is None else f"<= {one.goal:.3g}",
-                "" if one.prometheus is None else f"{one.prometheus:.3g}",
-                "" if one.ratio is None else f"{one.ratio:.1f}",
-                {True: "yes", False: "no", None: ""}[one.reached],
+                f"{figure.what} ({figure.unit})" + (f"; {figure.note}" if figure.note else ""),
+                f"{figure.memmon:.3g}",
+                "" if figure.goal is None else f"<= {figure.goal:.3g}",
+                "" if figure.prometheus is None else f"{figure.prometheus:.3g}",
+                "" if figure.ratio is None else f"{figure.ratio:.1f}",
+                {True: "yes", False: "no", None: ""}[figure.reached],
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -70,5 +70,5 @@ def table(figures: Sequence[Figure]) -> str:
 
 def dump(figures: Sequence[Figure]) -> str:
     """Return the figures and the machine as JSON."""
-    rows = [{**one._asdict(), "ratio": one.ratio, "reached": one.reached} for one in figures]
+    rows = [{**figure._asdict(), "ratio": figure.ratio, "reached": figure.reached} for figure in figures]
     return json.dumps({"machine": machine(), "figures": rows}, indent=2)

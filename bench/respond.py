@@ -41,7 +41,7 @@ WITHIN = 90.0
 
 def first_action(trials: int, interval: float) -> list[Figure]:
     """Return median and 95th percentile of the seconds from a breach to the first action of a playbook: a call that is received."""
-    found: list[float] = []
+    delays: list[float] = []
     with tempfile.TemporaryDirectory(prefix="mms") as folder:
         inbox, target = Inbox(), Pages()
         stack = Stack(Path(folder), inbox, RULES, **({} if interval == 1 else DEFAULTS))
@@ -54,47 +54,47 @@ def first_action(trials: int, interval: float) -> list[Figure]:
         try:
             stack.start()
             eventually(lambda: stack.get("/api/v1/query?query=flip")["data"]["result"], within=60)
-            for number in range(trials):
+            for index in range(trials):
                 time.sleep(random.uniform(0, interval))  # A breach comes at any time between two scrapes.
                 began = time.perf_counter()
-                flip(target, trials, number)
-                eventually(lambda trial=str(number): _acted(inbox, trial), within=WITHIN, every=0.005)  # type: ignore[misc]
-                found.append(time.perf_counter() - began)
+                flip(target, trials, index)
+                eventually(lambda trial=str(index): _acted(inbox, trial), within=WITHIN, every=0.005)  # type: ignore[misc]
+                delays.append(time.perf_counter() - began)
         finally:
             stack.stop()
             inbox.close()
             target.close()
-    p50, p95 = middle_and_high(found)
-    what = f"breach to first action, {interval:g} s scrapes, {trials} trials"
-    return [Figure(f"{what}, p50", "s", p50), Figure(f"{what}, p95", "s", p95)]
+    p50, p95 = middle_and_high(delays)
+    label = f"breach to first action, {interval:g} s scrapes, {trials} trials"
+    return [Figure(f"{label}, p50", "s", p50), Figure(f"{label}, p95", "s", p95)]
 
 
 def _acted(inbox: Inbox, trial: str) -> bool:
-    return any(one.get("kind") == "action" and one.get("trial") == trial for one in list(inbox.received))
+    return any(message.get("kind") == "action" and message.get("trial") == trial for message in list(inbox.received))
 
 
 def containment(trials: int) -> list[Figure]:
     """Return median and 95th percentile of the seconds from the report of an attack to the first request of its address that the
     service refuses."""
-    found: list[float] = []
+    delays: list[float] = []
     with tempfile.TemporaryDirectory(prefix="mms") as folder:
         inbox = Inbox()
         stack = Stack(Path(folder), inbox, **DEFAULTS)
         try:
             stack.start("--demo")
-            for number in range(trials):
-                address = f"203.0.113.{number + 1}"
+            for index in range(trials):
+                address = f"203.0.113.{index + 1}"
                 time.sleep(random.uniform(0, 2))  # And an attack between two ticks.
                 began = time.perf_counter()
                 stack.post("/api/security/events", {"event_type": "injection_attempt", "source_ip": address})
-                eventually(lambda one=address: _answer(stack, one) == 403, within=WITHIN, every=0.01)  # type: ignore[misc]
-                found.append(time.perf_counter() - began)
+                eventually(lambda address_=address: _answer(stack, address_) == 403, within=WITHIN, every=0.01)  # type: ignore[misc]
+                delays.append(time.perf_counter() - began)
         finally:
             stack.stop()
             inbox.close()
-    p50, p95 = middle_and_high(found)
-    what = f"attack to containment, default intervals, {trials} trials"
-    return [Figure(f"{what}, p50", "s", p50), Figure(f"{what}, p95", "s", p95, goal=5.0)]
+    p50, p95 = middle_and_high(delays)
+    label = f"attack to containment, default intervals, {trials} trials"
+    return [Figure(f"{label}, p50", "s", p50), Figure(f"{label}, p95", "s", p95, goal=5.0)]
 
 
 def _answer(stack: Stack, address: str) -> int:

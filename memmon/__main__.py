@@ -24,9 +24,9 @@ TESTING = ("test", "lint", "bench")
 def main() -> None:
     """Run the command line, inside the environment that it needs."""
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
-        found = ".".join(map(str, sys.version_info[:3]))
+        version = ".".join(map(str, sys.version_info[:3]))
         sys.exit(
-            f"memmon needs Python 3.11, 3.12 or 3.13; this is {found}. Try python3.12 -m memmon {' '.join(sys.argv[1:])}"
+            f"memmon needs Python 3.11, 3.12 or 3.13; this is {version}. Try python3.12 -m memmon {' '.join(sys.argv[1:])}"
         )
     lock = ROOT / ("requirements-test.lock" if sys.argv[1:2] and sys.argv[1] in TESTING else "requirements.lock")
     if not lock.exists():
@@ -67,10 +67,10 @@ def _is_ready(folder: Path, lock: Path) -> bool:
     stamp = folder / ".memmon"
     if not stamp.exists() or not (folder / "bin" / "python").exists():
         return False
-    wanted = {_stamp(lock)}
+    stamps = {_stamp(lock)}
     if lock.name == "requirements.lock":
-        wanted.add(_stamp(ROOT / "requirements-test.lock"))
-    return stamp.read_text() in wanted
+        stamps.add(_stamp(ROOT / "requirements-test.lock"))
+    return stamp.read_text() in stamps
 
 
 def _make(folder: Path, python: Path, lock: Path) -> None:

@@ -28,14 +28,14 @@ def show(seconds: float) -> str:
     left = round(seconds * 1000)
     if left == 0:
         return "0s"
-    parts = []
+    texts = []
     for name, unit in _UNITS.items():
         if name in ("y", "w") and left % round(unit * 1000):
             continue  # Prometheus writes years and weeks only when nothing is left over.
         count, left = divmod(left, round(unit * 1000))
         if count:
-            parts.append(f"{count}{name}")
-    return "".join(parts)
+            texts.append(f"{count}{name}")
+    return "".join(texts)
 
 
 def about(seconds: float) -> str:

@@ -21,9 +21,9 @@ _FNV_PRIME = 1099511628211
 _SEPARATOR = 255
 
 
-def of(pairs: Mapping[str, str] | Iterable[tuple[str, str]] = (), **more: str) -> Labels:
+def of(pairs: Mapping[str, str] | Iterable[tuple[str, str]] = (), **added: str) -> Labels:
     """Return the label set of `pairs` and `more`; an empty value is an absent label."""
-    merged = dict(pairs, **more)
+    merged = dict(pairs, **added)
     return tuple(sorted((name, str(value)) for name, value in merged.items() if value != ""))
 
 
@@ -47,8 +47,8 @@ def without(labels: Labels, *names: str) -> Labels:
 
 def only(labels: Labels, names: Iterable[str]) -> Labels:
     """Return just the labels called `names`."""
-    wanted = frozenset(names)
-    return tuple(pair for pair in labels if pair[0] in wanted)
+    allowed = frozenset(names)
+    return tuple(pair for pair in labels if pair[0] in allowed)
 
 
 def merge(labels: Labels, other: Mapping[str, str] | Labels) -> Labels:

@@ -71,8 +71,8 @@ def recall(path: Path, seconds: float = 5.0) -> bool | None:
     """Read one memory; return whether there was one, None where no table holds memories. Raises like `look`."""
     with _one_at_a_time, _reading(path, seconds) as connection:
         tables = _tables(connection)
-        found = any(connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone() for table in tables)
-        return found if tables else None
+        row = any(connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone() for table in tables)
+        return row if tables else None
 
 
 def damage(path: Path, seconds: float = 30.0) -> str | None:
@@ -84,16 +84,16 @@ def damage(path: Path, seconds: float = 30.0) -> str | None:
 
 def copy(path: Path, to: Path, seconds: float = 30.0) -> None:
     """Copy the database to the file `to`, as it is at one moment, and look whether the copy is sound. Raises like `look`."""
-    with _reading(path, seconds) as connection, closing(sqlite3.connect(to)) as kept:
+    with _reading(path, seconds) as connection, closing(sqlite3.connect(to)) as copy:
         deadline = time.monotonic() + seconds
 
         def in_time(_status: int, _left: int, _total: int) -> None:
             if time.monotonic() > deadline:
                 raise Transient(f"{path}: the copy was not done within {seconds:g} s")
 
-        connection.backup(kept, pages=1000, progress=in_time, sleep=0.01)
-        kept.execute("PRAGMA journal_mode = DELETE")  # One file, and not a log beside it.
-        answer = str(kept.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        connection.backup(copy, pages=1000, progress=in_time, sleep=0.01)
+        copy.execute("PRAGMA journal_mode = DELETE")  # One file, and not a log beside it.
+        answer = str(copy.execute("PRAGMA integrity_check(1)").fetchone()[0])
     if answer != "ok":
         raise Permanent(f"{path}: the copy is damaged: {answer}")
 
@@ -159,8 +159,8 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:
-    found = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
-    return [name for name in TABLES if name in found]
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
+    return [name for name in TABLES if name in names]
 
 
 def _count(connection: sqlite3.Connection, table: str) -> int | None:

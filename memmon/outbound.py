@@ -90,12 +90,12 @@ async def _request(
 
 
 async def _body(content: aiohttp.StreamReader) -> bytes:
-    parts: list[bytes] = []
+    chunks: list[bytes] = []
     left = MAX_ANSWER_BYTES
     while left > 0 and (part := await content.read(left)):  # What has come so far, which may be less than all.
-        parts.append(part)
+        chunks.append(part)
         left -= len(part)
-    return b"".join(parts)
+    return b"".join(chunks)
 
 
 def _open(to: aiohttp.AddrInfoType) -> socket.socket:

@@ -17,8 +17,8 @@ from memmon.settings import Settings
 
 def key(settings: Settings, purpose: str) -> bytes:
     """Return the key for one purpose: another one for each, so that what is signed for one is worth nothing for another."""
-    given = settings.secret
-    root = given.get_secret_value().encode() if given else kept(settings.run_dir / "secret.key")
+    secret = settings.secret
+    root = secret.get_secret_value().encode() if secret else kept(settings.run_dir / "secret.key")
     return hmac.new(root, purpose.encode(), hashlib.sha256).digest()
 
 

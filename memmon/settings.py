@@ -195,15 +195,15 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
 def _headers(text: str) -> dict[str, str]:
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except ValueError:
-        found = None
-    if not isinstance(found, dict) or not all(
+        value = None
+    if not isinstance(value, dict) or not all(
         _HEADER.fullmatch(name) and isinstance(value, str) and value.isascii() and value.isprintable()
-        for name, value in found.items()
+        for name, value in value.items()
     ):
         raise ValueError('must be a JSON object of header names and texts, like {"X-Team": "night"}')
-    return found
+    return value
 
 
 def _given(environ: Mapping[str, str]) -> dict[str, str]:
@@ -227,8 +227,8 @@ def _content(name: str, path: str) -> str:
 def _explain(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     secret = any(word in name for word in ("TOKEN", "PASSWORD", "KEY", "SECRET", "_URL", "WEBHOOK", "HEADERS"))
-    shown = "" if secret else f" (got {problem['input']!r})"
-    return f"{name}: {_allowed(name) or validation_messages.of(problem)}{shown}"
+    got = "" if secret else f" (got {problem['input']!r})"
+    return f"{name}: {_allowed(name) or validation_messages.of(problem)}{got}"
 
 
 def _allowed(name: str) -> str | None:

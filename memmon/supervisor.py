@@ -37,8 +37,8 @@ class Process(NamedTuple):
 def processes(socket: Path) -> list[Process]:
     """Return every process; raise Transient when no supervisor answers."""
     with _edge(socket, ANSWERS_WITHIN) as server:
-        found: list[dict[str, Any]] = server.supervisor.getAllProcessInfo()
-    return [Process(p["name"], p["statename"], p["pid"], float(p["start"]), p["description"]) for p in found]
+        processes_: list[dict[str, Any]] = server.supervisor.getAllProcessInfo()
+    return [Process(p["name"], p["statename"], p["pid"], float(p["start"]), p["description"]) for p in processes_]
 
 
 def restart(socket: Path, name: str) -> tuple[int, int]:

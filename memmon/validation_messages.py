@@ -32,8 +32,8 @@ def of(problem: Any) -> str:
     for name, words in _BOUNDS:
         if name in about:
             return f"must be {words} {about[name]:g}"
-    found = next((words for start, words in _KINDS.items() if kind.startswith(start)), None)
-    return f"must be {found}" if found else str(problem["msg"])
+    allowed = next((words for start, words in _KINDS.items() if kind.startswith(start)), None)
+    return f"must be {allowed}" if allowed else str(problem["msg"])
 
 
 def allowed(kind: Any, limits: Any) -> str | None:

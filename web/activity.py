@@ -22,33 +22,33 @@ def merged(
     limit: int = 12,
 ) -> list[dict[str, Any]]:
     """Return the newest of everything: {at, kind, subject, text, link, states}; the newest first."""
-    found = [
+    lines = [
         *(line for alert in alerts for line in _alert(alert)),
         *(line for incident in incidents for line in _incident(incident)),
-        *(_restriction(one) for one in restrictions),
+        *(_restriction(restriction) for restriction in restrictions),
         *_told(notifications),
     ]
-    ordered = sorted(found, key=lambda line: encode.seconds_of(line["at"]), reverse=True)
+    ordered = sorted(lines, key=lambda line: encode.seconds_of(line["at"]), reverse=True)
     return _together(ordered)[:limit]
 
 
 def _together(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Join alerts that follow one another within a minute: fifty at once must not hide all else."""
-    found: list[dict[str, Any]] = []
-    more: dict[int, int] = {}
+    grouped: list[dict[str, Any]] = []
+    repeats: dict[int, int] = {}
     for line in lines:
-        last = found[-1] if found else None
+        last = grouped[-1] if grouped else None
         if last and last["kind"] == line["kind"] == "alert" and _apart(last, line) < TOGETHER:
-            more[len(found) - 1] = more.get(len(found) - 1, 0) + 1
+            repeats[len(grouped) - 1] = repeats.get(len(grouped) - 1, 0) + 1
         else:
-            found.append(line)
-    for at, count in more.items():
-        found[at]["text"] = f"and {count} more fire: {found[at]['text'].removeprefix('fires: ')}"
-    return found
+            grouped.append(line)
+    for at, count in repeats.items():
+        grouped[at]["text"] = f"and {count} more fire: {grouped[at]['text'].removeprefix('fires: ')}"
+    return grouped
 
 
-def _apart(one: Shown, other: Shown) -> float:
-    return abs(encode.seconds_of(one["at"]) - encode.seconds_of(other["at"]))
+def _apart(line: Shown, other: Shown) -> float:
+    return abs(encode.seconds_of(line["at"]) - encode.seconds_of(other["at"]))
 
 
 def _line(at: str, kind: str, subject: str, text: str, link: str | None = None) -> dict[str, Any]:
@@ -83,27 +83,31 @@ def _said(entry: Shown) -> str:
     return did if entry["text"] == entry["kind"] else f"{did}: {entry['text']}"
 
 
-def _restriction(one: Shown) -> dict[str, Any]:
+def _restriction(restriction: Shown) -> dict[str, Any]:
     words = {"block": "blocked", "throttle": "throttled", "disable": "switched off"}
     return _line(
-        one["created_at"], "security", one["subject"], f"{words[one['kind']]}: {one['reason']}", "/dashboard#security"
+        restriction["created_at"],
+        "security",
+        restriction["subject"],
+        f"{words[restriction['kind']]}: {restriction['reason']}",
+        "/dashboard#security",
     )
 
 
 def _told(notifications: Iterable[Shown]) -> list[dict[str, Any]]:
     """Return one line a message: its receivers and channels, each with how it went."""
     lines: dict[tuple[str, str], dict[str, Any]] = {}
-    for one in notifications:
-        key = (one["title"], one["created_at"])
-        line = lines.setdefault(key, _line(one["created_at"], "notification", one["title"], ""))
-        line["at"] = max(line["at"], one["sent_at"] or line["at"])
-        tries = len(one["attempts"])
-        how = one["state"] if tries < 2 else f"{one['state']} after {tries} tries"
+    for notification in notifications:
+        key = (notification["title"], notification["created_at"])
+        line = lines.setdefault(key, _line(notification["created_at"], "notification", notification["title"], ""))
+        line["at"] = max(line["at"], notification["sent_at"] or line["at"])
+        tries = len(notification["attempts"])
+        how = notification["state"] if tries < 2 else f"{notification['state']} after {tries} tries"
         line["states"].append(
             {
-                "state": one["state"],
-                "text": f"{one['receiver']}, {one['channel'].split('[')[0]}: {how}",
-                "error": one["error"],
+                "state": notification["state"],
+                "text": f"{notification['receiver']}, {notification['channel'].split('[')[0]}: {how}",
+                "error": notification["error"],
             }
         )
     return list(lines.values())

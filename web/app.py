@@ -55,7 +55,7 @@ def _healthz() -> Response:
 
 def _log_write(response: Response) -> Response:
     """Keep who changed what. Reports of clients come all the time, and are no change by anybody."""
-    who = g.get("caller")
-    if response.status_code < 400 and auth.needed() in ("operator", "admin") and who:
-        log.info("%s %s by %s (%s)", request.method, request.path, who.name, who.role)
+    caller = g.get("caller")
+    if response.status_code < 400 and auth.needed() in ("operator", "admin") and caller:
+        log.info("%s %s by %s (%s)", request.method, request.path, caller.name, caller.role)
     return response

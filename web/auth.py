@@ -93,7 +93,7 @@ def _of_token(ctx: Context, header: str, need: str) -> Caller:
         token = ""
     if not token.strip():
         raise Unauthorized("the header must be Authorization: Bearer TOKEN")
-    found = access.verify(ctx, token.strip())
-    if found is None:
+    caller = access.verify(ctx, token.strip())
+    if caller is None:
         raise Unauthorized("this token is not known, or was revoked")
-    return found
+    return caller

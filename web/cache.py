@@ -27,13 +27,13 @@ class Recent:
         life = self._seconds if seconds is None else seconds
         answer: Future[Any] = Future()
         with self._lock:
-            known = self._kept.get(key)
-            if not known or time.monotonic() - known[0] >= life:
-                known = None
+            cached = self._kept.get(key)
+            if not cached or time.monotonic() - cached[0] >= life:
+                cached = None
                 self._forget()
                 self._kept[key] = (time.monotonic(), answer)
-        if known:
-            return known[1].result()
+        if cached:
+            return cached[1].result()
         try:
             answer.set_result(make())
         except BaseException as error:  # noqa: BLE001 - Those who wait must hear of it, whatever it is.
@@ -44,4 +44,6 @@ class Recent:
     def _forget(self) -> None:
         if len(self._kept) >= MANY:
             now = time.monotonic()
-            self._kept = {key: one for key, one in self._kept.items() if now - one[0] < FORGOTTEN or not one[1].done()}
+            self._kept = {
+                key: entry for key, entry in self._kept.items() if now - entry[0] < FORGOTTEN or not entry[1].done()
+            }

@@ -71,19 +71,21 @@ def drawn(ctx: Context, window: int) -> dict[str, Any]:
         "now": now,
         "step": step,
         "times": times,
-        "charts": [_chart(ctx, one, times, step, limits) for one in CHARTS],
+        "charts": [_chart(ctx, chart, times, step, limits) for chart in CHARTS],
         "marks": _marks(ctx, times[0]),
     }
 
 
-def _chart(ctx: Context, one: Chart, times: list[float], step: int, limits: dict[str, float | None]) -> dict[str, Any]:
-    known = [limit for name in one.rules if (limit := limits.get(name)) is not None]
-    about = {"key": one.key, "title": one.title, "unit": one.unit, "threshold": min(known, default=None)}
+def _chart(
+    ctx: Context, chart: Chart, times: list[float], step: int, limits: dict[str, float | None]
+) -> dict[str, Any]:
+    thresholds = [limit for name in chart.rules if (limit := limits.get(name)) is not None]
+    about = {"key": chart.key, "title": chart.title, "unit": chart.unit, "threshold": min(thresholds, default=None)}
     try:
-        found = _values(ctx, one.expr.replace("$span", _span(ctx)), times, step)
+        values = _values(ctx, chart.expr.replace("$span", _span(ctx)), times, step)
     except BadQuery as error:
         return {**about, "values": [None] * len(times), "error": str(error)}
-    return {**about, "values": [found.get(round(at * 1000)) for at in times], "error": None}
+    return {**about, "values": [values.get(round(at * 1000)) for at in times], "error": None}
 
 
 def _span(ctx: Context) -> str:
@@ -95,12 +97,14 @@ def _values(ctx: Context, expr: str, times: list[float], step: int) -> dict[int,
     count = sum(at == round(at) and at % step == 0 for at in times)
     rows, _ = metrics.range(ctx, expr, times[0], times[count - 1], step)
     last = metrics.instant(ctx, expr, times[-1])
-    found = {int(at): float(value) for row in rows[:1] for at, value in zip(row.times, row.values, strict=True)}
-    found |= {round(times[-1] * 1000): point.value for point in last[:1]}
-    return {at: value for at, value in found.items() if math.isfinite(value)}
+    values_by_time = {
+        int(at): float(value) for row in rows[:1] for at, value in zip(row.times, row.values, strict=True)
+    }
+    values_by_time |= {round(times[-1] * 1000): point.value for point in last[:1]}
+    return {at: value for at, value in values_by_time.items() if math.isfinite(value)}
 
 
 def _marks(ctx: Context, start: float) -> list[dict[str, Any]]:
     rows = incidents.listing(ctx, limit=20)["incidents"]
     opened = [(encode.seconds_of(row["opened_at"]), row["id"]) for row in rows]
-    return [{"at": at, "label": f"INC-{number}", "id": number} for at, number in opened if at >= start]
+    return [{"at": at, "label": f"INC-{incident_id}", "id": incident_id} for at, incident_id in opened if at >= start]

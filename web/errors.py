@@ -60,15 +60,20 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unforeseen)
 
 
-def failure(status: int, code: str, message: str, **more: Any) -> Response:
+def failure(status: int, code: str, message: str, **fields: Any) -> Response:
     """Return the answer that says what went wrong."""
-    return http.answer({"error": code, "message": message, **more}, status)
+    return http.answer({"error": code, "message": message, **fields}, status)
 
 
 def status_of(error: MemmonError) -> int:
     """Return the status that answers a failure."""
-    known = {Unauthorized: 401, Forbidden: 403, TooOften: 429, **{kind: status for kind, (status, _) in STATUS.items()}}
-    return next((status for kind, status in known.items() if isinstance(error, kind)), 500)
+    statuses = {
+        Unauthorized: 401,
+        Forbidden: 403,
+        TooOften: 429,
+        **{kind: status for kind, (status, _) in STATUS.items()},
+    }
+    return next((status for kind, status in statuses.items() if isinstance(error, kind)), 500)
 
 
 def _ours(error: MemmonError) -> Response:
@@ -86,7 +91,9 @@ def _ours(error: MemmonError) -> Response:
         return failure(400, "bad_input", str(error), field=error.field)
     if isinstance(error, BadQuery) and error.kind != "bad_data":
         return _later(str(error))  # It took too long, or too much; a smaller one may pass.
-    status, code = next((found for kind, found in STATUS.items() if isinstance(error, kind)), (500, "failed"))
+    status, code = next(
+        (status_and_code for kind, status_and_code in STATUS.items() if isinstance(error, kind)), (500, "failed")
+    )
     return _later(str(error)) if status == 503 else failure(status, code, str(error))
 
 

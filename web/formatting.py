@@ -94,8 +94,12 @@ def left(iso: str | None, now: float) -> str:
     whole = math.ceil(encode.seconds_of(iso) - now)
     if whole <= 0:
         return "now"
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"
+    hours, remainder = divmod(whole, 3600)
+    return (
+        f"{hours}:{remainder // 60:02d}:{remainder % 60:02d}"
+        if hours
+        else f"{remainder // 60:02d}:{remainder % 60:02d}"
+    )
 
 
 def since(iso: str | None, now: float) -> str:
@@ -120,17 +124,17 @@ def howto(url: Any) -> str | None:
     if text.startswith("docs/runbook.md"):
         return "/runbook" + text.removeprefix("docs/runbook.md")
     try:
-        parts = urlsplit(text)
+        address = urlsplit(text)
     except ValueError:
         return None
-    return text if parts.scheme in ("http", "https") and parts.netloc else None
+    return text if address.scheme in ("http", "https") and address.netloc else None
 
 
 def told(value: Any) -> str:
     """Return a parameter's value in words."""
     if isinstance(value, list | tuple):
-        return ", ".join(told(one) for one in value)
-    return ", ".join(f"{name} {told(one)}" for name, one in value.items()) if isinstance(value, dict) else str(value)
+        return ", ".join(told(item) for item in value)
+    return ", ".join(f"{name} {told(item)}" for name, item in value.items()) if isinstance(value, dict) else str(value)
 
 
 FILTERS = {

@@ -49,13 +49,13 @@ def bars(rows: Sequence[Mapping[str, Any]], interval: float, now: float, count: 
     """Return {slot, status, at, ms} of each result, `count` slots to the newest at the right; a slot without a result has
     none, and of several the worst is kept."""
     last = math.floor(now / interval)
-    found: dict[int, dict[str, Any]] = {}
+    rows_by_slot: dict[int, dict[str, Any]] = {}
     for row in rows:
         slot = count - 1 - (last - math.floor(encode.seconds_of(row["at"]) / interval))
-        known = found.get(slot)
-        if 0 <= slot < count and (known is None or RANK[row["status"]] > RANK[known["status"]]):
-            found[slot] = {"slot": slot, **row}
-    return [found[slot] for slot in sorted(found)]
+        worst_row = rows_by_slot.get(slot)
+        if 0 <= slot < count and (worst_row is None or RANK[row["status"]] > RANK[worst_row["status"]]):
+            rows_by_slot[slot] = {"slot": slot, **row}
+    return [rows_by_slot[slot] for slot in sorted(rows_by_slot)]
 
 
 def place(labels: Mapping[str, str]) -> str:
@@ -91,11 +91,11 @@ def _before(incident: Mapping[str, Any], end: float) -> Iterable[float]:
 
 def folded(events: Sequence[Mapping[str, Any]], limit: int) -> list[dict[str, Any]]:
     """Return up to `limit` of the events with `times`: those that follow one another and say the same are one."""
-    found: list[dict[str, Any]] = []
+    reasons: list[dict[str, Any]] = []
     for event in events:
         same = ("event_type", "source_ip", "endpoint", "message", "params")
-        if found and all(found[-1].get(name) == event.get(name) for name in same):
-            found[-1]["times"] += 1
+        if reasons and all(reasons[-1].get(name) == event.get(name) for name in same):
+            reasons[-1]["times"] += 1
         else:
-            found.append({**event, "times": 1})
-    return found[:limit]
+            reasons.append({**event, "times": 1})
+    return reasons[:limit]

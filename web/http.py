@@ -28,8 +28,12 @@ MIB = 1024 * 1024
 MOST_ID = 2**53 - 1
 """What JSON's readers count up to exactly; no database row has a higher number."""
 
-ID = f"<int(max={MOST_ID}):number>"
-ACTION = f"<int(max={MOST_ID}):action>"
+
+def id_segment(name: str) -> str:
+    """Return the URL rule of a path segment that is the id of a row, passed to the view as `name`."""
+    return f"<int(max={MOST_ID}):{name}>"
+
+
 """Parts of a path; another one is answered with 404."""
 
 REDIS_SECONDS = 2.0
@@ -52,8 +56,8 @@ def _opened(pid: int) -> Context:
 
 def of(app: Flask) -> Context:
     """Return the context that `app` was made with, or that of this process."""
-    given: Context | None = app.config["MEMMON_CONTEXT"]
-    return given or _opened(os.getpid())
+    ctx: Context | None = app.config["MEMMON_CONTEXT"]
+    return ctx or _opened(os.getpid())
 
 
 def context() -> Context:
@@ -63,8 +67,8 @@ def context() -> Context:
 
 def caller() -> Caller:
     """Return who calls; `auth` has found out before the view."""
-    found: Caller = g.caller
-    return found
+    caller_: Caller = g.caller
+    return caller_
 
 
 def answer(value: Any, status: int = 200, indent: int | None = None) -> Response:
@@ -102,14 +106,14 @@ def body() -> Any:
     if not request.is_json:
         raise UnsupportedMediaType("send JSON, with Content-Type: application/json")
     try:
-        found = json.loads(request.get_data(), parse_constant=_no_number)
+        document = json.loads(request.get_data(), parse_constant=_no_number)
         if b"\\u" in request.get_data():
             json.dumps(
-                found, ensure_ascii=False
+                document, ensure_ascii=False
             ).encode()  # Half of a character can be written so, and be kept nowhere.
     except (ValueError, RecursionError) as error:
         raise BadInput("body", f"is no JSON: {error}") from None
-    return found
+    return document
 
 
 def _no_number(name: str) -> NoReturn:
@@ -120,18 +124,18 @@ def fields(*names: str) -> dict[str, Any]:
     """Return the JSON object that was sent, which has no other fields than `names`; an empty body is an empty object."""
     if not request.get_data():
         return {}
-    given = body()
-    if not isinstance(given, dict):
+    document = body()
+    if not isinstance(document, dict):
         raise BadInput("body", "must be an object")
-    for name in given:
+    for name in document:
         if name not in names:
             raise BadInput(name, f"is none of {', '.join(names)}")
-    return given
+    return document
 
 
-def words(given: Mapping[str, Any], name: str, default: str | None = None, longest: int = 2000) -> str:
+def words(fields: Mapping[str, Any], name: str, default: str | None = None, longest: int = 2000) -> str:
     """Return the text `name` of a body; without a default it must be there and not be empty."""
-    value = given.get(name, default)
+    value = fields.get(name, default)
     if value is None:
         raise BadInput(name, "is missing")
     if not isinstance(value, str) or len(value) > longest or "\0" in value:
@@ -143,11 +147,11 @@ def words(given: Mapping[str, Any], name: str, default: str | None = None, longe
 
 def number(name: str, default: float, low: float, high: float) -> float:
     """Return the number `name` of the query, between `low` and `high`."""
-    given = request.args.get(name)
+    text = request.args.get(name)
     try:
-        value = default if given is None else float(given)
+        value = default if text is None else float(text)
     except ValueError:
-        raise BadInput(name, f"{given!r} is no number") from None
+        raise BadInput(name, f"{text!r} is no number") from None
     if not math.isfinite(value) or not low <= value <= high:
         raise BadInput(name, f"must be between {low:g} and {high:g}")
     return value
@@ -155,20 +159,20 @@ def number(name: str, default: float, low: float, high: float) -> float:
 
 def whole(name: str, default: int | None, low: int, high: int) -> Any:
     """Return the whole number `name` of the query, between `low` and `high`; `default` where there is none."""
-    given = request.args.get(name)
-    if given is None:
+    text = request.args.get(name)
+    if text is None:
         return default
-    if not (given.isascii() and given.isdigit() and len(given) < 19) or not low <= int(given) <= high:
+    if not (text.isascii() and text.isdigit() and len(text) < 19) or not low <= int(text) <= high:
         raise BadInput(name, f"must be a whole number between {low} and {high}")
-    return int(given)
+    return int(text)
 
 
 def choice(name: str, allowed: tuple[str, ...], default: str | None = None) -> str | None:
     """Return the value `name` of the query, which is one of `allowed`."""
-    given = request.args.get(name, default)
-    if given is not None and given not in allowed:
+    text = request.args.get(name, default)
+    if text is not None and text not in allowed:
         raise BadInput(name, f"must be one of {', '.join(allowed)}")
-    return given
+    return text
 
 
 def signature() -> tuple[str, str]:
@@ -176,17 +180,17 @@ def signature() -> tuple[str, str]:
     return signed(fields("by", "comment"))
 
 
-def signed(given: Mapping[str, Any]) -> tuple[str, str]:
+def signed(fields: Mapping[str, Any]) -> tuple[str, str]:
     """Return by and comment of `given`."""
-    by = words(given, "by", "", 64).strip() or caller().name
-    return by, words(given, "comment", "")
+    by = words(fields, "by", "", 64).strip() or caller().name
+    return by, words(fields, "comment", "")
 
 
-def duration(given: Mapping[str, Any], name: str, longest: float = 366 * 86400) -> float:
+def duration(fields: Mapping[str, Any], name: str, longest: float = 366 * 86400) -> float:
     """Return the seconds that `name` of a body means, more than none and `longest` at most: `1h30m`, or a number of seconds."""
-    value = given.get(name)
+    value = fields.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool):
-        value = durations.parse(words(given, name, longest=32), name)
+        value = durations.parse(words(fields, name, longest=32), name)
     if not 0 < value <= longest:
         raise BadInput(name, f"must be more than nothing and at most {durations.show(longest)}")
     return float(value)
@@ -194,7 +198,7 @@ def duration(given: Mapping[str, Any], name: str, longest: float = 366 * 86400) 
 
 def instance(ctx: Context) -> str | None:
     """Return the `instance` of the query, which is one that is watched."""
-    given = request.args.get("instance")
-    if given is not None and all(given != target.identity for target in ctx.config.targets.targets):
-        raise BadInput("instance", f"{given!r} is not watched")
-    return given
+    value = request.args.get("instance")
+    if value is not None and all(value != target.identity for target in ctx.config.targets.targets):
+        raise BadInput("instance", f"{value!r} is not watched")
+    return value

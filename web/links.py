@@ -30,13 +30,15 @@ def look(token: str) -> ResponseReturnValue:
     if link is None:
         return render_template("missing.html", message=GONE), 404
     try:
-        shown = service.show(ctx, link.incident)
+        incident = service.show(ctx, link.incident)
     except NotFound as error:
         return render_template("missing.html", message=str(error)), 404
     except Transient as error:
         return render_template("missing.html", message=f"this cannot be read just now: {error}"), 503
-    action = next((one for one in shown["actions"] if one["number"] == link.action), None)
-    return render_template("act.html", link=link, token=token, incident=shown, action=action, done=None, now=ctx.now())
+    action = next((candidate for candidate in incident["actions"] if candidate["number"] == link.action), None)
+    return render_template(
+        "act.html", link=link, token=token, incident=incident, action=action, done=None, now=ctx.now()
+    )
 
 
 @blueprint.post("/act/<token>")
@@ -48,13 +50,13 @@ def do(token: str) -> ResponseReturnValue:
     if link is None:
         return render_template("missing.html", message=GONE), 404
     try:
-        shown, jobs = _act(ctx, link)
+        incident, jobs = _act(ctx, link)
     except (Conflict, NotFound, Refused) as error:
         return render_template("missing.html", message=str(error)), 409
     follow(jobs)
     words = {"acknowledge": "Acknowledged: nobody else is paged.", "approve": "Approved.", "reject": "Rejected."}
     return render_template(
-        "act.html", link=link, token=token, incident=shown, action=None, done=words[link.verb], now=ctx.now()
+        "act.html", link=link, token=token, incident=incident, action=None, done=words[link.verb], now=ctx.now()
     )
 
 
@@ -67,5 +69,5 @@ def _act(ctx: Context, link: Link) -> service.Answer:
     if link.verb == "acknowledge":
         return service.acknowledge(ctx, link.incident, by)
     section = ctx.config.escalation
-    known_as = [one.name for one in section.contacts if link.receiver in one.receivers] + [link.receiver]
+    known_as = [contact.name for contact in section.contacts if link.receiver in contact.receivers] + [link.receiver]
     return service.decide(ctx, link.incident, link.action, link.verb == "approve", by, known_as=known_as)

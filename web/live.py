@@ -68,59 +68,59 @@ def _admit() -> None:
 
 
 def _hub() -> Hub:
-    found: Hub = current_app.extensions["memmon_hub"]
-    return found
+    feed: Hub = current_app.extensions["memmon_hub"]
+    return feed
 
 
 @sock.route("/ws", bp=blueprint)
 def ws(connection: Server) -> None:
     """Serve one client until it leaves."""
-    hub, one = _hub(), Subscriber()
+    hub, subscriber = _hub(), Subscriber()
     hub.start()
-    hub.join(one)
-    threading.Thread(target=_send, args=(connection, one), name="memmon-send", daemon=True).start()
+    hub.join(subscriber)
+    threading.Thread(target=_send, args=(connection, subscriber), name="memmon-send", daemon=True).start()
     until = time.monotonic() + LIFE
     try:
         while (left := until - time.monotonic()) > 0:
             message = connection.receive(timeout=left)
             if message is not None:
-                _hear(hub, one, message)
+                _hear(hub, subscriber, message)
     finally:
-        hub.leave(one)
-        one.mailbox.close()
+        hub.leave(subscriber)
+        subscriber.mailbox.close()
 
 
-def _send(connection: Server, one: Subscriber) -> None:
+def _send(connection: Server, subscriber: Subscriber) -> None:
     """Send what waits, until the connection is closed at either end."""
     try:
-        while (message := one.mailbox.take()) is not None:
+        while (message := subscriber.mailbox.take()) is not None:
             connection.send(message)
     except (ConnectionClosed, OSError):
         connection.connected = False
         connection.event.set()  # Wakes the one who reads; it may have no other sign that the client is gone.
 
 
-def _hear(hub: Hub, one: Subscriber, message: str | bytes) -> None:
+def _hear(hub: Hub, subscriber: Subscriber, message: str | bytes) -> None:
     """Do what a client asks."""
     try:
-        given = json.loads(message)
+        request_ = json.loads(message)
     except (ValueError, RecursionError):
-        given = None
-    kind = given.get("type") if isinstance(given, dict) else None
+        request_ = None
+    kind = request_.get("type") if isinstance(request_, dict) else None
     if kind == "ping":
-        one.tell("pong")
+        subscriber.tell("pong")
     elif kind == "subscribe":
-        _subscribe(hub, one, given.get("streams", list(STREAMS)))
+        _subscribe(hub, subscriber, request_.get("streams", list(STREAMS)))
     else:
-        one.tell("error", error="bad_input", message='send an object with the type "ping" or "subscribe"')
+        subscriber.tell("error", error="bad_input", message='send an object with the type "ping" or "subscribe"')
 
 
-def _subscribe(hub: Hub, one: Subscriber, wanted: Any) -> None:
-    known = isinstance(wanted, list) and all(isinstance(name, str) and name in STREAMS for name in wanted)
-    if not known:
-        one.tell("error", error="bad_input", message=f"streams: must be a list of {', '.join(STREAMS)}")
+def _subscribe(hub: Hub, subscriber: Subscriber, streams: Any) -> None:
+    is_valid = isinstance(streams, list) and all(isinstance(name, str) and name in STREAMS for name in streams)
+    if not is_valid:
+        subscriber.tell("error", error="bad_input", message=f"streams: must be a list of {', '.join(STREAMS)}")
         return
-    one.streams = frozenset(wanted)
-    one.tell("subscribed", streams=[name for name in STREAMS if name in one.streams])
-    if "status" in one.streams:
-        one.tell("update", stream="status", data=hub.status())
+    subscriber.streams = frozenset(streams)
+    subscriber.tell("subscribed", streams=[name for name in STREAMS if name in subscriber.streams])
+    if "status" in subscriber.streams:
+        subscriber.tell("update", stream="status", data=hub.status())

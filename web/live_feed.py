@@ -38,9 +38,9 @@ class Subscriber:
         self.streams: frozenset[str] = frozenset()
         self.mailbox = Mailbox()
 
-    def tell(self, kind: str, **more: Any) -> None:
+    def tell(self, kind: str, **fields: Any) -> None:
         """Send a message of the type `kind`."""
-        self.mailbox.put(f"{kind} {more.get('stream', '')}", encode.dumps({"type": kind, **more}))
+        self.mailbox.put(f"{kind} {fields.get('stream', '')}", encode.dumps({"type": kind, **fields}))
 
 
 class Hub:
@@ -67,29 +67,29 @@ class Hub:
             threading.Thread(target=self._listen, name="memmon-live", daemon=True).start()
             threading.Thread(target=self._tick, name="memmon-pulse", daemon=True).start()
 
-    def join(self, one: Subscriber) -> None:
+    def join(self, subscriber: Subscriber) -> None:
         """Let a subscriber hear."""
-        self._subscribers.add(one)
+        self._subscribers.add(subscriber)
 
-    def leave(self, one: Subscriber) -> None:
+    def leave(self, subscriber: Subscriber) -> None:
         """Forget a subscriber."""
-        self._subscribers.discard(one)
+        self._subscribers.discard(subscriber)
 
     def status(self, fresh: float = FRESH) -> dict[str, Any]:
         """Return the status, which is at most `fresh` seconds old."""
-        found: dict[str, Any] = self._recent.get("status", lambda: analysis.status(self._ctx()), fresh)
-        return found
+        status: dict[str, Any] = self._recent.get("status", lambda: analysis.status(self._ctx()), fresh)
+        return status
 
     def hand_out(self, stream: str, data: Any) -> None:
         """Tell all subscribers of `stream`; nobody waits for a slow one."""
-        wanting = [one for one in tuple(self._subscribers) if stream in one.streams]
+        wanting = [subscriber for subscriber in tuple(self._subscribers) if stream in subscriber.streams]
         if wanting:
             message = encode.dumps({"type": "update", "stream": stream, "data": data})
-            for one in wanting:
-                one.mailbox.put(f"update {stream}", message)
+            for subscriber in wanting:
+                subscriber.mailbox.put(f"update {stream}", message)
 
     def _wanted(self, stream: str) -> bool:
-        return any(stream in one.streams for one in tuple(self._subscribers))
+        return any(stream in subscriber.streams for subscriber in tuple(self._subscribers))
 
     def _tell_status(self) -> None:
         if self._wanted("status"):
@@ -98,15 +98,15 @@ class Hub:
     def _listen(self) -> None:
         """Forward Redis' messages for ever. When it was away, messages are lost: the status, which is told when it goes and when
         it is back, lets pages ask anew."""
-        address, said = self._ctx().settings.redis_address, ""
+        address, last_error = self._ctx().settings.redis_address, ""
         while True:
             try:
                 self._forward(client.connect(address, LISTEN_SECONDS, retries=0))
             except redis.RedisError as error:
                 self.up = False
-                if str(error) != said:  # One line an outage, not one a second.
+                if str(error) != last_error:  # One line an outage, not one a second.
                     log.warning("the live feed is interrupted: %s", error)
-                said = str(error)
+                last_error = str(error)
             except Exception:  # A message that cannot be handed out must not end the feed of everybody.
                 log.exception("the live feed failed")
             self._safely(self._tell_status)

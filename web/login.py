@@ -60,14 +60,14 @@ def sign_in() -> ResponseReturnValue:
     if wait:
         raise TooOften("too many wrong tokens from this address", wait)
     token = http.words(http.fields("token") if request.is_json else request.form, "token", longest=500).strip()
-    found = access.verify(ctx, token)
-    if found is None or found.role == "ingest":
+    caller = access.verify(ctx, token)
+    if caller is None or caller.role == "ingest":
         attempts.failed(address, ctx.now())
         text = "This token is not known, was revoked, or can only write events."
         if not request.is_json:
             return render_template("login.html", next=_target(), error=text), 401
         raise Unauthorized(text)
-    begun = session.begin(found)
+    begun = session.begin(caller)
     response = http.answer(_shown(begun)) if request.is_json else http.redirect(_target())
     session.keep(ctx, begun, token, response)
     return response
@@ -95,23 +95,23 @@ def shown() -> Response:
     if signed_in:
         return http.answer(_shown(signed_in))
     try:
-        found = auth.identify(ctx, "viewer")
+        caller = auth.identify(ctx, "viewer")
     except Unauthorized:
         return http.answer(_shown(None))
-    return http.answer({**_shown(None), "name": found.name, "role": found.role})
+    return http.answer({**_shown(None), "name": caller.name, "role": caller.role})
 
 
-def _shown(found: session.Session | None) -> dict[str, object]:
+def _shown(browser_session: session.Session | None) -> dict[str, object]:
     return {
-        "signed_in": found is not None,
-        "name": found.caller.name if found else None,
-        "role": found.caller.role if found else None,
-        "csrf": found.csrf if found else None,
+        "signed_in": browser_session is not None,
+        "name": browser_session.caller.name if browser_session else None,
+        "role": browser_session.caller.role if browser_session else None,
+        "csrf": browser_session.csrf if browser_session else None,
     }
 
 
 def _target() -> str:
     """Return where to go after the login: a page of memmon's own, whatever the address says."""
-    given = str(request.values.get("next", "/dashboard"))
-    own = given.startswith("/") and not given.startswith("//") and given.isprintable() and "\\" not in given
-    return given if own else "/dashboard"
+    target = str(request.values.get("next", "/dashboard"))
+    is_local = target.startswith("/") and not target.startswith("//") and target.isprintable() and "\\" not in target
+    return target if is_local else "/dashboard"

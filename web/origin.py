@@ -37,8 +37,8 @@ def is_same_origin(settings: Settings) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return True
-    own = {request.host.lower(), split(settings.external_url or "").netloc.lower()}
-    return split(origin).netloc.lower() in own - {""}
+    own_hosts = {request.host.lower(), split(settings.external_url or "").netloc.lower()}
+    return split(origin).netloc.lower() in own_hosts - {""}
 
 
 def split(address: str) -> SplitResult:

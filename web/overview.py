@@ -57,7 +57,7 @@ def part(read: Callable[[], Any]) -> Part:
 def gather(ctx: Context) -> dict[str, Any]:
     """Return everything that the overview shows."""
     now = ctx.now()
-    parts = {
+    cards = {
         "collection": part(lambda: metrics.last_collection(ctx)),
         "health": part(lambda: _health(ctx, now)),
         "alerts": part(lambda: _alerts(ctx)),
@@ -67,32 +67,32 @@ def gather(ctx: Context) -> dict[str, Any]:
         "fleet": part(lambda: _fleet(ctx)),
         "dead": part(lambda: {"count": deadletter.count(ctx), "recent": deadletter.recent(ctx, 3)}),
     }
-    parts["activity"] = part(lambda: _activity(ctx, parts))
+    cards["activity"] = part(lambda: _activity(ctx, cards))
     return {
-        **parts,
+        **cards,
         "now": now,
         "interval": ctx.settings.metrics_collection_interval,
         "verdict": hero.of(
-            parts["health"].value, parts["alerts"].value, [one.error for one in parts.values() if one.error]
+            cards["health"].value, cards["alerts"].value, [part.error for part in cards.values() if part.error]
         ),
     }
 
 
 def _health(ctx: Context, now: float) -> dict[str, Any]:
     interval = ctx.settings.health_check_interval
-    shown = health.report(ctx)
+    health_report = health.report(ctx)
     past = health.history(ctx, DROP_HOURS)
     rows = health.recent(ctx, BARS)
-    names = dict.fromkeys([*(check["name"] for check in shown["checks"]), *rows])
+    names = dict.fromkeys([*(check["name"] for check in health_report["checks"]), *rows])
     return {
-        **shown,
+        **health_report,
         "why": health.why(ctx),
         "interval": interval,
-        "change": hero.change(past, shown["score"]),
+        "change": hero.change(past, health_report["score"]),
         "cards": [
             {
                 "name": name,
-                "check": _worst(shown["checks"], name),
+                "check": _worst(health_report["checks"], name),
                 "bars": hero.bars(rows.get(name, []), interval, now, BARS),
             }
             for name in names
@@ -102,32 +102,32 @@ def _health(ctx: Context, now: float) -> dict[str, Any]:
 
 def _worst(checks: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
     """Return the worst result of a check that several targets have."""
-    found = [check for check in checks if check["name"] == name]
-    return max(found, key=lambda check: hero.RANK[check["status"]], default=None)
+    matching = [check for check in checks if check["name"] == name]
+    return max(matching, key=lambda check: hero.RANK[check["status"]], default=None)
 
 
 MOST_ALERTS = 50
 
 
 def _alerts(ctx: Context) -> dict[str, Any]:
-    shown = alerts.overview(ctx, 10, MOST_ALERTS, worst_first=True)
-    muted = routing.suppressed(ctx, [one["id"] for one in shown["active_alerts"]])
-    units = {one["name"]: formatting.unit_of(one["expr"]) for one in shown["alert_rules"]}
+    alerts_report = alerts.overview(ctx, 10, MOST_ALERTS, worst_first=True)
+    muted = routing.suppressed(ctx, [alert_["id"] for alert_ in alerts_report["active_alerts"]])
+    units = {rule["name"]: formatting.unit_of(rule["expr"]) for rule in alerts_report["alert_rules"]}
     rows = [
         {
             **alert,
             "unit": units.get(alert["name"], "number"),
-            "silences": [one.by for one in muted.get(alert["id"], []) if one.kind == "silence"],
+            "silences": [suppression.by for suppression in muted.get(alert["id"], []) if suppression.kind == "silence"],
             "held": [
-                one._replace(until=None)._asdict() | {"until": encode.iso(one.until)}
-                for one in muted.get(alert["id"], [])
+                suppression._replace(until=None)._asdict() | {"until": encode.iso(suppression.until)}
+                for suppression in muted.get(alert["id"], [])
             ],
             "place": hero.place(alert["labels"]),
         }
-        for alert in shown["active_alerts"]
+        for alert in alerts_report["active_alerts"]
     ]
     rows.sort(key=lambda alert: (bool(alert["held"]), -rule.SEVERITIES.index(alert["severity"]), -alert["id"]))
-    return {**shown, "active_alerts": rows}
+    return {**alerts_report, "active_alerts": rows}
 
 
 def _incidents(ctx: Context) -> dict[str, Any]:
@@ -138,8 +138,8 @@ def _incidents(ctx: Context) -> dict[str, Any]:
 
 
 def _security(ctx: Context) -> dict[str, Any]:
-    shown = security.overview(ctx, EVENTS)
-    return {**shown, "recent_events": hero.folded(shown["recent_events"], 6)}
+    security_report = security.overview(ctx, EVENTS)
+    return {**security_report, "recent_events": hero.folded(security_report["recent_events"], 6)}
 
 
 def _fleet(ctx: Context) -> dict[str, Any]:
@@ -147,31 +147,33 @@ def _fleet(ctx: Context) -> dict[str, Any]:
         "components": analysis.components(ctx),
         "workers": analysis.workers(ctx),
         "queues": analysis.queues(ctx),
-        "targets": sorted(collect.targets(ctx), key=lambda one: one["up"] is not False),
+        "targets": sorted(collect.targets(ctx), key=lambda target: target["up"] is not False),
     }
 
 
-def _activity(ctx: Context, parts: Mapping[str, Part]) -> list[dict[str, Any]]:
+def _activity(ctx: Context, cards: Mapping[str, Part]) -> list[dict[str, Any]]:
     """Return what happened lately; a part that is away is left out of it."""
-    known = parts["alerts"].value or {"active_alerts": [], "alert_history": []}
-    found = parts["incidents"].value or {"open": [], "past": []}
-    guard = parts["security"].value or {"restrictions": []}
-    newest = sorted((one["id"] for one in (*found["open"], *found["past"])), reverse=True)[:3]
+    alert_lists = cards["alerts"].value or {"active_alerts": [], "alert_history": []}
+    incident_lists = cards["incidents"].value or {"open": [], "past": []}
+    guard = cards["security"].value or {"restrictions": []}
+    newest = sorted(
+        (incident_["id"] for incident_ in (*incident_lists["open"], *incident_lists["past"])), reverse=True
+    )[:3]
     return activity.merged(
-        [*known["active_alerts"], *known["alert_history"]],
-        [incidents.show(ctx, number) for number in newest],
+        [*alert_lists["active_alerts"], *alert_lists["alert_history"]],
+        [incidents.show(ctx, incident_id) for incident_id in newest],
         guard["restrictions"],
         notify.recent(ctx, 12),
     )
 
 
-def alert(ctx: Context, number: int) -> dict[str, Any]:
+def alert(ctx: Context, alert_id: int) -> dict[str, Any]:
     """Return everything that an alert's page shows; NotFound where there is none."""
     return {
         "now": ctx.now(),
         "interval": ctx.settings.metrics_collection_interval,
         "collection": part(lambda: metrics.last_collection(ctx)),
-        **notify.explain(ctx, number),
+        **notify.explain(ctx, alert_id),
     }
 
 
@@ -179,7 +181,7 @@ def rules(ctx: Context) -> dict[str, Any]:
     """Return everything that the page of rules shows."""
     report = rule_report(ctx, 30 * 86400.0)
     by_id = {row["rule"]: row for row in report["rules"]}
-    rows = [{**one, "report": by_id.get(one["id"]), **_states(one)} for one in alerts.by_rule(ctx)]
+    rows = [{**rule, "report": by_id.get(rule["id"]), **_states(rule)} for rule in alerts.by_rule(ctx)]
     return {
         "now": ctx.now(),
         "interval": ctx.settings.metrics_collection_interval,
@@ -189,8 +191,8 @@ def rules(ctx: Context) -> dict[str, Any]:
     }
 
 
-def _states(one: dict[str, Any]) -> dict[str, int]:
-    states = [alert["state"] for alert in one.get("alerts", ())]
+def _states(rule: dict[str, Any]) -> dict[str, int]:
+    states = [alert["state"] for alert in rule.get("alerts", ())]
     return {"firing": states.count("firing"), "pending": states.count("pending")}
 
 
@@ -198,34 +200,36 @@ PICTURED_FOR = 30.0
 """Seconds for which the charts of an incident are drawn once for all who look at it."""
 
 
-def pictures(ctx: Context, number: int, kept: Recent) -> dict[str, str]:
+def pictures(ctx: Context, incident_id: int, recent: Recent) -> dict[str, str]:
     """Return the charts of an incident by name."""
-    found: dict[str, str] = kept.get(("charts", number), lambda: incidents.drawn(ctx, number), PICTURED_FOR)
-    return found
+    charts: dict[str, str] = recent.get(
+        ("charts", incident_id), lambda: incidents.drawn(ctx, incident_id), PICTURED_FOR
+    )
+    return charts
 
 
-def _others(ctx: Context, number: int) -> list[dict[str, Any]]:
+def _others(ctx: Context, incident_id: int) -> list[dict[str, Any]]:
     """Return the newest incidents that are open beside `number`."""
-    found = incidents.listing(ctx, "open", OTHERS + 1)["incidents"]
-    return [one for one in found if one["id"] != number][:OTHERS]
+    open_incidents = incidents.listing(ctx, "open", OTHERS + 1)["incidents"]
+    return [incident_ for incident_ in open_incidents if incident_["id"] != incident_id][:OTHERS]
 
 
-def incident(ctx: Context, number: int, kept: Recent) -> dict[str, Any]:
+def incident(ctx: Context, incident_id: int, recent: Recent) -> dict[str, Any]:
     """Return everything that an incident's page shows; NotFound where there is none."""
     now = ctx.now()
-    shown = incidents.show(ctx, number)
-    actions = {one["number"]: one for one in shown["actions"]}
-    end = encode.seconds_of(shown["mitigated_at"]) if shown["mitigated_at"] else now
-    taken = end - encode.seconds_of(shown["opened_at"])
+    incident_json = incidents.show(ctx, incident_id)
+    actions = {action["number"]: action for action in incident_json["actions"]}
+    end = encode.seconds_of(incident_json["mitigated_at"]) if incident_json["mitigated_at"] else now
+    taken = end - encode.seconds_of(incident_json["opened_at"])
     return {
         "now": now,
         "interval": ctx.settings.metrics_collection_interval,
         "collection": part(lambda: metrics.last_collection(ctx)),
-        "incident": shown,
-        "others": _others(ctx, number),
-        "stages": [{**stage, "actions": [actions[i] for i in stage["actions"]]} for stage in shown["stages"]],
-        "charts": list(part(lambda: pictures(ctx, number, kept)).value or ()),
+        "incident": incident_json,
+        "others": _others(ctx, incident_id),
+        "stages": [{**stage, "actions": [actions[i] for i in stage["actions"]]} for stage in incident_json["stages"]],
+        "charts": list(part(lambda: pictures(ctx, incident_id, recent)).value or ()),
         "turn": int(now // PICTURED_FOR),
         "taken": taken,
-        "share": min(1.0, taken / (shown["mttr_target_minutes"] * 60)),
+        "share": min(1.0, taken / (incident_json["mttr_target_minutes"] * 60)),
     }

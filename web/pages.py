@@ -46,8 +46,8 @@ def lines() -> Response:
     """Return what the charts draw over `?window=` seconds."""
     ctx = http.context()
     window = http.whole("window", 3600, 1, max(charts.STEPS))
-    kept: Recent = current_app.extensions["drawn"]
-    return http.answer(kept.get(window, lambda: charts.drawn(ctx, window)))
+    recent: Recent = current_app.extensions["drawn"]
+    return http.answer(recent.get(window, lambda: charts.drawn(ctx, window)))
 
 
 @blueprint.get("/dashboard/rules")
@@ -59,12 +59,12 @@ def rules() -> ResponseReturnValue:
         return render_template("missing.html", message=f"this cannot be read just now: {error}"), 503
 
 
-@blueprint.get(f"/dashboard/incidents/{http.ID}")
-def incident(number: int) -> ResponseReturnValue:
+@blueprint.get(f"/dashboard/incidents/{http.id_segment('incident_id')}")
+def incident(incident_id: int) -> ResponseReturnValue:
     """Show one incident."""
     try:
         return render_template(
-            "incident.html", **overview.incident(http.context(), number, current_app.extensions["drawn"])
+            "incident.html", **overview.incident(http.context(), incident_id, current_app.extensions["drawn"])
         )
     except NotFound as error:
         return render_template("missing.html", message=str(error)), 404
@@ -72,11 +72,11 @@ def incident(number: int) -> ResponseReturnValue:
         return render_template("missing.html", message=f"this cannot be read just now: {error}"), 503
 
 
-@blueprint.get(f"/dashboard/alerts/{http.ID}")
-def alert(number: int) -> ResponseReturnValue:
+@blueprint.get(f"/dashboard/alerts/{http.id_segment('alert_id')}")
+def alert(alert_id: int) -> ResponseReturnValue:
     """Show why somebody was told of an alert, or was not."""
     try:
-        return render_template("alert.html", **overview.alert(http.context(), number))
+        return render_template("alert.html", **overview.alert(http.context(), alert_id))
     except NotFound as error:
         return render_template("missing.html", message=str(error)), 404
     except Transient as error:
@@ -93,9 +93,9 @@ def runbook() -> ResponseReturnValue:
 
 def sections(text: str) -> list[dict[str, str]]:
     """Return the sections of a Markdown text: {id, title, text}, ids as GitHub makes them."""
-    found = []
+    parsed_sections = []
     for block in re.split(r"^#{1,2} ", text, flags=re.MULTILINE)[1:]:
-        title, _, rest = block.partition("\n")
+        title, _, content = block.partition("\n")
         anchor = re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
-        found.append({"id": anchor, "title": title, "text": rest.strip()})
-    return found
+        parsed_sections.append({"id": anchor, "title": title, "text": content.strip()})
+    return parsed_sections

@@ -43,28 +43,28 @@ def _cookie(ctx: Context) -> str:
 
 def current(ctx: Context) -> Session | None:
     """Return the session of this request, or None where there is none that holds."""
-    given = request.cookies.get(_cookie(ctx))
-    if not given:
+    cookie = request.cookies.get(_cookie(ctx))
+    if not cookie:
         return None
     try:
-        found = _serializer(ctx).loads(given)
+        content = _serializer(ctx).loads(cookie)
     except BadData:
         return None
-    if not ctx.now() < found["until"]:
+    if not ctx.now() < content["until"]:
         return None
     try:
-        caller = _still(ctx, found["name"], found["mark"])
+        caller = _still(ctx, content["name"], content["mark"])
     except Transient:
-        caller = Caller(found["name"], "viewer")  # Nothing can be changed while SQL is away, but looked at.
-    return Session(caller, found["csrf"]) if caller else None
+        caller = Caller(content["name"], "viewer")  # Nothing can be changed while SQL is away, but looked at.
+    return Session(caller, content["csrf"]) if caller else None
 
 
 def _still(ctx: Context, name: str, mark: str | None) -> Caller | None:
     """Return the caller as the token that signed in stands now: it may have been revoked, or changed in the environment."""
     if mark is None:
         return access.named(ctx, name)
-    own = ctx.settings.api_token
-    same = own is not None and hmac.compare_digest(mark, _mark(ctx, own.get_secret_value()))
+    api_token = ctx.settings.api_token
+    same = api_token is not None and hmac.compare_digest(mark, _mark(ctx, api_token.get_secret_value()))
     return Caller(name, "admin") if same else None
 
 
@@ -75,8 +75,8 @@ def _mark(ctx: Context, token: str) -> str:
 
 def check_csrf(session: Session) -> None:
     """Raise Forbidden unless memmon's own page has sent the request."""
-    given = request.headers.get("X-CSRF-Token", "")
-    if not hmac.compare_digest(given.encode(), session.csrf.encode()):
+    token = request.headers.get("X-CSRF-Token", "")
+    if not hmac.compare_digest(token.encode(), session.csrf.encode()):
         raise Forbidden("the header X-CSRF-Token is missing or wrong; GET /api/session gives its value")
     if not origin.is_same_origin(http.context().settings):
         raise Forbidden("the request comes from a page of somebody else")
@@ -89,8 +89,10 @@ def begin(caller: Caller) -> Session:
 
 def keep(ctx: Context, begun: Session, token: str, response: Response) -> None:
     """Let `response` carry the session, which ends with the token that it was begun with."""
-    own = ctx.settings.api_token
-    of_environment = own is not None and hmac.compare_digest(own.get_secret_value().encode(), token.encode())
+    api_token = ctx.settings.api_token
+    of_environment = api_token is not None and hmac.compare_digest(
+        api_token.get_secret_value().encode(), token.encode()
+    )
     content = {
         "name": begun.caller.name,
         "mark": _mark(ctx, token) if of_environment else None,

@@ -28,11 +28,11 @@ class Pools:
 
     def grow(self, worker: str, by: int, seconds: float) -> None:
         """Add `by` processes to the pool of a worker, or take away as many as it is below 0; return once they are there or gone."""
-        said = self._ask("pool_grow" if by > 0 else "pool_shrink", seconds, worker, n=abs(by)).get(worker)
-        if said is None:
+        reply = self._ask("pool_grow" if by > 0 else "pool_shrink", seconds, worker, n=abs(by)).get(worker)
+        if reply is None:
             raise Transient(f"{worker} does not answer")
-        if "ok" not in said:
-            reason = f"{worker}: {said.get('error', said)}"
+        if "ok" not in reply:
+            reason = f"{worker}: {reply.get('error', reply)}"
             raise Transient(reason) if BUSY in reason else Permanent(reason)
         self._settle(worker, seconds)
 
@@ -40,13 +40,13 @@ class Pools:
         """Wait until a pool has as many processes as it is to have: one that is not there yet could not be taken away again."""
         end = time.monotonic() + seconds + MAINTAINED
         while True:
-            wanted = self._ask("pool_size", seconds, worker).get(worker)
+            sizes = self._ask("pool_size", seconds, worker).get(worker)
             pool = self._ask("stats", seconds, worker).get(worker, {}).get("pool", {})
-            there = len(pool["processes"]) if isinstance(pool.get("processes"), list) else wanted
-            if wanted is not None and there == wanted:
+            there = len(pool["processes"]) if isinstance(pool.get("processes"), list) else sizes
+            if sizes is not None and there == sizes:
                 return
             if time.monotonic() > end:
-                raise Transient(f"{worker} has {there} processes and is to have {wanted}")
+                raise Transient(f"{worker} has {there} processes and is to have {sizes}")
             time.sleep(LOOK_EVERY)
 
     def _ask(self, command: str, seconds: float, worker: str | None = None, **arguments: int) -> dict[str, Any]:
@@ -56,4 +56,4 @@ class Pools:
             answers = current_app.control.broadcast(command, arguments, reply=True, timeout=seconds, **to)
         except OperationalError as error:
             raise Transient(f"the broker is away: {error}") from error
-        return {name: answer for one in answers or () for name, answer in one.items()}
+        return {name: answer for reply in answers or () for name, answer in reply.items()}

@@ -13,9 +13,9 @@ def tick(ctx):
 
 
 @task
-def check(ctx, target, name, number):
+def check(ctx, target, name, round_number):
     """Do one check; a hung one is cut by its time limit and says so."""
     try:
-        service.check(ctx, target, name, number)
+        service.check(ctx, target, name, round_number)
     except SoftTimeLimitExceeded:
-        service.cut(ctx, target, name, number)
+        service.cut(ctx, target, name, round_number)

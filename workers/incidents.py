@@ -18,15 +18,15 @@ def correlate(ctx):
 
 
 @task
-def advance(ctx, number):
+def advance(ctx, incident_id):
     """Do what one incident needs now."""
-    return service.advance(ctx, number)
+    return service.advance(ctx, incident_id)
 
 
 @task
-def act(ctx, number):
+def act(ctx, incident_id):
     """Do one action."""
-    return service.act(ctx, number)
+    return service.act(ctx, incident_id)
 
 
 @task

@@ -11,6 +11,6 @@ def tick(ctx):
 
 
 @task
-def deliver(ctx, number):
+def deliver(ctx, notification_id):
     """Send one message."""
-    service.deliver(ctx, number)
+    service.deliver(ctx, notification_id)

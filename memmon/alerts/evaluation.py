@@ -32,10 +32,10 @@ _checked: tuple[RuleFile, Book] | None = None
 def book(ctx: Context) -> Book:
     """Return the rules in force; they are parsed once for each configuration."""
     global _checked
-    given, held = ctx.config.rules, _checked
-    if held is None or held[0] is not given:
-        held = _checked = (given, rule.book(given))
-    return held[1]
+    config, cached = ctx.config.rules, _checked
+    if cached is None or cached[0] is not config:
+        cached = _checked = (config, rule.book(config))
+    return cached[1]
 
 
 def rules(ctx: Context) -> list[AlertRule]:
@@ -49,17 +49,17 @@ def evaluate(ctx: Context) -> list[Job]:
         ctx.redis.delete(keys.evaluation_pending())
     if not _begin(ctx):
         return []
-    known = book(ctx)
+    rule_book = book(ctx)
     try:
-        made = _bring_up(ctx, known)
-        made += _end_others(ctx, known)
-        recording.write_alerts(ctx, bool(made), ctx.now())
+        changes = _bring_up(ctx, rule_book)
+        changes += _end_others(ctx, rule_book)
+        recording.write_alerts(ctx, bool(changes), ctx.now())
     finally:
         lease.release(ctx.redis, "evaluate")
-    heartbeat.beat(ctx.redis, COMPONENT, "ok", ctx.now(), rules=len(known.ids))
+    heartbeat.beat(ctx.redis, COMPONENT, "ok", ctx.now(), rules=len(rule_book.ids))
     with client.edge():
         is_wanted_again = ctx.redis.getdel(keys.evaluation_again())
-    return [*transitions.jobs(made), *([Job("alerts.evaluate")] if is_wanted_again else [])]
+    return [*transitions.jobs(changes), *([Job("alerts.evaluate")] if is_wanted_again else [])]
 
 
 def _begin(ctx: Context) -> bool:
@@ -76,103 +76,103 @@ def _begin(ctx: Context) -> bool:
     return is_mine
 
 
-def _bring_up(ctx: Context, known: Book) -> list[Transition]:
+def _bring_up(ctx: Context, book: Book) -> list[Transition]:
     """Bring the alerts of rules up to date, all as of one moment and in one transaction."""
     now = ctx.now()
-    due = _due(ctx, known, now)
-    made = lifecycle.settle(ctx, [*_ask_all(ctx, due, known.recorded, now)], now)
-    transitions.publish(ctx, made)
-    return made
+    due = _due(ctx, book, now)
+    transitions_made = lifecycle.settle(ctx, [*_ask_all(ctx, due, book.recorded, now)], now)
+    transitions.publish(ctx, transitions_made)
+    return transitions_made
 
 
-def _due(ctx: Context, known: Book, now: float) -> list[Group]:
+def _due(ctx: Context, book: Book, now: float) -> list[Group]:
     """Return the groups whose time has come: those without an interval always, others once it is over since they last were; a
     little sooner is well enough, since ticks and samples come when they come."""
-    if all(group.interval is None for group in known.groups):
-        return list(known.groups)
+    if all(group.interval is None for group in book.groups):
+        return list(book.groups)
     with ctx.read() as session:
         last = {name: health.evaluated_at for name, health in store.health(session).items()}
 
     def is_due(group: Group) -> bool:
-        times = [last[one.id] for one in group.rules if one.id in last]
+        times = [last[rule.id] for rule in group.rules if rule.id in last]
         if group.interval is None or not times:
             return True
         return not 0 <= now - min(times) < group.interval - min(1.0, 0.1 * group.interval)
 
-    return [group for group in known.groups if is_due(group)]
+    return [group for group in book.groups if is_due(group)]
 
 
 def _ask_all(ctx: Context, groups: Sequence[Group], recorded: set[str], now: float) -> Iterator[Asked]:
     renewed = began = time.perf_counter()
-    exprs = [text for group in groups for one in group.rules for text in _exprs(one)]
+    exprs = [text for group in groups for rule in group.rules for text in _exprs(rule)]
     with metrics.pinned(ctx, exprs, now, but=recorded):
-        for group, one in [(mine, one) for mine in groups for one in mine.rules]:
+        for group, rule in [(mine, rule) for mine in groups for rule in mine.rules]:
             if began - renewed > LEASE_SECONDS / 10:
                 lease.renew(ctx.redis, "evaluate", LEASE_SECONDS)
                 renewed = began
-            held, clear, error = _ask(ctx, group, one, now)
+            holding, clear, error = _ask(ctx, group, rule, now)
             ended = time.perf_counter()
-            yield Asked(one, held, clear, error, ended - began)
+            yield Asked(rule, holding, clear, error, ended - began)
             began = ended
 
 
-def _exprs(one: AlertRule | RecordingRule) -> list[str]:
-    return [one.expr, one.clear] if isinstance(one, AlertRule) and one.clear else [one.expr]
+def _exprs(rule: AlertRule | RecordingRule) -> list[str]:
+    return [rule.expr, rule.clear] if isinstance(rule, AlertRule) and rule.clear else [rule.expr]
 
 
 def _ask(
-    ctx: Context, group: Group, one: AlertRule | RecordingRule, now: float
+    ctx: Context, group: Group, rule: AlertRule | RecordingRule, now: float
 ) -> tuple[dict[Labels, Point], list[Point], str | None]:
     """Return the series for which the rule holds, by the identity of their alert, and those that its `clear` keeps, or why that
     cannot be said. What a recording rule finds is written at once: the next rules may read it."""
     at = now - group.offset
     try:
-        vector = metrics.instant(ctx, one.expr, at)
-        if isinstance(one, RecordingRule):
-            recording.write(ctx, {one.id: recording.named(one, vector, group.limit)}, now)
+        vector = metrics.instant(ctx, rule.expr, at)
+        if isinstance(rule, RecordingRule):
+            recording.write(ctx, {rule.id: recording.named(rule, vector, group.limit)}, now)
             return {}, [], None
-        held = machine.holding(one, vector)
-        if group.limit and len(held) > group.limit:
-            raise BadQuery(f"exceeded limit of {group.limit} with {len(held)} alerts", "execution")
-        _check_labels(one, held)
-        return held, metrics.instant(ctx, one.clear, at) if one.clear else [], None
+        holding = machine.holding(rule, vector)
+        if group.limit and len(holding) > group.limit:
+            raise BadQuery(f"exceeded limit of {group.limit} with {len(holding)} alerts", "execution")
+        _check_labels(rule, holding)
+        return holding, metrics.instant(ctx, rule.clear, at) if rule.clear else [], None
     except (BadQuery, ArithmeticError, LookupError, TypeError, ValueError) as failure:
         # What the evaluator cannot compute, for whatever reason, is this rule's trouble alone.
-        log.error("rule %s could not be evaluated: %s", one.id, failure)
-        counters.add(ctx.redis, "memmon_rule_failures_total", {"rule": one.name})
+        log.error("rule %s could not be evaluated: %s", rule.id, failure)
+        counters.add(ctx.redis, "memmon_rule_failures_total", {"rule": rule.name})
         return {}, [], str(failure) or repr(failure)
 
 
-def _check_labels(one: AlertRule, held: Mapping[Labels, Point]) -> None:
+def _check_labels(rule: AlertRule, holding: Mapping[Labels, Point]) -> None:
     """Raise BadQuery where two alerts have the same labels once their templates are filled in."""
-    if len(held) < 2 or not any("{{" in text for text in one.labels.values()):
+    if len(holding) < 2 or not any("{{" in text for text in rule.labels.values()):
         return
     seen: set[Labels] = set()
-    for labels, point in held.items():
-        shown = lifecycle.labels_of(one, labels, point, NOWHERE)
-        if shown in seen:
-            raise BadQuery(f"two series make one alert, {label_sets.show(shown)}", "execution")
-        seen.add(shown)
+    for labels, point in holding.items():
+        filled_labels = lifecycle.labels_of(rule, labels, point, NOWHERE)
+        if filled_labels in seen:
+            raise BadQuery(f"two series make one alert, {label_sets.show(filled_labels)}", "execution")
+        seen.add(filled_labels)
 
 
-def _end_others(ctx: Context, known: Book) -> list[Transition]:
+def _end_others(ctx: Context, book: Book) -> list[Transition]:
     """End the alerts that no rule will: those of rules that the configuration no longer has, and those of detectors and
     callers whose time is over."""
-    now, alerting = ctx.now(), {one.id for one in known.alerting}
+    now, alerting = ctx.now(), {rule.id for rule in book.alerting}
     with ctx.read() as session:
         over = store.over(session, alerting, now)
         has_slept = store.is_acknowledgement_over(session, now)
     if not over and not has_slept:
         return []  # As nearly always: no lock is taken.
-    made = []
+    ended = []
     with ctx.write() as session:
-        for number in store.forget_acknowledged(session, now):
-            log.warning("alert %s: the time for which it was acknowledged is over", number)
+        for alert_id in store.forget_acknowledged(session, now):
+            log.warning("alert %s: the time for which it was acknowledged is over", alert_id)
         for row in over:
             fired = row.state == "firing"
             if store.swap(session, row.id, row.version, state="resolved", resolved_at=now, active=None):
-                made.append(Transition(row.state, "resolved" if fired else None, store.as_active(row)))  # type: ignore[arg-type]
+                ended.append(Transition(row.state, "resolved" if fired else None, store.as_active(row)))  # type: ignore[arg-type]
                 log.info("%s %s", "resolved" if fired else "inactive", label_sets.show(label_sets.of(row.labels)))
-        store.forget_health(session, known.ids)
-    transitions.publish(ctx, made)
-    return made
+        store.forget_health(session, book.ids)
+    transitions.publish(ctx, ended)
+    return ended

@@ -37,58 +37,58 @@ class Given(NamedTuple):
     end_is_given: bool = False
 
 
-def receive(ctx: Context, given: Sequence[Given]) -> list[Job]:
+def receive(ctx: Context, posted_alerts: Sequence[Given]) -> list[Job]:
     """Let each alert fire until its end, or end with it; return what follows. One that is known already is merged with what was
     said before."""
     now = ctx.now()
-    made: list[Transition] = []
+    transitions: list[Transition] = []
     with ctx.write() as session:
-        for one in given:
-            made += _take(session, one, now)
-    return announce(ctx, made)
+        for posted_alert in posted_alerts:
+            transitions += _take(session, posted_alert, now)
+    return announce(ctx, transitions)
 
 
-def _take(session: Session, one: Given, now: float) -> list[Transition]:
-    key = store.key(RULE, one.labels)
+def _take(session: Session, posted_alert: Given, now: float) -> list[Transition]:
+    key = store.key(RULE, posted_alert.labels)
     for row in store.with_key(session, key):
-        return _again(session, row, one, now)
-    if one.ends_at <= now:
+        return _again(session, row, posted_alert, now)
+    if posted_alert.ends_at <= now:
         return []  # One that nobody here has heard of needs no end.
-    began = min(one.starts_at, now)
+    began = min(posted_alert.starts_at, now)
     values = {
         "active": key,
         "version": 1,
         "source": "api",
         "rule": RULE,
-        "fingerprint": label_sets.fingerprint(one.labels),
-        "labels": dict(one.labels),
-        "annotations": one.annotations,
-        "severity": rule.severity_of(dict(one.labels)),
+        "fingerprint": label_sets.fingerprint(posted_alert.labels),
+        "labels": dict(posted_alert.labels),
+        "annotations": posted_alert.annotations,
+        "severity": rule.severity_of(dict(posted_alert.labels)),
         "state": "firing",
         "value": None,
         "threshold": None,
         "pending_at": began,
         "firing_at": began,
         "resolved_at": None,
-        "ends_at": one.ends_at,
-        "end_is_given": one.end_is_given,
+        "ends_at": posted_alert.ends_at,
+        "end_is_given": posted_alert.end_is_given,
         "evaluated_at": now,
-        "flaps": store.flaps(session, RULE, label_sets.fingerprint(one.labels), now),
+        "flaps": store.flaps(session, RULE, label_sets.fingerprint(posted_alert.labels), now),
     }
     if not store.insert(session, values):
-        return _take(session, one, now)  # It came meanwhile.
-    log.warning("firing %s: sent by a caller, above its threshold", label_sets.show(one.labels))
-    return [Transition(None, "firing", Active(one.labels, "firing", 1.0, began, began))]
+        return _take(session, posted_alert, now)  # It came meanwhile.
+    log.warning("firing %s: sent by a caller, above its threshold", label_sets.show(posted_alert.labels))
+    return [Transition(None, "firing", Active(posted_alert.labels, "firing", 1.0, began, began))]
 
 
-def _again(session: Session, row: AlertRow, one: Given, now: float) -> list[Transition]:
+def _again(session: Session, row: AlertRow, posted_alert: Given, now: float) -> list[Transition]:
     """Bring an alert that fires up to date with another report of it."""
     stored = Report(row.firing_at or now, row.ends_at or now, row.evaluated_at, not row.end_is_given)
-    posted = Report(one.starts_at, one.ends_at, now, not one.end_is_given)
+    posted = Report(posted_alert.starts_at, posted_alert.ends_at, now, not posted_alert.end_is_given)
     after = merging.merged(stored, posted, now) if merging.overlap(stored, posted) else posted
     began = min(after.start, now)
     values = {
-        "annotations": one.annotations,
+        "annotations": posted_alert.annotations,
         "evaluated_at": now,
         "ends_at": after.end,
         "end_is_given": not after.timeout,
@@ -99,5 +99,5 @@ def _again(session: Session, row: AlertRow, one: Given, now: float) -> list[Tran
     ended = {"state": "resolved", "resolved_at": now, "active": None}
     if not store.swap(session, row.id, row.version, **values, **ended):
         return []
-    log.info("resolved %s", label_sets.show(one.labels))
+    log.info("resolved %s", label_sets.show(posted_alert.labels))
     return [Transition("firing", "resolved", store.as_active(row))]

@@ -42,12 +42,13 @@ class Asked(NamedTuple):
 def settle(ctx: Context, asked: Sequence[Asked], now: float) -> list[Transition]:
     """Move the alerts on and keep how the rules went. A rule whose query failed keeps its alerts as they are and touches no
     other; one that another worker has evaluated meanwhile, since this one was so slow, is left alone."""
-    made: list[Transition] = []
+    transitions: list[Transition] = []
     with ctx.write() as session:
         overtaken = store.evaluated(session, now, now + STALE)
-        mine = [one for one in asked if one.rule.id not in overtaken]
+        mine = [answer for answer in asked if answer.rule.id not in overtaken]
         health = [
-            {"rule": one.rule.id, "evaluated_at": now, "seconds": one.seconds, "error": one.error} for one in mine
+            {"rule": answer.rule.id, "evaluated_at": now, "seconds": answer.seconds, "error": answer.error}
+            for answer in mine
         ]
         store.save_health(session, health)
         rows: dict[str, list[AlertRow]] = {}
@@ -55,12 +56,12 @@ def settle(ctx: Context, asked: Sequence[Asked], now: float) -> list[Transition]
             if row.source == "rule":
                 rows.setdefault(row.rule, []).append(row)
         step = _Step(session, now, _outside(ctx, now))
-        for one in mine:
-            if one.error is None and isinstance(one.rule, AlertRule):
-                made += step.of(one.rule, rows.get(one.rule.id, []), one)
+        for answer in mine:
+            if answer.error is None and isinstance(answer.rule, AlertRule):
+                transitions += step.of(answer.rule, rows.get(answer.rule.id, []), answer)
         store.swap_all(session, step.same)
-    counters.observe_all(ctx.redis, "memmon_rule_duration_seconds", [one.seconds for one in asked])
-    return made
+    counters.observe_all(ctx.redis, "memmon_rule_duration_seconds", [answer.seconds for answer in asked])
+    return transitions
 
 
 def _outside(ctx: Context, now: float) -> Outside:
@@ -78,85 +79,87 @@ class _Step:
         """The alerts that go on as they were, with what is new of them: all are written at once."""
         self._fired = cache(lambda: store.fired_since(session, now - store.FLAP_SECONDS))
 
-    def of(self, one: AlertRule, own: Sequence[AlertRow], asked: Asked) -> list[Transition]:
+    def of(self, rule: AlertRule, rule_rows: Sequence[AlertRow], asked: Asked) -> list[Transition]:
         """Move the rule's alerts on; return the transitions that were made here and not by another worker first."""
         now = self._now
-        known = {store.key(one.id, labels): labels for labels in asked.held}
-        known |= {store.key(one.id, name): name for name in (machine.identity(one, p.labels) for p in asked.clear)}
-        rows = {known.get(row.active or "", label_sets.of(row.labels)): row for row in own}
+        labels_by_key = {store.key(rule.id, labels): labels for labels in asked.held}
+        labels_by_key |= {
+            store.key(rule.id, name): name for name in (machine.identity(rule, p.labels) for p in asked.clear)
+        }
+        rows = {labels_by_key.get(row.active or "", label_sets.of(row.labels)): row for row in rule_rows}
         active = {labels: store.as_active(row)._replace(labels=labels) for labels, row in rows.items()}
-        held = machine.kept(one, active, asked.held, asked.clear) if asked.clear else asked.held
-        after, transitions = machine.step(one, active, held, now)
+        holding = machine.kept(rule, active, asked.held, asked.clear) if asked.clear else asked.held
+        after, transitions = machine.step(rule, active, holding, now)
         moved = {transition.alert.labels: transition for transition in transitions}
         done: list[Transition] = []
-        for labels, alert in ({name: made.alert for name, made in moved.items()} | after).items():
+        for labels, alert in ({name: change.alert for name, change in moved.items()} | after).items():
             row, transition = rows.get(labels), moved.get(labels)
             ended = transition is not None and transition.after in (None, "resolved")
-            annotations = _annotations(one, held.get(labels), self._outside) or (row.annotations if row else {})
+            annotations = _annotations(rule, holding.get(labels), self._outside) or (row.annotations if row else {})
             values = _changing(alert, now, ended) | {"annotations": annotations}
             if row is not None and transition is None:
                 self.same.append((row, values))
                 continue
             assert transition is not None
-            shown, won = self._write(one, labels, row, transition, values, held)
+            filled_labels, won = self._write(rule, labels, row, transition, values, holding)
             if won:
-                done.append(transition._replace(alert=alert._replace(labels=shown)))
-                _tell(one, done[-1])
+                done.append(transition._replace(alert=alert._replace(labels=filled_labels)))
+                _tell(rule, done[-1])
         return done
 
     def _write(
         self,
-        one: AlertRule,
+        rule: AlertRule,
         labels: Labels,
         row: AlertRow | None,
-        made: Transition,
+        transition: Transition,
         values: dict[str, Any],
-        held: Mapping[Labels, Point],
+        holding: Mapping[Labels, Point],
     ) -> tuple[Labels, bool]:
         """Write one alert that changed; return its labels as they are shown, and whether nobody else was first."""
-        born = _born(one, labels, held[labels], self._outside) if row is None else {}
+        born = _born(rule, labels, holding[labels], self._outside) if row is None else {}
         fingerprint = born["fingerprint"] if row is None else row.fingerprint
-        if made.after == "firing":
-            values["flaps"] = self._fired().get((one.id, fingerprint), 0)
+        if transition.after == "firing":
+            values["flaps"] = self._fired().get((rule.id, fingerprint), 0)
         if row is None:
             return label_sets.of(born["labels"]), store.insert(self._session, {**born, **values})
         return label_sets.of(row.labels), store.swap(self._session, row.id, row.version, **values)
 
 
-def _born(one: AlertRule, labels: Labels, point: Point, outside: Outside) -> dict[str, Any]:
+def _born(alert_rule: AlertRule, labels: Labels, point: Point, outside: Outside) -> dict[str, Any]:
     """Return what an alert keeps for its whole life. Its labels are filled in now and stay: who was told of an alert must
     know it again."""
-    shown = labels_of(one, labels, point, outside)
+    filled_labels = labels_of(alert_rule, labels, point, outside)
     return {
-        "active": store.key(one.id, labels),
+        "active": store.key(alert_rule.id, labels),
         "version": 1,
         "source": "rule",
-        "rule": one.id,
-        "fingerprint": label_sets.fingerprint(shown),
-        "labels": dict(shown),
-        "severity": rule.severity_of(dict(shown)),
-        "threshold": one.threshold,
+        "rule": alert_rule.id,
+        "fingerprint": label_sets.fingerprint(filled_labels),
+        "labels": dict(filled_labels),
+        "severity": rule.severity_of(dict(filled_labels)),
+        "threshold": alert_rule.threshold,
     }
 
 
-def labels_of(one: AlertRule, labels: Labels, point: Point, outside: Outside) -> Labels:
+def labels_of(rule: AlertRule, labels: Labels, point: Point, outside: Outside) -> Labels:
     """Return the labels of an alert with their templates filled in."""
-    if not one.labels:
+    if not rule.labels:
         return labels
-    own = dict(point.labels)
-    return label_sets.of({name: template.render(text, own, point.value, outside) for name, text in labels})
+    series_labels = dict(point.labels)
+    return label_sets.of({name: template.render(text, series_labels, point.value, outside) for name, text in labels})
 
 
-def _annotations(one: AlertRule, point: Point | None, outside: Outside) -> dict[str, str]:
+def _annotations(rule: AlertRule, point: Point | None, outside: Outside) -> dict[str, str]:
     """Return the annotations of an alert that holds; one that no longer does keeps its last ones."""
     if point is None:
         return {}
     labels = dict(point.labels)
-    return {name: template.render(text, labels, point.value, outside) for name, text in one.annotations.items()}
+    return {name: template.render(text, labels, point.value, outside) for name, text in rule.annotations.items()}
 
 
 def _changing(alert: Active, now: float, ended: bool) -> dict[str, Any]:
-    found = {
+    columns = {
         "state": "resolved" if ended else alert.state,
         "value": alert.value if math.isfinite(alert.value) else None,
         "pending_at": alert.pending_at,
@@ -165,13 +168,20 @@ def _changing(alert: Active, now: float, ended: bool) -> dict[str, Any]:
         "ends_at": alert.absent_at,
         "evaluated_at": now,
     }
-    return {**found, "active": None} if ended else found
+    return {**columns, "active": None} if ended else columns
 
 
-def _tell(one: AlertRule, made: Transition) -> None:
-    shown = label_sets.show(made.alert.labels)
-    if made.after in ("pending", "firing"):
-        limit = one.threshold if one.threshold is not None else "none"
-        log.warning("%s %s: value %g crossed threshold %s of %s", made.after, shown, made.alert.value, limit, one.expr)
+def _tell(rule: AlertRule, transition: Transition) -> None:
+    series_text = label_sets.show(transition.alert.labels)
+    if transition.after in ("pending", "firing"):
+        limit = rule.threshold if rule.threshold is not None else "none"
+        log.warning(
+            "%s %s: value %g crossed threshold %s of %s",
+            transition.after,
+            series_text,
+            transition.alert.value,
+            limit,
+            rule.expr,
+        )
     else:
-        log.info("%s %s", made.after or "inactive", shown)
+        log.info("%s %s", transition.after or "inactive", series_text)

@@ -50,27 +50,27 @@ def identity(rule: AlertRule, labels: Labels) -> Labels:
 def holding(rule: AlertRule, vector: Sequence[Point]) -> dict[Labels, Point]:
     """Return the series for which the condition holds, by the identity of their alert; raise BadQuery where two series
     would be one alert."""
-    found: dict[Labels, Point] = {}
+    points: dict[Labels, Point] = {}
     for point in vector:
         labels = identity(rule, point.labels)
-        if labels in found:
+        if labels in points:
             raise BadQuery(f"two series make one alert, {label_sets.show(labels)}", "execution")
-        found[labels] = point
-    return found
+        points[labels] = point
+    return points
 
 
 def kept(
-    rule: AlertRule, active: Mapping[Labels, Active], held: Mapping[Labels, Point], clear: Sequence[Point]
+    rule: AlertRule, active: Mapping[Labels, Active], holding: Mapping[Labels, Point], clear: Sequence[Point]
 ) -> dict[Labels, Point]:
     """Return for which alerts the condition counts as holding: `held`, and those that fire and have not come to the level at
     which the rule clears them."""
     firing = {labels for labels, alert in active.items() if alert.state == "firing"}
     still = {identity(rule, point.labels): point for point in clear}
-    return {**{labels: point for labels, point in still.items() if labels in firing}, **held}
+    return {**{labels: point for labels, point in still.items() if labels in firing}, **holding}
 
 
 def step(
-    rule: AlertRule, active: Mapping[Labels, Active], held: Mapping[Labels, Point], now: float
+    rule: AlertRule, active: Mapping[Labels, Active], holding: Mapping[Labels, Point], now: float
 ) -> tuple[dict[Labels, Active], list[Transition]]:
     """Return the alerts that are active from `now` on, and the transitions made.
 
@@ -78,24 +78,24 @@ def step(
     a firing one is resolved once it has been absent for `keep_firing_for`, and one that flaps for `damping` as well.
     """
     after: dict[Labels, Active] = {}
-    made: list[Transition] = []
-    for labels, point in held.items():
+    transitions: list[Transition] = []
+    for labels, point in holding.items():
         before = active.get(labels)
         alert = _held(rule, before or Active(labels, "pending", point.value, now), point.value, now)
         after[labels] = alert
         if before is None or before.state != alert.state:
-            made.append(Transition(before.state if before else None, alert.state, alert))
+            transitions.append(Transition(before.state if before else None, alert.state, alert))
     for labels, before in active.items():
-        if labels in held:
+        if labels in holding:
             continue
         alert_or_none = _ended(rule, before, now)
         if alert_or_none is None:
-            made.append(Transition("pending", None, before))
+            transitions.append(Transition("pending", None, before))
         elif alert_or_none.state == "resolved":
-            made.append(Transition("firing", "resolved", alert_or_none))
+            transitions.append(Transition("firing", "resolved", alert_or_none))
         else:
             after[labels] = alert_or_none
-    return after, made
+    return after, transitions
 
 
 def _held(rule: AlertRule, alert: Active, value: float, now: float) -> Active:

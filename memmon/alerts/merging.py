@@ -21,10 +21,10 @@ def overlap(stored: Report, posted: Report) -> bool:
     return ends_inside or begins_inside
 
 
-def merged(one: Report, other: Report, now: float) -> Report:
+def merged(report: Report, other: Report, now: float) -> Report:
     """Return both as one: the earlier beginning, and the end that the later report gives. An end that was given counts more than
     one that was made up; of two that are over, the later one counts."""
-    older, newer = (one, other) if one.updated <= other.updated else (other, one)
+    older, newer = (report, other) if report.updated <= other.updated else (other, report)
     end = newer.end
     if newer.end <= now:
         if older.end <= now:

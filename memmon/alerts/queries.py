@@ -51,11 +51,14 @@ def firing_labels(ctx: Context) -> list[tuple[int, str, Labels]]:
     """Return id, fingerprint and labels of the firing alerts. An alert's labels never change, so a process reads them again only
     when others fire than before."""
     with ctx.read() as session:
-        mark, held = store.firing_mark(session), _labels.get(ctx)
-        if held is None or held[0] != mark:
+        mark, cached = store.firing_mark(session), _labels.get(ctx)
+        if cached is None or cached[0] != mark:
             rows = store.firing_labels(session)
-            held = _labels[ctx] = (mark, [(n, fingerprint, label_sets.of(own)) for n, fingerprint, own in rows])
-    return held[1]
+            cached = _labels[ctx] = (
+                mark,
+                [(n, fingerprint, label_sets.of(alert_labels)) for n, fingerprint, alert_labels in rows],
+            )
+    return cached[1]
 
 
 def firing(ctx: Context) -> list[dict[str, Any]]:
@@ -116,9 +119,9 @@ def overview(
 ) -> dict[str, Any]:
     """Return rules, firing alerts and history as GET /api/alerts shows them; the door adds what routing knows. Of the firing ones
     at most `active` above the id `after`; `next` is where to go on, None at the end."""
-    known = rules(ctx)
+    alert_rules = rules(ctx)
     with ctx.read() as session:
-        found = [shown(row) for row in store.page(session, active, after, worst_first)] if active else []
+        active_alerts = [shown(row) for row in store.page(session, active, after, worst_first)] if active else []
         counted = store.by_state(session)
         past = [shown(row) for row in store.history(session, limit)] if limit else []
         health = store.health(session)
@@ -131,11 +134,11 @@ def overview(
             "pending_alerts": sum(count for (state, _), count in counted.items() if state == "pending"),
             "alerts_by_severity": {name: firing_now.get(name, 0) for name in rule.SEVERITIES},
             "alerts_resolved": resolved,
-            "alert_rules": len(known),
+            "alert_rules": len(alert_rules),
         },
-        "active_alerts": found,
-        "next": found[-1]["id"] if found and len(found) == active and not worst_first else None,
-        "alert_rules": [_shown_rule(one, health.get(one.id)) for one in known],
+        "active_alerts": active_alerts,
+        "next": active_alerts[-1]["id"] if active_alerts and len(active_alerts) == active and not worst_first else None,
+        "alert_rules": [_shown_rule(rule, health.get(rule.id)) for rule in alert_rules],
         "alert_history": past,
     }
 
@@ -159,8 +162,8 @@ def past(ctx: Context, start: float, end: float) -> list[Past]:
 def fired_between(ctx: Context, names: Set[str], start: float, end: float) -> dict[str, int]:
     """Return how often alerts with these names really began to fire in a time."""
     with ctx.read() as session:
-        found = Counter(labels.get("alertname", "") for labels in store.fired_between(session, start, end))
-    return {name: count for name, count in found.items() if name in names}
+        counts = Counter(labels.get("alertname", "") for labels in store.fired_between(session, start, end))
+    return {name: count for name, count in counts.items() if name in names}
 
 
 def by_rule(ctx: Context) -> list[dict[str, Any]]:
@@ -168,31 +171,31 @@ def by_rule(ctx: Context) -> list[dict[str, Any]]:
     with ctx.read() as session:
         rows, health = store.active_rows(session), store.health(session)
     mine = [row for row in rows if row.source == "rule"]
-    found = []
+    listed = []
     for group in book(ctx).groups:
-        for one in group.rules:
-            if isinstance(one, AlertRule):
-                own = [shown(row) for row in mine if row.rule == one.id]
-                found.append({**_shown_rule(one, health.get(one.id)), "alerts": own})
+        for definition in group.rules:
+            if isinstance(definition, AlertRule):
+                rule_alerts = [shown(row) for row in mine if row.rule == definition.id]
+                listed.append({**_shown_rule(definition, health.get(definition.id)), "alerts": rule_alerts})
             else:
-                found.append(_recorded(one, health.get(one.id)))
-    return found
+                listed.append(_recorded(definition, health.get(definition.id)))
+    return listed
 
 
-def rule_of(ctx: Context, number: int) -> dict[str, Any]:
+def rule_of(ctx: Context, alert_id: int) -> dict[str, Any]:
     """Return the rule that made an alert as it is shown, or for another alert what did: `{"source": ...}`."""
     with ctx.read() as session:
-        row, health = store.get(session, number), store.health(session)
+        row, health = store.get(session, alert_id), store.health(session)
     if row is None:
-        raise NotFound(f"no alert {number}")
-    known = next((one for one in rules(ctx) if one.id == row.rule), None)
-    if known is None:
+        raise NotFound(f"no alert {alert_id}")
+    current_rule = next((rule for rule in rules(ctx) if rule.id == row.rule), None)
+    if current_rule is None:
         return {"source": row.source, "id": row.rule}
-    return {"source": row.source, "id": row.rule, **_shown_rule(known, health.get(known.id))}
+    return {"source": row.source, "id": row.rule, **_shown_rule(current_rule, health.get(current_rule.id))}
 
 
-def _recorded(one: RecordingRule, health: Any) -> dict[str, Any]:
-    about = {"id": one.id, "name": one.name, "group": one.group, "expr": one.expr, "labels": one.labels}
+def _recorded(rule: RecordingRule, health: Any) -> dict[str, Any]:
+    about = {"id": rule.id, "name": rule.name, "group": rule.group, "expr": rule.expr, "labels": rule.labels}
     return {**about, **_health(health)}
 
 
@@ -204,21 +207,21 @@ def _health(health: Any) -> dict[str, Any]:
     }
 
 
-def _shown_rule(one: AlertRule, health: Any) -> dict[str, Any]:
+def _shown_rule(rule: AlertRule, health: Any) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "name": one.name,
-        "group": one.group,
-        "expr": one.expr,
-        "condition": one.condition,
-        "severity": one.severity,
-        "threshold": one.threshold,
-        "duration": one.hold,
-        "keep_firing_for": one.keep_firing,
-        "clear": one.clear,
-        "damping": one.damping,
+        "id": rule.id,
+        "name": rule.name,
+        "group": rule.group,
+        "expr": rule.expr,
+        "condition": rule.condition,
+        "severity": rule.severity,
+        "threshold": rule.threshold,
+        "duration": rule.hold,
+        "keep_firing_for": rule.keep_firing,
+        "clear": rule.clear,
+        "damping": rule.damping,
         "enabled": True,
-        "labels": one.labels,
-        "annotations": one.annotations,
+        "labels": rule.labels,
+        "annotations": rule.annotations,
         **_health(health),
     }

@@ -31,12 +31,12 @@ _known: dict[str, tuple[bytes, frozenset[Labels]]] = {}
 def named(rule: RecordingRule, vector: Sequence[Point], limit: int) -> list[Point]:
     """Return the series that a rule makes of a query's result; raise BadQuery where two of them are one, or they are too many."""
     added = {**rule.labels, label_sets.NAME: rule.name}
-    found = {label_sets.merge(point.labels, added): point.value for point in vector}
-    if len(found) < len(vector):
+    values = {label_sets.merge(point.labels, added): point.value for point in vector}
+    if len(values) < len(vector):
         raise BadQuery("vector contains metrics with the same labelset after applying rule labels", "execution")
-    if limit and len(found) > limit:
-        raise BadQuery(f"exceeded limit of {limit} with {len(found)} series", "execution")
-    return [Point(labels, value) for labels, value in found.items()]
+    if limit and len(values) > limit:
+        raise BadQuery(f"exceeded limit of {limit} with {len(values)} series", "execution")
+    return [Point(labels, value) for labels, value in values.items()]
 
 
 def write(ctx: Context, results: Mapping[str, Sequence[Point]], now: float) -> None:
@@ -64,12 +64,12 @@ def write(ctx: Context, results: Mapping[str, Sequence[Point]], now: float) -> N
 def _before(ctx: Context, rule: str, digest: bytes | None) -> frozenset[Labels]:
     if digest is None:
         return frozenset()
-    held = _known.get(rule)
-    if held is None or held[0] != digest:
+    cached = _known.get(rule)
+    if cached is None or cached[0] != digest:
         with client.edge():
             text = cast("bytes | None", ctx.redis.get(keys.rule_series_of(rule)))
-        held = _known[rule] = (digest, frozenset(label_sets.of(one) for one in json.loads(text or b"[]")))
-    return held[1]
+        cached = _known[rule] = (digest, frozenset(label_sets.of(labels) for labels in json.loads(text or b"[]")))
+    return cached[1]
 
 
 def _keep(ctx: Context, rule: str, fresh: frozenset[Labels]) -> None:
@@ -92,9 +92,9 @@ def write_alerts(ctx: Context, is_changed: bool, now: float) -> None:
 
 def series(alerts: Any) -> list[Point]:
     """Return the two series of each alert, given as labels, state and when it became pending."""
-    found = []
+    points = []
     for labels, state, pending_at in alerts:
         named_ = {**labels, label_sets.NAME: "ALERTS", "alertstate": state}
-        found.append(Point(label_sets.of(named_), 1.0))
-        found.append(Point(label_sets.of({**labels, label_sets.NAME: "ALERTS_FOR_STATE"}), float(int(pending_at))))
-    return found
+        points.append(Point(label_sets.of(named_), 1.0))
+        points.append(Point(label_sets.of({**labels, label_sets.NAME: "ALERTS_FOR_STATE"}), float(int(pending_at))))
+    return points

@@ -40,20 +40,20 @@ class AlertRule(NamedTuple):
     @property
     def threshold(self) -> float | None:
         """The number that the expression compares with at its end, where it does."""
-        found = _THRESHOLD.search(self.expr)
-        return float(found.group(2)) if found else None
+        match = _THRESHOLD.search(self.expr)
+        return float(match.group(2)) if match else None
 
     @property
     def condition(self) -> str | None:
         """The comparison at the expression's end, such as `> 80`."""
-        found = _THRESHOLD.search(self.expr)
-        return f"{found.group(1)} {found.group(2)}" if found else None
+        match = _THRESHOLD.search(self.expr)
+        return f"{match.group(1)} {match.group(2)}" if match else None
 
 
 def severity_of(labels: Mapping[str, str]) -> str:
     """Return the label `severity`, warning where there is none that we know."""
-    given = labels.get("severity", "warning")
-    return given if given in SEVERITIES else "warning"
+    severity = labels.get("severity", "warning")
+    return severity if severity in SEVERITIES else "warning"
 
 
 class RecordingRule(NamedTuple):
@@ -84,17 +84,17 @@ class Book(NamedTuple):
     @property
     def alerting(self) -> list[AlertRule]:
         """The alerting rules in the order of the files."""
-        return [one for group in self.groups for one in group.rules if isinstance(one, AlertRule)]
+        return [rule for group in self.groups for rule in group.rules if isinstance(rule, AlertRule)]
 
     @property
     def ids(self) -> set[str]:
         """The ids of all rules."""
-        return {one.id for group in self.groups for one in group.rules}
+        return {rule.id for group in self.groups for rule in group.rules}
 
     @property
     def recorded(self) -> set[str]:
         """The names of the metrics that rules write."""
-        return {one.name for group in self.groups for one in group.rules if isinstance(one, RecordingRule)}
+        return {rule.name for group in self.groups for rule in group.rules if isinstance(rule, RecordingRule)}
 
 
 def book(rules: RuleFile) -> Book:
@@ -102,13 +102,13 @@ def book(rules: RuleFile) -> Book:
     seen: Counter[str] = Counter()
     groups = []
     for group in rules.groups:
-        found: list[AlertRule | RecordingRule] = []
+        checked_rules: list[AlertRule | RecordingRule] = []
         for rule in group.rules:
             checked = _checked(group.name, dict(group.labels), rule)
-            number = seen[checked.id]
+            repetition = seen[checked.id]
             seen[checked.id] += 1
-            found.append(checked._replace(id=f"{checked.id}#{number}") if number else checked)
-        groups.append(Group(group.name, group.interval, group.limit, group.query_offset, tuple(found)))
+            checked_rules.append(checked._replace(id=f"{checked.id}#{repetition}") if repetition else checked)
+        groups.append(Group(group.name, group.interval, group.limit, group.query_offset, tuple(checked_rules)))
     return Book(tuple(groups))
 
 

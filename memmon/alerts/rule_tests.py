@@ -90,16 +90,18 @@ def run(path: Path) -> list[str]:
     """Return what is not as the tests in `path` expect it; nothing where all is. Raises BadConfig for a file that is wrong."""
     cases = read(path, Cases)
     files = [
-        found for pattern in cases.rule_files for found in sorted(path.parent.glob(pattern)) or [path.parent / pattern]
+        rule_file
+        for pattern in cases.rule_files
+        for rule_file in sorted(path.parent.glob(pattern)) or [path.parent / pattern]
     ]
-    groups = [group for one in files for group in rule.book(read(one, RuleFile)).groups]
+    groups = [group for rule_file in files for group in rule.book(read(rule_file, RuleFile)).groups]
     order = {name: place for place, name in enumerate(cases.group_eval_order)}
     groups.sort(key=lambda group: order.get(group.name, len(order)))
-    found = []
-    for number, case in enumerate(cases.tests):
-        title = case.name or f"test {number}"
-        found += [f"{title}: {missed}" for missed in _Run(groups, case, cases.evaluation_interval).missed()]
-    return found
+    failures = []
+    for index, case in enumerate(cases.tests):
+        title = case.name or f"test {index}"
+        failures += [f"{title}: {missed}" for missed in _Run(groups, case, cases.evaluation_interval).missed()]
+    return failures
 
 
 class _Run:
@@ -113,22 +115,24 @@ class _Run:
 
     def missed(self) -> list[str]:
         """Return what is otherwise than expected."""
-        found: list[str] = []
-        alerts = sorted(self._case.alert_rule_test, key=lambda one: one.eval_time)
-        times = [one.eval_time for one in alerts] + [one.eval_time for one in self._case.promql_expr_test]
+        failures: list[str] = []
+        alerts = sorted(self._case.alert_rule_test, key=lambda alert_case: alert_case.eval_time)
+        times = [alert.eval_time for alert in alerts] + [
+            query_case.eval_time for query_case in self._case.promql_expr_test
+        ]
         last = max(times, default=0.0)
         steps = math.floor(last / self._interval + 1e-9)
         if steps > MOST_STEPS:
             return [f"its evaluations would be more than {MOST_STEPS}"]
-        for number in range(steps + 1):
-            now = number * self._interval
+        for index in range(steps + 1):
+            now = index * self._interval
             self._trial.step(now)
-            found += [f"{name}: {error}" for name, error in self._trial.errors.items()]
+            failures += [f"{name}: {error}" for name, error in self._trial.errors.items()]
             while alerts and alerts[0].eval_time < now + self._interval:
-                found += self._judged(alerts.pop(0))
-        for one in self._case.promql_expr_test:
-            found += self._asked(one)
-        return list(dict.fromkeys(found))
+                failures += self._judged(alerts.pop(0))
+        for query_case in self._case.promql_expr_test:
+            failures += self._asked(query_case)
+        return list(dict.fromkeys(failures))
 
     def _ask(self, expr: str, at: float) -> list[Point]:
         return Query(expr, self._memory, at, at).instant(at)
@@ -140,48 +144,52 @@ class _Run:
         time = np.array([round(at * 1000)], dtype=np.int64)
         self._memory.add(Series(p.labels, time, np.array([p.value])) for p in (*points, *gone))
 
-    def _judged(self, one: AlertCase) -> list[str]:
-        wanted = [
+    def _judged(self, case: AlertCase) -> list[str]:
+        expected = [
             (
-                label_sets.of({**(e.exp_labels or {}), "alertname": one.alertname}),
+                label_sets.of({**(e.exp_labels or {}), "alertname": case.alertname}),
                 label_sets.of(e.exp_annotations or {}),
             )
-            for e in one.exp_alerts
+            for e in case.exp_alerts
         ]
-        got = [(label_sets.of(labels), label_sets.of(notes)) for labels, notes in self._trial.firing(one.alertname)]
-        if sorted(wanted) == sorted(got):
+        got = [(label_sets.of(labels), label_sets.of(notes)) for labels, notes in self._trial.firing(case.alertname)]
+        if sorted(expected) == sorted(got):
             return []
-        where = f"alertname {one.alertname}, time {one.eval_time:g}s"
-        return [f"{where}: expected {_alerts(wanted)}, got {_alerts(got)}"]
+        where = f"alertname {case.alertname}, time {case.eval_time:g}s"
+        return [f"{where}: expected {_alerts(expected)}, got {_alerts(got)}"]
 
-    def _asked(self, one: QueryCase) -> list[str]:
-        where = f"expr {one.expr!r}, time {one.eval_time:g}s"
+    def _asked(self, case: QueryCase) -> list[str]:
+        where = f"expr {case.expr!r}, time {case.eval_time:g}s"
         try:
-            got = {point.labels: point.value for point in self._ask(one.expr, one.eval_time)}
+            got = {point.labels: point.value for point in self._ask(case.expr, case.eval_time)}
         except BadQuery as error:
             return [f"{where}: {error}"]
-        wanted = {_series(sample.labels): sample.value for sample in one.exp_samples}
-        if wanted.keys() == got.keys() and all(script.is_same(wanted[name], got[name]) for name in wanted):
+        expected = {_series(sample.labels): sample.value for sample in case.exp_samples}
+        if expected.keys() == got.keys() and all(script.is_same(expected[name], got[name]) for name in expected):
             return []
-        return [f"{where}: expected {_samples(wanted)}, got {_samples(got)}"]
+        return [f"{where}: expected {_samples(expected)}, got {_samples(got)}"]
 
 
 def _loaded(case: Case) -> list[Series]:
     step = round(case.interval * 1000)
-    return [one for given in case.input_series for one in script.loaded([f"{given.series} {given.values}"], step)]
+    return [
+        series
+        for input_series in case.input_series
+        for series in script.loaded([f"{input_series.series} {input_series.values}"], step)
+    ]
 
 
 def _series(text: str) -> Labels:
     return script.labels_of(text)[0]
 
 
-def _alerts(some: Sequence[tuple[Labels, Labels]]) -> str:
-    shown = (
+def _alerts(alerts: Sequence[tuple[Labels, Labels]]) -> str:
+    texts = (
         f"{label_sets.show(labels)} {dict(notes)}" if notes else label_sets.show(labels)
-        for labels, notes in sorted(some)
+        for labels, notes in sorted(alerts)
     )
-    return "[" + ", ".join(shown) + "]"
+    return "[" + ", ".join(texts) + "]"
 
 
-def _samples(some: dict[Labels, Any]) -> str:
-    return "[" + ", ".join(f"{label_sets.show(labels)} {value:g}" for labels, value in sorted(some.items())) + "]"
+def _samples(samples: dict[Labels, Any]) -> str:
+    return "[" + ", ".join(f"{label_sets.show(labels)} {value:g}" for labels, value in sorted(samples.items())) + "]"

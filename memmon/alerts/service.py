@@ -81,8 +81,8 @@ def raise_event(
 ) -> list[Job]:
     """Make a finding an alert that fires for `ttl` seconds; raised again while it fires, it fires that much longer."""
     with ctx.write() as session:
-        made = raise_in(session, name, severity, labels, annotations, ttl, ctx.now(), source)
-    return announce(ctx, made)
+        transitions = raise_in(session, name, severity, labels, annotations, ttl, ctx.now(), source)
+    return announce(ctx, transitions)
 
 
 def raise_in(
@@ -125,38 +125,40 @@ def raise_in(
     return [Transition(None, "firing", Active(full, "firing", 1.0, now, now))]
 
 
-def acknowledge(ctx: Context, number: int, by: str, comment: str = "", seconds: float | None = None) -> dict[str, Any]:
+def acknowledge(
+    ctx: Context, alert_id: int, by: str, comment: str = "", seconds: float | None = None
+) -> dict[str, Any]:
     """Say that somebody cares about a firing alert, for `seconds` or until it is resolved; its notifications are not repeated."""
     if seconds is not None and not 0 < seconds <= LONGEST_ACKNOWLEDGED:
         raise BadInput("duration", "must be more than nothing and at most 30 days")
     now = ctx.now()
     until = None if seconds is None else now + seconds
-    said = {"acknowledged_by": by, "acknowledged_until": until, "comment": comment or None}
-    return _by_hand(ctx, number, acknowledged_at=now, **said)[0]
+    columns = {"acknowledged_by": by, "acknowledged_until": until, "comment": comment or None}
+    return _by_hand(ctx, alert_id, acknowledged_at=now, **columns)[0]
 
 
-def unacknowledge(ctx: Context, number: int) -> dict[str, Any]:
+def unacknowledge(ctx: Context, alert_id: int) -> dict[str, Any]:
     """Take back that somebody cares about an alert."""
-    return _by_hand(ctx, number, acknowledged_at=None, acknowledged_by=None, acknowledged_until=None)[0]
+    return _by_hand(ctx, alert_id, acknowledged_at=None, acknowledged_by=None, acknowledged_until=None)[0]
 
 
-def resolve(ctx: Context, number: int, by: str, comment: str = "") -> tuple[dict[str, Any], list[Job]]:
+def resolve(ctx: Context, alert_id: int, by: str, comment: str = "") -> tuple[dict[str, Any], list[Job]]:
     """End an alert by hand. One whose condition still holds fires anew at the next evaluation."""
-    said = comment or f"resolved by {by}"
-    shown, row = _by_hand(ctx, number, state="resolved", resolved_at=ctx.now(), active=None, comment=said)
-    return shown, announce(ctx, [Transition("firing", "resolved", store.as_active(row))])
+    text = comment or f"resolved by {by}"
+    alert, row = _by_hand(ctx, alert_id, state="resolved", resolved_at=ctx.now(), active=None, comment=text)
+    return alert, announce(ctx, [Transition("firing", "resolved", store.as_active(row))])
 
 
-def _by_hand(ctx: Context, number: int, **values: Any) -> tuple[dict[str, Any], AlertRow]:
+def _by_hand(ctx: Context, alert_id: int, **values: Any) -> tuple[dict[str, Any], AlertRow]:
     with ctx.write() as session:
-        row = store.held(session, number)
+        row = store.held(session, alert_id)
         if row is None:
-            raise NotFound(f"no alert {number}")
+            raise NotFound(f"no alert {alert_id}")
         if row.state != "firing":
-            raise Conflict(f"alert {number} is {row.state}, not firing")
+            raise Conflict(f"alert {alert_id} is {row.state}, not firing")
         store.swap(session, row.id, row.version, **values)
         session.flush()
         session.refresh(row)
-        found = shown(row)
-    live.publish(ctx.redis, "alerts", [found])
-    return found, row
+        alert = shown(row)
+    live.publish(ctx.redis, "alerts", [alert])
+    return alert, row

@@ -44,59 +44,59 @@ class Trial:
 
     def step(self, now: float) -> list[Made]:
         """Evaluate all rules at `now`; return what changed."""
-        made: list[Made] = []
+        steps: list[Made] = []
         for group in self._groups:
-            for one in group.rules:
+            for rule in group.rules:
                 try:
-                    made += self._one(group, one, now)
-                    self.errors.pop(one.id, None)
+                    steps += self._one(group, rule, now)
+                    self.errors.pop(rule.id, None)
                 except BadQuery as error:
-                    self.errors[one.id] = str(error)
-        return made
+                    self.errors[rule.id] = str(error)
+        return steps
 
-    def _one(self, group: Group, one: AlertRule | RecordingRule, now: float) -> list[Made]:
+    def _one(self, group: Group, rule: AlertRule | RecordingRule, now: float) -> list[Made]:
         at = now - group.offset
-        vector = self._ask(one.expr, at)
-        if isinstance(one, RecordingRule):
-            added = {**one.labels, label_sets.NAME: one.name}
+        vector = self._ask(rule.expr, at)
+        if isinstance(rule, RecordingRule):
+            added = {**rule.labels, label_sets.NAME: rule.name}
             self._limit(group, len(vector))
-            self._record(one.id, [Point(label_sets.merge(p.labels, added), p.value) for p in vector], now)
+            self._record(rule.id, [Point(label_sets.merge(p.labels, added), p.value) for p in vector], now)
             return []
-        held = machine.holding(one, vector)
-        self._limit(group, len(held))
-        active = self._active.get(one.id, {})
-        if one.clear:
-            held = machine.kept(one, active, held, self._ask(one.clear, at))
-        after, transitions = machine.step(one, active, held, now)
-        self._active[one.id] = {labels: self._flapping(one, alert, now) for labels, alert in after.items()}
-        known = {**self._points.get(one.id, {}), **{labels: (point, now) for labels, point in held.items()}}
-        self._points[one.id] = {labels: seen for labels, seen in known.items() if labels in after}
-        self._record(one.id, self._series(one), now)
-        return [Made(now, one, t, self._shown(one, t.alert, known.get(t.alert.labels))) for t in transitions]
+        holding = machine.holding(rule, vector)
+        self._limit(group, len(holding))
+        active = self._active.get(rule.id, {})
+        if rule.clear:
+            holding = machine.kept(rule, active, holding, self._ask(rule.clear, at))
+        after, transitions = machine.step(rule, active, holding, now)
+        self._active[rule.id] = {labels: self._flapping(rule, alert, now) for labels, alert in after.items()}
+        last_points = {**self._points.get(rule.id, {}), **{labels: (point, now) for labels, point in holding.items()}}
+        self._points[rule.id] = {labels: seen for labels, seen in last_points.items() if labels in after}
+        self._record(rule.id, self._series(rule), now)
+        return [Made(now, rule, t, self._shown(rule, t.alert, last_points.get(t.alert.labels))) for t in transitions]
 
     def _limit(self, group: Group, count: int) -> None:
         if group.limit and count > group.limit:
             raise BadQuery(f"exceeded limit of {group.limit} with {count}", "execution")
 
-    def _flapping(self, one: AlertRule, alert: Active, now: float) -> Active:
+    def _flapping(self, rule: AlertRule, alert: Active, now: float) -> Active:
         """Return an alert with how often it had fired, where it begins to."""
         if alert.firing_at != now:
             return alert
-        before = self._fired.setdefault((one.id, alert.labels), [])
+        before = self._fired.setdefault((rule.id, alert.labels), [])
         flaps = sum(now - FLAP_SECONDS <= at for at in before)
         before.append(now)
         return alert._replace(flaps=flaps)
 
-    def _series(self, one: AlertRule) -> list[Point]:
-        found = []
-        for labels, alert in self._active[one.id].items():
+    def _series(self, rule: AlertRule) -> list[Point]:
+        points = []
+        for labels, alert in self._active[rule.id].items():
             named = {label_sets.NAME: "ALERTS", "alertstate": alert.state}
-            found.append(Point(label_sets.merge(labels, named), 1.0))
+            points.append(Point(label_sets.merge(labels, named), 1.0))
             for_state = {label_sets.NAME: "ALERTS_FOR_STATE"}
-            found.append(Point(label_sets.merge(labels, for_state), float(int(alert.pending_at))))
-        return found
+            points.append(Point(label_sets.merge(labels, for_state), float(int(alert.pending_at))))
+        return points
 
-    def _shown(self, one: AlertRule, alert: Active, seen: tuple[Point, float] | None) -> Labels:
+    def _shown(self, rule: AlertRule, alert: Active, seen: tuple[Point, float] | None) -> Labels:
         if seen is None:
             return alert.labels
         point, at = seen
@@ -109,14 +109,14 @@ class Trial:
     def firing(self, name: str) -> list[tuple[dict[str, str], dict[str, str]]]:
         """Return labels and annotations of the alerts called `name` that fire as of the last step; one that is only kept firing
         has those of when its condition held last."""
-        found = []
-        for one in self._alerting():
-            for labels, alert in self._active.get(one.id, {}).items() if one.name == name else ():
-                seen = self._points[one.id].get(labels)
+        alerts = []
+        for rule in self._alerting():
+            for labels, alert in self._active.get(rule.id, {}).items() if rule.name == name else ():
+                seen = self._points[rule.id].get(labels)
                 if alert.state == "firing" and seen is not None:
-                    notes = {n: self._filled(text, *seen) for n, text in one.annotations.items()}
-                    found.append((dict(self._shown(one, alert, seen)), notes))
-        return found
+                    notes = {n: self._filled(text, *seen) for n, text in rule.annotations.items()}
+                    alerts.append((dict(self._shown(rule, alert, seen)), notes))
+        return alerts
 
     def _alerting(self) -> Iterable[AlertRule]:
-        return (one for group in self._groups for one in group.rules if isinstance(one, AlertRule))
+        return (rule for group in self._groups for rule in group.rules if isinstance(rule, AlertRule))

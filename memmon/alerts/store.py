@@ -68,24 +68,24 @@ def swap_all(session: Session, changes: Sequence[tuple[AlertRow, dict[str, Any]]
     session.connection().execute(statement.values(version=table.c.version + 1, **columns), rows)
 
 
-def get(session: Session, number: int) -> AlertRow | None:
+def get(session: Session, alert_id: int) -> AlertRow | None:
     """Return one alert."""
-    return session.get(AlertRow, number)
+    return session.get(AlertRow, alert_id)
 
 
-def held(session: Session, number: int) -> AlertRow | None:
+def held(session: Session, alert_id: int) -> AlertRow | None:
     """Return one alert, which nobody else changes until the transaction's end."""
-    return session.get(AlertRow, number, with_for_update=True)
+    return session.get(AlertRow, alert_id, with_for_update=True)
 
 
 def some(session: Session, numbers: Sequence[int]) -> Sequence[Any]:
     """Return those of the alerts that exist, with all their columns; to look at, not to change."""
-    found: list[Any] = []
+    rows: list[Any] = []
     for at in range(0, len(numbers), upsert.CHUNK):
         chosen = AlertRow.id.in_(numbers[at : at + upsert.CHUNK])
         # Rows of the table and not objects of the ORM: a flush looks at thousands.
-        found += session.execute(select(*AlertRow.__table__.columns).where(chosen).order_by(AlertRow.id)).all()
-    return found
+        rows += session.execute(select(*AlertRow.__table__.columns).where(chosen).order_by(AlertRow.id)).all()
+    return rows
 
 
 def firing(session: Session) -> Sequence[AlertRow]:
@@ -166,8 +166,8 @@ def over(session: Session, rules: Set[str], now: float) -> Sequence[AlertRow]:
     """Return the active alerts that no rule will end: those of rules that are not among `rules`, and those of detectors and
     callers whose time is over."""
     active = AlertRow.active.is_not(None)
-    known = session.scalars(select(AlertRow.rule).where(active, AlertRow.source == "rule").distinct()).all()
-    orphans = [rule for rule in known if rule not in rules]
+    active_rules = session.scalars(select(AlertRow.rule).where(active, AlertRow.source == "rule").distinct()).all()
+    orphans = [rule for rule in active_rules if rule not in rules]
     timed = (AlertRow.source != "rule") & (AlertRow.ends_at <= now)
     chosen = timed | ((AlertRow.source == "rule") & AlertRow.rule.in_(orphans)) if orphans else timed
     return session.scalars(select(AlertRow).where(active, chosen).order_by(AlertRow.id)).all()
@@ -233,9 +233,9 @@ def evaluated(session: Session, after: float, until: float) -> set[str]:
     return set(session.scalars(query))
 
 
-def forget_health(session: Session, known: Iterable[str]) -> None:
+def forget_health(session: Session, rule_ids: Iterable[str]) -> None:
     """Forget how rules went that are none any more."""
-    session.execute(delete(RuleHealth).where(RuleHealth.rule.not_in(list(known))))
+    session.execute(delete(RuleHealth).where(RuleHealth.rule.not_in(list(rule_ids))))
 
 
 def health(session: Session) -> dict[str, RuleHealth]:

@@ -56,7 +56,7 @@ def _check(nodes: Sequence[Node]) -> None:
 
 
 def _check_pipe(pipe: Pipe) -> None:
-    for operand in (one for command in pipe.commands for one in command):
+    for operand in (operand_part for command in pipe.commands for operand_part in command):
         if isinstance(operand, Pipe):
             _check_pipe(operand)
         elif isinstance(operand, Chain) and operand.base in (Dot(), Variable("$")) and operand.fields[0] not in FIELDS:

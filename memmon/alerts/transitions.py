@@ -9,23 +9,23 @@ from memmon.jobs import Job
 from memmon.state import counters, live
 
 
-def announce(ctx: Context, made: list[Transition]) -> list[Job]:
+def announce(ctx: Context, transitions: list[Transition]) -> list[Job]:
     """Count and publish transitions that are committed; return what follows from them."""
-    publish(ctx, made)
-    return jobs(made)
+    publish(ctx, transitions)
+    return jobs(transitions)
 
 
-def publish(ctx: Context, made: list[Transition]) -> None:
+def publish(ctx: Context, transitions: list[Transition]) -> None:
     """Count and publish transitions that are committed."""
-    for one in made:
-        if one.after == "firing":
-            severity = rule.severity_of(dict(one.alert.labels))
+    for transition in transitions:
+        if transition.after == "firing":
+            severity = rule.severity_of(dict(transition.alert.labels))
             counters.add(ctx.redis, "memmimic_alerts_total", {"severity": severity})
-    if made:
-        live.publish(ctx.redis, "alerts", [{"labels": dict(t.alert.labels), "state": t.after} for t in made])
+    if transitions:
+        live.publish(ctx.redis, "alerts", [{"labels": dict(t.alert.labels), "state": t.after} for t in transitions])
 
 
-def jobs(made: list[Transition]) -> list[Job]:
+def jobs(transitions: list[Transition]) -> list[Job]:
     """Return what follows from transitions."""
-    told = any(one.after in ("firing", "resolved") for one in made)
-    return [Job("notify.tick"), Job("incidents.correlate")] if told else []
+    has_news = any(transition.after in ("firing", "resolved") for transition in transitions)
+    return [Job("notify.tick"), Job("incidents.correlate")] if has_news else []

@@ -45,22 +45,22 @@ def backtest(ctx: Context, rules: RuleFile, seconds: float, routes: Routes | Non
     end = ctx.now() // 60 * 60
     step = max(60.0, -(-seconds // MOST_STEPS // 60) * 60)
     start = end - seconds // step * step
-    made, errors = _tried(ctx, book, start, end, step)
-    events = _events(made)
+    steps, errors = _tried(ctx, book, start, end, step)
+    events = _events(steps)
     top = route.tree(routes, ctx.settings) if routes else route.tree(ctx.config.routes, ctx.settings)
     notices = simulation.rehearse(routes or ctx.config.routes, top, events, end)
-    really = alert_room.fired_between(ctx, {one.name for one in book.alerting}, start, end)
+    really = alert_room.fired_between(ctx, {rule.name for rule in book.alerting}, start, end)
     return {
         "from": encode.iso(start),
         "to": encode.iso(end),
         "step": step,
-        "rules": [_of_rule(one, made, errors, really, end) for one in book.alerting],
+        "rules": [_of_rule(rule, steps, errors, really, end) for rule in book.alerting],
         "errors": errors,
         "notifications": {
             "total": len(notices),
-            "by_receiver": dict(Counter(one.receiver for one in notices)),
-            "by_reason": dict(Counter(one.reason for one in notices)),
-            "list": [{**one._asdict(), "at": encode.iso(one.at)} for one in notices[:MOST_SHOWN]],
+            "by_receiver": dict(Counter(notice.receiver for notice in notices)),
+            "by_reason": dict(Counter(notice.reason for notice in notices)),
+            "list": [{**notice._asdict(), "at": encode.iso(notice.at)} for notice in notices[:MOST_SHOWN]],
         },
     }
 
@@ -69,12 +69,12 @@ def _tried(ctx: Context, book: Book, start: float, end: float, step: float) -> t
     """Go through the steps; return what changed, and by rule the first error that it made."""
     asked = _Asked(ctx, book.recorded, start, end, step)
     trial = Trial(book.groups, asked.ask, asked.record)
-    made: list[Made] = []
+    steps: list[Made] = []
     errors: dict[str, str] = {}
-    for number in range(round((end - start) / step) + 1):
-        made += trial.step(start + number * step)
+    for index in range(round((end - start) / step) + 1):
+        steps += trial.step(start + index * step)
         errors = {**trial.errors, **errors}
-    return made, errors
+    return steps, errors
 
 
 class _Asked:
@@ -96,12 +96,12 @@ class _Asked:
             return metrics.instant(self._ctx, expr, at)
         if expr not in self._answers:
             self._answers[expr] = metrics.range(self._ctx, expr, *self._bounds, self._step)[0]
-        moment, found = round(at * 1000), []
+        moment, values = round(at * 1000), []
         for series in self._answers[expr]:
             place = bisect_right(series.times, moment) - 1
             if place >= 0 and series.times[place] == moment:
-                found.append(Point(series.labels, float(series.values[place])))
-        return found
+                values.append(Point(series.labels, float(series.values[place])))
+        return values
 
     def record(self, name: str, points: Sequence[Point], at: float) -> None:
         """Keep what a rule wrote, and that what it wrote before is no more."""
@@ -112,27 +112,27 @@ class _Asked:
         self._memory.add(Series(p.labels, time, np.array([p.value])) for p in (*points, *gone))
 
 
-def _events(made: Sequence[Made]) -> list[Event]:
+def _events(steps: Sequence[Made]) -> list[Event]:
     """Return what routes would have heard of: each firing is an alert of its own."""
     numbers: dict[tuple[str, label_sets.Labels], int] = {}
-    found: list[Event] = []
-    for one in made:
-        key = (one.rule.id, one.transition.alert.labels)
-        if one.transition.after == "firing":
-            numbers[key] = len(found) + 1
-            found.append(Event(one.at, numbers[key], one.labels, True))
-        elif one.transition.after == "resolved" and key in numbers:
-            found.append(Event(one.at, numbers[key], one.labels, False))
-    return found
+    events: list[Event] = []
+    for step in steps:
+        key = (step.rule.id, step.transition.alert.labels)
+        if step.transition.after == "firing":
+            numbers[key] = len(events) + 1
+            events.append(Event(step.at, numbers[key], step.labels, True))
+        elif step.transition.after == "resolved" and key in numbers:
+            events.append(Event(step.at, numbers[key], step.labels, False))
+    return events
 
 
 def _of_rule(
-    one: AlertRule, made: Sequence[Made], errors: dict[str, str], really: dict[str, int], end: float
+    rule: AlertRule, steps: Sequence[Made], errors: dict[str, str], really: dict[str, int], end: float
 ) -> dict[str, Any]:
     began: dict[label_sets.Labels, float] = {}
     firings: list[tuple[float, float | None, label_sets.Labels]] = []
-    for change in made:
-        if change.rule.id != one.id:
+    for change in steps:
+        if change.rule.id != rule.id:
             continue
         labels = change.transition.alert.labels
         if change.transition.after == "firing":
@@ -142,11 +142,11 @@ def _of_rule(
     firings += [(at, None, labels) for labels, at in began.items()]
     firings.sort(key=lambda firing: firing[0])
     return {
-        "name": one.name,
+        "name": rule.name,
         "firings": len(firings),
         "firing_seconds": sum((until or end) - at for at, until, _ in firings),
-        "really_fired": really.get(one.name, 0),
-        "error": errors.get(one.id),
+        "really_fired": really.get(rule.name, 0),
+        "error": errors.get(rule.id),
         "list": [
             {"from": encode.iso(at), "to": encode.iso(until), "labels": dict(labels)}
             for at, until, labels in firings[:MOST_SHOWN]

@@ -46,8 +46,12 @@ def system(
     worst = [f"{name} is down: {state['reason']}" for name, state in outside.items() if state["status"] != "up"]
     lesser: list[str] = []
     if outside["redis"]["status"] == "up":  # Else nothing is known of them, and that is one reason, not seven.
-        lesser += [f"{name} is {one['status']}" for name, one in components.items() if one["status"] != "operational"]
-    idle = [one["name"] for one in queues if not one["workers"]]
+        lesser += [
+            f"{name} is {component['status']}"
+            for name, component in components.items()
+            if component["status"] != "operational"
+        ]
+    idle = [queue["name"] for queue in queues if not queue["workers"]]
     lesser += [f"no worker serves {', '.join(idle)}"] if idle else []
     state = health.get("status", "unknown")
     if state == "critical":

@@ -25,11 +25,11 @@ def rule_report(ctx: Context, seconds: float) -> dict[str, Any]:
         raise BadInput("since", "must be more than nothing and at most 366 days")
     end = ctx.now()
     start = end - seconds
-    by_rule: dict[str, list[Past]] = {one.id: [] for one in alert_room.rules(ctx)}
+    by_rule: dict[str, list[Past]] = {rule.id: [] for rule in alert_room.rules(ctx)}
     for past in alert_room.past(ctx, start, end):
         if not past.rule.startswith(f"{alert_room.DRILL}/"):
             by_rule.setdefault(past.rule, []).append(past)
-    rows = [_row(name, found, start, end) for name, found in by_rule.items()]
+    rows = [_row(name, past_alerts, start, end) for name, past_alerts in by_rule.items()]
     rows.sort(key=lambda row: (-row["firings"], row["rule"]))
     return {
         "from": encode.iso(start),
@@ -40,24 +40,24 @@ def rule_report(ctx: Context, seconds: float) -> dict[str, Any]:
     }
 
 
-def _row(name: str, found: Sequence[Past], start: float, end: float) -> dict[str, Any]:
-    cared = [one.acknowledged_at - one.firing_at for one in found if one.acknowledged_at is not None]
+def _row(name: str, past_alerts: Sequence[Past], start: float, end: float) -> dict[str, Any]:
+    cared = [alert.acknowledged_at - alert.firing_at for alert in past_alerts if alert.acknowledged_at is not None]
     return {
         "rule": name,
-        "firings": len(found),
-        "acknowledged_share": len(cared) / len(found) if found else None,
+        "firings": len(past_alerts),
+        "acknowledged_share": len(cared) / len(past_alerts) if past_alerts else None,
         "seconds_to_acknowledge": median(cared) if cared else None,
-        "flaps": sum(one.flaps > 0 for one in found),
-        "firing_share": _covered(found, start, end) / (end - start),
-        "last_fired_at": encode.iso(max((one.firing_at for one in found), default=None)),
+        "flaps": sum(alert.flaps > 0 for alert in past_alerts),
+        "firing_share": _covered(past_alerts, start, end) / (end - start),
+        "last_fired_at": encode.iso(max((alert.firing_at for alert in past_alerts), default=None)),
     }
 
 
-def _covered(found: Sequence[Past], start: float, end: float) -> float:
+def _covered(past_alerts: Sequence[Past], start: float, end: float) -> float:
     """Return the seconds in which at least one of the alerts fired."""
     total, until = 0.0, start
-    for one in sorted(found, key=lambda past: past.firing_at):
-        begin, finish = max(one.firing_at, until), min(one.resolved_at or end, end)
+    for alert in sorted(past_alerts, key=lambda past: past.firing_at):
+        begin, finish = max(alert.firing_at, until), min(alert.resolved_at or end, end)
         if finish > begin:
             total, until = total + finish - begin, finish
     return total

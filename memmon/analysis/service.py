@@ -40,7 +40,7 @@ def status(ctx: Context) -> dict[str, Any]:
     and whether Redis and SQL answer is found out once, not by the time limit of each part."""
     outside = {"redis": _redis(ctx), "database": _database(ctx)}
     redis_up, sql_up = (outside[name]["status"] == "up" for name in ("redis", "database"))
-    parts = {
+    summaries = {
         "components": _part(redis_up, lambda: components(ctx), _unknown(ctx)),
         "workers": _part(redis_up, lambda: workers(ctx), []),
         "queues": _part(redis_up, lambda: queues(ctx), []),
@@ -52,10 +52,10 @@ def status(ctx: Context) -> dict[str, Any]:
         "audit": _part(redis_up, lambda: incident_room.standing(ctx), {}),
     }
     judged, why = component_status.system(
-        outside, parts["components"], parts["queues"], parts["health"], parts["alerts"]
+        outside, summaries["components"], summaries["queues"], summaries["health"], summaries["alerts"]
     )
     now = encode.iso(ctx.now())
-    return {"timestamp": now, "system_status": judged, "reasons": why, **outside, **parts}
+    return {"timestamp": now, "system_status": judged, "reasons": why, **outside, **summaries}
 
 
 def _part(possible: bool, ask: Callable[[], Any], instead: Any) -> Any:
@@ -114,7 +114,8 @@ def workers(ctx: Context) -> list[dict[str, Any]]:
     """Return the workers that were heard of lately."""
     now = ctx.now()
     return [
-        {**one, "at": encode.iso(one["at"]), "age": round(now - one["at"], 3)} for one in broker.workers(ctx.redis, now)
+        {**worker, "at": encode.iso(worker["at"]), "age": round(now - worker["at"], 3)}
+        for worker in broker.workers(ctx.redis, now)
     ]
 
 
@@ -126,7 +127,7 @@ def queues(ctx: Context) -> list[dict[str, Any]]:
             "name": name,
             "depth": depth,
             "oldest_seconds": round(age, 3),
-            "workers": [one["name"] for one in alive if name in one["queues"]],
+            "workers": [worker["name"] for worker in alive if name in worker["queues"]],
         }
         for name, depth, age in broker.queues(ctx.redis, ctx.now())
     ]
@@ -143,49 +144,51 @@ def _health(ctx: Context) -> dict[str, Any]:
 
 def alerts(ctx: Context, limit: int = 100, active: int = alert_room.MOST_SHOWN, after: int = 0) -> dict[str, Any]:
     """Return the body of GET /api/alerts: what alerts, routing and notification know of them."""
-    found, view = alert_room.overview(ctx, limit, active, after), View(ctx, ctx.now())
-    for one in standing_of(view, found["active_alerts"]):
-        alert = one.alert
-        alert["silenced_by"] = [held.by for held in one.held if held.kind == "silence"]
-        alert["held"] = [{**held.to_json(), "until": encode.iso(held.until)} for held in one.held]
-        alert["muted_by"] = one.muted_by
-        if one.muted:
+    overview, view = alert_room.overview(ctx, limit, active, after), View(ctx, ctx.now())
+    for alert_status in standing_of(view, overview["active_alerts"]):
+        alert = alert_status.alert
+        alert["silenced_by"] = [suppression.by for suppression in alert_status.held if suppression.kind == "silence"]
+        alert["held"] = [
+            {**suppression.to_json(), "until": encode.iso(suppression.until)} for suppression in alert_status.held
+        ]
+        alert["muted_by"] = alert_status.muted_by
+        if alert_status.muted:
             alert["status"] = "suppressed"
     suppressed = sum(bool(view.held(labels)) for _, _, labels in alert_room.firing_labels(ctx))
     sent = notify_room.counts(ctx)
-    found["summary"] |= {
+    overview["summary"] |= {
         "notifications_sent": sent.get("sent", 0),
         "notifications_failed": sent.get("failed", 0),
         "suppressed_alerts": suppressed,
         "notification_channels": len(notify_room.channels(ctx)),
     }
-    return found
+    return overview
 
 
 def security(ctx: Context, limit: int = 100) -> dict[str, Any]:
     """Return the body of GET /api/security: events, open incidents, and what is blocked."""
-    found, incidents = security_room.overview(ctx, limit), incident_room.open_security(ctx)
+    overview, incidents = security_room.overview(ctx, limit), incident_room.open_security(ctx)
     return {
-        "summary": {**found["summary"], "open_incidents": len(incidents)},
-        "recent_events": found["recent_events"],
+        "summary": {**overview["summary"], "open_incidents": len(incidents)},
+        "recent_events": overview["recent_events"],
         "incidents": incidents,
-        "blocked": found["blocked"],
-        "restrictions": found["restrictions"],
+        "blocked": overview["blocked"],
+        "restrictions": overview["restrictions"],
     }
 
 
 def performance(ctx: Context, hours: float) -> dict[str, Any]:
     """Return the body of GET /api/performance over the last `hours`."""
-    found = metric_room.performance(ctx, hours)
+    performance = metric_room.performance(ctx, hours)
     return {
         "timestamp": encode.iso(ctx.now()),
         "hours": hours,
         "current_metrics": metric_room.current(ctx),
-        "historical_metrics": found["historical_metrics"],
+        "historical_metrics": performance["historical_metrics"],
         "health_history": health_room.history(ctx, hours),
-        "baselines": found["baselines"],
-        "trends": found["trends"],
-        "recommendations": found["recommendations"],
+        "baselines": performance["baselines"],
+        "trends": performance["trends"],
+        "recommendations": performance["recommendations"],
     }
 
 
@@ -197,7 +200,7 @@ def notifications(ctx: Context, limit: int = 50) -> dict[str, Any]:
 
 def tasks(ctx: Context, limit: int = 20) -> dict[str, Any]:
     """Return queues, workers, and what was given up."""
-    letters = [{**one, "at": encode.iso(one["at"])} for one in deadletter.recent(ctx, limit)]
+    letters = [{**letter, "at": encode.iso(letter["at"])} for letter in deadletter.recent(ctx, limit)]
     return {
         "queues": queues(ctx),
         "workers": workers(ctx),

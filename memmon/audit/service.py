@@ -46,8 +46,8 @@ def key(settings: Settings) -> bytes:
 def note(session: Session, incident_id: int | None, at: float, kind: str, by: str, text: str, **detail: Any) -> None:
     """Add a line to the record, and so to the timeline of an incident; it is signed when the transaction commits."""
     # As it will be read again.
-    kept = json.loads(storable(encode.dumps(detail).replace("\\u0000", "\N{REPLACEMENT CHARACTER}")))
-    line = Line(0, incident_id, float(at), kind, storable(by), storable(text[:LONGEST]), kept)
+    stored_detail = json.loads(storable(encode.dumps(detail).replace("\\u0000", "\N{REPLACEMENT CHARACTER}")))
+    line = Line(0, incident_id, float(at), kind, storable(by), storable(text[:LONGEST]), stored_detail)
     if "lines" not in session.info:
         session.info["lines"] = []
         event.listen(session, "before_commit", _write, once=True)
@@ -80,9 +80,9 @@ def _put_mark(session: Session, signer: bytes, name: str, mark: Mark) -> None:
     upsert.replace(session, EntryMark, [row], ["name"])
 
 
-def entries(session: Session, number: int) -> Sequence[IncidentEntry]:
+def entries(session: Session, incident_id: int) -> Sequence[IncidentEntry]:
     """Return the lines of an incident, the oldest first."""
-    query = select(IncidentEntry).where(IncidentEntry.incident_id == number)
+    query = select(IncidentEntry).where(IncidentEntry.incident_id == incident_id)
     return session.scalars(query.order_by(IncidentEntry.seq)).all()
 
 
@@ -91,33 +91,33 @@ def verify(ctx: Context, whole: bool = True) -> dict[str, Any]:
     incident_id, what}]}. What is right is remembered, in SQL and in a file beside it, so that an end that is cut off is seen."""
     signer = key(ctx.settings)
     with ctx.read() as session:
-        start, found = _checked_mark(session, signer, "start", BEGIN)
+        start, problems = _checked_mark(session, signer, "start", BEGIN)
         verified, wrong = _checked_mark(session, signer, "verified", start)
-        end, more = _checked_mark(session, signer, "end", None)
+        end, end_problems = _checked_mark(session, signer, "end", None)
         if not whole and not wrong and verified.seq >= start.seq:
             start = verified
         counted = [0]
         lines = _counting(_lines(session, start.seq), counted)
-        found += [*wrong, *more, *signing.problems(signer, lines, start, end)]
+        problems += [*wrong, *end_problems, *signing.problems(signer, lines, start, end)]
         if end is None and (counted[0] or start.seq):
-            found.append(Problem(start.seq + 1, None, "the mark of the record's end is missing"))
-        found += _seen(ctx, session, start)
-    if not found and end is not None:
+            problems.append(Problem(start.seq + 1, None, "the mark of the record's end is missing"))
+        problems += _seen(ctx, session, start)
+    if not problems and end is not None:
         _remember(ctx, signer, end)
-    shown = [one._asdict() for one in sorted(found)]
-    return {"lines": counted[0], "since": start.seq, "end": end.seq if end else 0, "problems": shown}
+    rows = [problem._asdict() for problem in sorted(problems)]
+    return {"lines": counted[0], "since": start.seq, "end": end.seq if end else 0, "problems": rows}
 
 
 def accept(ctx: Context, by: str, comment: str) -> dict[str, Any]:
     """Say that what is wrong with the record is known: a line names it, and audits look only at what comes after it. Looking at the
     whole record goes on naming it."""
-    found = verify(ctx)
-    first = found["problems"][0] if found["problems"] else None
-    said = f"{len(found['problems'])} problems" + (
+    report = verify(ctx)
+    first = report["problems"][0] if report["problems"] else None
+    summary = f"{len(report['problems'])} problems" + (
         f", the first at line {first['seq']}: {first['what']}" if first else ""
     )
     with ctx.write() as session:
-        note(session, None, ctx.now(), "record", by, f"accepted {said}" + (f"; {comment}" if comment else ""))
+        note(session, None, ctx.now(), "record", by, f"accepted {summary}" + (f"; {comment}" if comment else ""))
     signer = key(ctx.settings)
     with ctx.write() as session:
         advisory_lock.take(session, "record")
@@ -127,7 +127,7 @@ def accept(ctx: Context, by: str, comment: str) -> dict[str, Any]:
         if start is not None:
             _put_mark(session, signer, "start", start)
     _remember(ctx, signer, end)
-    return found
+    return report
 
 
 def _checked_mark(session: Session, signer: bytes, name: str, default: Any) -> tuple[Any, list[Problem]]:
@@ -164,8 +164,8 @@ def _seen(ctx: Context, session: Session, start: Mark) -> list[Problem]:
     """Return what is wrong with the line that was the last one when the record was found right before."""
     path = ctx.settings.run_dir / "record.seen"
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-        seen = Mark(int(given["seq"]), str(given["hash"]))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        seen = Mark(int(content["seq"]), str(content["hash"]))
     except (OSError, ValueError, KeyError, TypeError):
         return []
     if seen.seq <= start.seq:
@@ -196,8 +196,8 @@ def _remember(ctx: Context, signer: bytes, end: Mark) -> None:
 def forget(ctx: Context, before: float) -> int:
     """Delete the oldest lines up to the first one that is of an incident still kept, or younger than `before`; return how many."""
     with ctx.write() as session:
-        kept = (IncidentEntry.at >= before) | IncidentEntry.incident_id.in_(select(IncidentRow.id))
-        first = session.scalar(select(func.min(IncidentEntry.seq)).where(kept))
+        is_kept = (IncidentEntry.at >= before) | IncidentEntry.incident_id.in_(select(IncidentRow.id))
+        first = session.scalar(select(func.min(IncidentEntry.seq)).where(is_kept))
         last = session.scalar(select(func.max(IncidentEntry.seq)))
         limit = first - 1 if first is not None else last
         row = session.get(IncidentEntry, limit) if limit else None

@@ -68,13 +68,13 @@ def _digest(key: bytes, line: Line, previous: str) -> str:
 
 def problems(key: bytes, lines: Iterable[Line], start: Mark, end: Mark | None) -> Iterator[Problem]:
     """Return what is wrong with the lines that follow `start`, in order, and should reach to `end`."""
-    last, own = start, name_of(key)
+    last, key_name = start, name_of(key)
     for line in lines:
         if line.seq > last.seq + 1:
             yield Problem(last.seq + 1, None, _missing(last.seq + 1, line.seq - 1))
         elif line.previous != last.hash:
             yield Problem(line.seq, line.incident_id, "does not follow the line before it")
-        if line.signed_by != own:
+        if line.signed_by != key_name:
             yield Problem(line.seq, line.incident_id, f"is signed with another key ({line.signed_by})")
         elif not hmac.compare_digest(line.hash, _digest(key, line, line.previous)):
             yield Problem(line.seq, line.incident_id, "was changed")

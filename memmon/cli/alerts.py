@@ -25,12 +25,12 @@ def alerts() -> None:
 def list_command(as_json: bool) -> None:
     """Show what is pending and firing."""
     with context() as ctx:
-        found = service.active(ctx)
+        alerts = service.active(ctx)
         muted = routing.suppressed(ctx)
-    for alert in found:
-        alert["held"] = [one._asdict() for one in muted.get(alert["id"], [])]
+    for alert in alerts:
+        alert["held"] = [suppression._asdict() for suppression in muted.get(alert["id"], [])]
     if as_json:
-        show_json(found)
+        show_json(alerts)
         return
     rows = [
         [
@@ -43,71 +43,71 @@ def list_command(as_json: bool) -> None:
             alert["created_at"],
             labels(alert["labels"]),
         ]
-        for alert in found
+        for alert in alerts
     ]
     table("Alerts", ("id", "name", "severity", "state", "acknowledged", "value", "since", "labels"), rows)
 
 
 @alerts.command()
-@click.argument("number", type=int)
+@click.argument("alert_id", metavar="NUMBER", type=int)
 @click.option("--comment", default="", help="What the record says about it.")
 @click.option("--for", "length", default=None, metavar="DURATION", help="How long, like 2h; until it ends by default.")
 @by_option
-def ack(number: int, comment: str, length: str | None, by: str) -> None:
+def ack(alert_id: int, comment: str, length: str | None, by: str) -> None:
     """Acknowledge the firing alert NUMBER: its notifications are not repeated."""
     seconds = duration.parse(length, "--for") if length else None
     with context() as ctx:
-        shown = incidents.acknowledge_alert(ctx, number, by, comment, seconds)
-    until = f" until {shown['acknowledged_until']}" if shown["acknowledged_until"] else ""
-    click.echo(f"alert {number} {shown['name']}: acknowledged by {by}{until}")
+        alert = incidents.acknowledge_alert(ctx, alert_id, by, comment, seconds)
+    until = f" until {alert['acknowledged_until']}" if alert["acknowledged_until"] else ""
+    click.echo(f"alert {alert_id} {alert['name']}: acknowledged by {by}{until}")
 
 
 @alerts.command()
-@click.argument("number", type=int)
-def unack(number: int) -> None:
+@click.argument("alert_id", metavar="NUMBER", type=int)
+def unack(alert_id: int) -> None:
     """Take back that somebody cares about the alert NUMBER."""
     with context() as ctx:
-        shown = service.unacknowledge(ctx, number)
-    click.echo(f"alert {number} {shown['name']}: no longer acknowledged")
+        alert = service.unacknowledge(ctx, alert_id)
+    click.echo(f"alert {alert_id} {alert['name']}: no longer acknowledged")
 
 
 @alerts.command()
-@click.argument("number", type=int)
+@click.argument("alert_id", metavar="NUMBER", type=int)
 @as_json
-def explain(number: int, as_json: bool) -> None:
+def explain(alert_id: int, as_json: bool) -> None:
     """Say why somebody was told of the alert NUMBER, or was not."""
     with context() as ctx:
-        found = notify.explain(ctx, number)
+        explanation = notify.explain(ctx, alert_id)
     if as_json:
-        show_json(found)
+        show_json(explanation)
         return
-    for line in explained(found):
+    for line in explained(explanation):
         click.echo(line)
 
 
-def explained(found: dict[str, Any]) -> list[str]:
+def explained(explanation: dict[str, Any]) -> list[str]:
     """Return a decision trace as lines."""
-    alert, rule = found["alert"], found["rule"]
+    alert, rule = explanation["alert"], explanation["rule"]
     limit = f", limit {alert['threshold']:g}" if alert["threshold"] is not None else ""
     value = f" with value {alert['value']:g}{limit}" if alert["value"] is not None else ""
     lines = [
         f"Alert {alert['id']} {alert['name']}: {alert['state']}{value}, since {alert['created_at']}",
-        *found["verdict"],
+        *explanation["verdict"],
     ]
     lines.append(f"Rule {rule['id']}: {rule['expr']}" if "expr" in rule else f"Raised by {rule['source']} {rule['id']}")
-    for one in found["routes"]:
-        muted = f", muted: {'; '.join(one['muted_by'])}" if one["muted_by"] else ""
-        lines.append(f"Route {one['route']} to {one['receiver']}, group {one['group_key']}{muted}")
-    for group in found["groups"]:
+    for route in explanation["routes"]:
+        muted = f", muted: {'; '.join(route['muted_by'])}" if route["muted_by"] else ""
+        lines.append(f"Route {route['route']} to {route['receiver']}, group {route['group_key']}{muted}")
+    for group in explanation["groups"]:
         lines.append(f"In the group {group['group']} since {group['placed_at']}")
-        for one in group["decisions"]:
-            why = "; ".join(held["text"] for held in one["held"]) or ", ".join(
-                f"{c}: {r}" for c, r in one["channels"].items()
+        for route in group["decisions"]:
+            why = "; ".join(suppression["text"] for suppression in route["held"]) or ", ".join(
+                f"{c}: {r}" for c, r in route["channels"].items()
             )
-            lines.append(f"  {one['at']} {one['state']}, {one['count']}x: {why}")
-        for one in group["messages"]:
-            lines.append(f"  {one['created_at']} {one['channel']} {one['state']}: {one['reason']}")
-            lines += [f"    {a['at']} {a['outcome']} in {a['seconds']:.3g} s: {a['answer']}" for a in one["attempts"]]
+            lines.append(f"  {route['at']} {route['state']}, {route['count']}x: {why}")
+        for route in group["messages"]:
+            lines.append(f"  {route['created_at']} {route['channel']} {route['state']}: {route['reason']}")
+            lines += [f"    {a['at']} {a['outcome']} in {a['seconds']:.3g} s: {a['answer']}" for a in route["attempts"]]
     return lines
 
 
@@ -118,7 +118,7 @@ def explained(found: dict[str, Any]) -> list[str]:
 @by_option
 def silence(matchers: tuple[str, ...], length: str, comment: str, by: str) -> None:
     """Mute the alerts that all MATCHERS match, like alertname=database_slow or severity=~"info|warning"."""
-    wanted = [one for text in matchers for one in matcher.parse(text)]
+    parsed = [matcher_ for text in matchers for matcher_ in matcher.parse(text)]
     with context() as ctx:
-        made = routing.silence(ctx, wanted, duration.parse(length, "--for"), by, comment)
-    click.echo(f"silence {made['id']} holds until {made['endsAt']}")
+        silence_id = routing.silence(ctx, parsed, duration.parse(length, "--for"), by, comment)
+    click.echo(f"silence {silence_id['id']} holds until {silence_id['endsAt']}")

@@ -47,12 +47,14 @@ def show_json(value: Any) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print rows; text from outside is shown as it is, never read as markup."""
-    shown = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    rich_table = Table(
+        title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False
+    )
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        rich_table.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*(cell(value) for value in row))
-    console().print(shown)
+        rich_table.add_row(*(cell(value) for value in row))
+    console().print(rich_table)
 
 
 def cell(value: Any) -> Text:
@@ -65,8 +67,8 @@ def cell(value: Any) -> Text:
 
 def console() -> Console:
     """A console on standard output; wide where it is no terminal, so that nothing is folded for a pipe."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=200)
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=200)
 
 
 def labels(pairs: dict[str, str]) -> str:

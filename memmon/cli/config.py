@@ -27,17 +27,17 @@ def config() -> None:
 def check_command() -> None:
     """Say whether the files are right, and of the first mistake its file, line and key."""
     with context() as ctx:
-        found = config_check.config(ctx.settings)
-        click.echo(f"{ctx.settings.config_folder}: the configuration is right: {_size(found)}")
+        config = config_check.config(ctx.settings)
+        click.echo(f"{ctx.settings.config_folder}: the configuration is right: {_size(config)}")
 
 
 @config.command()
 def reload() -> None:
     """Apply changed files: checked first, and the old ones stay in force when they are wrong."""
     with context() as ctx:
-        found = config_check.config(ctx.settings)
+        config = config_check.config(ctx.settings)
         ctx.announce_config()
-        click.echo(f"{ctx.settings.config_folder}: applied within a second: {_size(found)}")
+        click.echo(f"{ctx.settings.config_folder}: applied within a second: {_size(config)}")
 
 
 @config.command()
@@ -48,8 +48,8 @@ def show(section: str | None) -> None:
         whole = ctx.config.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     if section and section not in type(ctx.config).model_fields:
         raise click.UsageError(f"{section} is none of {', '.join(type(ctx.config).model_fields)}")
-    shown = masked({section: whole.get(section, {})} if section else whole)
-    click.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True).rstrip())
+    visible = masked({section: whole.get(section, {})} if section else whole)
+    click.echo(yaml.safe_dump(visible, sort_keys=False, allow_unicode=True).rstrip())
 
 
 def masked(value: Any, key: str = "") -> Any:
@@ -73,7 +73,7 @@ def _key(outer: str, name: str) -> str:
     return inside.get(outer, name) if name == "url" else name
 
 
-def _size(found: Config) -> str:
-    rules = sum(len(group.rules) for group in found.rules.groups)
-    targets, receivers = len(found.targets.targets), len(found.routes.receivers)
-    return f"{targets} targets, {rules} rules, {receivers} receivers, {len(found.playbooks.playbooks)} playbooks"
+def _size(config: Config) -> str:
+    rules = sum(len(group.rules) for group in config.rules.groups)
+    targets, receivers = len(config.targets.targets), len(config.routes.receivers)
+    return f"{targets} targets, {rules} rules, {receivers} receivers, {len(config.playbooks.playbooks)} playbooks"

@@ -15,10 +15,10 @@ from memmon.stack import running
 @as_json
 def doctor(as_json: bool) -> None:
     """Look at every part; exit with 1 when one is broken."""
-    found = []
+    findings = []
     out = console()
     for finding in stack_doctor.examine(running.settings_of()):
-        found.append(finding)
+        findings.append(finding)
         if as_json:
             continue
         line = cell(finding.state)
@@ -27,6 +27,6 @@ def doctor(as_json: bool) -> None:
         if finding.hint:
             out.print(" " * 20, cell(f"-> {finding.hint}"), sep="", soft_wrap=True)
     if as_json:
-        show_json([finding._asdict() for finding in found])
-    if any(finding.state == stack_doctor.FAIL for finding in found):
+        show_json([finding._asdict() for finding in findings])
+    if any(finding.state == stack_doctor.FAIL for finding in findings):
         sys.exit(1)

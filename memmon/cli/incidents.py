@@ -31,35 +31,35 @@ def incidents() -> None:
 def list_command(state: str | None, limit: int, as_json: bool) -> None:
     """Show the newest incidents."""
     with context() as ctx:
-        found = service.listing(ctx, state=state, limit=limit)
+        page = service.listing(ctx, state=state, limit=limit)
     if as_json:
-        show_json(found)
+        show_json(page)
         return
     columns = ("id", "title", "severity", "state", "opened_at", "minutes_open", "mttr_target_minutes")
-    rows = [[row[column] for column in columns] + [row["escalation"]["level"]] for row in found["incidents"]]
-    table(f"Incidents ({found['total']})", (*columns, "level"), rows)
+    rows = [[row[column] for column in columns] + [row["escalation"]["level"]] for row in page["incidents"]]
+    table(f"Incidents ({page['total']})", (*columns, "level"), rows)
 
 
 @incidents.command()
-@click.argument("number", type=int)
+@click.argument("incident_id", metavar="NUMBER", type=int)
 @as_json
-def show(number: int, as_json: bool) -> None:
+def show(incident_id: int, as_json: bool) -> None:
     """Show incident NUMBER with its stages, actions and timeline."""
     with context() as ctx:
-        found = service.show(ctx, number)
+        incident = service.show(ctx, incident_id)
     if as_json:
-        show_json(found)
+        show_json(incident)
         return
-    escalation = found["escalation"]
+    escalation = incident["escalation"]
     table(
-        f"Incident {number}: {found['title']}",
+        f"Incident {incident_id}: {incident['title']}",
         ("severity", "state", "playbook", "opened", "resolved", "target (min)", "open (min)", "level", "next page"),
         [
             [
-                *(found[name] for name in ("severity", "state", "playbook", "opened_at", "resolved_at")),
+                *(incident[name] for name in ("severity", "state", "playbook", "opened_at", "resolved_at")),
                 *(
-                    found["mttr_target_minutes"],
-                    found["minutes_open"],
+                    incident["mttr_target_minutes"],
+                    incident["minutes_open"],
                     escalation["level"],
                     escalation["next_level_at"],
                 ),
@@ -68,55 +68,57 @@ def show(number: int, as_json: bool) -> None:
     )
     levels = [
         [
-            one["name"],
-            one["at"],
+            level["name"],
+            level["at"],
             "paged" if rank <= escalation["level"] else None,
-            ", ".join(one["people"] or one["receivers"]),
+            ", ".join(level["people"] or level["receivers"]),
         ]
-        for rank, one in enumerate(escalation["levels"], start=1)
+        for rank, level in enumerate(escalation["levels"], start=1)
     ]
     table(f"Escalation by chain {escalation['chain']}", ("level", "due", "state", "who, as of now"), levels)
-    table("Stages", ("stage", "due", "state"), [[s["name"], s["due_at"], s["state"]] for s in found["stages"]])
+    table("Stages", ("stage", "due", "state"), [[s["name"], s["due_at"], s["state"]] for s in incident["stages"]])
     table(
-        "Actions", ("n", "stage", "action", "state", "attempts", "output"), [_action(one) for one in found["actions"]]
+        "Actions",
+        ("n", "stage", "action", "state", "attempts", "output"),
+        [_action(action) for action in incident["actions"]],
     )
-    _timeline(found)
+    _timeline(incident)
 
 
 @incidents.command()
-@click.argument("number", type=int)
+@click.argument("incident_id", metavar="NUMBER", type=int)
 @as_json
-def timeline(number: int, as_json: bool) -> None:
+def timeline(incident_id: int, as_json: bool) -> None:
     """Show what happened in incident NUMBER, line by line."""
     with context() as ctx:
-        found = service.show(ctx, number)
+        incident = service.show(ctx, incident_id)
     if as_json:
-        show_json(found["timeline"])
+        show_json(incident["timeline"])
         return
-    _timeline(found)
+    _timeline(incident)
 
 
-def _timeline(found: dict[str, Any]) -> None:
-    rows = [[e["seq"], e["at"], e["kind"], e["by"], e["text"]] for e in found["timeline"]]
+def _timeline(incident: dict[str, Any]) -> None:
+    rows = [[e["seq"], e["at"], e["kind"], e["by"], e["text"]] for e in incident["timeline"]]
     table("Timeline", ("line", "at", "kind", "by", "text"), rows)
 
 
-def _action(one: dict[str, Any]) -> list[Any]:
-    output = one["results"][-1]["output"] if one["results"] else None
-    return [one["number"], one["stage"], one["action"], one["state"], one["attempts"], output]
+def _action(action: dict[str, Any]) -> list[Any]:
+    output = action["results"][-1]["output"] if action["results"] else None
+    return [action["number"], action["stage"], action["action"], action["state"], action["attempts"], output]
 
 
 def _decision(name: str, verb: Callable[..., Any], about: str, needs_comment: bool = False) -> None:
     """Add the command `name`, which does one of the service's verbs to an incident."""
 
     @incidents.command(name, help=about)
-    @click.argument("number", type=int)
+    @click.argument("incident_id", metavar="NUMBER", type=int)
     @click.option("--comment", required=needs_comment, help="What the record says about it.")
     @by_option
-    def command(number: int, comment: str | None, by: str) -> None:
+    def command(incident_id: int, comment: str | None, by: str) -> None:
         with context() as ctx:
-            shown, _ = verb(ctx, number, by, comment or "")
-        click.echo(f"incident {number}: {shown['state']}, {name} by {by}")
+            incident, _ = verb(ctx, incident_id, by, comment or "")
+        click.echo(f"incident {incident_id}: {incident['state']}, {name} by {by}")
 
 
 _decision("ack", service.acknowledge, "Acknowledge incident NUMBER: nobody else is paged.")
@@ -128,15 +130,15 @@ _decision("note", service.note, "Write --comment into the record of incident NUM
 
 def _approval(name: str, approve: bool, about: str) -> None:
     @incidents.command(name, help=about)
-    @click.argument("number", type=int)
+    @click.argument("incident_id", metavar="NUMBER", type=int)
     @click.argument("action", type=int)
     @click.option("--comment", default="", help="What the record says about it.")
     @by_option
-    def command(number: int, action: int, comment: str, by: str) -> None:
+    def command(incident_id: int, action: int, comment: str, by: str) -> None:
         with context() as ctx:
             # Whoever has this shell can write the database itself: there is no surer name to ask for.
-            service.decide(ctx, number, action, approve, by, comment, known_as=(by,))
-        click.echo(f"incident {number}, action {action}: {name} by {by}")
+            service.decide(ctx, incident_id, action, approve, by, comment, known_as=(by,))
+        click.echo(f"incident {incident_id}, action {action}: {name} by {by}")
 
 
 _approval("approve", True, "Let ACTION of incident NUMBER be done.")
@@ -144,56 +146,56 @@ _approval("reject", False, "Leave ACTION of incident NUMBER undone.")
 
 
 @incidents.command()
-@click.argument("number", type=int)
+@click.argument("incident_id", metavar="NUMBER", type=int)
 @click.option("--for", "length", required=True, metavar="DURATION", help="How long, like 30m.")
 @click.option("--comment", default="", help="What the record says about it.")
 @by_option
-def snooze(number: int, length: str, comment: str, by: str) -> None:
+def snooze(incident_id: int, length: str, comment: str, by: str) -> None:
     """Page nobody for incident NUMBER for a while; after it the chain goes on."""
     with context() as ctx:
-        shown, _ = service.snooze(ctx, number, by, duration.parse(length, "--for"), comment)
-    click.echo(f"incident {number}: nobody is paged until {shown['acknowledged_until']}")
+        incident, _ = service.snooze(ctx, incident_id, by, duration.parse(length, "--for"), comment)
+    click.echo(f"incident {incident_id}: nobody is paged until {incident['acknowledged_until']}")
 
 
 @incidents.command()
-@click.argument("number", type=int)
+@click.argument("incident_id", metavar="NUMBER", type=int)
 @click.argument("into", type=int)
 @click.option("--comment", default="", help="What the record says about it.")
 @by_option
-def merge(number: int, into: int, comment: str, by: str) -> None:
+def merge(incident_id: int, into: int, comment: str, by: str) -> None:
     """Make incident NUMBER a part of INTO."""
     with context() as ctx:
-        service.merge(ctx, number, into, by, comment)
-    click.echo(f"incident {number} is part of incident {into} now")
+        service.merge(ctx, incident_id, into, by, comment)
+    click.echo(f"incident {incident_id} is part of incident {into} now")
 
 
 @incidents.command()
-@click.argument("number", type=int)
+@click.argument("incident_id", metavar="NUMBER", type=int)
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--comment", default="", help="What the record says about it.")
 @by_option
-def split(number: int, sources: tuple[str, ...], comment: str, by: str) -> None:
+def split(incident_id: int, sources: tuple[str, ...], comment: str, by: str) -> None:
     """Open another incident for some SOURCES (ids, or alert:ID and event:ID where an id is both) of incident NUMBER."""
     with context() as ctx:
-        shown, _ = service.split(ctx, number, list(sources), by, comment)
-    click.echo(f"incident {shown['id']} is open for {len(sources)} of them")
+        incident, _ = service.split(ctx, incident_id, list(sources), by, comment)
+    click.echo(f"incident {incident['id']} is open for {len(sources)} of them")
 
 
 @incidents.command()
-@click.argument("number", type=int)
+@click.argument("incident_id", metavar="NUMBER", type=int)
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Write it there, with its charts beside it."
 )
-def postmortem(number: int, out: Path | None) -> None:
+def postmortem(incident_id: int, out: Path | None) -> None:
     """Print a first draft of the report on incident NUMBER, in Markdown."""
     with context() as ctx:
         if out is None:
-            console().print(service.postmortem(ctx, number), markup=False, soft_wrap=True)
+            console().print(service.postmortem(ctx, incident_id), markup=False, soft_wrap=True)
             return
-        text, charts = service.written(ctx, number)
+        text, charts = service.written(ctx, incident_id)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        path = out / f"INC-{number}.md"
+        path = out / f"INC-{incident_id}.md"
         path.write_text(text, encoding="utf-8")
         for name, drawing in charts.items():
             (out / name).write_text(drawing, encoding="utf-8")
@@ -208,14 +210,20 @@ def postmortem(number: int, out: Path | None) -> None:
 def stats(days: float, as_json: bool) -> None:
     """Show how the incidents of the last days went, against their targets."""
     with context() as ctx:
-        found = service.stats(ctx, days)
+        stats = service.stats(ctx, days)
     if as_json:
-        show_json(found)
+        show_json(stats)
         return
-    groups = [("all", found), *found["by_severity"].items(), *found["by_playbook"].items()]
+    groups = [("all", stats), *stats["by_severity"].items(), *stats["by_playbook"].items()]
     rows = [
-        [name, one["incidents"], one["open"], one["within_target"], *(_spread(one["times"][phase]) for phase in PHASES)]
-        for name, one in groups
+        [
+            name,
+            group["incidents"],
+            group["open"],
+            group["within_target"],
+            *(_spread(group["times"][phase]) for phase in PHASES),
+        ]
+        for name, group in groups
     ]
     table(
         f"Incidents of {days:g} days; times as median and worst",
@@ -237,13 +245,13 @@ def _spread(times: dict[str, Any]) -> str | None:
 def verify(accept: str | None, by: str, as_json: bool) -> None:
     """Look whether the record is whole; what was changed or is missing is named, and ends with status 1."""
     with context() as ctx:
-        found = service.verify(ctx) if accept is None else service.accept(ctx, by, accept)
+        report = service.verify(ctx) if accept is None else service.accept(ctx, by, accept)
     if as_json:
-        show_json(found)
+        show_json(report)
     else:
-        for one in found["problems"]:
-            where = f" of incident {one['incident_id']}" if one["incident_id"] else ""
-            click.echo(f"line {one['seq']}{where} {one['what']}")
-        click.echo(f"{found['lines']} lines, {len(found['problems']) or 'no'} problems")
-    if found["problems"] and accept is None:
+        for problem in report["problems"]:
+            where = f" of incident {problem['incident_id']}" if problem["incident_id"] else ""
+            click.echo(f"line {problem['seq']}{where} {problem['what']}")
+        click.echo(f"{report['lines']} lines, {len(report['problems']) or 'no'} problems")
+    if report["problems"] and accept is None:
         raise SystemExit(1)

@@ -48,20 +48,20 @@ def schedule(
     timezone: str,
 ) -> dict[str, Any]:
     """Return a schedule as its options say."""
-    given = {name: value for name, value in (("weekly", weekly), ("cron", cron), ("rrule", rrule)) if value}
-    if len(given) > 1:
+    recurrences = {name: value for name, value in (("weekly", weekly), ("cron", cron), ("rrule", rrule)) if value}
+    if len(recurrences) > 1:
         raise click.UsageError("give at most one of --weekly, --cron and --rrule")
-    found: dict[str, Any] = {"kind": next(iter(given), "once"), "duration": duration.parse(length, "--for")}
-    found |= {"timezone": timezone, "cron": cron, "rrule": rrule}
+    schedule_: dict[str, Any] = {"kind": next(iter(recurrences), "once"), "duration": duration.parse(length, "--for")}
+    schedule_ |= {"timezone": timezone, "cron": cron, "rrule": rrule}
     if weekly:
-        found |= {"days": weekly.lower().split(","), "time": clock}
+        schedule_ |= {"days": weekly.lower().split(","), "time": clock}
     for name, text in (("start", start), ("until", until)):
         if text:
             try:
-                found[name] = encode.seconds_of(text)
+                schedule_[name] = encode.seconds_of(text)
             except (ValueError, OverflowError):
                 raise BadInput(name, "must be a time like 2026-01-01T12:00:00Z") from None
-    return found
+    return schedule_
 
 
 @maintenance.command("list")
@@ -69,21 +69,21 @@ def schedule(
 def list_command(as_json: bool) -> None:
     """Show the windows that hold or will come again."""
     with context() as ctx:
-        found = service.windows(ctx)
+        windows = service.windows(ctx)
     if as_json:
-        show_json(found)
+        show_json(windows)
         return
     rows = [
         [
-            one["id"],
-            one["name"],
-            one["state"],
-            one["next"][0]["start"] if one["next"] else None,
-            one["next"][0]["end"] if one["next"] else None,
-            ", ".join(f"{m['name']}{matcher.op_of(m)}{m['value']}" for m in one["matchers"]),
-            one["created_by"],
+            window["id"],
+            window["name"],
+            window["state"],
+            window["next"][0]["start"] if window["next"] else None,
+            window["next"][0]["end"] if window["next"] else None,
+            ", ".join(f"{m['name']}{matcher.op_of(m)}{m['value']}" for m in window["matchers"]),
+            window["created_by"],
         ]
-        for one in found
+        for window in windows
     ]
     table("Maintenance", ("id", "name", "state", "from", "to", "matchers", "by"), rows)
 
@@ -95,47 +95,49 @@ def list_command(as_json: bool) -> None:
 @click.option("--comment", default="", help="Why.")
 @click.option("--needs-approval", is_flag=True, help="It mutes nothing before somebody else has approved it.")
 @by_option
-def plan(name: str, matchers: tuple[str, ...], comment: str, needs_approval: bool, by: str, **given: Any) -> None:
+def plan(name: str, matchers: tuple[str, ...], comment: str, needs_approval: bool, by: str, **options: Any) -> None:
     """Plan a window called NAME for the alerts that all MATCHERS match."""
-    wanted = [one for text in matchers for one in matcher.parse(text)]
+    parsed = [matcher_ for text in matchers for matcher_ in matcher.parse(text)]
     with context() as ctx:
-        made = service.plan(ctx, name, wanted, schedule(**given), by, comment, needs_approval)
-    click.echo(f"maintenance {made['id']} {made['state']}, from {made['next'][0]['start']} to {made['next'][0]['end']}")
+        window = service.plan(ctx, name, parsed, schedule(**options), by, comment, needs_approval)
+    click.echo(
+        f"maintenance {window['id']} {window['state']}, from {window['next'][0]['start']} to {window['next'][0]['end']}"
+    )
 
 
 @maintenance.command()
 @when
-def preview(**given: Any) -> None:
+def preview(**options: Any) -> None:
     """Show the next occurrences of a schedule, without planning anything."""
     with context() as ctx:
-        for one in service.preview(schedule(**given), ctx.now()):
-            click.echo(f"{one['start']}  {one['end']}")
+        for occurrence in service.preview(schedule(**options), ctx.now()):
+            click.echo(f"{occurrence['start']}  {occurrence['end']}")
 
 
 @maintenance.command()
-@click.argument("number", type=int)
+@click.argument("window_id", metavar="NUMBER", type=int)
 @by_option
-def approve(number: int, by: str) -> None:
+def approve(window_id: int, by: str) -> None:
     """Agree to the window NUMBER, which somebody else planned."""
     with context() as ctx:
-        service.approve(ctx, number, by)
-    click.echo(f"maintenance {number}: approved by {by}")
+        service.approve(ctx, window_id, by)
+    click.echo(f"maintenance {window_id}: approved by {by}")
 
 
 @maintenance.command()
-@click.argument("number", type=int)
+@click.argument("window_id", metavar="NUMBER", type=int)
 @by_option
-def end(number: int, by: str) -> None:
+def end(window_id: int, by: str) -> None:
     """End the occurrence of the window NUMBER that holds now."""
     with context() as ctx:
-        service.end(ctx, number, by)
-    click.echo(f"maintenance {number}: ended")
+        service.end(ctx, window_id, by)
+    click.echo(f"maintenance {window_id}: ended")
 
 
 @maintenance.command()
-@click.argument("number", type=int)
-def cancel(number: int) -> None:
+@click.argument("window_id", metavar="NUMBER", type=int)
+def cancel(window_id: int) -> None:
     """Forget the window NUMBER."""
     with context() as ctx:
-        service.cancel(ctx, number)
-    click.echo(f"maintenance {number}: cancelled")
+        service.cancel(ctx, window_id)
+    click.echo(f"maintenance {window_id}: cancelled")

@@ -41,9 +41,9 @@ def test(receiver: str | None, labels: str | None) -> None:
         if labels:
             _drill(ctx, labels)
             return
-        known = route.receivers(ctx.config.routes, ctx.settings)
-        if receiver is None or receiver not in known:
-            raise NotFound(f"no receiver {receiver}; there are {', '.join(sorted(known))}")
+        receivers = route.receivers(ctx.config.routes, ctx.settings)
+        if receiver is None or receiver not in receivers:
+            raise NotFound(f"no receiver {receiver}; there are {', '.join(sorted(receivers))}")
         numbers = _send(ctx, receiver)
         sent = _outcome(ctx, numbers)
     rows = [
@@ -58,32 +58,32 @@ def test(receiver: str | None, labels: str | None) -> None:
 
 def _drill(ctx: Context, text: str) -> None:
     """Raise the alert, go on with it until every route has decided, explain it and end it."""
-    given = {one.name: one.value for one in matcher.parse(text) if one.op == "="}
-    name, severity = given.pop("alertname", "fire_drill"), given.pop("severity", "warning")
+    labels = {matcher_.name: matcher_.value for matcher_ in matcher.parse(text) if matcher_.op == "="}
+    name, severity = labels.pop("alertname", "fire_drill"), labels.pop("severity", "warning")
     about = {"summary": "Fire drill: somebody tries whom this reaches. Nothing is wrong."}
-    alerts.raise_event(ctx, name, severity, {**given, "drill": "true"}, about, DRILL_SECONDS, alerts.DRILL)
-    number = max(one["id"] for one in alerts.firing(ctx) if one["source"] == alerts.DRILL)
-    click.echo(f"alert {number} {name} is raised; its groups wait as long as their routes say")
+    alerts.raise_event(ctx, name, severity, {**labels, "drill": "true"}, about, DRILL_SECONDS, alerts.DRILL)
+    alert_id = max(alert["id"] for alert in alerts.firing(ctx) if alert["source"] == alerts.DRILL)
+    click.echo(f"alert {alert_id} {name} is raised; its groups wait as long as their routes say")
     deadline = time.monotonic() + DRILL_SECONDS
     try:
         while time.monotonic() < deadline:
             for job in service.flush(ctx):
                 service.deliver(ctx, int(job.args[0]))
-            found = service.explain(ctx, number)
-            if all(_is_settled(group) for group in found["groups"]):
+            explanation = service.explain(ctx, alert_id)
+            if all(_is_settled(group) for group in explanation["groups"]):
                 break
             time.sleep(0.2)
     finally:
-        alerts.resolve(ctx, number, "the fire drill")
-    for line in explained(found):
+        alerts.resolve(ctx, alert_id, "the fire drill")
+    for line in explained(explanation):
         click.echo(line)
-    if not any(one["state"] == "sent" for group in found["groups"] for one in group["messages"]):
+    if not any(message["state"] == "sent" for group in explanation["groups"] for message in group["messages"]):
         sys.exit(1)
 
 
 def _is_settled(group: dict[str, Any]) -> bool:
     """Tell whether it is decided what becomes of the alert in a group, and each message was tried."""
-    return bool(group["decisions"]) and all(one["attempts"] or one["error"] for one in group["messages"])
+    return bool(group["decisions"]) and all(message["attempts"] or message["error"] for message in group["messages"])
 
 
 def _send(ctx: Context, receiver: str) -> list[int]:
@@ -97,8 +97,8 @@ def _send(ctx: Context, receiver: str) -> list[int]:
     }
     jobs = service.enqueue(ctx, receiver, payload, f"test:{uuid.uuid4()}")
     numbers = [int(job.args[0]) for job in jobs]
-    for number in numbers:
-        service.deliver(ctx, number)
+    for notification_id in numbers:
+        service.deliver(ctx, notification_id)
     return numbers
 
 
@@ -106,7 +106,7 @@ def _outcome(ctx: Context, numbers: list[int]) -> list[dict[str, Any]]:
     """Return the messages once each was tried."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        found = [row for row in service.recent(ctx, 200) if row["id"] in numbers]
-        if all(row["attempts"] for row in found) or time.monotonic() > deadline:
-            return found
+        rows = [row for row in service.recent(ctx, 200) if row["id"] in numbers]
+        if all(row["attempts"] for row in rows) or time.monotonic() > deadline:
+            return rows
         time.sleep(0.2)

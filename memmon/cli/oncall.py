@@ -23,29 +23,29 @@ def oncall() -> None:
 def who(as_json: bool) -> None:
     """Show who is on call now, who is next, and gaps of the days that come."""
     with context() as ctx:
-        found = oncall_service.overview(ctx)
+        schedules = oncall_service.overview(ctx)
     if as_json:
-        show_json(found)
+        show_json(schedules)
         return
-    if not found:
+    if not schedules:
         click.echo("no schedule is configured; see docs/playbooks.md on escalation.yml")
         return
     rows = [
         [
-            one["schedule"],
-            one["now"]["contact"] or "nobody",
-            one["now"]["why"],
-            one["now"]["phone"],
-            one["now"]["end"],
-            one["next"]["contact"] if one["next"] else None,
+            schedule_["schedule"],
+            schedule_["now"]["contact"] or "nobody",
+            schedule_["now"]["why"],
+            schedule_["now"]["phone"],
+            schedule_["now"]["end"],
+            schedule_["next"]["contact"] if schedule_["next"] else None,
         ]
-        for one in found
+        for schedule_ in schedules
     ]
     table("On call", ("schedule", "now", "by", "phone", "until", "then"), rows)
-    for one in found:
-        for gap in one["gaps"]:
-            click.echo(f"gap in {one['schedule']}: nobody from {gap['start']} to {gap['end']}")
-        _say_calendar(one)
+    for schedule_ in schedules:
+        for gap in schedule_["gaps"]:
+            click.echo(f"gap in {schedule_['schedule']}: nobody from {gap['start']} to {gap['end']}")
+        _say_calendar(schedule_)
 
 
 @oncall.command()
@@ -60,28 +60,28 @@ def schedule(name: str | None, days: float, ical: bool, as_json: bool) -> None:
         if ical:
             click.echo(oncall_service.calendar(ctx, name, days), nl=False)
             return
-        found = oncall_service.schedule(ctx, name, days)
+        plan = oncall_service.schedule(ctx, name, days)
     if as_json:
-        show_json(found)
+        show_json(plan)
         return
-    rows = [[one["start"], one["end"], one["contact"] or "nobody", one["why"]] for one in found["shifts"]]
-    table(f"{name} ({found['timezone']})", ("from", "to", "who", "by"), rows)
-    if found["overrides"]:
-        rows = [[o["id"], o["start"], o["end"], o["contact"], o["by"]] for o in found["overrides"]]
+    rows = [[shift["start"], shift["end"], shift["contact"] or "nobody", shift["why"]] for shift in plan["shifts"]]
+    table(f"{name} ({plan['timezone']})", ("from", "to", "who", "by"), rows)
+    if plan["overrides"]:
+        rows = [[o["id"], o["start"], o["end"], o["contact"], o["by"]] for o in plan["overrides"]]
         table("Overrides", ("id", "from", "to", "who", "made by"), rows)
-    _say_calendar(found)
+    _say_calendar(plan)
 
 
-def _say_calendar(found: dict[str, Any]) -> None:
+def _say_calendar(schedule_: dict[str, Any]) -> None:
     """Say what is wrong with the calendar of a schedule."""
-    about = found["calendar"]
+    about = schedule_["calendar"]
     if about is None:
         return
     if about["error"]:
-        held = f"the copy of {about['fetched_at']} holds" if about["fetched_at"] else "the rotations hold"
-        click.echo(f"calendar of {found['schedule']}: {about['error']}; {held}")
-    for one in about["left_out"]:
-        click.echo(f"calendar of {found['schedule']}: left out: {one}")
+        source = f"the copy of {about['fetched_at']} holds" if about["fetched_at"] else "the rotations hold"
+        click.echo(f"calendar of {schedule_['schedule']}: {about['error']}; {source}")
+    for problem in about["left_out"]:
+        click.echo(f"calendar of {schedule_['schedule']}: left out: {problem}")
 
 
 @oncall.command()
@@ -111,17 +111,17 @@ def override(
             raise click.UsageError("give CONTACT, and one of --to and --for")
         begin = _time(start, "--from") if start else ctx.now()
         over = _time(end, "--to") if end else begin + duration.parse(length or "", "--for")
-        made = oncall_service.override(ctx, name or _only(ctx), contact, begin, over, by)
+        override = oncall_service.override(ctx, name or _only(ctx), contact, begin, over, by)
     click.echo(
-        f"override {made['id']}: {contact} is on call in {made['schedule']} from {made['start']} to {made['end']}"
+        f"override {override['id']}: {contact} is on call in {override['schedule']} from {override['start']} to {override['end']}"
     )
 
 
 def _only(ctx: Context) -> str:
-    known = [one.name for one in ctx.config.escalation.schedules]
-    if len(known) != 1:
-        raise NotFound(f"which schedule? There are: {', '.join(known) or 'none'}")
-    return known[0]
+    names = [schedule_.name for schedule_ in ctx.config.escalation.schedules]
+    if len(names) != 1:
+        raise NotFound(f"which schedule? There are: {', '.join(names) or 'none'}")
+    return names[0]
 
 
 def _time(text: str, option: str) -> float:

@@ -24,30 +24,30 @@ def playbook() -> None:
 def list_command(as_json: bool) -> None:
     """Show every playbook in the order in which they take alerts."""
     with context() as ctx:
-        found = playbook_catalogue.overview(ctx)
+        overview = playbook_catalogue.overview(ctx)
     if as_json:
-        show_json(found)
+        show_json(overview)
         return
     rows = [
         [
-            one["name"],
-            one["severity"],
-            f"{one['mttr_target_minutes']:g} min",
-            _match(one["match"]),
-            one["chain"],
-            ", ".join(stage["name"] for stage in one["stages"]),
+            playbook["name"],
+            playbook["severity"],
+            f"{playbook['mttr_target_minutes']:g} min",
+            _match(playbook["match"]),
+            playbook["chain"],
+            ", ".join(stage["name"] for stage in playbook["stages"]),
         ]
-        for one in found["playbooks"]
+        for playbook in overview["playbooks"]
     ]
     table("Playbooks", ("name", "severity", "target", "match", "chain", "stages"), rows)
-    if found["dry_run"]:
+    if overview["dry_run"]:
         click.echo("dry_run is set: nothing is done")
 
 
 def _match(match: dict[str, Any]) -> str:
-    parts = [", ".join(match.get(name, ())) for name in ("alerts", "events", "severities")]
-    parts += [f"{name}={value}" for name, value in match.get("labels", {}).items()]
-    return "; ".join(part for part in parts if part) or "everything"
+    conditions = [", ".join(match.get(name, ())) for name in ("alerts", "events", "severities")]
+    conditions += [f"{name}={value}" for name, value in match.get("labels", {}).items()]
+    return "; ".join(part for part in conditions if part) or "everything"
 
 
 @playbook.command()
@@ -56,23 +56,22 @@ def _match(match: dict[str, Any]) -> str:
 def show(name: str, as_json: bool) -> None:
     """Show playbook NAME with its stages and steps."""
     with context() as ctx:
-        found = playbook_catalogue.show(ctx, name)
+        playbook = playbook_catalogue.show(ctx, name)
     if as_json:
-        show_json(found)
+        show_json(playbook)
         return
     rows = []
-    for stage in found["stages"]:
+    for stage in playbook["stages"]:
         rows.append([stage["name"], duration.show(stage["due"]), "", f"when {stage['when']}" if stage["when"] else ""])
         for step in stage["steps"]:
             together = step.get("parallel", [step])
-            for one in together:
+            for parallel_step in together:
                 mark = "| " if len(together) > 1 else ""
-                rows.append(["", "", mark + one["action"], _step(one)])
-    title = (
-        f"{found['name']}: {found['severity']}, target {duration.show(found['mttr_target'])}, chain {found['chain']}"
-    )
+                rows.append(["", "", mark + parallel_step["action"], _step(parallel_step)])
+    target = duration.show(playbook["mttr_target"])
+    title = f"{playbook['name']}: {playbook['severity']}, target {target}, chain {playbook['chain']}"
     table(title, ("stage", "due", "action", ""), rows)
-    verification = found["verification"]
+    verification = playbook["verification"]
     click.echo(
         f"recovered: nothing fires{' and ' + verification['expr'] if verification['expr'] else ''},"
         f" for {duration.show(verification['hold'])}; looked at {duration.show(verification['settle'])} after the last action,"
@@ -80,16 +79,16 @@ def show(name: str, as_json: bool) -> None:
     )
 
 
-def _step(one: dict[str, Any]) -> str:
-    said = [f"{name}={value}" for name, value in one["parameters"].items()]
-    said += [f"when {one['when']}"] if one["when"] else []
-    said += ["while it fires"] if one["while_firing"] else []
-    said += [f"after {duration.show(one['delay'])}"] if one["delay"] else []
-    said += ["with approval"] if one["approval"] else []
-    said += [f"proven by {one['verify']['expr']}"] if one["verify"] else []
-    said += [f"taken back after {one['rollback']['after']}"] if one["rollback"] else []
-    said += [f"on failure {one['on_failure']}"] if one["on_failure"] != "continue" else []
-    return ", ".join(said)
+def _step(step: dict[str, Any]) -> str:
+    texts = [f"{name}={value}" for name, value in step["parameters"].items()]
+    texts += [f"when {step['when']}"] if step["when"] else []
+    texts += ["while it fires"] if step["while_firing"] else []
+    texts += [f"after {duration.show(step['delay'])}"] if step["delay"] else []
+    texts += ["with approval"] if step["approval"] else []
+    texts += [f"proven by {step['verify']['expr']}"] if step["verify"] else []
+    texts += [f"taken back after {step['rollback']['after']}"] if step["rollback"] else []
+    texts += [f"on failure {step['on_failure']}"] if step["on_failure"] != "continue" else []
+    return ", ".join(texts)
 
 
 @playbook.command()
@@ -105,8 +104,8 @@ def check(as_json: bool) -> None:
         show_json({"playbooks": count, "doubts": doubts})
         return
     click.echo(f"{count} playbooks can be read and name only what there is")
-    for one in doubts:
-        click.echo(f"doubt: {one}")
+    for doubt in doubts:
+        click.echo(f"doubt: {doubt}")
 
 
 @playbook.command()
@@ -118,15 +117,15 @@ def check(as_json: bool) -> None:
 @by_option
 def run(name: str, labels: tuple[str, ...], dry_run: bool, by: str) -> None:
     """Begin playbook NAME by hand: an incident is opened, and the workers of the running stack respond to it."""
-    given = {}
-    for one in labels:
-        label, sign, value = one.partition("=")
+    label_values = {}
+    for option in labels:
+        label, sign, value = option.partition("=")
         if not sign or not label:
-            raise BadInput("--label", f"{one!r} must be like instance=demo:8081")
-        given[label] = value
+            raise BadInput("--label", f"{option!r} must be like instance=demo:8081")
+        label_values[label] = value
     with context() as ctx:
-        number, _ = service.begin(ctx, name, given, by, dry_run)
-    click.echo(f"incident {number} is open; `memmon incidents show {number}` tells how it goes")
+        incident_id, _ = service.begin(ctx, name, label_values, by, dry_run)
+    click.echo(f"incident {incident_id} is open; `memmon incidents show {incident_id}` tells how it goes")
 
 
 @playbook.command()
@@ -136,22 +135,22 @@ def run(name: str, labels: tuple[str, ...], dry_run: bool, by: str) -> None:
 def history(name: str | None, limit: int, as_json: bool) -> None:
     """Show the newest incidents of playbook NAME, or of all, and how their actions did."""
     with context() as ctx:
-        found = service.playbook_history(ctx, name, limit)
+        history = service.playbook_history(ctx, name, limit)
     if as_json:
-        show_json(found)
+        show_json(history)
         return
     rows = [
         [
-            one["id"],
-            one["playbook"] + (" (dry run)" if one["dry_run"] else ""),
-            one["title"],
-            one["state"],
-            one["opened_at"],
-            *(_span(one["times"][phase]) for phase in ("acknowledge", "mitigate", "resolve")),
-            _span(one["target_seconds"]),
-            ", ".join(f"{count} {state}" for state, count in sorted(one["actions"].items())),
+            run["id"],
+            run["playbook"] + (" (dry run)" if run["dry_run"] else ""),
+            run["title"],
+            run["state"],
+            run["opened_at"],
+            *(_span(run["times"][phase]) for phase in ("acknowledge", "mitigate", "resolve")),
+            _span(run["target_seconds"]),
+            ", ".join(f"{count} {state}" for state, count in sorted(run["actions"].items())),
         ]
-        for one in found
+        for run in history
     ]
     columns = ("id", "playbook", "title", "state", "opened", "ack", "mitigate", "resolve", "target", "actions")
     table("History", columns, rows)

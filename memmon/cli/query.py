@@ -32,9 +32,9 @@ def instant(expr: str, at: float | None) -> None:
     with context() as ctx:
         kind, value, notes = service.value(ctx, expr, ctx.now() if at is None else at)
     if isinstance(value, list):
-        for one in value:
-            shown = numbers.short(one.value) if isinstance(one, Point) else " ".join(_pairs(one.window))
-            click.echo(f"{label_sets.show(one.labels)} => {shown}")
+        for row in value:
+            text = numbers.short(row.value) if isinstance(row, Point) else " ".join(_pairs(row.window))
+            click.echo(f"{label_sets.show(row.labels)} => {text}")
     else:
         click.echo(f"{kind}: {numbers.short(value) if isinstance(value, float) else value}")
     _tell(notes.warnings + notes.infos)
@@ -48,8 +48,8 @@ def range_command(expr: str, since: str, step: str) -> None:
     """Show what EXPR was over the time until now."""
     with context() as ctx:
         now = ctx.now()
-        found, notes = service.range(ctx, expr, now - duration.parse(since), now, duration.parse(step))
-    for row in found:
+        series, notes = service.range(ctx, expr, now - duration.parse(since), now, duration.parse(step))
+    for row in series:
         click.echo(label_sets.show(row.labels))
         for at, value in zip(row.times.tolist(), row.values.tolist(), strict=True):
             click.echo(f"  {encode.iso(at / 1000)} {numbers.short(value)}")
@@ -95,7 +95,7 @@ def conformance(paths: tuple[Path, ...], exact: bool, show_all: bool) -> None:
                     click.echo(f"    known: {reason}")
         click.echo(f"{file.name}: passed {here['passed']} of {here['all']}")
     for category in total:
-        more = f", refused {refused[category]} with the reason" if category != "float" else ""
-        click.echo(f"{category.replace('_', ' ')}: passed {passed[category]} of {total[category]}{more}")
+        refusal = f", refused {refused[category]} with the reason" if category != "float" else ""
+        click.echo(f"{category.replace('_', ' ')}: passed {passed[category]} of {total[category]}{refusal}")
     click.echo(f"passed {sum(passed.values())} of {sum(total.values())} in {time.monotonic() - began:.1f} s")
     sys.exit(1 if unexplained else 0)

@@ -32,13 +32,13 @@ def check(files: tuple[Path, ...]) -> None:
     failed = False
     for path in files:
         try:
-            found = rule.book(read(path, RuleFile))
+            book = rule.book(read(path, RuleFile))
         except BadConfig as error:
             where = find(path, error.value) if error.value else None
             click.echo(f"{where}: {error}" if where else str(error), err=True)
             failed = True
             continue
-        click.echo(f"{path}: {len(found.ids)} rules in {len(found.groups)} groups are right")
+        click.echo(f"{path}: {len(book.ids)} rules in {len(book.groups)} groups are right")
     sys.exit(1 if failed else 0)
 
 
@@ -68,22 +68,28 @@ def test(files: tuple[Path, ...]) -> None:
 @as_json
 def backtest(file: Path, since: str, routes_file: Path | None, as_json: bool) -> None:
     """Evaluate the rules in FILE over stored history: when they would have fired, and who would have been told how often."""
-    given = read(file, RuleFile)
+    rule_file = read(file, RuleFile)
     routes = read(routes_file, Routes) if routes_file else None
     with context() as ctx:
-        found = analysis.backtest(ctx, given, duration.parse(since, "--since"), routes)
+        report = analysis.backtest(ctx, rule_file, duration.parse(since, "--since"), routes)
     if as_json:
-        show_json(found)
+        show_json(report)
         return
     rows = [
-        [one["name"], one["firings"], duration.show(one["firing_seconds"]), one["really_fired"], one["error"]]
-        for one in found["rules"]
+        [
+            rule_result["name"],
+            rule_result["firings"],
+            duration.show(rule_result["firing_seconds"]),
+            rule_result["really_fired"],
+            rule_result["error"],
+        ]
+        for rule_result in report["rules"]
     ]
-    click.echo(f"{found['from']} to {found['to']}, a look every {duration.show(found['step'])}\n")
+    click.echo(f"{report['from']} to {report['to']}, a look every {duration.show(report['step'])}\n")
     table("Rules", ("alert", "would have fired", "for", "really fired", "error"), rows)
-    told = found["notifications"]
-    table("Notifications", ("receiver", "count"), sorted(told["by_receiver"].items()))
-    table("Why", ("reason", "count"), sorted(told["by_reason"].items()))
+    notifications = report["notifications"]
+    table("Notifications", ("receiver", "count"), sorted(notifications["by_receiver"].items()))
+    table("Why", ("reason", "count"), sorted(notifications["by_reason"].items()))
 
 
 @rules.command()
@@ -92,25 +98,27 @@ def backtest(file: Path, since: str, routes_file: Path | None, as_json: bool) ->
 def report(since: str, as_json: bool) -> None:
     """Show how the rules did: firings, who cared and how soon, flaps, what never fires and what always does."""
     with context() as ctx:
-        found = rule_report(ctx, duration.parse(since, "--since"))
+        report = rule_report(ctx, duration.parse(since, "--since"))
     if as_json:
-        show_json(found)
+        show_json(report)
         return
     rows = [
         [
-            one["rule"],
-            one["firings"],
-            None if one["acknowledged_share"] is None else f"{one['acknowledged_share']:.0%}",
-            None if one["seconds_to_acknowledge"] is None else duration.show(round(one["seconds_to_acknowledge"])),
-            one["flaps"],
-            f"{one['firing_share']:.1%}",
-            one["last_fired_at"],
+            rule_stats["rule"],
+            rule_stats["firings"],
+            None if rule_stats["acknowledged_share"] is None else f"{rule_stats['acknowledged_share']:.0%}",
+            None
+            if rule_stats["seconds_to_acknowledge"] is None
+            else duration.show(round(rule_stats["seconds_to_acknowledge"])),
+            rule_stats["flaps"],
+            f"{rule_stats['firing_share']:.1%}",
+            rule_stats["last_fired_at"],
         ]
-        for one in found["rules"]
+        for rule_stats in report["rules"]
     ]
     columns = ("rule", "firings", "acknowledged", "after", "flaps", "time firing", "last")
-    click.echo(f"{found['from']} to {found['to']}\n")
+    click.echo(f"{report['from']} to {report['to']}\n")
     table("Rules", columns, rows)
-    for title, names in (("Never fired", found["never_fired"]), ("Nearly always firing", found["always_firing"])):
+    for title, names in (("Never fired", report["never_fired"]), ("Nearly always firing", report["always_firing"])):
         if names:
             click.echo(f"{title}: {', '.join(names)}")

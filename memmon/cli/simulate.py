@@ -54,8 +54,8 @@ class Attack(NamedTuple):
 
 
 def _guesses() -> Iterator[tuple[str, str, object]]:
-    for number, password in enumerate(itertools.cycle(PASSWORDS)):
-        yield "POST", "/login", {"user": "demo", "password": f"{password}{number}"}
+    for index, password in enumerate(itertools.cycle(PASSWORDS)):
+        yield "POST", "/login", {"user": "demo", "password": f"{password}{index}"}
 
 
 def _injections() -> Iterator[tuple[str, str, object]]:
@@ -70,30 +70,32 @@ REAL_ATTACKS = {
 
 
 @click.command()
-@click.argument("what", type=click.Choice([*FAULTS, *REAL_ATTACKS]))
+@click.argument("fault", metavar="WHAT", type=click.Choice([*FAULTS, *REAL_ATTACKS]))
 @click.option("--for", "length", metavar="DURATION", help="How long, like 30s or 2m; by default long enough to alert.")
-def simulate(what: str, length: str | None) -> None:
+def simulate(fault: str, length: str | None) -> None:
     """Make the demo really slow, leaky, failing, forgetful or dead, or really attack it.
 
     Faults end by themselves, or when the demo restarts. Attacks come from a random address of 203.0.113.0/24 and stop early
     when that is blocked.
     """
-    default = DEFAULTS[what] if what in FAULTS else REAL_ATTACKS[what].default
+    default = DEFAULTS[fault] if fault in FAULTS else REAL_ATTACKS[fault].default
     seconds = duration.parse(length or default, "--for")
     if not 0 < seconds <= LONGEST:
         raise BadInput("--for", f"must be more than nothing and at most {duration.show(LONGEST)}")
     demo = _running(load().run_dir / "demo.json")
-    if what in FAULTS:
-        _switch(demo, what, seconds)
+    if fault in FAULTS:
+        _switch(demo, fault, seconds)
     else:
-        _attack(demo, REAL_ATTACKS[what], seconds)
+        _attack(demo, REAL_ATTACKS[fault], seconds)
 
 
 def _running(path: Path) -> Demo:
     """Return the demo that `path` tells of; NotFound when none runs."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return Demo(told["url"].rstrip("/"), Path(told["token_file"]).read_text(encoding="utf-8").strip())
+        announcement = json.loads(path.read_text(encoding="utf-8"))
+        return Demo(
+            announcement["url"].rstrip("/"), Path(announcement["token_file"]).read_text(encoding="utf-8").strip()
+        )
     except FileNotFoundError as error:
         raise NotFound(f"no demo runs here: {error.filename} is missing; start one with `memmon up --demo`") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -128,8 +130,8 @@ def _attack(demo: Demo, attack: Attack, seconds: float) -> None:
 def _send(
     demo: Demo, method: str, path: str, body: object = None, authorization: str = "", client: str = ""
 ) -> outbound.Response:
-    given = {"Authorization": authorization, "X-Forwarded-For": client}
-    headers = {name: value for name, value in given.items() if value}
+    optional = {"Authorization": authorization, "X-Forwarded-For": client}
+    headers = {name: value for name, value in optional.items() if value}
     try:
         return outbound.request(
             method, demo.url + path, json=body, headers=headers, timeout=TIMEOUT, allow_private=True

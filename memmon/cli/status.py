@@ -23,18 +23,18 @@ def status(as_json: bool) -> None:
         stack = running.read(ctx.settings)
         if stack is None and ctx.settings.embedded_redis:
             raise NotFound(f"no stack runs in {ctx.settings.home}; start one with `memmon up`")
-        found = analysis.status(ctx)
-        found["stack"] = {
+        status = analysis.status(ctx)
+        status["stack"] = {
             "url": stack.url if stack else None,
             "home": str(ctx.settings.home),
             "log": str(ctx.settings.log_path),
             "processes": _processes(ctx),
         }
     if as_json:
-        show_json(found)
+        show_json(status)
     else:
-        _show(found)
-    if found["system_status"] == "critical" and stack is None:
+        _show(status)
+    if status["system_status"] == "critical" and stack is None:
         sys.exit(1)
 
 
@@ -46,27 +46,29 @@ def _processes(ctx: Context) -> list[dict[str, Any]]:
         return []
 
 
-def _show(found: dict[str, Any]) -> None:
-    stack, out = found["stack"], console()
-    out.print("memmon is ", cell(found["system_status"]), sep="", end="\n")
+def _show(status: dict[str, Any]) -> None:
+    stack, out = status["stack"], console()
+    out.print("memmon is ", cell(status["system_status"]), sep="", end="\n")
     for name in ("url", "home", "log"):
         out.print(cell(f"  {name:<6} {stack[name] or '-'}"))
-    table("Processes", ("name", "state", "pid", "about"), [_process(one) for one in stack["processes"]])
-    components = found["components"].items()
+    table("Processes", ("name", "state", "pid", "about"), [_process(process) for process in stack["processes"]])
+    components = status["components"].items()
     table(
-        "Components", ("name", "status", "last run"), [[n, one["status"], one.get("last_run")] for n, one in components]
+        "Components",
+        ("name", "status", "last run"),
+        [[n, component["status"], component.get("last_run")] for n, component in components],
     )
-    table("Queues", ("name", "waiting", "oldest (s)"), [_queue(one) for one in found["queues"]])
-    summary = [[name, _brief(found.get(name))] for name in ("health", "alerts", "incidents", "security")]
+    table("Queues", ("name", "waiting", "oldest (s)"), [_queue(queue) for queue in status["queues"]])
+    summary = [[name, _brief(status.get(name))] for name in ("health", "alerts", "incidents", "security")]
     table("Now", ("what", "how"), summary)
 
 
-def _process(one: dict[str, Any]) -> list[Any]:
-    return [one["name"], one["state"], one["pid"] or None, one["description"]]
+def _process(process: dict[str, Any]) -> list[Any]:
+    return [process["name"], process["state"], process["pid"] or None, process["description"]]
 
 
-def _queue(one: dict[str, Any]) -> list[Any]:
-    return [one["name"], one["depth"], one["oldest_seconds"]]
+def _queue(queue: dict[str, Any]) -> list[Any]:
+    return [queue["name"], queue["depth"], queue["oldest_seconds"]]
 
 
 def _brief(value: Any) -> str:

@@ -48,8 +48,8 @@ def _lint() -> list[subprocess.CompletedProcess[str]]:
 
 def _report(done: list[subprocess.CompletedProcess[str]]) -> int:
     """Show what linters complained about; return 0 when all are content."""
-    for command, one in zip(LINTERS, done, strict=True):
-        if one.returncode:
-            print(one.stdout + one.stderr)
-        print(f"{' '.join(command)}: {'failed' if one.returncode else 'ok'}", flush=True)
-    return max(one.returncode for one in done)
+    for command, result in zip(LINTERS, done, strict=True):
+        if result.returncode:
+            print(result.stdout + result.stderr)
+        print(f"{' '.join(command)}: {'failed' if result.returncode else 'ok'}", flush=True)
+    return max(result.returncode for result in done)

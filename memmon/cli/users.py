@@ -27,12 +27,12 @@ def token(name: str, role: str) -> None:
 def list_command(as_json: bool) -> None:
     """Show whose tokens there are; the tokens themselves are not kept."""
     with context() as ctx:
-        found = access.listing(ctx)
+        tokens = access.listing(ctx)
     if as_json:
-        show_json(found)
+        show_json(tokens)
     else:
         columns = ("name", "role", "created_at", "revoked_at")
-        table("Tokens", columns, [[row[column] for column in columns] for row in found])
+        table("Tokens", columns, [[row[column] for column in columns] for row in tokens])
 
 
 @users.command()

@@ -17,9 +17,9 @@ def canonical(text: str) -> str | None:
     return str(getattr(ip, "ipv4_mapped", None) or ip)
 
 
-def networks(given: Iterable[str]) -> tuple[Network, ...]:
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """Return the networks that `given` names; ValueError for what is none."""
-    return tuple(ipaddress.ip_network(text, strict=False) for text in given)
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
 
 
 def of_client(peer: str, forwarded: str, proxies: Sequence[Network]) -> str | None:

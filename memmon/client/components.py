@@ -45,35 +45,35 @@ class Parts:
     def show(self, name: str) -> dict[str, Any]:
         """Return {name, generation, size?}; Unfit for a part that nobody named."""
         part = self._part(name)
-        shown: dict[str, Any] = {"name": name, "generation": self._generations.get(name, 0)}
-        return shown | ({"size": int(part.size())} if part.size else {})
+        description: dict[str, Any] = {"name": name, "generation": self._generations.get(name, 0)}
+        return description | ({"size": int(part.size())} if part.size else {})
 
-    def do(self, name: str, given: Any) -> dict[str, Any]:
+    def do(self, name: str, request: Any) -> dict[str, Any]:
         """Restart or scale as {"action", "size", "key"} says; return how the part is then."""
-        part, key = self._part(name), str(given.get("key") or "") if isinstance(given, dict) else ""
+        part, key = self._part(name), str(request.get("key") or "") if isinstance(request, dict) else ""
         with self._lock:
             if key and (name, key) in self._done:
                 return self._done[name, key]
-            self._act(name, part, given)
-            shown = self.show(name)
+            self._act(name, part, request)
+            description = self.show(name)
             if key:
-                self._done[name, key] = shown
+                self._done[name, key] = description
                 while len(self._done) > KEPT:
                     self._done.popitem(last=False)
-            return shown
+            return description
 
     def forget(self) -> None:
         """Know of no call any more, as after a restart of the process."""
         with self._lock:
             self._done.clear()
 
-    def _act(self, name: str, part: Part, given: Any) -> None:
-        action = given.get("action") if isinstance(given, dict) else None
+    def _act(self, name: str, part: Part, request: Any) -> None:
+        action = request.get("action") if isinstance(request, dict) else None
         if action == "restart" and part.restart:
             part.restart()
             self._generations[name] = self._generations.get(name, 0) + 1
         elif action == "scale" and part.scale:
-            size = given.get("size")
+            size = request.get("size")
             if not isinstance(size, int) or isinstance(size, bool) or size < 1:
                 raise Unfit(400, "size: must be a whole number above 0")
             part.scale(size)

@@ -36,10 +36,10 @@ RECORDER = Recorder()
 class Control:
     """Answers requests to the control endpoint; without a token it answers nobody."""
 
-    def __init__(self, token: str | None, restrictions: Restrictions = RESTRICTIONS, parts: Parts = PARTS):
+    def __init__(self, token: str | None, restrictions: Restrictions = RESTRICTIONS, components: Parts = PARTS):
         self._token = token or ""
         self._restrictions = restrictions
-        self._parts = parts
+        self._parts = components
 
     def answer(self, method: str, path: str, authorization: str, body: bytes) -> Answer:
         """Return the answer to one request; `path` begins with BASE."""
@@ -48,7 +48,7 @@ class Control:
         if not self.allows(authorization):
             return Answer(401, {"error": "unauthorized", "message": "the control endpoint needs memmon's client token"})
         action = path.removeprefix(BASE).strip("/")
-        known = {
+        endpoints = {
             ("GET", "restrictions"): self._show,
             ("PUT", "restrictions"): lambda: self._restrict(body),
             ("POST", "cache/clear"): lambda: Answer(200, {"cleared": observers.clear_caches()}),
@@ -57,16 +57,16 @@ class Control:
         }
         if action.startswith("parts/"):
             return self._part(method, unquote(action.removeprefix("parts/")), body)
-        if (method, action) in known:
-            return known[method, action]()
-        if action in {name for _, name in known}:
+        if (method, action) in endpoints:
+            return endpoints[method, action]()
+        if action in {name for _, name in endpoints}:
             return Answer(405, {"error": "method_not_allowed", "message": f"{action} does not take {method}"})
         return Answer(404, {"error": "not_found", "message": f"no {action[:100]} here"})
 
     def allows(self, authorization: str) -> bool:
         """Tell whether the Authorization header holds the token."""
-        scheme, _, given = authorization.partition(" ")
-        same = hmac.compare_digest(given.strip().encode(), self._token.encode())
+        scheme, _, token = authorization.partition(" ")
+        same = hmac.compare_digest(token.strip().encode(), self._token.encode())
         return bool(self._token) and scheme.lower() == "bearer" and same
 
     def _show(self) -> Answer:
@@ -76,16 +76,16 @@ class Control:
         if len(body) > MAX_BODY:
             return Answer(413, {"error": "too_large", "message": f"more than {MAX_BODY} bytes"})
         try:
-            given = json.loads(body)
+            state = json.loads(body)
         except (ValueError, RecursionError) as error:
             return Answer(400, {"error": "bad_input", "field": "body", "message": f"body: not JSON: {error}"})
-        if any(given.values() if isinstance(given, dict) else ()) and not self._restrictions.enforced:
+        if any(state.values() if isinstance(state, dict) else ()) and not self._restrictions.enforced:
             text = (
                 "nothing in this process enforces restrictions: wrap its WSGI application in memmon.client.Middleware"
             )
             return Answer(409, {"error": "not_enforced", "message": text})
         try:
-            self._restrictions.replace(given)
+            self._restrictions.replace(state)
         except Invalid as error:
             return Answer(400, {"error": "bad_input", "field": error.field, "message": str(error)})
         return self._show()

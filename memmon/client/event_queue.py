@@ -68,14 +68,14 @@ class Reporter:
 
     def _batch(self) -> list[dict[str, Any]]:
         """Wait for an event; return it with those that follow at once."""
-        found = [self._queue.get()]
+        batch = [self._queue.get()]
         deadline = time.monotonic() + GATHER_SECONDS
-        while len(found) < MAX_BATCH:
+        while len(batch) < MAX_BATCH:
             try:
-                found.append(self._queue.get(timeout=max(0.0, deadline - time.monotonic())))
+                batch.append(self._queue.get(timeout=max(0.0, deadline - time.monotonic())))
             except queue.Empty:
                 break
-        return found
+        return batch
 
     def _deliver(self, events: list[dict[str, Any]]) -> None:
         """Try until memmon took or refused the events; meanwhile the queue fills, and drops what is too much."""

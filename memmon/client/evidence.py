@@ -48,11 +48,11 @@ def memory() -> dict[str, Any]:
     the collector's counts, and the lines that asked for most where tracemalloc traces."""
     counted: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
-    for one in gc.get_objects():
-        kind = type(one)
+    for tracked in gc.get_objects():
+        kind = type(tracked)
         name = f"{kind.__module__}.{kind.__qualname__}"
         counted[name] += 1
-        sizes[name] += sys.getsizeof(one, 0)
+        sizes[name] += sys.getsizeof(tracked, 0)
     largest = [{"type": name, "count": counted[name], "bytes": size} for name, size in sizes.most_common(MOST_TYPES)]
     return {
         "pid": os.getpid(),
@@ -68,7 +68,7 @@ def memory() -> dict[str, Any]:
 def _traced() -> list[str]:
     if not tracemalloc.is_tracing():
         return []
-    return [str(one) for one in tracemalloc.take_snapshot().statistics("lineno")[:MOST_TYPES]]
+    return [str(statistic) for statistic in tracemalloc.take_snapshot().statistics("lineno")[:MOST_TYPES]]
 
 
 def memory_bytes() -> int | None:
@@ -88,4 +88,4 @@ def threads() -> dict[str, list[str]]:
 
 def _lines(frame: Any) -> list[str]:
     stack: Iterable[traceback.FrameSummary] = traceback.extract_stack(frame, MAX_FRAMES)
-    return [f"{one.filename}:{one.lineno} {one.name}: {one.line}" for one in stack]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}: {frame.line}" for frame in stack]

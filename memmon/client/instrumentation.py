@@ -66,12 +66,12 @@ _inside: ContextVar[frozenset[str]] = ContextVar("memmon_inside", default=frozen
 def instrument(api: Any) -> list[str]:
     """Wrap the known methods of `api` and its parts; return the names of those that are wrapped now. Twice does no harm."""
     wrap = registry.quietly(_wrap)  # An attribute may be a property that raises.
-    found = [name for name in (*KINDS, *OTHERS) if wrap(api, name, KINDS.get(name), operation=True)]
+    wrapped = [name for name in (*KINDS, *OTHERS) if wrap(api, name, KINDS.get(name), operation=True)]
     for part in PARTS:
         inner = getattr(api, part, None)
         if inner is not None:
-            found += [f"{part}.{name}" for name, kind in KINDS.items() if wrap(inner, name, kind, operation=False)]
-    return found
+            wrapped += [f"{part}.{name}" for name, kind in KINDS.items() if wrap(inner, name, kind, operation=False)]
+    return wrapped
 
 
 def _wrap(owner: Any, name: str, kind: Kind | None, operation: bool) -> bool:

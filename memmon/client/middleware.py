@@ -97,8 +97,8 @@ class Middleware:
 
     def _feature(self, method: str, path: str) -> str | None:
         for pattern, feature in self._features.items():
-            wanted, _, prefix = pattern.rpartition(" ")
-            if wanted in ("", method) and (path == prefix or path.startswith(prefix.rstrip("/") + "/")):
+            expected, _, prefix = pattern.rpartition(" ")
+            if expected in ("", method) and (path == prefix or path.startswith(prefix.rstrip("/") + "/")):
                 return feature
         return None
 
@@ -131,9 +131,9 @@ class Middleware:
     def _pass_on(self, environ: Environ, start_response: StartResponse, request: Request | None) -> Iterable[bytes]:
         seen: dict[str, int] = {}
 
-        def start(status: str, headers: Any, *rest: Any) -> Any:
+        def start(status: str, headers: Any, *arguments: Any) -> Any:
             seen["status"] = int(status[:3]) if status[:3].isdigit() else 0
-            return start_response(status, headers, *rest)
+            return start_response(status, headers, *arguments)
 
         try:
             body = self._app(environ, start)
@@ -241,8 +241,8 @@ def _retry(verdict: Verdict) -> list[tuple[str, str]]:
 
 def _send(start_response: StartResponse, answer: Answer, headers: Sequence[tuple[str, str]] = ()) -> Iterable[bytes]:
     content = answer.content
-    own = [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
-    start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", [*own, *headers])
+    common = [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
+    start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", [*common, *headers])
     return [content]
 
 

@@ -35,24 +35,24 @@ class Watched(Collector):
         yield from registry.quietly(self._of_pools)() or ()
 
     def _of_caches(self) -> list[Metric]:
-        found: list[Metric] = []
+        metrics: list[Metric] = []
         for name, about, attribute in (
             ("memmimic_cache_size_bytes", "Size of the caches, in bytes", "size_bytes"),
             ("memmimic_cache_entries", "Entries in the caches", "__len__"),
         ):
             value = _total(self.caches, attribute)
             if value is not None:
-                found.append(GaugeMetricFamily(name, about, value))
+                metrics.append(GaugeMetricFamily(name, about, value))
         hits, misses = _total(self.caches, "hits"), _total(self.caches, "misses")
         if hits is None or misses is None:
-            return found
-        found.append(CounterMetricFamily("memmimic_cache_hits", "Look-ups that the caches answered", hits))
-        found.append(CounterMetricFamily("memmimic_cache_misses", "Look-ups that the caches did not answer", misses))
+            return metrics
+        metrics.append(CounterMetricFamily("memmimic_cache_hits", "Look-ups that the caches answered", hits))
+        metrics.append(CounterMetricFamily("memmimic_cache_misses", "Look-ups that the caches did not answer", misses))
         rate = self._recent_rate(hits, misses)
         if rate is not None:
             about = "Share of look-ups of the last 5 minutes that the caches answered"
-            found.append(GaugeMetricFamily("memmimic_cache_hit_rate", about, rate))
-        return found
+            metrics.append(GaugeMetricFamily("memmimic_cache_hit_rate", about, rate))
+        return metrics
 
     def _recent_rate(self, hits: float, misses: float) -> float | None:
         """Return the share of hits since the look five minutes ago, or since the first; None without a look-up."""
@@ -87,7 +87,7 @@ registry.REGISTRY.register(_watched)
 
 def watch_cache(cache: Any) -> None:
     """Show a cache's entries, and its `size_bytes`, `hits` and `misses` where it has them; its `clear()` can be called for."""
-    if not any(known is cache for known in _watched.caches):
+    if not any(watched is cache for watched in _watched.caches):
         _watched.caches.append(cache)
 
 
@@ -137,7 +137,7 @@ def count_error(component: str, error: BaseException) -> None:
     setattr(error, _COUNTED, True)
 
 
-def _total(parts: Iterable[Any], attribute: str) -> float | None:
+def _total(pools: Iterable[Any], attribute: str) -> float | None:
     """Return the sum of `attribute` over the parts that have it, None where none has."""
-    values = [getattr(part, attribute) for part in parts if hasattr(part, attribute)]
+    values = [getattr(part, attribute) for part in pools if hasattr(part, attribute)]
     return float(sum(value() if callable(value) else value for value in values)) if values else None

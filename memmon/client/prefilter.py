@@ -48,11 +48,11 @@ _SIGNS = re.compile(
 
 def suspicious(params: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the parameters that look like an attack, cut to what memmon takes; the others may be private and stay here."""
-    found: dict[str, str] = {}
+    suspicious_params: dict[str, str] = {}
     for name, value in params:
-        if len(found) < MAX_PARAMS and any(_SIGNS.search(_plain(text)) for text in (value, name)):
-            found[name[:MAX_NAME]] = value[:MAX_TEXT]
-    return found
+        if len(suspicious_params) < MAX_PARAMS and any(_SIGNS.search(_plain(text)) for text in (value, name)):
+            suspicious_params[name[:MAX_NAME]] = value[:MAX_TEXT]
+    return suspicious_params
 
 
 def _plain(text: str) -> str:

@@ -48,14 +48,14 @@ def page() -> bytes:
 
 def counter(name: str, about: str, *labels: str) -> Counter:
     """Return the counter called `name`, made at its first use."""
-    made: Counter = _once(name, lambda: Counter(name, about, labels, registry=REGISTRY))
-    return made
+    counter: Counter = _once(name, lambda: Counter(name, about, labels, registry=REGISTRY))
+    return counter
 
 
 def histogram(name: str, about: str, *labels: str) -> Histogram:
     """Return the histogram of seconds called `name`, made at its first use."""
-    made: Histogram = _once(name, lambda: Histogram(name, about, labels, registry=REGISTRY, buckets=BUCKETS))
-    return made
+    histogram: Histogram = _once(name, lambda: Histogram(name, about, labels, registry=REGISTRY, buckets=BUCKETS))
+    return histogram
 
 
 def _once(name: str, make: Callable[[], Any]) -> Any:

@@ -58,20 +58,20 @@ class Restrictions:
         self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
         self._lock = threading.Lock()
 
-    def replace(self, given: Any) -> None:
+    def replace(self, document: Any) -> None:
         """Put the desired state in force instead of what was; raises Invalid and keeps the old one when it is wrong."""
-        state = parse(given)
+        state = parse(document)
         with self._lock:
             self._state = state
-            kept = {(one.subject, one.endpoint) for one in state.throttled}
-            self._buckets = {key: bucket for key, bucket in self._buckets.items() if key in kept}
+            throttled = {(throttle.subject, throttle.endpoint) for throttle in state.throttled}
+            self._buckets = {key: bucket for key, bucket in self._buckets.items() if key in throttled}
 
     def shown(self) -> dict[str, list[dict[str, Any]]]:
         """Return what is in force, in the form that `replace` takes."""
         now, state = self.now(), self._state
         return {
             "blocked": [{"address": a, "until": until} for a, until in state.blocked.items() if until > now],
-            "throttled": [one._asdict() for one in state.throttled if one.until > now],
+            "throttled": [throttle._asdict() for throttle in state.throttled if throttle.until > now],
             "disabled": [{"feature": f, "until": until} for f, until in state.disabled.items() if until > now],
         }
 
@@ -87,20 +87,20 @@ class Restrictions:
         left = max(state.disabled.get(feature or "", 0.0), state.disabled.get(ALL, 0.0)) - now
         if left > 0:
             return Verdict("disabled", f"{feature or 'this service'} is switched off for now", left)
-        for one in state.throttled:
-            if one.until > now and one.subject in ("*", client) and _covers(one.endpoint, path, feature):
-                wait = self._take(one, now)
+        for throttle in state.throttled:
+            if throttle.until > now and throttle.subject in ("*", client) and _covers(throttle.endpoint, path, feature):
+                wait = self._take(throttle, now)
                 if wait:
-                    text = f"more than {one.per_minute:g} requests a minute"
-                    return Verdict("throttled", text, wait, one.subject != "*")
+                    text = f"more than {throttle.per_minute:g} requests a minute"
+                    return Verdict("throttled", text, wait, throttle.subject != "*")
         return None
 
-    def _take(self, one: Throttle, now: float) -> float:
+    def _take(self, throttle: Throttle, now: float) -> float:
         """Take a token of the bucket; return 0, or the seconds until there is one."""
         with self._lock:
-            key = (one.subject, one.endpoint)
-            tokens, at = self._buckets.get(key, (burst(one.per_minute), now))
-            tokens, wait = take(tokens, at, now, one.per_minute)
+            key = (throttle.subject, throttle.endpoint)
+            tokens, at = self._buckets.get(key, (burst(throttle.per_minute), now))
+            tokens, wait = take(tokens, at, now, throttle.per_minute)
             self._buckets[key] = (tokens, now)
             return wait
 
@@ -123,22 +123,22 @@ def _covers(endpoint: str, path: str, feature: str | None) -> bool:
     return endpoint in ("*", path, feature) or path.startswith(endpoint.rstrip("/") + "/")
 
 
-def parse(given: Any) -> State:
+def parse(document: Any) -> State:
     """Return the state that `given` (the body of PUT restrictions) tells; raises Invalid naming the wrong field."""
-    if not isinstance(given, dict):
+    if not isinstance(document, dict):
         raise Invalid("body", "must be an object")
-    for name in given:
+    for name in document:
         if name not in State._fields:
             raise Invalid(str(name)[:100], "is not known")
     return State(
-        {_address(where, one): _until(where, one) for where, one in _items(given, "blocked")},
-        tuple(_throttle(where, one) for where, one in _items(given, "throttled")),
-        {_text(where, one, "feature"): _until(where, one) for where, one in _items(given, "disabled")},
+        {_address(where, entry): _until(where, entry) for where, entry in _items(document, "blocked")},
+        tuple(_throttle(where, entry) for where, entry in _items(document, "throttled")),
+        {_text(where, entry, "feature"): _until(where, entry) for where, entry in _items(document, "disabled")},
     )
 
 
-def _items(given: dict[str, Any], name: str) -> list[tuple[str, dict[str, Any]]]:
-    items = given.get(name, [])
+def _items(document: dict[str, Any], name: str) -> list[tuple[str, dict[str, Any]]]:
+    items = document.get(name, [])
     if not isinstance(items, list):
         raise Invalid(name, "must be a list")
     for index, item in enumerate(items):
@@ -147,36 +147,36 @@ def _items(given: dict[str, Any], name: str) -> list[tuple[str, dict[str, Any]]]
     return [(f"{name}[{index}]", item) for index, item in enumerate(items)]
 
 
-def _throttle(where: str, one: dict[str, Any]) -> Throttle:
-    subject = "*" if one.get("subject") == "*" else _address(where, one, "subject")
-    endpoint = _text(where, {"endpoint": "*", **one}, "endpoint")
-    return Throttle(subject, _until(where, one), endpoint, _positive(where, one, "per_minute"))
+def _throttle(where: str, entry: dict[str, Any]) -> Throttle:
+    subject = "*" if entry.get("subject") == "*" else _address(where, entry, "subject")
+    endpoint = _text(where, {"endpoint": "*", **entry}, "endpoint")
+    return Throttle(subject, _until(where, entry), endpoint, _positive(where, entry, "per_minute"))
 
 
-def _address(where: str, one: dict[str, Any], name: str = "address") -> str:
-    found = address.canonical(_text(where, one, name))
-    if found is None:
+def _address(where: str, entry: dict[str, Any], name: str = "address") -> str:
+    canonical = address.canonical(_text(where, entry, name))
+    if canonical is None:
         raise Invalid(f"{where}.{name}", "is not an IP address")
-    return found
+    return canonical
 
 
-def _text(where: str, one: dict[str, Any], name: str) -> str:
-    value = one.get(name)
+def _text(where: str, entry: dict[str, Any], name: str) -> str:
+    value = entry.get(name)
     if not isinstance(value, str) or not value:
         raise Invalid(f"{where}.{name}", "must be a text")
     return value
 
 
-def _until(where: str, one: dict[str, Any]) -> float:
-    return _positive(where, one, "until")
+def _until(where: str, entry: dict[str, Any]) -> float:
+    return _positive(where, entry, "until")
 
 
-def _positive(where: str, one: dict[str, Any], name: str) -> float:
-    value = one.get(name)
+def _positive(where: str, entry: dict[str, Any], name: str) -> float:
+    value = entry.get(name)
     try:
-        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+        amount = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
     except OverflowError:  # An integer of hundreds of digits.
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
+        amount = math.nan
+    if not (math.isfinite(amount) and amount > 0):
         raise Invalid(f"{where}.{name}", "must be a number above 0")
-    return number
+    return amount

@@ -42,22 +42,22 @@ def collect(redis: Redis, now: float) -> Collected:
 
 def queues(redis: Redis, now: float) -> list[tuple[str, int, float]]:
     """Return name, messages waiting, and age of the oldest in seconds (0 when empty) of each queue."""
-    found = []
+    queues = []
     with client.edge():
         for name in QUEUES:
             depth = redis.llen(keys.queue(name))
             oldest = cast("bytes | None", redis.lindex(keys.queue(name), -1)) if depth else None
             sent = json.loads(oldest)["headers"].get("sent_at", now) if oldest else now
-            found.append((name, depth, max(0.0, now - sent)))
-    return found
+            queues.append((name, depth, max(0.0, now - sent)))
+    return queues
 
 
 def workers(redis: Redis, now: float) -> list[dict[str, Any]]:
     """Return the workers that were heard of lately: name, at, queues, pid, pool."""
     with client.edge():
         stored = cast("dict[bytes, bytes]", redis.hgetall(keys.workers()))
-    found = [{"name": name.decode(), **json.loads(text)} for name, text in sorted(stored.items())]
-    return [worker for worker in found if now - worker["at"] < WORKER_LIFE]
+    workers = [{"name": name.decode(), **json.loads(text)} for name, text in sorted(stored.items())]
+    return [worker for worker in workers if now - worker["at"] < WORKER_LIFE]
 
 
 def _kind_of(name: str) -> dict[str, Metadata]:

@@ -27,51 +27,51 @@ class Known(NamedTuple):
     said: Collected
 
 
-def read(text: str, known: Known | None) -> tuple[Collected, Known | None]:
+def read(text: str, previous: Known | None) -> tuple[Collected, Known | None]:
     """Return what a page in text format 0.0.4 says, and how it looks if its like can be read faster; raise BadInput where it is
     none. `known` is how the target's last page looked."""
     lines = [line.rpartition(" ") for line in text.split("\n")]
     heads, _, tails = zip(*lines, strict=True)
-    if known is not None and heads == known.heads and known.others(tails) == known.words:
-        numbers = known.samples(tails)
+    if previous is not None and heads == previous.heads and previous.others(tails) == previous.words:
+        numbers = previous.samples(tails)
         joined = "".join(numbers)
         # What float() reads and the format does not have: digits in groups, and blanks of other kinds.
         if "_" not in joined and joined.split() == [joined]:
             try:
-                return known.said._replace(values=np.array(list(map(float, numbers)))), known
+                return previous.said._replace(values=np.array(list(map(float, numbers)))), previous
             except ValueError:
                 pass  # The strict parser says which line it is.
     page = exposition.parse(text)
-    said = of_samples(page.samples, page.metadata)
-    return said, None if said.timed else _known(heads, tails, said)
+    collected = of_samples(page.samples, page.metadata)
+    return collected, None if collected.timed else _known(heads, tails, collected)
 
 
-def _known(heads: tuple[str, ...], tails: tuple[str, ...], said: Collected) -> Known | None:
+def _known(heads: tuple[str, ...], tails: tuple[str, ...], collected: Collected) -> Known | None:
     """Return how a page looked; None where its samples are not one a line, a series and a number with one blank between."""
     is_sample = [
         bool(f"{head}{tail}".strip()) and not f"{head} {tail}".lstrip().startswith("#")
         for head, tail in zip(heads, tails, strict=True)
     ]
     at = [index for index, is_one in enumerate(is_sample) if is_one]
-    rest = [index for index, is_one in enumerate(is_sample) if not is_one]
-    if len(at) != len(said.series) or not at:
+    other_lines = [index for index, is_one in enumerate(is_sample) if not is_one]
+    if len(at) != len(collected.series) or not at:
         return None
-    for index, value in zip(at, said.values.tolist(), strict=True):
+    for index, value in zip(at, collected.values.tolist(), strict=True):
         if not heads[index].strip() or not _is(tails[index], value):
             return None
-    others = _picker(rest)
-    return Known(heads, _picker(at), others, others(tails), said)
+    pick_others = _picker(other_lines)
+    return Known(heads, _picker(at), pick_others, pick_others(tails), collected)
 
 
 def _is(text: str, value: float) -> bool:
     try:
-        found = float(text)
+        parsed = float(text)
     except ValueError:
         return False
-    return found == value or (found != found and value != value)
+    return parsed == value or (parsed != parsed and value != value)
 
 
 def _picker(indexes: list[int]) -> Callable[[Any], tuple[str, ...]]:
     if len(indexes) > 1:
         return itemgetter(*indexes)
-    return lambda given: tuple(given[index] for index in indexes)
+    return lambda row: tuple(row[index] for index in indexes)

@@ -50,42 +50,46 @@ def row(target: Target, collected: Collected, seconds: float, at: int) -> Row:
 
 def timed(target: Target, collected: Collected) -> list[Sample]:
     """Return the samples with times of their own, with the target's labels."""
-    return [one._replace(labels=with_own(one.labels, target.own_labels)) for one in collected.timed]
+    return [sample._replace(labels=with_own(sample.labels, target.own_labels)) for sample in collected.timed]
 
 
 def merged(first: Collected, second: Collected) -> Collected:
     """Join page and database of one target; the page, which is `first`, wins where both give a name."""
-    given = {label_sets.name_of(labels) for labels in first.series}
-    more = [index for index, labels in enumerate(second.series) if label_sets.name_of(labels) not in given]
+    names = {label_sets.name_of(labels) for labels in first.series}
+    added = [index for index, labels in enumerate(second.series) if label_sets.name_of(labels) not in names]
     errors = [error for error in (first.error, second.error) if error]
     return Collected(
-        (*first.series, *(second.series[index] for index in more)),
-        np.concatenate((first.values, second.values[more])),
+        (*first.series, *(second.series[index] for index in added)),
+        np.concatenate((first.values, second.values[added])),
         {**second.metadata, **first.metadata},
         "; ".join(errors) or None,
         first.timed,
     )
 
 
-def with_own(labels: Labels, own: dict[str, str]) -> Labels:
+def with_own(labels: Labels, target_labels: dict[str, str]) -> Labels:
     """Return `labels` with the target's own; one of the page's that it already has is kept as exported_<name>."""
-    moved = {f"exported_{name}": value for name, value in labels if name in own and value != own[name]}
-    return label_sets.merge(labels, {**moved, **own})
+    moved = {
+        f"exported_{name}": value for name, value in labels if name in target_labels and value != target_labels[name]
+    }
+    return label_sets.merge(labels, {**moved, **target_labels})
 
 
 def _form(target: Target, collected: Collected) -> Form:
     member = Member(target.name, label_sets.of(target.own_labels))
-    found = _known.get(target.name)
-    if found is None or found.series != collected.series or found.member != member:
+    layout = _known.get(target.name)
+    if layout is None or layout.series != collected.series or layout.member != member:
         while len(_known) >= MAX_KNOWN:
             _known.pop(next(iter(_known)), None)
-        found = _known[target.name] = _worked_out(member, target.own_labels, collected.series)
-    return found
+        layout = _known[target.name] = _worked_out(member, target.own_labels, collected.series)
+    return layout
 
 
-def _worked_out(member: Member, own: dict[str, str], series: tuple[Labels, ...]) -> Form:
+def _worked_out(member: Member, target_labels: dict[str, str], series: tuple[Labels, ...]) -> Form:
     names = [label_sets.name_of(labels) for labels in series]
-    columns = [label_sets.without(with_own(labels, own), label_sets.NAME, *own) for labels in series]
+    columns = [
+        label_sets.without(with_own(labels, target_labels), label_sets.NAME, *target_labels) for labels in series
+    ]
     about = [*OWN]
     plain = series_layout.of([*names, *about], [*columns, *([label_sets.EMPTY] * len(about))])
     counts = _counts(series)

@@ -46,17 +46,17 @@ class Answer(NamedTuple):
     error: str | None = None
 
 
-def fetch(wanted: Sequence[Wanted]) -> list[tuple[Collected, float]]:
+def fetch(pages_: Sequence[Wanted]) -> list[tuple[Collected, float]]:
     """Return what each page says, or why it says nothing, and how many seconds it took."""
-    answers = _fetcher().fetch(wanted)
-    return [(_read(page.url, answer), answer.seconds) for page, answer in zip(wanted, answers, strict=True)]
+    answers = _fetcher().fetch(pages_)
+    return [(_read(page.url, answer), answer.seconds) for page, answer in zip(pages_, answers, strict=True)]
 
 
 def _read(url: str, answer: Answer) -> Collected:
     if answer.error is not None:
         return Collected(error=answer.error)
     try:
-        said, known = pages.read(answer.body.decode(), _known.get(url))
+        collected, parsed_page = pages.read(answer.body.decode(), _known.get(url))
     except UnicodeDecodeError as error:
         return Collected(error=f"page: not Prometheus text format: {error}")
     except BadInput as error:
@@ -64,8 +64,8 @@ def _read(url: str, answer: Answer) -> Collected:
     if url not in _known:
         while len(_known) >= MAX_KNOWN:
             _known.pop(next(iter(_known)), None)
-    _known[url] = known
-    return said
+    _known[url] = parsed_page
+    return collected
 
 
 class Fetcher:
@@ -78,9 +78,9 @@ class Fetcher:
         self._thread = threading.Thread(target=self._loop.run_forever, name="scrape", daemon=True)
         self._thread.start()
 
-    def fetch(self, wanted: Sequence[Wanted]) -> list[Answer]:
+    def fetch(self, pages_: Sequence[Wanted]) -> list[Answer]:
         """Return what came of each page, in their order."""
-        return asyncio.run_coroutine_threadsafe(self._all(wanted), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._all(pages_), self._loop).result()
 
     def close(self) -> None:
         """Close the connections and end the thread."""
@@ -95,12 +95,12 @@ class Fetcher:
         if self._session is not None:
             await self._session.close()
 
-    async def _all(self, wanted: Sequence[Wanted]) -> list[Answer]:
+    async def _all(self, pages_: Sequence[Wanted]) -> list[Answer]:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=75)
             jar = aiohttp.DummyCookieJar()
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=jar, headers=HEADERS)
-        return list(await asyncio.gather(*(_one(self._session, page) for page in wanted)))
+        return list(await asyncio.gather(*(_one(self._session, page) for page in pages_)))
 
 
 async def _one(session: aiohttp.ClientSession, page: Wanted) -> Answer:

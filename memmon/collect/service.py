@@ -46,8 +46,8 @@ def due(ctx: Context) -> list[Job]:
         period = lease.claim_number(ctx.redis, f"collect:{tier}", interval, now) if names else None
         if period is None:
             continue
-        for number, first in enumerate(range(0, len(names), SHARD)):
-            args = (f"{tier}:{number}", names[first : first + SHARD], period)
+        for shard, first in enumerate(range(0, len(names), SHARD)):
+            args = (f"{tier}:{shard}", names[first : first + SHARD], period)
             jobs.append(Job("collect.run", args, expires=max(interval, FRESH)))
     return jobs
 
@@ -66,12 +66,12 @@ def _let_go(ctx: Context, now: float) -> None:
 def run(ctx: Context, shard: str, names: list[str], period: int) -> list[Job]:
     """Collect the targets called `names` for `period` of the shard's tier, take the samples in, and wake the evaluation of
     alerts. A task that was delivered again long after its period does nothing: it would write over what was true then."""
-    known = [target for name in names if (target := ctx.config.targets.get(name))]
+    targets = [target for name in names if (target := ctx.config.targets.get(name))]
     interval, now = ctx.settings.intervals[shard.partition(":")[0]], ctx.now()
     if now > (period + 1) * interval + max(interval, FRESH):
         log.warning("a collection of shard %s came %.0f s late and is left out", shard, now - period * interval)
         return []
-    outcomes = _merged([*_pages(ctx, known), *_local(ctx, known, now)])
+    outcomes = _merged([*_pages(ctx, targets), *_local(ctx, targets, now)])
     states = _take_in(ctx, shard, outcomes, now, period, round(interval * 1000))
     store.save(ctx.redis, states)
     failed = [name for name, state in states.items() if not state["up"]]
@@ -87,9 +87,11 @@ def _limit(ctx: Context, target: Target) -> float:
 
 def _pages(ctx: Context, targets: Iterable[Target]) -> list[Outcome]:
     with_page = [target for target in targets if target.metrics]
-    wanted = [scrape.Wanted(str(target.metrics), _limit(ctx, target)) for target in with_page]
-    found = scrape.fetch(wanted) if wanted else []
-    return [Outcome(target, collected, seconds) for target, (collected, seconds) in zip(with_page, found, strict=True)]
+    requests = [scrape.Wanted(str(target.metrics), _limit(ctx, target)) for target in with_page]
+    answers = scrape.fetch(requests) if requests else []
+    return [
+        Outcome(target, collected, seconds) for target, (collected, seconds) in zip(with_page, answers, strict=True)
+    ]
 
 
 def _local(ctx: Context, targets: Iterable[Target], now: float) -> list[Outcome]:
@@ -149,9 +151,9 @@ def _take_timed(ctx: Context, outcome: Outcome, slot_ms: int) -> int:
         return 0
     target = outcome.target
     written = metrics.ingest_timed(ctx, target.name, row_layout.timed(target, outcome.collected), {}, slot_ms)
-    for reason, number in written.refused.items():
+    for reason, count in written.refused.items():
         labels = {"target": target.name, "reason": reason}
-        counters.add(ctx.redis, "memmon_scrape_refused_total", labels, number)
+        counters.add(ctx.redis, "memmon_scrape_refused_total", labels, count)
     return sum(written.refused.values())
 
 
@@ -159,20 +161,20 @@ def _news(shard: str, outcomes: list[Outcome], period: int) -> dict[str, Metadat
     """Return what is to be told of families: nothing while it is what was told before."""
     now = [outcome.collected.metadata for outcome in outcomes]
     before = _told.get(shard, [])
-    is_known = len(now) == len(before) and all(one is other for one, other in zip(now, before, strict=True))
+    is_known = len(now) == len(before) and all(metadata is other for metadata, other in zip(now, before, strict=True))
     if is_known and period % TELL_EVERY:
         return {}
     _told[shard] = now
-    return {name: about for given in (*now, row_layout.OWN) for name, about in given.items()}
+    return {name: about for mapping in (*now, row_layout.OWN) for name, about in mapping.items()}
 
 
 def targets(ctx: Context) -> list[dict[str, Any]]:
     """Return how each target is: name, job, instance, tier, up, last_scrape (Unix seconds), duration, samples, error."""
     states = store.load(ctx.redis)
-    found = []
+    samples = []
     for target in ctx.config.targets.targets:
         state = states.get(target.name, {})
-        found.append(
+        samples.append(
             {
                 "name": target.name,
                 "job": target.job,
@@ -189,4 +191,4 @@ def targets(ctx: Context) -> list[dict[str, Any]]:
                 "error": state.get("error"),
             }
         )
-    return found
+    return samples

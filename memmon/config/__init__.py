@@ -64,27 +64,27 @@ def _with_templates(folder: Path, routes: Routes | None) -> Routes | None:
     """Return `routes` with the text of each file that their `templates` name."""
     if routes is None or not routes.templates:
         return routes
-    found: dict[str, str] = {}
+    sources: dict[str, str] = {}
     for pattern in routes.templates:
         paths = sorted(glob.glob(str(folder / pattern)))  # noqa: PTH207 - the pattern may be absolute.
         if not paths and not glob.has_magic(pattern):
             raise BadConfig(f"{folder / 'routes.yml'}: templates: there is no file {pattern}")
         for path in paths:
-            found[path] = text_of(Path(path))
-    return routes.model_copy(update={"sources": tuple(found.items())})
+            sources[path] = text_of(Path(path))
+    return routes.model_copy(update={"sources": tuple(sources.items())})
 
 
 def _with_calendars(folder: Path, escalation: Escalation) -> Escalation:
     """Return `escalation` with the text of each file that its schedules name."""
-    if not any(one.ical for one in escalation.schedules):
+    if not any(schedule.ical for schedule in escalation.schedules):
         return escalation
-    found = []
-    for one in escalation.schedules:
-        name = None if one.calendar_url else one.ical
+    schedules = []
+    for schedule in escalation.schedules:
+        name = None if schedule.calendar_url else schedule.ical
         if name and not (folder / name).exists():
-            raise BadConfig(f"{folder / 'escalation.yml'}: schedule {one.name}: there is no file {name}")
-        found.append(one.with_calendar(text_of(folder / name)) if name else one)
-    return escalation.model_copy(update={"schedules": tuple(found)})
+            raise BadConfig(f"{folder / 'escalation.yml'}: schedule {schedule.name}: there is no file {name}")
+        schedules.append(schedule.with_calendar(text_of(folder / name)) if name else schedule)
+    return escalation.model_copy(update={"schedules": tuple(schedules)})
 
 
 def save_rules(settings: Settings, name: str, text: str) -> Path:
@@ -106,7 +106,7 @@ def place(settings: Settings, section: str, value: str) -> str | None:
     """Return file, line and key of where the operator's files say `value` in `section`; None where they do not."""
     folder = settings.config_folder
     files = [folder / f"{section}.yml", *(sorted((folder / "rules").glob("*.yml")) if section == "rules" else ())]
-    return next((found for path in files if path.exists() and (found := find(path, value))), None)
+    return next((place for path in files if path.exists() and (place := find(path, value))), None)
 
 
 def _own(folder: Path, name: str, model: type[S]) -> S | None:

@@ -70,8 +70,8 @@ def find(path: Path, value: str) -> str | None:
     """Return file, line and key of the first place where `value` stands, else of the key of that name; None where it stands
     nowhere."""
     tree = yaml.compose(text_of(path), Loader=LOADER)
-    found = _search(tree, value, []) or _search_key(tree, value, [])
-    return f"{path}:{found[0]}: {'.'.join(found[1])}" if found else None
+    place = _search(tree, value, []) or _search_key(tree, value, [])
+    return f"{path}:{place[0]}: {'.'.join(place[1])}" if place else None
 
 
 def _search(node: yaml.Node | None, value: str, keys: list[str]) -> tuple[int, list[str]] | None:
@@ -81,7 +81,7 @@ def _search(node: yaml.Node | None, value: str, keys: list[str]) -> tuple[int, l
     if isinstance(node, yaml.MappingNode):
         inner = [(key.value, item) for key, item in node.value if isinstance(key, yaml.ScalarNode)]
     elif isinstance(node, yaml.SequenceNode):
-        inner = [(str(number), item) for number, item in enumerate(node.value)]
+        inner = [(str(index), item) for index, item in enumerate(node.value)]
     places = (_search(item, value, [*keys, key]) for key, item in inner)
     return next((place for place in places if place), None)
 
@@ -89,13 +89,13 @@ def _search(node: yaml.Node | None, value: str, keys: list[str]) -> tuple[int, l
 def _search_key(node: yaml.Node | None, name: str, keys: list[str]) -> tuple[int, list[str]] | None:
     inner: list[tuple[str, yaml.Node]] = []
     if isinstance(node, yaml.MappingNode):
-        own = [(key.value, key, item) for key, item in node.value if isinstance(key, yaml.ScalarNode)]
-        found = next((key for text, key, _ in own if text == name), None)
-        if found is not None:
-            return found.start_mark.line + 1, [*keys, name]
-        inner = [(text, item) for text, _, item in own]
+        entries = [(key.value, key, item) for key, item in node.value if isinstance(key, yaml.ScalarNode)]
+        key_node = next((key for text, key, _ in entries if text == name), None)
+        if key_node is not None:
+            return key_node.start_mark.line + 1, [*keys, name]
+        inner = [(text, item) for text, _, item in entries]
     elif isinstance(node, yaml.SequenceNode):
-        inner = [(str(number), item) for number, item in enumerate(node.value)]
+        inner = [(str(index), item) for index, item in enumerate(node.value)]
     places = (_search_key(item, name, [*keys, key]) for key, item in inner)
     return next((place for place in places if place), None)
 
@@ -121,16 +121,16 @@ def _locate(node: yaml.Node | None, loc: Sequence[int | str]) -> tuple[int, list
     line = node.start_mark.line + 1 if node else 1
     keys: list[str] = []
     for step in loc:
-        found: yaml.Node | None = None
+        value_node: yaml.Node | None = None
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 if key.value == str(step):
-                    found, line = value, key.start_mark.line + 1
+                    value_node, line = value, key.start_mark.line + 1
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            found = node.value[step]
-            line = found.start_mark.line + 1
-        if found is not None:
-            node = found
+            value_node = node.value[step]
+            line = value_node.start_mark.line + 1
+        if value_node is not None:
+            node = value_node
             keys.append(str(step))
         elif step == loc[-1] and isinstance(step, str):
             keys.append(step)  # A key that is missing.

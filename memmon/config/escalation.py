@@ -124,14 +124,14 @@ class Schedule(Section):
     @property
     def calendar_url(self) -> str | None:
         """The address that `ical` is, if it is one."""
-        scheme, mark, rest = (self.ical or "").partition("://")
-        return f"{CALENDAR_SCHEMES[scheme]}://{rest}" if mark and scheme in CALENDAR_SCHEMES else None
+        scheme, mark, address = (self.ical or "").partition("://")
+        return f"{CALENDAR_SCHEMES[scheme]}://{address}" if mark and scheme in CALENDAR_SCHEMES else None
 
     def with_calendar(self, text: str) -> Schedule:
         """Return this schedule with the text of its file."""
-        found = self.model_copy()
-        found._calendar = text
-        return found
+        copy = self.model_copy()
+        copy._calendar = text
+        return copy
 
 
 class Escalation(Section):
@@ -152,8 +152,8 @@ class Escalation(Section):
 
     def contact(self, name: str) -> Contact | None:
         """Return the contact called `name`."""
-        return next((one for one in self.contacts if one.name == name), None)
+        return next((contact for contact in self.contacts if contact.name == name), None)
 
     def schedule(self, name: str) -> Schedule | None:
         """Return the schedule called `name`."""
-        return next((one for one in self.schedules if one.name == name), None)
+        return next((schedule for schedule in self.schedules if schedule.name == name), None)

@@ -56,8 +56,10 @@ class Never(Section):
     def forbids(self, action: str, target: str, subject: str) -> bool:
         """Tell whether it forbids an action on a target (or none, the empty name) and a subject."""
         mine = not self.actions or action in self.actions
-        known = ((target, self.targets), (subject, self.subjects))
-        return mine and any(fnmatch.fnmatchcase(name, one) for name, patterns in known if name for one in patterns)
+        named_patterns = ((target, self.targets), (subject, self.subjects))
+        return mine and any(
+            fnmatch.fnmatchcase(name, pattern) for name, patterns in named_patterns if name for pattern in patterns
+        )
 
 
 class Command(Section):

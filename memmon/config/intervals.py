@@ -42,38 +42,38 @@ def minute_of(text: str) -> int:
     return int(hours) * 60 + int(minutes)
 
 
-def _range(value: Any, one: Callable[[str], int], what: str) -> Range:
+def _range(value: Any, parse: Callable[[str], int], unit: str) -> Range:
     """Return both ends of `a:b`, or of `a` alone."""
     if isinstance(value, tuple):
         return value
     texts = str(value).lower().split(":")
     if len(texts) > 2:
-        raise ValueError(f"{value} is not a range of {what}s like {what}:{what}")
-    start, end = one(texts[0].strip()), one(texts[-1].strip())
-    if start > end and what != "day":
-        raise ValueError(f"end {what} {texts[-1]} is before start {what} {texts[0]}")
+        raise ValueError(f"{value} is not a range of {unit}s like {unit}:{unit}")
+    start, end = parse(texts[0].strip()), parse(texts[-1].strip())
+    if start > end and unit != "day":
+        raise ValueError(f"end {unit} {texts[-1]} is before start {unit} {texts[0]}")
     return start, end
 
 
-def _named(names: tuple[str, ...], what: str, first: int) -> Callable[[str], int]:
-    def one(text: str) -> int:
+def _named(names: tuple[str, ...], unit: str, first: int) -> Callable[[str], int]:
+    def parse_name(text: str) -> int:
         if text in names:
             return names.index(text) + first
-        if what == "month" and text.isascii() and text.isdigit() and 1 <= int(text) <= 12:
+        if unit == "month" and text.isascii() and text.isdigit() and 1 <= int(text) <= 12:
             return int(text)
-        raise ValueError(f"{text} is not a valid {what}")
+        raise ValueError(f"{text} is not a valid {unit}")
 
-    return one
+    return parse_name
 
 
 def _day(text: str) -> int:
     try:
-        found = int(text)
+        index = int(text)
     except ValueError:
-        found = 0
-    if found == 0 or not -31 <= found <= 31:
+        index = 0
+    if index == 0 or not -31 <= index <= 31:
         raise ValueError(f"{text} is not a valid day of the month: out of range")
-    return found
+    return index
 
 
 def _days(value: Any) -> Range:

@@ -54,9 +54,9 @@ LabelMap = Annotated[dict[str, str], AfterValidator(_label_names)]
 """Label names and their values."""
 
 
-def distinct(what: str, named: tuple[Any, ...]) -> None:
+def distinct(kind: str, named: tuple[Any, ...]) -> None:
     """Raise ValueError where two have one name: one of them would silently be without effect."""
-    names = [one.name for one in named]
+    names = [item.name for item in named]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"two {what} are called {name}")
+            raise ValueError(f"two {kind} are called {name}")

@@ -93,8 +93,8 @@ class Together(Section):
 
 
 def _form(value: Any) -> str:
-    given = value if isinstance(value, dict) else getattr(value, "__dict__", {})
-    return "together" if "parallel" in given else "step"
+    fields = value if isinstance(value, dict) else getattr(value, "__dict__", {})
+    return "together" if "parallel" in fields else "step"
 
 
 AnyStep = Annotated[Annotated[Step, Tag("step")] | Annotated[Together, Tag("together")], Discriminator(_form)]
@@ -122,18 +122,18 @@ class Stage(Section):
     @property
     def groups(self) -> tuple[tuple[Numbered, ...], ...]:
         """The steps in their order, those that are begun at once together."""
-        found: list[tuple[Numbered, ...]] = []
-        number = 0
-        for one in self.steps:
-            steps = one.parallel if isinstance(one, Together) else (one,)
-            found.append(tuple(Numbered(number + i, step) for i, step in enumerate(steps)))
-            number += len(steps)
-        return tuple(found)
+        groups: list[tuple[Numbered, ...]] = []
+        step_number = 0
+        for step in self.steps:
+            steps = step.parallel if isinstance(step, Together) else (step,)
+            groups.append(tuple(Numbered(step_number + i, step) for i, step in enumerate(steps)))
+            step_number += len(steps)
+        return tuple(groups)
 
     @property
     def every(self) -> dict[int, Step]:
         """Every step by its number."""
-        return {number: step for group in self.groups for number, step in group}
+        return {step_number: step for group in self.groups for step_number, step in group}
 
 
 class Verification(Section):
@@ -176,7 +176,7 @@ class Playbook(Section):
 
     def steps(self) -> Iterator[tuple[Stage, int, Step]]:
         """Return every step with its stage and number."""
-        return ((stage, number, step) for stage in self.stages for number, step in stage.every.items())
+        return ((stage, step_number, step) for stage in self.stages for step_number, step in stage.every.items())
 
 
 class Playbooks(Section):
@@ -199,10 +199,10 @@ class Playbooks(Section):
     def over(self, other: Self | None) -> Self:
         """Return these with `other` laid over them; its playbooks come first, since the first that matches takes an alert."""
         merged = super().over(other)
-        own = {one.name for one in other.playbooks} if other else set()
-        mine = tuple(one for one in self.playbooks if one.name not in own)
+        replaced = {playbook.name for playbook in other.playbooks} if other else set()
+        mine = tuple(playbook for playbook in self.playbooks if playbook.name not in replaced)
         return merged.model_copy(update={"playbooks": (*(other.playbooks if other else ()), *mine)})
 
     def limit(self, action: str) -> Limit:
         """Return what holds for an action; one that nobody limits has no limits."""
-        return next((one for one in self.limits if one.name == action), Limit(name=action))
+        return next((limit for limit in self.limits if limit.name == action), Limit(name=action))

@@ -72,8 +72,8 @@ class HttpConfig(Section):
 
     @model_validator(mode="after")
     def _one_way_to_say_who(self) -> HttpConfig:
-        given = (self.authorization, self.basic_auth, self.bearer_token, self.bearer_token_file)
-        if sum(one is not None for one in given) > 1:
+        methods = (self.authorization, self.basic_auth, self.bearer_token, self.bearer_token_file)
+        if sum(method is not None for method in methods) > 1:
             raise ValueError("give at most one of authorization, basic_auth, bearer_token and bearer_token_file")
         return self
 

@@ -92,16 +92,24 @@ class Routes(Section):
     @property
     def intervals(self) -> dict[str, TimeInterval]:
         """The named intervals, of the old list and the new one."""
-        return {one.name: one for one in (*self.mute_time_intervals, *self.time_intervals)}
+        return {interval.name: interval for interval in (*self.mute_time_intervals, *self.time_intervals)}
 
     @model_validator(mode="after")
     def _root_takes_everything(self) -> Routes:
         root = self.route
         if not root.receiver:
             raise ValueError("the root route needs a receiver")
-        given = {"matchers": root.matchers, "match": root.match, "match_re": root.match_re, "continue": root.continue_}
-        given |= {"mute_time_intervals": root.mute_time_intervals, "active_time_intervals": root.active_time_intervals}
-        for name, value in given.items():
+        options = {
+            "matchers": root.matchers,
+            "match": root.match,
+            "match_re": root.match_re,
+            "continue": root.continue_,
+        }
+        options |= {
+            "mute_time_intervals": root.mute_time_intervals,
+            "active_time_intervals": root.active_time_intervals,
+        }
+        for name, value in options.items():
             if value:
                 raise ValueError(f"the root route takes every alert, and has no {name}")
         return self
@@ -110,7 +118,7 @@ class Routes(Section):
     def _names_exist(self) -> Routes:
         names = [receiver.name for receiver in self.receivers]
         _once("receivers", names)
-        _once("time intervals", [one.name for one in (*self.mute_time_intervals, *self.time_intervals)])
+        _once("time intervals", [interval.name for interval in (*self.mute_time_intervals, *self.time_intervals)])
         if ENVIRONMENT in names:
             raise ValueError(f"{ENVIRONMENT} is the name of the receiver that MEMMIMIC_ALERT_EMAIL and _WEBHOOK make")
         for route in walk(self.route):
@@ -126,18 +134,18 @@ class Routes(Section):
         if self.global_.slack_api_url or self.global_.slack_api_url_file:
             return self
         for receiver in self.receivers:
-            if any(not (one.api_url or one.api_url_file) for one in receiver.slack_configs):
+            if any(not (slack.api_url or slack.api_url_file) for slack in receiver.slack_configs):
                 raise ValueError(
                     f"receiver {receiver.name}: slack_configs need api_url, here or as global slack_api_url"
                 )
         return self
 
 
-def _once(what: str, names: Iterable[str]) -> None:
+def _once(kind: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ValueError(f"two {what} are called {name!r}")
+            raise ValueError(f"two {kind} are called {name!r}")
         seen.add(name)
 
 

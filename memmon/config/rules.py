@@ -29,9 +29,9 @@ class Rule(Section):
         if self.record is not None:
             if not label_sets.METRIC_NAME.fullmatch(self.record):
                 raise ValueError(f"{self.record!r} is not a metric name")
-            given = {"for": self.hold, "keep_firing_for": self.keep_firing_for, "annotations": self.annotations}
-            given |= {"clear": self.clear, "damping": self.damping}
-            for name, value in given.items():
+            options = {"for": self.hold, "keep_firing_for": self.keep_firing_for, "annotations": self.annotations}
+            options |= {"clear": self.clear, "damping": self.damping}
+            for name, value in options.items():
                 if value:
                     raise ValueError(f"a recording rule has no {name}")
         return self

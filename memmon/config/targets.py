@@ -37,8 +37,8 @@ class Component(Section):
 
     @model_validator(mode="after")
     def _unit_fits(self) -> Component:
-        parts = self.unit.split("/")
-        if self.control == "kubernetes" and (len(parts) != 3 or parts[1] not in KUBERNETES or not all(parts)):
+        segments = self.unit.split("/")
+        if self.control == "kubernetes" and (len(segments) != 3 or segments[1] not in KUBERNETES or not all(segments)):
             raise ValueError(f"unit {self.unit} must be namespace/deployment/name (or statefulset, daemonset)")
         if self.control == "http" and not self.unit.startswith(("http://", "https://")):
             raise ValueError(f"unit {self.unit} must begin with http:// or https://")
@@ -107,47 +107,51 @@ class Targets(Section):
 
     def check(self) -> Targets:
         """Return these targets; raise ValueError where one depends on what is not there, or on itself."""
-        known = {target.name: target for target in self.targets}
+        by_name = {target.name: target for target in self.targets}
         for target in self.targets:
             for name in target.depends_on:
-                if name not in known:
+                if name not in by_name:
                     raise ValueError(f"target {target.name} depends on {name}, which is no target")
-            if target.name in _all_below(target.depends_on, known):
+            if target.name in _all_below(target.depends_on, by_name):
                 raise ValueError(f"target {target.name} depends on itself")
         return self
 
     def upstream(self, name: str) -> list[str]:
         """Return what a target depends on, and what that depends on, the nearest first."""
-        known = {target.name: target for target in self.targets}
-        return [one for one in _all_below(known[name].depends_on, known) if one in known] if name in known else []
+        by_name = {target.name: target for target in self.targets}
+        return (
+            [dependency for dependency in _all_below(by_name[name].depends_on, by_name) if dependency in by_name]
+            if name in by_name
+            else []
+        )
 
     def get(self, name: str) -> Target | None:
         """Return the target called `name`."""
         return next((target for target in self.targets if target.name == name), None)
 
 
-def _all_below(names: tuple[str, ...], known: dict[str, Target]) -> list[str]:
-    found: list[str] = []
+def _all_below(names: tuple[str, ...], by_name: dict[str, Target]) -> list[str]:
+    names_below: list[str] = []
     waiting = list(names)
     while waiting:
-        one = waiting.pop(0)
-        if one not in found and one in known:
-            found.append(one)
-            waiting += known[one].depends_on
-    return found
+        name = waiting.pop(0)
+        if name not in names_below and name in by_name:
+            names_below.append(name)
+            waiting += by_name[name].depends_on
+    return names_below
 
 
 def built_in(settings: Settings) -> Targets:
     """Return the targets that need no file: this host, memmon itself, MemMimic's database and the demo."""
-    found = [
+    targets = [
         Target(name="host", kind="host", job="host", instance=settings.instance),
         Target(name="memmon", kind="memmon", job="memmon", instance=settings.instance, components=_workers()),
     ]
     if settings.db_path or settings.client_url:
-        found.append(_memmimic(settings))
+        targets.append(_memmimic(settings))
     if settings.demo_url:
-        found.append(_demo(settings, settings.demo_url.rstrip("/")))
-    return Targets(targets=tuple(found))
+        targets.append(_demo(settings, settings.demo_url.rstrip("/")))
+    return Targets(targets=tuple(targets))
 
 
 def _workers() -> dict[str, Component]:

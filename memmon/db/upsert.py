@@ -15,12 +15,12 @@ CHUNK = 500
 
 def insert_new(session: Session, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]) -> int:
     """Insert the rows whose keys are not there yet; return how many that were."""
-    made = 0
+    inserted = 0
     for start in range(0, len(rows), CHUNK):
         statement = _insert(session, model).values(_values(rows[start : start + CHUNK])).on_conflict_do_nothing()
         # SQLAlchemy counts the rows of an INSERT only when it is asked to.
-        made += session.execute(statement, execution_options={"preserve_rowcount": True}).rowcount  # type: ignore[attr-defined]
-    return made
+        inserted += session.execute(statement, execution_options={"preserve_rowcount": True}).rowcount  # type: ignore[attr-defined]
+    return inserted
 
 
 def insert_many(session: Session, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]) -> None:

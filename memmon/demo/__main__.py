@@ -19,15 +19,15 @@ def main() -> int:
     """Run until SIGTERM or SIGINT; return 2 for a wrong setting, 1 when it cannot start."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s demo: %(message)s")
     try:
-        given = environment.load(os.environ)
-        demo = Demo(given)
+        environ = environment.load(os.environ)
+        demo = Demo(environ)
     except BadConfig as error:
         sys.stderr.write(f"demo: {error}\n")
         return 2
     except (OSError, sqlite3.Error) as error:
         sys.stderr.write(f"demo: cannot start: {error}\n")
         return 1
-    setproctitle(f"demo-memory-service {given.host}:{given.port}")
+    setproctitle(f"demo-memory-service {environ.host}:{environ.port}")
     signal.signal(signal.SIGTERM, demo.stop)
     signal.signal(signal.SIGINT, demo.stop)
     demo.run()

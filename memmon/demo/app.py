@@ -74,7 +74,7 @@ class App:
     def _answer(self, method: str, path: str, environ: dict[str, Any]) -> tuple[int, Any]:
         handler = self._routes.get((method, path))
         if handler is None:
-            there = any(known == path for _, known in self._routes)
+            there = any(route_path == path for _, route_path in self._routes)
             return (
                 (405, _error("method_not_allowed", method)) if there else (404, _error("not_found", f"no {path[:100]}"))
             )
@@ -158,8 +158,8 @@ def _text(body: Any, name: str) -> str:
     return value
 
 
-def _same(given: str, right: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), right.encode())
+def _same(offered: str, right: str) -> bool:
+    return hmac.compare_digest(offered.encode("utf-8", "replace"), right.encode())
 
 
 def _error(code: str, message: str) -> dict[str, str]:

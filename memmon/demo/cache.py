@@ -36,12 +36,12 @@ class Cache:
             self._held.move_to_end((query, limit))
             return entry[0]
 
-    def put(self, query: str, limit: int, found: Found) -> None:
+    def put(self, query: str, limit: int, results: Found) -> None:
         """Keep what a search found."""
-        size = len(query) + len(json.dumps(found))
+        size = len(query) + len(json.dumps(results))
         with self._lock:
             self._drop((query, limit))
-            self._held[query, limit] = (found, size)
+            self._held[query, limit] = (results, size)
             self.size_bytes += size
             while len(self._held) > self._max_entries or self.size_bytes > self._max_bytes:
                 self._drop(next(iter(self._held)))

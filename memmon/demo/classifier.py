@@ -30,7 +30,9 @@ def classify(text: str) -> tuple[str, float]:
     A text in which none does is DATA with confidence 0.
     """
     words = _WORD.findall(text.lower())
-    votes = {name: sum(word in known for word in words) + _digits(name, text) for name, known in WORDS.items()}
+    votes = {
+        name: sum(word in vocabulary for word in words) + _digits(name, text) for name, vocabulary in WORDS.items()
+    }
     total = sum(votes.values())
     if not total:
         return "DATA", 0.0

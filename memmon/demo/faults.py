@@ -38,9 +38,9 @@ class Faults:
         self._closed = False
         self._leaking: threading.Thread | None = None
 
-    def switch(self, given: Any) -> dict[str, Any]:
+    def switch(self, request: Any) -> dict[str, Any]:
         """Switch a fault on as {"fault", "seconds"} tells (0 seconds: off); return what is on. BadInput names what is wrong."""
-        name, seconds = _parse(given)
+        name, seconds = _parse(request)
         with self._change:
             self._until[name] = time.time() + seconds
             self._change.notify_all()
@@ -95,10 +95,10 @@ class Faults:
             self.wait("memory-leak", LEAK_EVERY)
 
 
-def _parse(given: Any) -> tuple[str, float]:
-    if not isinstance(given, dict):
+def _parse(request: Any) -> tuple[str, float]:
+    if not isinstance(request, dict):
         raise BadInput("body", "must be an object")
-    name, seconds = given.get("fault"), given.get("seconds")
+    name, seconds = request.get("fault"), request.get("seconds")
     if not isinstance(name, str) or name not in FAULTS:
         raise BadInput("fault", f"must be one of {', '.join(FAULTS)}")
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= MAX_SECONDS:

@@ -33,8 +33,8 @@ class Load:
         self._host, self._port = host, port
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._drive, args=(random.Random(),), name=f"load-{number}", daemon=True)
-            for number in range(DRIVERS)
+            threading.Thread(target=self._drive, args=(random.Random(),), name=f"load-{index}", daemon=True)
+            for index in range(DRIVERS)
         ]
 
     def start(self) -> None:

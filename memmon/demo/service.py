@@ -40,19 +40,19 @@ class Memories:
     def remember(self, content: str, kind: str = "interaction") -> dict[str, Any]:
         """Store a memory with its classification; the same text again only counts as another access."""
         self._may_fail()
-        known = self._database.read(f"SELECT id FROM {HELD} WHERE ok AND content = ?", (content,))
-        if known:
-            self._touch(known[0]["id"])
-            return {"id": known[0]["id"], "new": False}
-        found = self.classify(content)
-        number = self._database.write(
+        duplicates = self._database.read(f"SELECT id FROM {HELD} WHERE ok AND content = ?", (content,))
+        if duplicates:
+            self._touch(duplicates[0]["id"])
+            return {"id": duplicates[0]["id"], "new": False}
+        label = self.classify(content)
+        memory_id = self._database.write(
             "INSERT INTO memories_enhanced (content, type, created_at, cxd_function, cxd_confidence) VALUES (?, ?, ?, ?, ?)",
-            (content, kind, _now(), found.function, found.confidence),
+            (content, kind, _now(), label.function, label.confidence),
         )
         self._cache.forget_about(content)
-        if number % PRUNE_EVERY == 0:
-            self._database.write("DELETE FROM memories_enhanced WHERE id <= ?", (number - KEPT,))
-        return {"id": number, "new": True}
+        if memory_id % PRUNE_EVERY == 0:
+            self._database.write("DELETE FROM memories_enhanced WHERE id <= ?", (memory_id - KEPT,))
+        return {"id": memory_id, "new": True}
 
     def recall_cxd(self, query: str, limit: int = 10) -> Found:
         """Return the newest memories that contain every word of `query`."""
@@ -63,9 +63,9 @@ class Memories:
         cached = self._cache.get(query, limit)
         if cached is not None:
             return self._still_there(cached)
-        found = self._search(query.split(), limit)
-        self._cache.put(query, limit, found)
-        return found
+        results = self._search(query.split(), limit)
+        self._cache.put(query, limit, results)
+        return results
 
     def classify(self, text: str) -> Classification:
         """Return the CXD function of a text."""
@@ -85,19 +85,21 @@ class Memories:
         )
         return [dict(row) for row in rows]
 
-    def _still_there(self, found: Found) -> Found:
+    def _still_there(self, memories: Found) -> Found:
         """Return those of a cached result that have not been forgotten since."""
-        if not found:
+        if not memories:
             return []
-        marks = ", ".join("?" * len(found))
-        rows = self._database.read(f"SELECT id FROM {HELD} WHERE ok AND id IN ({marks})", [one["id"] for one in found])
+        marks = ", ".join("?" * len(memories))
+        rows = self._database.read(
+            f"SELECT id FROM {HELD} WHERE ok AND id IN ({marks})", [memory["id"] for memory in memories]
+        )
         there = {row["id"] for row in rows}
-        return [one for one in found if one["id"] in there]
+        return [memory for memory in memories if memory["id"] in there]
 
-    def _touch(self, number: int) -> None:
+    def _touch(self, memory_id: int) -> None:
         self._database.write(
             "UPDATE memories_enhanced SET access_count = access_count + 1, last_access_time = ? WHERE id = ?",
-            (_now(), number),
+            (_now(), memory_id),
         )
 
     def _may_fail(self) -> None:

@@ -19,16 +19,16 @@ _LAYOUT = re.compile(
 )
 
 
-def date(layout: Any, given: Any) -> str:
+def date(layout: Any, moment: Any) -> str:
     """Return a time as Go's layout says, which writes the time of reference, Mon Jan 2 15:04:05 MST 2006."""
-    at = _time(given)
+    at = _time(moment)
 
-    def part(found: re.Match[str]) -> str:
-        word = found.group()
+    def part(directive: re.Match[str]) -> str:
+        word = directive.group()
         if word[0] in ".,":
             digits = f"{at.microsecond:06d}000000000"[: len(word) - 1]
-            shown = digits.rstrip("0") if word[1] == "9" else digits
-            return word[0] + shown if shown else ""
+            fraction = digits.rstrip("0") if word[1] == "9" else digits
+            return word[0] + fraction if fraction else ""
         return _part(word, at)
 
     return _LAYOUT.sub(part, text(layout))
@@ -68,27 +68,27 @@ def _part(word: str, at: datetime) -> str:
     return plain[word]
 
 
-def _time(given: Any) -> datetime:
-    if not isinstance(given, datetime):
-        raise Misused(f"wants a time, not {show(given)}")
-    return given
+def _time(moment: Any) -> datetime:
+    if not isinstance(moment, datetime):
+        raise Misused(f"wants a time, not {show(moment)}")
+    return moment
 
 
-def zone(name: Any, given: Any) -> datetime:
+def zone(name: Any, moment: Any) -> datetime:
     """Return a time in another zone."""
     try:
-        return _time(given).astimezone(ZoneInfo(text(name)))
+        return _time(moment).astimezone(ZoneInfo(text(name)))
     except (KeyError, OSError):
         raise Misused(f"{name!r} is no time zone") from None
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Record):
-        return {name: _plain(one) for name, one in value.fields.items()}
+        return {name: _plain(item) for name, item in value.fields.items()}
     if isinstance(value, Mapping):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     return value.total_seconds() * 1e9 if isinstance(value, timedelta) else value
@@ -97,16 +97,16 @@ def _plain(value: Any) -> Any:
 def functions(now: float) -> dict[str, Callable[..., Any]]:
     """Return all functions; `since` counts to `now` (Unix seconds)."""
     at = datetime.fromtimestamp(now, UTC)
-    return {**ALERTMANAGER, "since": lambda given: at - _time(given)}
+    return {**ALERTMANAGER, "since": lambda moment: at - _time(moment)}
 
 
 ALERTMANAGER: dict[str, Callable[..., Any]] = {
     **COMMON,
-    "trimSpace": lambda given: text(given).strip(),
-    "join": lambda separator, items: text(separator).join(text(one) for one in items),
+    "trimSpace": lambda value: text(value).strip(),
+    "join": lambda separator, items: text(separator).join(text(item) for item in items),
     "stringSlice": lambda *items: list(items),
     "date": date,
     "tz": zone,
-    "since": lambda given: timedelta(),
-    "toJson": lambda given: json.dumps(_plain(given), ensure_ascii=False, separators=(",", ":")),
+    "since": lambda moment: timedelta(),
+    "toJson": lambda value: json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")),
 }

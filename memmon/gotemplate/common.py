@@ -38,13 +38,13 @@ def fixed(value: float, digits: int = 4) -> str:
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    shown = f"{value:.{digits}g}"
-    return re.sub(r"e([+-])(\d)$", r"e\g<1>0\2", shown)
+    digits_text = f"{value:.{digits}g}"
+    return re.sub(r"e([+-])(\d)$", r"e\g<1>0\2", digits_text)
 
 
-def humanize_duration(given: Any) -> str:
+def humanize_duration(seconds_value: Any) -> str:
     """Return seconds as days, hours, minutes and seconds; below one in thousandths and so on."""
-    value = number(given)
+    value = number(seconds_value)
     if not math.isfinite(value):
         return fixed(value)
     sign, left = ("-" if value < 0 else ""), abs(value)
@@ -52,33 +52,33 @@ def humanize_duration(given: Any) -> str:
         if left < 60:
             return f"{sign}{fixed(left)}s"
         seconds = int(left)
-        parts = ((seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
-        first = next(index for index, (count, _) in enumerate(parts) if count)
-        return sign + " ".join(f"{count}{unit}" for count, unit in parts[first:])
+        units = ((seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
+        first = next(index for index, (count, _) in enumerate(units) if count)
+        return sign + " ".join(f"{count}{unit}" for count, unit in units[first:])
     return f"{small(value)}s"
 
 
 def small(value: float) -> str:
     """Return a number below one with the prefix of its thousandths, millionths and so on."""
     prefix = ""
-    for one in ("m", "u", "n", "p", "f", "a", "z", "y"):
+    for unit in ("m", "u", "n", "p", "f", "a", "z", "y"):
         if value == 0 or abs(value) >= 1:
             break
-        value, prefix = value * 1000, one
+        value, prefix = value * 1000, unit
     return f"{fixed(value)}{prefix}"
 
 
-def match(pattern: Any, given: Any) -> bool:
+def match(pattern: Any, subject: Any) -> bool:
     """Tell whether a regular expression is found anywhere."""
-    return program(text(pattern), False).search(text(given)) is not None
+    return program(text(pattern), False).search(text(subject)) is not None
 
 
-def replace_all(pattern: Any, instead: Any, given: Any) -> str:
+def replace_all(pattern: Any, instead: Any, subject: Any) -> str:
     """Put `instead`, in which $1 and ${name} stand for groups, in the place of everything that fits."""
-    found = program(text(pattern), False)
+    regex = program(text(pattern), False)
     template = text(instead)
 
-    def one(hit: Any) -> str:
+    def expand(hit: Any) -> str:
         def group(name: re.Match[str]) -> str:
             key = name.group(1) or name.group(2)
             if not key:
@@ -90,17 +90,17 @@ def replace_all(pattern: Any, instead: Any, given: Any) -> str:
 
         return re.sub(r"\$(?:\{(\w+)\}|(\w+)|\$)", group, template)
 
-    return str(found.sub(one, text(given)))
+    return str(regex.sub(expand, text(subject)))
 
 
-def title(given: Any) -> str:
+def title(value: Any) -> str:
     """Return text with the first letter of each word in capitals."""
-    return re.sub(r"(?<![\w'])(\w)", lambda found: found.group(1).upper(), text(given))
+    return re.sub(r"(?<![\w'])(\w)", lambda first_letter: first_letter.group(1).upper(), text(value))
 
 
 COMMON: dict[str, Callable[..., Any]] = {
-    "toUpper": lambda given: text(given).upper(),
-    "toLower": lambda given: text(given).lower(),
+    "toUpper": lambda value: text(value).upper(),
+    "toLower": lambda value: text(value).lower(),
     "title": title,
     "match": match,
     "reReplaceAll": replace_all,

@@ -111,8 +111,8 @@ class _Run:
             self._step()
             turn = [*scopes, {}]
             bound = (item,) if len(node.pipe.names) == 1 else (key, item)
-            for name, one in zip(node.pipe.names, bound, strict=False):
-                self._bind(name, one, turn, node.pipe.is_set)
+            for name, bound_value in zip(node.pipe.names, bound, strict=False):
+                self._bind(name, bound_value, turn, node.pipe.is_set)
             try:
                 self.nodes(node.body, item, turn)
             except _Leave as leave:
@@ -145,7 +145,11 @@ class _Run:
         self._depth -= 1
 
     def _bind(self, name: str, value: Any, scopes: list[dict[str, Any]], is_set: bool) -> None:
-        scope = next((one for one in reversed(scopes) if name in one), scopes[-1]) if is_set else scopes[-1]
+        scope = (
+            next((candidate for candidate in reversed(scopes) if name in candidate), scopes[-1])
+            if is_set
+            else scopes[-1]
+        )
         scope[name] = value
 
     def _pipe(self, pipe: Pipe, dot: Any, scopes: list[dict[str, Any]]) -> Any:
@@ -161,25 +165,25 @@ class _Run:
         self, command: tuple[Operand, ...], last: tuple[Any, ...], dot: Any, scopes: list[dict[str, Any]]
     ) -> Any:
         self._step()
-        first, rest = command[0], command[1:]
+        first, operands = command[0], command[1:]
         if isinstance(first, Function) and first.name in ("and", "or"):
-            return self._lazy(first.name, rest, last, dot, scopes)
+            return self._lazy(first.name, operands, last, dot, scopes)
         if isinstance(first, Function):
-            arguments = [self._operand(one, dot, scopes) for one in rest]
+            arguments = [self._operand(operand, dot, scopes) for operand in operands]
             return self._apply(first.name, self._functions[first.name], [*arguments, *last])
         if isinstance(first, Chain):
-            arguments = [self._operand(one, dot, scopes) for one in rest]
+            arguments = [self._operand(operand, dot, scopes) for operand in operands]
             return self._chain(first, [*arguments, *last], dot, scopes)
-        if rest or last:
+        if operands or last:
             raise BadTemplate("can't give arguments to what is no function", self._line)
         return self._operand(first, dot, scopes)
 
     def _lazy(
-        self, name: str, rest: Sequence[Operand], last: tuple[Any, ...], dot: Any, scopes: list[dict[str, Any]]
+        self, name: str, operands: Sequence[Operand], last: tuple[Any, ...], dot: Any, scopes: list[dict[str, Any]]
     ) -> Any:
         value: Any = None
-        for one in rest:
-            value = self._operand(one, dot, scopes)
+        for operand in operands:
+            value = self._operand(operand, dot, scopes)
             if is_true(value) == (name == "or"):
                 return value
         return last[0] if last else value
@@ -201,8 +205,8 @@ class _Run:
 
     def _chain(self, chain: Chain, arguments: list[Any], dot: Any, scopes: list[dict[str, Any]]) -> Any:
         value = self._operand(chain.base, dot, scopes)
-        for number, name in enumerate(chain.fields, start=1):
-            value = self._field(value, name, arguments if number == len(chain.fields) else [])
+        for index, name in enumerate(chain.fields, start=1):
+            value = self._field(value, name, arguments if index == len(chain.fields) else [])
         return value
 
     def _field(self, value: Any, name: str, arguments: list[Any]) -> Any:

@@ -23,24 +23,24 @@ def _kind(value: Any) -> str:
     return "other"
 
 
-def _equal(one: Any, other: Any) -> bool:
-    if one is None or other is None:
-        return one is other
-    if _kind(one) != _kind(other):
+def _equal(left: Any, other: Any) -> bool:
+    if left is None or other is None:
+        return left is other
+    if _kind(left) != _kind(other):
         raise Misused("incompatible types for comparison")
-    return bool(one == other)
+    return bool(left == other)
 
 
-def _eq(first: Any, *others: Any) -> bool:
-    if not others:
+def _eq(first: Any, *candidates: Any) -> bool:
+    if not candidates:
         raise Misused("missing argument for comparison")
-    return any(_equal(first, other) for other in others)
+    return any(_equal(first, other) for other in candidates)
 
 
-def _less(one: Any, other: Any) -> bool:
-    if _kind(one) != _kind(other) or _kind(one) in ("bool", "other"):
+def _less(left: Any, other: Any) -> bool:
+    if _kind(left) != _kind(other) or _kind(left) in ("bool", "other"):
         raise Misused("incompatible types for comparison")
-    return bool(one < other)
+    return bool(left < other)
 
 
 def _len(value: Any) -> int:
@@ -65,7 +65,7 @@ def _index(value: Any, *keys: Any) -> Any:
 
 
 def _slice(value: Any, *bounds: Any) -> Any:
-    if not isinstance(value, str | Sequence) or not all(isinstance(one, int) for one in bounds) or len(bounds) > 2:
+    if not isinstance(value, str | Sequence) or not all(isinstance(bound, int) for bound in bounds) or len(bounds) > 2:
         raise Misused(f"can't slice {strings.show(value)}")
     start, end = (list(bounds) + [0, len(value)][len(bounds) :])[:2]
     if not 0 <= start <= end <= len(value):
@@ -88,19 +88,19 @@ def _js(text: str) -> str:
 
 BUILT_IN: dict[str, Callable[..., Any]] = {
     "not": lambda value: not is_true(value),
-    "and": lambda *values: next((one for one in values if not is_true(one)), values[-1]),
-    "or": lambda *values: next((one for one in values if is_true(one)), values[-1]),
+    "and": lambda *values: next((value for value in values if not is_true(value)), values[-1]),
+    "or": lambda *values: next((value for value in values if is_true(value)), values[-1]),
     "eq": _eq,
-    "ne": lambda one, other: not _equal(one, other),
+    "ne": lambda left, other: not _equal(left, other),
     "lt": _less,
-    "le": lambda one, other: _less(one, other) or _equal(one, other),
-    "gt": lambda one, other: not (_less(one, other) or _equal(one, other)),
-    "ge": lambda one, other: not _less(one, other),
+    "le": lambda left, other: _less(left, other) or _equal(left, other),
+    "gt": lambda left, other: not (_less(left, other) or _equal(left, other)),
+    "ge": lambda left, other: not _less(left, other),
     "len": _len,
     "index": _index,
     "slice": _slice,
     "print": lambda *values: strings.sprint(values),
-    "println": lambda *values: " ".join(strings.show(one) for one in values) + "\n",
+    "println": lambda *values: " ".join(strings.show(value) for value in values) + "\n",
     "printf": _printf,
     "html": lambda *values: html.escape(strings.sprint(values)).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
     "js": lambda *values: _js(strings.sprint(values)),

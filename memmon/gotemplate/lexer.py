@@ -65,12 +65,12 @@ def _action(source: str, at: int) -> Generator[Token, None, tuple[int, bool]]:
         if re.match(r"\s-\}\}", source[at : at + 4]):
             yield Token("end", "", line)
             return at + 4, True
-        found = _TOKEN.match(source, at)
-        if not found:
+        match = _TOKEN.match(source, at)
+        if not match:
             raise BadTemplate("an action is not closed" if at >= len(source) else f"unexpected {source[at]!r}", line)
-        kind = str(found.lastgroup)
+        kind = str(match.lastgroup)
         if kind != "space":
-            yield Token(kind, found.group(), line, apart)
+            yield Token(kind, match.group(), line, apart)
         apart = kind == "space"
-        line += found.group().count("\n")
-        at = found.end()
+        line += match.group().count("\n")
+        at = match.end()

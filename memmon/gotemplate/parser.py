@@ -55,24 +55,24 @@ class _Parser:
         self._depth += 1
         if self._depth > MAX_NESTING:
             raise BadTemplate(f"nested more than {MAX_NESTING} deep", self._line())
-        found: list[Node] = []
+        nodes: list[Node] = []
         while self._at < len(self._tokens):
             token = self._next()
             if token.kind == "text":
-                found.append(Text(token.text))
+                nodes.append(Text(token.text))
                 continue
             if token.kind == "word" and token.text in ("else", "end"):
                 if token.text not in closers:
                     raise BadTemplate(f"unexpected {{{{{token.text}}}}}", token.line)
                 self._depth -= 1
-                return tuple(found), token.text
+                return tuple(nodes), token.text
             node = self._action(token)
             if node is not None:
-                found.append(node)
+                nodes.append(node)
         if closers:
             raise BadTemplate("unexpected end of the text: an {{end}} is missing", self._line())
         self._depth -= 1
-        return tuple(found), ""
+        return tuple(nodes), ""
 
     def _action(self, token: Token) -> Node | None:
         if token.kind == "word" and token.text in KEYWORDS:
@@ -113,9 +113,9 @@ class _Parser:
 
     def _scoped(self, closers: tuple[str, ...]) -> tuple[tuple[Node, ...], str]:
         self._scopes.append(set())
-        found = self.nodes(closers)
+        body = self.nodes(closers)
         self._scopes.pop()
-        return found
+        return body
 
     def _call(self, line: int) -> Call:
         name = self._name()
@@ -129,10 +129,10 @@ class _Parser:
         pipe = self._pipe("end") if token.text == "block" else None
         if pipe is None:
             self._close()
-        held, self._scopes = self._scopes, [{"$"}]
+        outer_scopes, self._scopes = self._scopes, [{"$"}]
         loops, self._loops = self._loops, 0
         self.defined[name], _ = self.nodes(("end",))
-        self._scopes, self._loops = held, loops
+        self._scopes, self._loops = outer_scopes, loops
         self._close()
         return Call(token.line, name, pipe) if pipe else None
 
@@ -163,7 +163,7 @@ class _Parser:
 
     def _declared(self, is_range: bool) -> tuple[tuple[str, ...], bool]:
         """Return the variables that a pipe declares or sets, and whether it sets them."""
-        ahead = [one.text for one in self._tokens[self._at : self._at + 4]]
+        ahead = [token.text for token in self._tokens[self._at : self._at + 4]]
         first = self._peek()
         if first.kind != "variable" or len(ahead) < 3:
             return (), False
@@ -181,17 +181,17 @@ class _Parser:
         return names, is_set
 
     def _command(self, closer: str) -> tuple[Operand, ...]:
-        found: list[Operand] = []
+        operands: list[Operand] = []
         while True:
             token = self._peek()
             if token.text == "|" or token.kind == closer or token.text == closer or token.kind == "end":
                 break
-            found.append(self._operand())
-        if not found:
+            operands.append(self._operand())
+        if not operands:
             raise BadTemplate("a value is missing", self._line())
-        if found == [Literal(None)]:
+        if operands == [Literal(None)]:
             raise BadTemplate("nil is not a command", self._line())
-        return tuple(found)
+        return tuple(operands)
 
     def _operand(self) -> Operand:
         token = self._next()

@@ -14,17 +14,17 @@ from memmon.gotemplate.functions import Misused
 from memmon.gotemplate.values import Record
 
 
-def humanize(given: Any) -> str:
+def humanize(quantity: Any) -> str:
     """Return a number with the prefix of its power of thousand."""
-    value = number(given)
+    value = number(quantity)
     if value == 0 or not math.isfinite(value):
         return fixed(value)
     return small(value) if abs(value) < 1 else _prefixed(value, 1000, ("k", "M", "G", "T", "P", "E", "Z", "Y"))
 
 
-def humanize1024(given: Any) -> str:
+def humanize1024(quantity: Any) -> str:
     """Return a number with the prefix of its power of 1024."""
-    value = number(given)
+    value = number(quantity)
     if abs(value) <= 1 or not math.isfinite(value):
         return fixed(value)
     return _prefixed(value, 1024, ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"))
@@ -32,16 +32,16 @@ def humanize1024(given: Any) -> str:
 
 def _prefixed(value: float, base: int, prefixes: Sequence[str]) -> str:
     prefix = ""
-    for one in prefixes:
+    for next_prefix in prefixes:
         if abs(value) < base:
             break
-        value, prefix = value / base, one
+        value, prefix = value / base, next_prefix
     return f"{fixed(value)}{prefix}"
 
 
-def to_time(given: Any) -> datetime | None:
+def to_time(timestamp: Any) -> datetime | None:
     """Return the time of a number of seconds."""
-    value = number(given)
+    value = number(timestamp)
     if not math.isfinite(value):
         return None
     try:
@@ -50,11 +50,11 @@ def to_time(given: Any) -> datetime | None:
         raise Misused(f"{value} is no time") from None
 
 
-def humanize_timestamp(given: Any) -> str:
+def humanize_timestamp(timestamp: Any) -> str:
     """Return the time of a number of seconds, as text."""
-    from_number = to_time(given)
+    from_number = to_time(timestamp)
     if from_number is None:
-        return fixed(number(given))
+        return fixed(number(timestamp))
     fraction = f".{from_number.microsecond:06d}".rstrip("0") if from_number.microsecond else ""
     return f"{from_number:%Y-%m-%d %H:%M:%S}{fraction} +0000 UTC"
 
@@ -77,17 +77,17 @@ def sort_by_label(name: Any, rows: Any) -> list[Any]:
     return sorted(rows, key=lambda row: str(_of(row)["Labels"].get(text(name), "")))
 
 
-def strip_port(given: Any) -> str:
+def strip_port(address: Any) -> str:
     """Return a host without its port."""
-    host = text(given)
+    host = text(address)
     if host.count(":") == 1 or host.startswith("["):
         return urlsplit(f"//{host}").hostname or host
     return host
 
 
-def strip_domain(given: Any) -> str:
+def strip_domain(address: Any) -> str:
     """Return a host without its domain; an address stays as it is."""
-    host = text(given)
+    host = text(address)
     name, colon, port = host.partition(":") if host.count(":") <= 1 else (host, "", "")
     if name.replace(".", "").isdigit() or ":" in name:
         return host
@@ -102,16 +102,16 @@ PROMETHEUS: dict[str, Callable[..., Any]] = {
     **COMMON,
     "humanize": humanize,
     "humanize1024": humanize1024,
-    "humanizePercentage": lambda given: f"{fixed(number(given) * 100)}%",
+    "humanizePercentage": lambda ratio: f"{fixed(number(ratio) * 100)}%",
     "humanizeTimestamp": humanize_timestamp,
     "toTime": to_time,
-    "parseDuration": lambda given: duration.parse(text(given)),
+    "parseDuration": lambda value: duration.parse(text(value)),
     "first": first,
     "value": lambda row: _of(row)["Value"],
     "label": lambda name, row: str(_of(row)["Labels"].get(text(name), "")),
     "strvalue": lambda row: str(_of(row)["Labels"].get("__value__", "")),
     "sortByLabel": sort_by_label,
-    "args": lambda *values: {f"arg{n}": one for n, one in enumerate(values)},
+    "args": lambda *values: {f"arg{n}": value for n, value in enumerate(values)},
     "stripPort": strip_port,
     "stripDomain": strip_domain,
     "graphLink": _link(0),

@@ -59,12 +59,12 @@ def show(value: Any) -> str:
         return show_duration(value.total_seconds())
     if isinstance(value, Record):
         return (
-            value.text if value.text is not None else "{" + " ".join(show(one) for one in value.fields.values()) + "}"
+            value.text if value.text is not None else "{" + " ".join(show(item) for item in value.fields.values()) + "}"
         )
     if isinstance(value, Mapping):
         return "map[" + " ".join(f"{show(key)}:{show(value[key])}" for key in sorted(value)) + "]"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + " ".join(show(one) for one in value) + "]"
+        return "[" + " ".join(show(item) for item in value) + "]"
     return str(value)
 
 
@@ -101,35 +101,35 @@ def show_duration(seconds: float) -> str:
         for unit, factor in (("ms", 1e3), ("µs", 1e6), ("ns", 1e9)):
             if left * factor >= 1 or unit == "ns":
                 return f"{sign}{general(round(left * factor, 6))}{unit}"
-    hours, rest = divmod(left, 3600)
-    minutes, rest = divmod(rest, 60)
-    found = f"{int(hours)}h" if hours else ""
-    found += f"{int(minutes)}m" if hours or minutes else ""
-    return f"{sign}{found}{general(round(rest, 9))}s"
+    hours, remainder = divmod(left, 3600)
+    minutes, remainder = divmod(remainder, 60)
+    hours_text = f"{int(hours)}h" if hours else ""
+    hours_text += f"{int(minutes)}m" if hours or minutes else ""
+    return f"{sign}{hours_text}{general(round(remainder, 9))}s"
 
 
 def sprint(values: Sequence[Any]) -> str:
     """Return values on end, with a blank between two that are no strings."""
-    found = ""
+    escaped = ""
     for number_, value in enumerate(values):
         if number_ and not isinstance(value, str) and not isinstance(values[number_ - 1], str):
-            found += " "
-        found += show(value)
-    return found
+            escaped += " "
+        escaped += show(value)
+    return escaped
 
 
 def sprintf(form: str, values: Sequence[Any]) -> str:
     """Return `form` with its verbs filled in; a value that does not fit is written as Go writes it, not refused."""
     left = list(values)
 
-    def one(match: re.Match[str]) -> str:
+    def expand(match: re.Match[str]) -> str:
         if match["verb"] == "%":
             return "%"
         if not left:
             return f"%!{match['verb']}(MISSING)"
         return _filled(match, left.pop(0))
 
-    text = _VERB.sub(one, form)
+    text = _VERB.sub(expand, form)
     extra = ", ".join(f"{_type(value)}={show(value)}" for value in left)
     return f"{text}%!(EXTRA {extra})" if left else text
 
@@ -140,8 +140,8 @@ def _filled(match: re.Match[str], value: Any) -> str:
     precision = None if match["precision"] is None else min(int(match["precision"] or 0), MAX_WIDTH)
     text = _verb(verb, flags, precision, value)
     if text is None:
-        shown = show(value).zfill(precision or 0) if isinstance(value, int) else show(value)
-        return f"%!{verb}({_type(value)}={shown})"
+        text_value = show(value).zfill(precision or 0) if isinstance(value, int) else show(value)
+        return f"%!{verb}({_type(value)}={text_value})"
     if "-" in flags:
         return text.ljust(width)
     if "0" in flags and isinstance(value, int | float):

@@ -39,12 +39,12 @@ def losses(rows: Sequence[tuple[str, Status, str]], weights: Mapping[str, float]
     plain = {name: (1 - VALUE[status]) * weights.get(name, 1.0) / total for name, status in statuses.items()}
     missing = 1 - score(statuses, weights) - sum(plain.values())
     critical = [name for name, status in statuses.items() if status == "critical"]
-    found = [
+    losses = [
         Loss(name, plain[name] + (missing / len(critical) if name in critical else 0.0), message)
         for name, status, message in rows
         if status != "healthy"
     ]
-    return sorted(found, key=lambda loss: -loss.points)
+    return sorted(losses, key=lambda loss: -loss.points)
 
 
 def thinned(rows: Sequence[Row], about: Callable[[Row], tuple[str, float]], limit: int) -> list[Row]:
@@ -54,7 +54,7 @@ def thinned(rows: Sequence[Row], about: Callable[[Row], tuple[str, float]], limi
     """
     if len(rows) <= limit:
         return list(rows)
-    kept: list[Row] = []
+    thinned_rows: list[Row] = []
     step = math.ceil(len(rows) / limit * len({about(row)[0] for row in rows}))
     for start in range(0, len(rows), step):
         lowest: dict[str, Row] = {}
@@ -62,5 +62,5 @@ def thinned(rows: Sequence[Row], about: Callable[[Row], tuple[str, float]], limi
             target, value = about(row)
             if target not in lowest or value < about(lowest[target])[1]:
                 lowest[target] = row
-        kept += [row for row in rows[start : start + step] if lowest[about(row)[0]] is row]
-    return kept
+        thinned_rows += [row for row in rows[start : start + step] if lowest[about(row)[0]] is row]
+    return thinned_rows

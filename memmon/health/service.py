@@ -45,36 +45,36 @@ def due(ctx: Context) -> list[Job]:
     _close_lost(ctx, now)  # May fail with SQL, and then the period must not have been taken.
     if not lease.claim_period(ctx.redis, "health", interval, now):
         return []
-    number = int(
+    round_number = int(
         math.floor(now / interval) * interval
     )  # When the period began: it grows whatever the interval becomes.
-    return [_job(target, check, number) for target, check in _planned(ctx)]
+    return [_job(target, check, round_number) for target, check in _planned(ctx)]
 
 
-def _job(target: Target, definition: Check, number: int) -> Job:
+def _job(target: Target, definition: Check, round_number: int) -> Job:
     limit = definition.timeout + GRACE
-    return Job("health.check", (target.name, definition.name, number), expires=max(10.0, 2 * limit), limit=limit)
+    return Job("health.check", (target.name, definition.name, round_number), expires=max(10.0, 2 * limit), limit=limit)
 
 
 def _close_lost(ctx: Context, now: float) -> None:
     """Judge the rounds whose missing checks can no longer come: a monitor does not hide that it could not look."""
     limits = [definition.timeout for _, definition in _planned(ctx)]
     late = now - 3 * max(limits, default=5.0) - LOST_AFTER
-    for name, wanted in _wanted(ctx).items():
+    for name, expected in _wanted(ctx).items():
         with ctx.read() as session:
-            found = store.unjudged(session, name, late - LOST_WITHIN, late)
-        for number, there in found.items():
-            for missing in sorted(wanted - there):
+            open_rounds = store.unjudged(session, name, late - LOST_WITHIN, late)
+        for round_number, there in open_rounds.items():
+            for missing in sorted(expected - there):
                 log.warning("health check %s of %s gave no result", missing, name)
-                record(ctx, name, missing, number, Finding("critical", "no result: its task was lost"), 0.0)
+                record(ctx, name, missing, round_number, Finding("critical", "no result: its task was lost"), 0.0)
 
 
 def _wanted(ctx: Context) -> dict[str, set[str]]:
     """Return the checks of each target."""
-    found: dict[str, set[str]] = {}
+    checks_by_target: dict[str, set[str]] = {}
     for target, definition in _planned(ctx):
-        found.setdefault(target.name, set()).add(definition.name)
-    return found
+        checks_by_target.setdefault(target.name, set()).add(definition.name)
+    return checks_by_target
 
 
 def _planned(ctx: Context) -> list[tuple[Target, Check]]:
@@ -87,7 +87,7 @@ def _planned(ctx: Context) -> list[tuple[Target, Check]]:
     return [(target, check) for target in watched for check in checks]
 
 
-def check(ctx: Context, target_name: str, check_name: str, number: int) -> None:
+def check(ctx: Context, target_name: str, check_name: str, round_number: int) -> None:
     """Do one check, keep what it found, and judge the round once it is complete."""
     planned: dict[tuple[str, str], tuple[Target, Check]]
     planned = {(target.name, check.name): (target, check) for target, check in _planned(ctx)}
@@ -97,7 +97,7 @@ def check(ctx: Context, target_name: str, check_name: str, number: int) -> None:
     began = time.perf_counter()
     finding = _find(ctx, target, definition)
     took = (time.perf_counter() - began) * 1000
-    record(ctx, target_name, check_name, number, finding, took)
+    record(ctx, target_name, check_name, round_number, finding, took)
 
 
 def _find(ctx: Context, target: Target, definition: Check) -> Finding:
@@ -109,20 +109,22 @@ def _find(ctx: Context, target: Target, definition: Check) -> Finding:
         return Finding("critical", f"the check could not be done: {error}")
 
 
-def cut(ctx: Context, target_name: str, check_name: str, number: int) -> None:
+def cut(ctx: Context, target_name: str, check_name: str, round_number: int) -> None:
     """Keep that a check hung and was ended by its job's limit."""
-    seconds = next((one.timeout for one in ctx.config.checks.checks if one.name == check_name), 5.0) + GRACE
+    seconds = next((check.timeout for check in ctx.config.checks.checks if check.name == check_name), 5.0) + GRACE
     finding = Finding("critical", f"the check did not end within {seconds:g} s and was cut")
-    record(ctx, target_name, check_name, number, finding, seconds * 1000)
+    record(ctx, target_name, check_name, round_number, finding, seconds * 1000)
 
 
-def record(ctx: Context, target_name: str, check_name: str, number: int, finding: Finding, took_ms: float) -> None:
+def record(
+    ctx: Context, target_name: str, check_name: str, round_number: int, finding: Finding, took_ms: float
+) -> None:
     """Keep what a check found; the last one of a round judges it."""
     now = ctx.now()
     with ctx.write() as session:
         store.save_result(
             session,
-            round=number,
+            round=round_number,
             target=target_name,
             name=check_name,
             status=finding.status,
@@ -132,31 +134,31 @@ def record(ctx: Context, target_name: str, check_name: str, number: int, finding
             at=now,
         )
     heartbeat.beat(ctx.redis, COMPONENT, "ok", now, check=check_name, target=target_name)
-    _judge(ctx, target_name, number, now)
+    _judge(ctx, target_name, round_number, now)
 
 
-def _judge(ctx: Context, target_name: str, number: int, now: float) -> None:
+def _judge(ctx: Context, target_name: str, round_number: int, now: float) -> None:
     """Give the verdict of a round when all of its checks are in.
 
     In a transaction of its own: two checks that end together do not see each other's row before it is committed, and each
     would leave the verdict to the other.
     """
     with ctx.write() as session:
-        rows = store.results(session, target_name, number)
+        rows = store.results(session, target_name, round_number)
         if not _wanted(ctx).get(target_name, set()) <= {row.name for row in rows}:
             return
-        value = _save_verdict(ctx, session, target_name, number, rows, now)
-        newest = number >= store.newest_round(session, target_name)
+        value = _save_verdict(ctx, session, target_name, round_number, rows, now)
+        newest = round_number >= store.newest_round(session, target_name)
     if newest:  # A round that was late says nothing of the present.
         _publish(ctx, target_name, value, rows, now)
 
 
-def _save_verdict(ctx: Context, session: Any, target_name: str, number: int, rows: Any, now: float) -> float:
+def _save_verdict(ctx: Context, session: Any, target_name: str, round_number: int, rows: Any, now: float) -> float:
     value = score.score({row.name: row.status for row in rows}, _weights(ctx))
     store.save_round(
         session,
         target=target_name,
-        round=number,
+        round=round_number,
         status=worst([row.status for row in rows]),
         score=value,
         healthy_checks=sum(row.status == "healthy" for row in rows),
@@ -171,10 +173,10 @@ def _publish(ctx: Context, target_name: str, value: float, rows: Any, now: float
     """Make the verdict a metric, so that rules can ask for it, and tell the page."""
     target = ctx.config.targets.get(target_name)
     if target:
-        own = target.own_labels
-        samples = [Sample(label_sets.of({**own, label_sets.NAME: "memmimic_health_score"}), value)]
+        own_labels = target.own_labels
+        samples = [Sample(label_sets.of({**own_labels, label_sets.NAME: "memmimic_health_score"}), value)]
         for row in rows:
-            named = {**own, label_sets.NAME: "memmimic_health_check_status", "check": row.name}
+            named = {**own_labels, label_sets.NAME: "memmimic_health_check_status", "check": row.name}
             samples.append(Sample(label_sets.of(named), VALUE[row.status]))
         interval = ctx.settings.health_check_interval
         metrics.ingest(ctx, f"health:{target_name}", samples, METADATA, now, interval)
@@ -235,10 +237,10 @@ def report(ctx: Context, instance: str | None = None) -> dict[str, Any]:
 
 
 def _worst_by_check(rows: list[HealthResult]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    worst_status: dict[str, Any] = {}
     for row in rows:
-        found[row.name] = worst([row.status, found[row.name]]) if row.name in found else row.status  # type: ignore[list-item]
-    return found
+        worst_status[row.name] = worst([row.status, worst_status[row.name]]) if row.name in worst_status else row.status  # type: ignore[list-item]
+    return worst_status
 
 
 def why(ctx: Context) -> list[dict[str, Any]]:
@@ -248,8 +250,8 @@ def why(ctx: Context) -> list[dict[str, Any]]:
     for row in rows:
         if row.name not in worst_rows or VALUE[row.status] < VALUE[worst_rows[row.name].status]:
             worst_rows[row.name] = row
-    found = score.losses([(row.name, row.status, row.message) for row in worst_rows.values()], _weights(ctx))
-    return [loss._asdict() for loss in found]
+    losses = score.losses([(row.name, row.status, row.message) for row in worst_rows.values()], _weights(ctx))
+    return [loss._asdict() for loss in losses]
 
 
 def history(ctx: Context, hours: float) -> list[dict[str, Any]]:
@@ -278,7 +280,7 @@ def recent(ctx: Context, count: int = 60) -> dict[str, list[dict[str, Any]]]:
     with ctx.read() as session:
         for row in store.recent(session, since):
             by_round = bars.setdefault(row.name, {})
-            known = by_round.get(row.round)
-            if known is None or VALUE[row.status] < VALUE[known["status"]]:
+            worst_result = by_round.get(row.round)
+            if worst_result is None or VALUE[row.status] < VALUE[worst_result["status"]]:
                 by_round[row.round] = {"status": row.status, "at": encode.iso(row.at), "ms": row.response_time_ms}
-    return {name: [rows[number] for number in sorted(rows)][-count:] for name, rows in bars.items()}
+    return {name: [rows[round_number] for round_number in sorted(rows)][-count:] for name, rows in bars.items()}

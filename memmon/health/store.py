@@ -22,9 +22,9 @@ def save_round(session: Session, **values: Any) -> None:
     upsert.replace(session, HealthRound, [values], ("target", "round"))
 
 
-def results(session: Session, target: str, number: int) -> Sequence[HealthResult]:
+def results(session: Session, target: str, round_number: int) -> Sequence[HealthResult]:
     """Return the results of one round of one target."""
-    query = select(HealthResult).where(HealthResult.target == target, HealthResult.round == number)
+    query = select(HealthResult).where(HealthResult.target == target, HealthResult.round == round_number)
     return session.scalars(query).all()
 
 
@@ -59,10 +59,10 @@ def unjudged(session: Session, target: str, since: float, until: float) -> dict[
         HealthResult.round < until,
         HealthResult.round.not_in(judged),
     )
-    found: dict[int, set[str]] = {}
-    for number, name in session.execute(query):
-        found.setdefault(number, set()).add(name)
-    return found
+    names_by_round: dict[int, set[str]] = {}
+    for round_number, name in session.execute(query):
+        names_by_round.setdefault(round_number, set()).add(name)
+    return names_by_round
 
 
 def rounds(session: Session, since: float) -> Sequence[HealthRound]:

@@ -21,22 +21,32 @@ SPARE = 10.0
 """Seconds beyond its time limit for which an action is still its worker's."""
 
 
-def job(number: int, timeout: float, expires: float | None = None) -> Job:
+def job(action_id: int, timeout: float, expires: float | None = None) -> Job:
     """Return the job that does an action; it is cut when it has not ended by itself soon after its time limit."""
-    return Job("incidents.act", (number,), expires=expires, limit=timeout + SPARE / 2)
+    return Job("incidents.act", (action_id,), expires=expires, limit=timeout + SPARE / 2)
 
 
 def write(
-    ctx: Context, session: Session, row: IncidentRow, run: Run, number: int, now: float, target: str | None = None
+    ctx: Context,
+    session: Session,
+    row: IncidentRow,
+    run: Run,
+    action_number: int,
+    now: float,
+    target: str | None = None,
 ) -> list[Job]:
     """Write a step down as an action of round `number`, or what takes it back: due, waiting for approval, or undoable for want of a
     label. `target` is the one that its `where` has chosen."""
     step, stage = run.step, run.stage.name
-    key = f"{row.id}/{stage}/{run.number}" + (f"/{number}" if number else "") + ("/undo" if run.undo else "")
+    key = (
+        f"{row.id}/{stage}/{run.number}"
+        + (f"/{action_number}" if action_number else "")
+        + ("/undo" if run.undo else "")
+    )
     values: dict[str, Any] = {
         "incident_id": row.id,
         "key": key,
-        "round": number,
+        "round": action_number,
         "stage": stage,
         "step": run.number,
         "undo": run.undo,
@@ -50,9 +60,9 @@ def write(
         "due_at": now,
         "results": [],
     }
-    wanted = None if run.undo else step.approval
+    approval = None if run.undo else step.approval
     try:
-        values |= _undoing(session, row, run, number) if run.undo else {}
+        values |= _undoing(session, row, run, action_number) if run.undo else {}
         if not takes_back(step, run.undo):  # What was filled in once stays as it is.
             values["parameters"] = correlation.fill_parameters(values["parameters"], row.labels)
         if "where" in values["parameters"] and not run.undo:
@@ -61,8 +71,8 @@ def write(
     except Permanent as error:
         result = {"at": now, "seconds": 0.0, "outcome": "permanent", "output": str(error)}
         values |= {"state": "failed", "due_at": None, "finished_at": now, "results": [result]}
-    if wanted and values["state"] == "waiting":
-        values |= {"state": "approval", "due_at": now + wanted.within}
+    if approval and values["state"] == "waiting":
+        values |= {"state": "approval", "due_at": now + approval.within}
     written = action_store.add(session, values)
     if written is None:
         return []
@@ -71,11 +81,11 @@ def write(
         text = f"{step.action} failed: {values['results'][0]['output']}"
         audit.note(session, row.id, now, "action", "memmon", text, number=written.number, state="failed")
         return [Job("incidents.advance", (row.id,))]
-    if wanted and written.state == "approval":
-        text = f"{step.action} waits for approval" + (f" by {' or '.join(wanted.who)}" if wanted.who else "")
-        text += f" until {encode.iso(now + wanted.within)}, else {wanted.otherwise}"
+    if approval and written.state == "approval":
+        text = f"{step.action} waits for approval" + (f" by {' or '.join(approval.who)}" if approval.who else "")
+        text += f" until {encode.iso(now + approval.within)}, else {approval.otherwise}"
         audit.note(session, row.id, now, "approval", "memmon", text, number=written.number)
-        paging.ask(ctx, session, row, written, wanted, 0)
+        paging.ask(ctx, session, row, written, approval, 0)
         return [Job("notify.tick")]
     return [job(written.id, step.timeout)]
 
@@ -91,27 +101,29 @@ def _needed(target: str | None, where: str) -> str:
     return target
 
 
-def _undoing(session: Session, row: IncidentRow, run: Run, number: int) -> dict[str, Any]:
+def _undoing(session: Session, row: IncidentRow, run: Run, action_number: int) -> dict[str, Any]:
     """Return what takes an action back: its own opposite, with what was known before it, or another action."""
     undo = run.step.rollback
     if undo is None:
         raise Permanent(f"{run.step.action} has no rollback")
     if undo.action is not None:
         return {"action": undo.action, "parameters": dict(undo.parameters)}
-    place = (run.stage.name, run.number, number, False)
-    found = next((a for a in action_store.of(session, row.id) if (a.stage, a.step, a.round, a.undo) == place), None)
-    if found is None:
+    place = (run.stage.name, run.number, action_number, False)
+    done_action = next(
+        (a for a in action_store.of(session, row.id) if (a.stage, a.step, a.round, a.undo) == place), None
+    )
+    if done_action is None:
         raise Permanent(f"{run.step.action} was not done")
-    return {"parameters": found.parameters, "before": found.before}
+    return {"parameters": done_action.parameters, "before": done_action.before}
 
 
 def _subject(ctx: Context, row: IncidentRow, values: dict[str, Any]) -> dict[str, str]:
-    known = actions.get(values["action"])
-    if known is None:
+    action = actions.get(values["action"])
+    if action is None:
         return {}
     call = Call(row.id, row.labels, values["parameters"], values["key"], values["timeout"])
-    found = known.subject(ctx, call)
-    return {"subject": found.name[:255], "target": found.target[:255], "kin": found.kin[:255]}
+    subject = action.subject(ctx, call)
+    return {"subject": subject.name[:255], "target": subject.target[:255], "kin": subject.kin[:255]}
 
 
 def step_of(incident: IncidentRow, row: IncidentAction) -> Step:

@@ -21,15 +21,15 @@ def add(session: Session, values: dict[str, Any]) -> IncidentAction | None:
     return session.scalars(select(IncidentAction).where(IncidentAction.key == values["key"])).one()
 
 
-def of(session: Session, number: int) -> Sequence[IncidentAction]:
+def of(session: Session, incident_id: int) -> Sequence[IncidentAction]:
     """Return the actions of an incident in order."""
-    query = select(IncidentAction).where(IncidentAction.incident_id == number)
+    query = select(IncidentAction).where(IncidentAction.incident_id == incident_id)
     return session.scalars(query.order_by(IncidentAction.number)).all()
 
 
-def get(session: Session, number: int) -> IncidentAction | None:
+def get(session: Session, action_id: int) -> IncidentAction | None:
     """Return one action by its id."""
-    return session.get(IncidentAction, number)
+    return session.get(IncidentAction, action_id)
 
 
 def due(session: Session, now: float, limit: int = 100) -> list[tuple[int, float]]:
@@ -45,40 +45,44 @@ def past(session: Session, action: str, since: float, apart_from: int) -> Sequen
     """Return what was done by an action since then, or is being done, the newest first, without what takes back."""
     recent = or_(IncidentAction.finished_at > since, IncidentAction.state == "running")
     begun = IncidentAction.started_at.is_not(None)
-    own = (IncidentAction.action == action) & IncidentAction.undo.is_(False) & (IncidentAction.id != apart_from)
-    query = select(IncidentAction).where(own, recent, begun)
+    is_same_action = (
+        (IncidentAction.action == action) & IncidentAction.undo.is_(False) & (IncidentAction.id != apart_from)
+    )
+    query = select(IncidentAction).where(is_same_action, recent, begun)
     return session.scalars(query.order_by(IncidentAction.finished_at.desc())).all()
 
 
-def claim(session: Session, number: int, now: float, until: float) -> bool:
+def claim(session: Session, action_id: int, now: float, until: float) -> bool:
     """Take an action that is due until `until`; False when another worker has it or it has ended."""
     free = IncidentAction.state.in_(("waiting", "running")) & (IncidentAction.due_at <= now)
-    statement = update(IncidentAction).where(IncidentAction.id == number, free)
+    statement = update(IncidentAction).where(IncidentAction.id == action_id, free)
     values = {"state": "running", "due_at": until, "started_at": now, "attempts": IncidentAction.attempts + 1}
     return session.execute(statement.values(**values)).rowcount == 1  # type: ignore[attr-defined, no-any-return]
 
 
-def change(session: Session, number: int, expected: str, attempt: int, **values: Any) -> bool:
+def change(session: Session, action_id: int, expected: str, attempt: int, **values: Any) -> bool:
     """Change an action if it is still in the state `expected` at this attempt; False when another worker took it over."""
     same = (IncidentAction.state == expected) & (IncidentAction.attempts == attempt)
-    statement = update(IncidentAction).where(IncidentAction.id == number, same)
+    statement = update(IncidentAction).where(IncidentAction.id == action_id, same)
     return session.execute(statement.values(**values)).rowcount == 1  # type: ignore[attr-defined, no-any-return]
 
 
-def cancel(session: Session, number: int, now: float) -> None:
+def cancel(session: Session, incident_id: int, now: float) -> None:
     """End the actions of an incident that have not begun."""
-    waiting = IncidentAction.state.in_(("waiting", "approval")) & (IncidentAction.incident_id == number)
+    waiting = IncidentAction.state.in_(("waiting", "approval")) & (IncidentAction.incident_id == incident_id)
     waiting &= IncidentAction.undo.is_(False)
     statement = update(IncidentAction).where(waiting)
     session.execute(statement.values(state="rejected", finished_at=now, due_at=None))
 
 
-def withdraw(session: Session, number: int, stage: str, step: int, now: float) -> None:
+def withdraw(session: Session, incident_id: int, stage: str, step: int, now: float) -> None:
     """End an action that waits, for approval or since a limit makes it, and has not begun."""
-    held = (IncidentAction.state == "waiting") & IncidentAction.held_since.is_not(None) & (IncidentAction.attempts == 0)
+    is_held = (
+        (IncidentAction.state == "waiting") & IncidentAction.held_since.is_not(None) & (IncidentAction.attempts == 0)
+    )
     its = (IncidentAction.stage == stage) & (IncidentAction.step == step) & IncidentAction.undo.is_(False)
-    its &= (IncidentAction.state == "approval") | held
-    statement = update(IncidentAction).where(IncidentAction.incident_id == number, its)
+    its &= (IncidentAction.state == "approval") | is_held
+    statement = update(IncidentAction).where(IncidentAction.incident_id == incident_id, its)
     session.execute(statement.values(state="rejected", finished_at=now, due_at=None))
 
 

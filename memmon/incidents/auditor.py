@@ -49,13 +49,13 @@ def audit(ctx: Context) -> list[Job]:
         findings.append(Finding(0, f"the clock was set back by {back:.0f} s"))
     findings += _record(ctx)
     findings += _parts(ctx, now)
-    for one in findings:
-        log.error("audit: %s%s", f"incident {one.incident}: " if one.incident else "", one.what)
+    for finding in findings:
+        log.error("audit: %s%s", f"incident {finding.incident}: " if finding.incident else "", finding.what)
     if findings:
         counters.add(ctx.redis, "memmon_audit_findings_total", by=len(findings))
     sent = _heartbeat(ctx) if not findings else None
     counters.add(ctx.redis, "memmon_audits_total", {"result": "findings" if findings else "clean"})
-    detail: dict[str, Any] = {"findings": [one._asdict() for one in findings[:20]], "heartbeat": sent}
+    detail: dict[str, Any] = {"findings": [finding._asdict() for finding in findings[:20]], "heartbeat": sent}
     heartbeat.beat(ctx.redis, COMPONENT, "failed" if findings or sent is False else "ok", now, **detail)
     return jobs
 
@@ -65,33 +65,33 @@ def _incidents(ctx: Context, now: float) -> tuple[list[Finding], list[Job]]:
         numbers = store.overdue(session, now, LATE)
     findings: list[Finding] = []
     jobs: list[Job] = []
-    for number in numbers:
+    for incident_id in numbers:
         with ctx.write() as session:
-            row = store.get(session, number, lock=True)
+            row = store.get(session, incident_id, lock=True)
             if row is None or row.open_key is None:
                 continue
             wrong = _wrong(session, row, now)
-            findings += [Finding(number, what) for what in wrong]
+            findings += [Finding(incident_id, text) for text in wrong]
             jobs += _mend(ctx, session, row, wrong, now)
-        live.publish(ctx.redis, "incidents", {"id": number, "state": row.state})
+        live.publish(ctx.redis, "incidents", {"id": incident_id, "state": row.state})
     return findings, list(dict.fromkeys(jobs))
 
 
 def _wrong(session: Session, row: IncidentRow, now: float) -> list[str]:
     """Return what of an incident is overdue."""
-    found = []
+    problems = []
     if row.due_at is None:
-        found.append("nobody would look at it again")
+        problems.append("nobody would look at it again")
     elif row.due_at < now - LATE:
-        found.append(f"it should have been looked at {now - row.due_at:.0f} s ago")
+        problems.append(f"it should have been looked at {now - row.due_at:.0f} s ago")
     if row.next_level_at is not None and row.next_level_at < now - LATE:
-        found.append(f"a page is {now - row.next_level_at:.0f} s late")
+        problems.append(f"a page is {now - row.next_level_at:.0f} s late")
     if row.next_level_at is None and row.acknowledged_at is None:
-        found.append("nobody has acknowledged it, and nobody would be paged")
-    found += [_late(one, now) for one in action_store.of(session, row.id) if _is_late(one, now)]
+        problems.append("nobody has acknowledged it, and nobody would be paged")
+    problems += [_late(action, now) for action in action_store.of(session, row.id) if _is_late(action, now)]
     if row.acknowledged_at is None and row.pages and _unheard(session, row):
-        found.append(UNHEARD)
-    return found
+        problems.append(UNHEARD)
+    return problems
 
 
 def _is_late(action: IncidentAction, now: float) -> bool:
@@ -108,12 +108,12 @@ def _late(action: IncidentAction, now: float) -> str:
 def _unheard(session: Session, row: IncidentRow) -> bool:
     """Tell whether every message of the last page has failed for good."""
     messages = store.pages(session, row.id, f"page:{row.id}:{row.pages - 1}")
-    return bool(messages) and all(one.state == "failed" for one in messages)
+    return bool(messages) and all(message.state == "failed" for message in messages)
 
 
 def _mend(ctx: Context, session: Session, row: IncidentRow, wrong: list[str], now: float) -> list[Job]:
     """Start an incident again, and page for one that was started again before and has not gone on, or that reached nobody."""
-    late = [what for what in wrong if what != UNHEARD]
+    late = [problem for problem in wrong if problem != UNHEARD]
     if not late:
         row.stuck_at = None  # It goes on.
     jobs: list[Job] = []
@@ -125,10 +125,12 @@ def _mend(ctx: Context, session: Session, row: IncidentRow, wrong: list[str], no
             counters.add(ctx.redis, "memmon_incidents_stuck_total")
             row.stuck_at = now
     if UNHEARD in wrong or (stuck and not _paged_lately(session, row, now)):
-        what = ", ".join(wrong if stuck else [UNHEARD])
-        audit_service.note(session, row.id, now, "audit", "memmon", f"{what}: the next level is paged", paged=True)
+        problem_text = ", ".join(wrong if stuck else [UNHEARD])
+        audit_service.note(
+            session, row.id, now, "audit", "memmon", f"{problem_text}: the next level is paged", paged=True
+        )
         row.version += 1
-        paging.level(ctx, session, row, what, hurry=True)
+        paging.level(ctx, session, row, problem_text, hurry=True)
         jobs.append(Job("notify.tick"))
     return jobs
 
@@ -137,7 +139,7 @@ def _paged_lately(session: Session, row: IncidentRow, now: float) -> bool:
     """Tell whether people were paged for a stuck incident already: that is said again as often as its last level is paged."""
     since = now - paging.chain_of(row).repeat
     lines = audit_service.entries(session, row.id)
-    return any(one.kind == "audit" and one.detail.get("paged") and since < one.at <= now for one in lines)
+    return any(line.kind == "audit" and line.detail.get("paged") and since < line.at <= now for line in lines)
 
 
 def _start_again(session: Session, row: IncidentRow, now: float) -> list[Job]:
@@ -145,36 +147,36 @@ def _start_again(session: Session, row: IncidentRow, now: float) -> list[Job]:
     if row.next_level_at is None and row.acknowledged_at is None:
         row.next_level_at = now
     jobs = [Job("incidents.advance", (row.id,))]
-    for one in action_store.of(session, row.id):
-        if one.due_at is None and one.state in ("waiting", "running"):
-            one.due_at = now
-        if one.state in ("waiting", "running") and (one.due_at or 0) <= now:
-            jobs.append(action_queue.job(one.id, one.timeout))
+    for action in action_store.of(session, row.id):
+        if action.due_at is None and action.state in ("waiting", "running"):
+            action.due_at = now
+        if action.state in ("waiting", "running") and (action.due_at or 0) <= now:
+            jobs.append(action_queue.job(action.id, action.timeout))
     return jobs
 
 
 def _record(ctx: Context) -> list[Finding]:
     """Look at what was added to the record since the last audit."""
-    found = audit_service.verify(ctx, whole=False)
+    report = audit_service.verify(ctx, whole=False)
     return [
-        Finding(one["incident_id"] or 0, f"line {one['seq']} of the record {one['what']}")
-        for one in found["problems"][:10]
+        Finding(problem["incident_id"] or 0, f"line {problem['seq']} of the record {problem['what']}")
+        for problem in report["problems"][:10]
     ]
 
 
 def _parts(ctx: Context, now: float) -> list[Finding]:
     """Look whether what an incident needs has run lately: evaluation, notification, response."""
     settings = ctx.settings
-    wanted = {"alert_manager": settings.alert_evaluation_interval, "incident_response": 1.0}
+    intervals = {"alert_manager": settings.alert_evaluation_interval, "incident_response": 1.0}
     last = heartbeat.read(ctx.redis)
-    found = []
-    for name, interval in wanted.items():
+    findings = []
+    for name, interval in intervals.items():
         seen = last.get(name, {}).get("last_run")
         if seen is None:
-            found.append(Finding(0, f"{name} has never run"))
+            findings.append(Finding(0, f"{name} has never run"))
         elif now - float(seen) > SILENT + 2 * interval:
-            found.append(Finding(0, f"{name} ran {now - float(seen):.0f} s ago"))
-    return found
+            findings.append(Finding(0, f"{name} ran {now - float(seen):.0f} s ago"))
+    return findings
 
 
 def standing(ctx: Context) -> dict[str, Any]:

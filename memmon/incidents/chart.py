@@ -27,8 +27,8 @@ class Line(NamedTuple):
 
 def svg(title: str, lines: Sequence[Line], start: float, end: float, marks: Iterable[tuple[float, str]] = ()) -> str:
     """Return a chart of `lines` from `start` to `end` (Unix seconds); `marks` are moments with a word each."""
-    shown = [one._replace(points=[p for p in one.points if isfinite(p[1])]) for one in lines[:MOST]]
-    low, high = _bounds([value for one in shown for _, value in one.points])
+    drawn_lines = [line._replace(points=[p for p in line.points if isfinite(p[1])]) for line in lines[:MOST]]
+    low, high = _bounds([value for line in drawn_lines for _, value in line.points])
     across = (WIDTH - LEFT - RIGHT) / max(1e-9, end - start)
     up = (HEIGHT - TOP - BOTTOM) / (high - low)
 
@@ -38,22 +38,22 @@ def svg(title: str, lines: Sequence[Line], start: float, end: float, marks: Iter
     def y(value: float) -> float:
         return HEIGHT - BOTTOM - (value - low) * up
 
-    parts = [
+    elements = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" '
         'font-family="sans-serif" font-size="11">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
         f'<text x="{LEFT}" y="18" font-size="14" font-weight="bold" fill="#111">{escape(title)}</text>',
     ]
-    parts += [_level(value, y(value)) for value in _ticks(low, high)]
-    parts += [_time(at, x(at)) for at in _times(start, end)]
-    parts += [_mark(word, x(at), number) for number, (at, word) in enumerate(marks) if start <= at <= end]
-    for number, one in enumerate(shown):
-        colour = COLOURS[number]
-        for run in _runs(one.points):
+    elements += [_level(value, y(value)) for value in _ticks(low, high)]
+    elements += [_time(at, x(at)) for at in _times(start, end)]
+    elements += [_mark(word, x(at), index) for index, (at, word) in enumerate(marks) if start <= at <= end]
+    for index, line in enumerate(drawn_lines):
+        colour = COLOURS[index]
+        for run in _runs(line.points):
             points = " ".join(f"{x(at):.1f},{y(value):.1f}" for at, value in run)
-            parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{points}"/>')
-        parts.append(_key(one.name, colour, number))
-    return "\n".join([*parts, "</svg>"]) + "\n"
+            elements.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{points}"/>')
+        elements.append(_key(line.name, colour, index))
+    return "\n".join([*elements, "</svg>"]) + "\n"
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:
@@ -66,14 +66,17 @@ def _ticks(low: float, high: float) -> list[float]:
     """Return round values in reach, about five."""
     raw = (high - low) / 4
     power = 10.0 ** floor(log10(raw))
-    step = next(power * one for one in (1, 2, 5, 10) if power * one >= raw)
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)
     first = -floor(-low / step)
-    return [number * step for number in range(first, floor(high / step + 1e-9) + 1)]
+    return [index * step for index in range(first, floor(high / step + 1e-9) + 1)]
 
 
 def _times(start: float, end: float) -> list[float]:
-    wanted = (end - start) / 6
-    step = next((one for one in (10, 30, 60, 300, 600, 1800, 3600, 10800, 43200, 86400) if one >= wanted), 7 * 86400)
+    raw_step = (end - start) / 6
+    step = next(
+        (candidate for candidate in (10, 30, 60, 300, 600, 1800, 3600, 10800, 43200, 86400) if candidate >= raw_step),
+        7 * 86400,
+    )
     return [float(at) for at in range(int(-(-start // step) * step), int(end) + 1, step)]
 
 
@@ -89,18 +92,18 @@ def _time(at: float, x: float) -> str:
     return f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle" fill="#555">{text}</text>'
 
 
-def _mark(word: str, x: float, number: int) -> str:
+def _mark(word: str, x: float, index: int) -> str:
     """A moment; the words of neighbours stand at different heights, and within the picture."""
     late = x > WIDTH - RIGHT - 80
     where = f'x="{x - 3:.1f}" text-anchor="end"' if late else f'x="{x + 3:.1f}"'
     return (
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 8}" y2="{HEIGHT - BOTTOM}" stroke="#9ca3af" stroke-dasharray="3 3"/>'
-        f'<text {where} y="{TOP + number % 4 * 12}" fill="#374151">{escape(word)}</text>'
+        f'<text {where} y="{TOP + index % 4 * 12}" fill="#374151">{escape(word)}</text>'
     )
 
 
-def _key(name: str, colour: str, number: int) -> str:
-    x, y = LEFT + number % 3 * 230, HEIGHT - 16 + number // 3 * 12
+def _key(name: str, colour: str, index: int) -> str:
+    x, y = LEFT + index % 3 * 230, HEIGHT - 16 + index // 3 * 12
     short = name if len(name) <= 34 else f"{name[:33]}…"
     return (
         f'<rect x="{x}" y="{y - 8}" width="10" height="3" fill="{colour}"/>'

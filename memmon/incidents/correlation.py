@@ -37,7 +37,7 @@ def playbook_for(playbooks: Iterable[Playbook], sign: Sign) -> Playbook | None:
 
 def takes(playbook: Playbook, sign: Sign) -> bool:
     """Tell whether a playbook is about an alert or event: its match or one of its conditions holds."""
-    return any(meets(one, sign) for one in (playbook.match, *playbook.correlation.conditions))
+    return any(meets(condition, sign) for condition in (playbook.match, *playbook.correlation.conditions))
 
 
 def meets(condition: Condition, sign: Sign) -> bool:
@@ -55,12 +55,12 @@ def meets(condition: Condition, sign: Sign) -> bool:
 
 def is_complete(playbook: Playbook, signs: Sequence[Sign]) -> bool:
     """Tell whether what is there opens an incident: every condition is met, all within the window."""
-    wanted = playbook.correlation
-    if not wanted.conditions:
+    rule = playbook.correlation
+    if not rule.conditions:
         return bool(signs)
     for latest in signs:
-        near = [one for one in signs if latest.at - wanted.window <= one.at <= latest.at]
-        if all(any(meets(condition, one) for one in near) for condition in wanted.conditions):
+        near = [sign for sign in signs if latest.at - rule.window <= sign.at <= latest.at]
+        if all(any(meets(condition, sign) for sign in near) for condition in rule.conditions):
             return True
     return False
 
@@ -73,12 +73,12 @@ def key(playbook: Playbook, labels: Mapping[str, str]) -> str:
 
 def fill(text: str, labels: Mapping[str, str]) -> str:
     """Return `text` with each `$label` as its value; `?` for a label that is not there. For titles and notes."""
-    return " ".join(_LABEL.sub(lambda found: labels.get(found.group(1), "?"), text).split())
+    return " ".join(_LABEL.sub(lambda match: labels.get(match.group(1), "?"), text).split())
 
 
 def fill_query(expr: str, labels: Mapping[str, str]) -> str:
     """Return `expr` with each `$label` escaped as inside the quotes of a matcher; nothing for a label that is not there."""
-    return _LABEL.sub(lambda found: label_sets.escape(labels.get(found.group(1), "")), expr)
+    return _LABEL.sub(lambda match: label_sets.escape(labels.get(match.group(1), "")), expr)
 
 
 def fill_parameters(parameters: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
@@ -88,16 +88,16 @@ def fill_parameters(parameters: Mapping[str, Any], labels: Mapping[str, str]) ->
     `expr`, `where` and `values`, which are filled in as queries are.
     """
 
-    def value(name: str) -> str:
+    def label_value(name: str) -> str:
         if not labels.get(name):
             raise Permanent(f"the incident has no label {name}")
         return labels[name]
 
-    def filled(given: Any) -> Any:
-        if isinstance(given, str):
-            return _LABEL.sub(lambda found: value(found.group(1)), given)
-        if isinstance(given, Mapping):
-            return {name: filled(item) for name, item in given.items()}
-        return [filled(item) for item in given] if isinstance(given, list) else given
+    def filled(value: Any) -> Any:
+        if isinstance(value, str):
+            return _LABEL.sub(lambda match: label_value(match.group(1)), value)
+        if isinstance(value, Mapping):
+            return {name: filled(item) for name, item in value.items()}
+        return [filled(item) for item in value] if isinstance(value, list) else value
 
-    return {name: given if name in AS_WRITTEN else filled(given) for name, given in parameters.items()}
+    return {name: value if name in AS_WRITTEN else filled(value) for name, value in parameters.items()}

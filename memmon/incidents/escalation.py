@@ -37,18 +37,18 @@ def page(
     """Return the page that is made now, after `reached` levels were; with `hurry` the next level's turn has come."""
     levels = chain.levels
     if reached and not hurry and reached < len(levels):
-        held, following = levels[reached - 1], levels[reached]
-        if held.repeat and opened_at + following.after > now:
-            return Page(held, reached - 1, True, min(now + held.repeat, opened_at + following.after))
-    number = _next(chain, reached, applies)
-    level = levels[number]
+        current_level, following = levels[reached - 1], levels[reached]
+        if current_level.repeat and opened_at + following.after > now:
+            return Page(current_level, reached - 1, True, min(now + current_level.repeat, opened_at + following.after))
+    index = _next(chain, reached, applies)
+    level = levels[index]
     # One made by hand, ahead of its time, leaves the plan as it is; one that is late does not hold the next one up.
-    then = max(now, opened_at + levels[number + 1].after) if number + 1 < len(levels) else now + chain.repeat
-    return Page(level, number, number < reached, min(then, now + level.repeat) if level.repeat else then)
+    then = max(now, opened_at + levels[index + 1].after) if index + 1 < len(levels) else now + chain.repeat
+    return Page(level, index, index < reached, min(then, now + level.repeat) if level.repeat else then)
 
 
 def _next(chain: Chain, reached: int, applies: Applies) -> int:
     """Return the number of the next level that applies, else of the last one that does: somebody is always told."""
-    fitting = [number for number, level in enumerate(chain.levels) if applies(level)]
-    above = [number for number in fitting if number >= reached]
+    fitting = [index for index, level in enumerate(chain.levels) if applies(level)]
+    above = [index for index in fitting if index >= reached]
     return above[0] if above else fitting[-1] if fitting else len(chain.levels) - 1

@@ -42,11 +42,11 @@ class Taken(NamedTuple):
     action: Action | None
 
 
-def act(ctx: Context, number: int) -> list[Job]:
+def act(ctx: Context, action_id: int) -> list[Job]:
     """Do one action: claim it within its limits, do it, record it. Who loses the claim does nothing."""
     began = ctx.now()
     with ctx.write() as session:
-        row = action_store.get(session, number)
+        row = action_store.get(session, action_id)
         if row is None:
             return []
         incident = store.get(session, row.incident_id, lock=True)
@@ -67,10 +67,10 @@ def _unanswered(ctx: Context, session: Session, incident: IncidentRow, row: Inci
     """See to an action whose wait for somebody's word is over."""
     if incident.open_key is None or row.due_at is None or row.due_at > now:
         return []
-    wanted = approval_of(incident, row) or Approval()
+    approval = approval_of(incident, row) or Approval()
     text = f"nobody has said whether {row.action} may be done"
-    if wanted.otherwise == "escalate":
-        values: dict[str, Any] = {"due_at": now + wanted.within}
+    if approval.otherwise == "escalate":
+        values: dict[str, Any] = {"due_at": now + approval.within}
         if not action_store.change(session, row.id, "approval", row.attempts, **values):
             return []
         audit.note(
@@ -78,17 +78,17 @@ def _unanswered(ctx: Context, session: Session, incident: IncidentRow, row: Inci
         )
         incident.version += 1
         paging.level(ctx, session, incident, text, hurry=True)
-        paging.ask(ctx, session, incident, row, wanted, incident.pages)
+        paging.ask(ctx, session, incident, row, approval, incident.pages)
         return [Job("notify.tick")]
-    approve = wanted.otherwise == "approve"
+    approve = approval.otherwise == "approve"
     values = (
         {"state": "waiting", "due_at": now} if approve else {"state": "rejected", "due_at": None, "finished_at": now}
     )
     if not action_store.change(session, row.id, "approval", row.attempts, **values):
         return []
-    said = "it is done, as the playbook says" if approve else "it is left undone, as the playbook says"
+    outcome_text = "it is done, as the playbook says" if approve else "it is left undone, as the playbook says"
     incident.due_at, incident.version = now, incident.version + 1
-    audit.note(session, incident.id, now, "approval", "memmon", f"{text}: {said}", number=row.number)
+    audit.note(session, incident.id, now, "approval", "memmon", f"{text}: {outcome_text}", number=row.number)
     return [job(row.id, row.timeout) if approve else Job("incidents.advance", (incident.id,))]
 
 
@@ -123,22 +123,27 @@ def _verdict(ctx: Context, session: Session, row: IncidentAction, now: float) ->
         return never
     limit = section.limit(row.action)
     advisory_lock.take(session, f"act:{row.action}")  # Two that are taken at once must see each other.
-    found = [
+    past_actions = [
         Past(
-            one.subject, one.kin, one.state, one.started_at or now, None if one.state == "running" else one.finished_at
+            past_action.subject,
+            past_action.kin,
+            past_action.state,
+            past_action.started_at or now,
+            None if past_action.state == "running" else past_action.finished_at,
         )
-        for one in action_store.past(session, row.action, now - guardrails.reach(limit), row.id)
-        if one.state == "running" or (one.state in ("done", "failed") and one.before is not None)
+        for past_action in action_store.past(session, row.action, now - guardrails.reach(limit), row.id)
+        if past_action.state == "running"
+        or (past_action.state in ("done", "failed") and past_action.before is not None)
     ]
-    return guardrails.judge(limit, subject, found, now, row.held_since)
+    return guardrails.judge(limit, subject, past_actions, now, row.held_since)
 
 
 def _subject(ctx: Context, session: Session, row: IncidentAction) -> Subject:
     """Return what an action is done to, and of how many it is one as things stand now."""
-    known = actions.get(row.action)
+    action = actions.get(row.action)
     incident = store.get(session, row.incident_id)
     call = Call(row.incident_id, incident.labels if incident else {}, row.parameters, row.key, row.timeout)
-    size = known.subject(ctx, call).size if known else 1
+    size = action.subject(ctx, call).size if action else 1
     return Subject(row.subject, row.target, row.kin, size)
 
 
@@ -171,8 +176,8 @@ def _do(ctx: Context, taken: Taken) -> tuple[Any, str]:
     crashed = bool(row.results) and row.results[-1]["outcome"] == "begun"
     try:
         with deadline.within(row.timeout):
-            if crashed and not taken.takes_back and (found := action.probe(ctx, call)) is not None:
-                return "done", f"{found}; its first worker died after it"
+            if crashed and not taken.takes_back and (probe_result := action.probe(ctx, call)) is not None:
+                return "done", f"{probe_result}; its first worker died after it"
             if not taken.is_open and not row.undo:
                 return "rejected", "the incident was over before it"
             if row.attempts > row.max_attempts + DEATHS:
@@ -209,15 +214,15 @@ def _begin(ctx: Context, row: IncidentAction, action: Action, call: Call) -> boo
     if row.before is None:
         row.before = action.before(ctx, call)
     begun = {"at": ctx.now(), "outcome": "begun"}
-    results = [*(one for one in row.results if one["outcome"] != "begun"), begun]
+    results = [*(result for result in row.results if result["outcome"] != "begun"), begun]
     with ctx.write() as session:
         return action_store.change(session, row.id, "running", row.attempts, results=results, before=row.before)
 
 
 def _postpone(ctx: Context, row: IncidentAction, later: NotYet) -> list[Job]:
     """Let an action wait without a worker; that was no attempt."""
-    kept = [one for one in row.results if one["outcome"] != "begun"]
-    values = {"state": "waiting", "due_at": later.at, "results": kept, "attempts": row.attempts - 1}
+    finished_results = [result for result in row.results if result["outcome"] != "begun"]
+    values = {"state": "waiting", "due_at": later.at, "results": finished_results, "attempts": row.attempts - 1}
     with ctx.write() as session:
         action_store.change(session, row.id, "running", row.attempts, **values)
     return []
@@ -237,19 +242,19 @@ def _finish(ctx: Context, row: IncidentAction, began: float, outcome: str, outpu
         "outcome": outcome,
         "output": audit.storable(output[:4000]),
     }
-    kept = [one for one in row.results if one["outcome"] != "begun"]
+    finished_results = [result for result in row.results if result["outcome"] != "begun"]
 
     def keep() -> float | None:
         with ctx.write() as session:
             incident = store.get(session, row.incident_id, lock=True)
             wait = min(LONGEST_WAIT, _backoff(incident, row) * 2.0 ** (row.attempts - 1))
-            values = {"state": state, "results": [*kept, result], "due_at": now + wait if again else None}
+            values = {"state": state, "results": [*finished_results, result], "due_at": now + wait if again else None}
             values["finished_at"] = None if again else now
             if not action_store.change(session, row.id, "running", row.attempts, **values):
                 return None
             store.wake(session, row.incident_id, now)
-            what = f"{row.action}, taken back," if row.undo else row.action
-            text = f"{what} {'failed, will be tried again' if again else state.replace('_', ' ')}: {output}"
+            name = f"{row.action}, taken back," if row.undo else row.action
+            text = f"{name} {'failed, will be tried again' if again else state.replace('_', ' ')}: {output}"
             detail = {"number": row.number, "attempt": row.attempts, "state": state, "subject": row.subject}
             audit.note(session, row.incident_id, now, "action", "memmon", text, **detail)
             return incident.opened_at if incident else now

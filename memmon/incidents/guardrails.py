@@ -49,11 +49,12 @@ def reach(limit: Limit) -> float:
 
 def forbidden(never: Iterable[Never], action: str, subject: Subject) -> Refusal | None:
     """Return why an action is never done to a subject, or None."""
-    for one in never:
-        if one.forbids(action, subject.target, subject.name):
-            what = subject.name or subject.target
+    for deny_entry in never:
+        if deny_entry.forbids(action, subject.target, subject.name):
+            subject_name = subject.name or subject.target
             return Refusal(
-                f"{what} is on the list of what is never touched" + (f": {one.reason}" if one.reason else "")
+                f"{subject_name} is on the list of what is never touched"
+                + (f": {deny_entry.reason}" if deny_entry.reason else "")
             )
     return None
 
@@ -63,7 +64,7 @@ def judge(
 ) -> Hold | Refusal | None:
     """Return why an action waits or is refused, None when it may be done now; `held_since` says since when it waits."""
     # What is done to nothing in particular, such as a page, is never the same twice.
-    same = [one for one in past if one.subject == subject.name] if subject.name else []
+    same = [past_action for past_action in past if past_action.subject == subject.name] if subject.name else []
     return (
         _too_often(limit, past, now)
         or _broken(limit, past, now)
@@ -74,7 +75,7 @@ def judge(
 
 def _cooling(limit: Limit, same: Iterable[Past], now: float) -> Hold | Refusal | None:
     """A cooldown that is over soon is waited for."""
-    last = max((one.finished_at for one in same if one.finished_at is not None), default=None)
+    last = max((past_action.finished_at for past_action in same if past_action.finished_at is not None), default=None)
     if last is None or not last > now - limit.cooldown:
         return None
     why = f"it was done {max(0, now - last):.0f} s ago, and is done every {limit.cooldown:g} s at most"
@@ -83,7 +84,7 @@ def _cooling(limit: Limit, same: Iterable[Past], now: float) -> Hold | Refusal |
 
 
 def _too_often(limit: Limit, past: Iterable[Past], now: float) -> Refusal | None:
-    begun = sum(one.started_at > now - limit.window for one in past)
+    begun = sum(past_action.started_at > now - limit.window for past_action in past)
     if limit.most is None or begun < limit.most:
         return None
     return Refusal(f"it was done {begun} times within {limit.window:g} s, and is done {limit.most} times at most")
@@ -92,10 +93,13 @@ def _too_often(limit: Limit, past: Iterable[Past], now: float) -> Refusal | None
 def _broken(limit: Limit, past: Iterable[Past], now: float) -> Refusal | Hold | None:
     if limit.failures is None:
         return None
-    ended = sorted((one for one in past if one.finished_at is not None), key=lambda one: one.finished_at or 0.0)
+    ended = sorted(
+        (past_action for past_action in past if past_action.finished_at is not None),
+        key=lambda past_action: past_action.finished_at or 0.0,
+    )
     streak = 0
-    for one in reversed(ended):
-        if one.state != "failed":
+    for past_action in reversed(ended):
+        if past_action.state != "failed":
             break
         streak += 1
     if streak < limit.failures:
@@ -103,29 +107,31 @@ def _broken(limit: Limit, past: Iterable[Past], now: float) -> Refusal | Hold | 
     last = ended[-1].finished_at or 0.0
     if last > now - limit.rest:
         return Refusal(f"it failed {streak} times on end, and is left alone for {limit.rest:g} s")
-    trial = any(one.finished_at is None for one in past)
+    trial = any(past_action.finished_at is None for past_action in past)
     return Hold(now + AGAIN, "another one tries whether it works again") if trial else None
 
 
 def _busy(same: Iterable[Past], now: float) -> Hold | None:
-    running = any(one.finished_at is None for one in same)
+    running = any(past_action.finished_at is None for past_action in same)
     return Hold(now + AGAIN, "it is being done by another incident") if running else None
 
 
 def _too_wide(limit: Limit, subject: Subject, past: Iterable[Past], now: float) -> Hold | None:
     if limit.share is None or not subject.kin:
         return None
-    others = {
-        one.subject
-        for one in past
-        if one.kin == subject.kin
-        and one.subject != subject.name
-        and (one.finished_at is None or one.finished_at > now - AFTERMATH)
+    busy_targets = {
+        past_action.subject
+        for past_action in past
+        if past_action.kin == subject.kin
+        and past_action.subject != subject.name
+        and (past_action.finished_at is None or past_action.finished_at > now - AFTERMATH)
     }
     most = max(1, int(limit.share * subject.size))
-    if len(others) < most:
+    if len(busy_targets) < most:
         return None
-    return Hold(now + AGAIN, f"{len(others)} of {subject.size} {subject.kin} are acted on already, and {most} may be")
+    return Hold(
+        now + AGAIN, f"{len(busy_targets)} of {subject.size} {subject.kin} are acted on already, and {most} may be"
+    )
 
 
 def _patient(limit: Limit, hold: Hold | None, now: float, held_since: float | None) -> Hold | Refusal | None:

@@ -33,25 +33,25 @@ IMPACT = {
 _NAME = re.compile(r"[^a-z0-9]+")
 
 
-def drawn(ctx: Context, number: int) -> dict[str, str]:
+def drawn(ctx: Context, incident_id: int) -> dict[str, str]:
     """Return the charts of an incident as SVG, by name: what its playbook calls its impact, else health, memory, latency and
     errors of its instance, from a while before it to a little after."""
     with ctx.read() as session:
-        row = store.get(session, number)
+        row = store.get(session, incident_id)
     if row is None:
-        raise NotFound(f"no incident {number}")
+        raise NotFound(f"no incident {incident_id}")
     over = row.resolved_at or ctx.now()
     began = min(row.began_at, row.opened_at)
     end = min(ctx.now(), over + AFTER)
     start = began - min(LONGEST_BEFORE, max(BEFORE, 2 * (over - began)))
     marks = [(row.opened_at, "opened"), *((at, name) for at, name in _moments(row) if at is not None)]
-    found = {}
+    charts = {}
     impact = row.playbook.get("impact") or IMPACT
     for title, expr in impact.items():
         lines = _lines(ctx, correlation.fill_query(expr, row.labels), start, end)
         if lines:
-            found[_NAME.sub("-", title.lower()).strip("-")] = chart.svg(title, lines, start, end, marks)
-    return found
+            charts[_NAME.sub("-", title.lower()).strip("-")] = chart.svg(title, lines, start, end, marks)
+    return charts
 
 
 def _moments(row: IncidentRow) -> list[tuple[float | None, str]]:
@@ -65,16 +65,16 @@ def _moments(row: IncidentRow) -> list[tuple[float | None, str]]:
 def _lines(ctx: Context, expr: str, start: float, end: float) -> list[chart.Line]:
     step = max(1.0, (end - start) / POINTS)
     try:
-        found, _ = metrics.range(ctx, expr, start, end, step)
+        series, _ = metrics.range(ctx, expr, start, end, step)
     except BadQuery as error:
         log.warning("what the post-mortem is to draw cannot be asked: %s: %s", expr, error)
         return []
     return [
         chart.Line(
-            _label(one.labels), [(t / 1000, v) for t, v in zip(one.times.tolist(), one.values.tolist(), strict=True)]
+            _label(line.labels), [(t / 1000, v) for t, v in zip(line.times.tolist(), line.values.tolist(), strict=True)]
         )
-        for one in found[: chart.MOST]
-        if len(one.times)
+        for line in series[: chart.MOST]
+        if len(line.times)
     ]
 
 

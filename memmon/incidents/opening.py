@@ -46,43 +46,47 @@ def correlate(ctx: Context) -> list[Job]:
     alert that still fires after its incident was closed by hand opens no other. A silenced one is left alone. Who waits for the end
     of its alerts is woken when the last one has ended."""
     signs = _signs(ctx)
-    firing = {one.id for one in signs if one.kind == "alert"}
+    firing = {sign.id for sign in signs if sign.kind == "alert"}
     with ctx.read() as session:
-        known = {
-            (kind, number)
-            for kind in dict.fromkeys(one.kind for one in signs)
-            for number in store.known_sources(session, kind, {one.id for one in signs if one.kind == kind})
+        known_sources = {
+            (kind, source_id)
+            for kind in dict.fromkeys(sign.kind for sign in signs)
+            for source_id in store.known_sources(session, kind, {sign.id for sign in signs if sign.kind == kind})
         }
-        over = [number for number, own in store.open_sources(session, "alert").items() if not own & firing]
-        fresh = [one for one in signs if (one.kind, one.id) not in known]
+        over = [
+            incident_id
+            for incident_id, source_ids in store.open_sources(session, "alert").items()
+            if not source_ids & firing
+        ]
+        fresh = [sign for sign in signs if (sign.kind, sign.id) not in known_sources]
         open_keys = store.open_keys(session) if fresh else set()
     touched = []
-    for one in _gathered(ctx, signs, fresh, open_keys) if fresh else ():
+    for gathered in _gathered(ctx, signs, fresh, open_keys) if fresh else ():
         try:
-            touched.append(_take(ctx, one))
+            touched.append(_take(ctx, gathered))
         except Transient:
             raise
         except Exception:  # What is wrong with these alerts must not keep the others from their response.
-            log.exception("no incident could be opened for %s", one.key)
-    return [Job("incidents.advance", (number,)) for number in dict.fromkeys([*touched, *over])]
+            log.exception("no incident could be opened for %s", gathered.key)
+    return [Job("incidents.advance", (incident_id,)) for incident_id in dict.fromkeys([*touched, *over])]
 
 
 def _signs(ctx: Context) -> list[Sign]:
     """Return the alerts that fire, and the events that a playbook is about and that count as firing still."""
-    found = [_of_alert(one) for one in alerts.firing(ctx) if one["source"] != alerts.DRILL]
-    wanted: dict[str, float] = {}
+    alert_signs = [_of_alert(alert) for alert in alerts.firing(ctx) if alert["source"] != alerts.DRILL]
+    windows: dict[str, float] = {}
     for playbook in ctx.config.playbooks.playbooks:
         for condition in (playbook.match, *playbook.correlation.conditions):
             for name in condition.events:
-                wanted[name] = max(wanted.get(name, 0.0), playbook.correlation.window)
-    return [*found, *(_of_event(one) for one in security.events_of(ctx, wanted))]
+                windows[name] = max(windows.get(name, 0.0), playbook.correlation.window)
+    return [*alert_signs, *(_of_event(event) for event in security.events_of(ctx, windows))]
 
 
 def signs_of(ctx: Context, sources: Sequence[tuple[str, int]]) -> list[Sign]:
     """Return the alerts and events of these kinds and ids, those that are kept still."""
-    found = alerts.by_ids(ctx, [number for kind, number in sources if kind == "alert"])
-    events = security.events_by_ids(ctx, [number for kind, number in sources if kind == "event"])
-    return [*map(_of_alert, found), *map(_of_event, events)]
+    alert_rows = alerts.by_ids(ctx, [source_id for kind, source_id in sources if kind == "alert"])
+    events = security.events_by_ids(ctx, [source_id for kind, source_id in sources if kind == "event"])
+    return [*map(_of_alert, alert_rows), *map(_of_event, events)]
 
 
 def _of_alert(alert: Mapping[str, Any]) -> Sign:
@@ -102,45 +106,45 @@ def _of_event(event: Mapping[str, Any]) -> Sign:
 def _gathered(ctx: Context, signs: Sequence[Sign], fresh: Sequence[Sign], open_keys: set[str]) -> list[Gathered]:
     """Return the fresh signs by the incident that they belong to, without those that are muted or that no playbook takes. Where a
     playbook waits for more, the next one that takes them does not."""
-    held = routing.suppressed(ctx)
-    left = {(one.kind, one.id) for one in fresh}
-    found = []
+    suppressions = routing.suppressed(ctx)
+    left = {(sign.kind, sign.id) for sign in fresh}
+    gathered = []
     for playbook in ctx.config.playbooks.playbooks:
         groups: dict[str, Gathered] = {}
-        for one in signs:
-            if correlation.takes(playbook, one) and not _left_alone(held, one, playbook):
-                root = _root(ctx, playbook, one, signs, open_keys)
+        for sign in signs:
+            if correlation.takes(playbook, sign) and not _left_alone(suppressions, sign, playbook):
+                root = _root(ctx, playbook, sign, signs, open_keys)
                 key = correlation.key(playbook, root)
-                groups.setdefault(key, Gathered(playbook, key, root, [])).signs.append(one)
+                groups.setdefault(key, Gathered(playbook, key, root, [])).signs.append(sign)
         for group in groups.values():
-            mine = [one for one in group.signs if (one.kind, one.id) in left]
+            mine = [sign for sign in group.signs if (sign.kind, sign.id) in left]
             if mine and (group.key in open_keys or correlation.is_complete(playbook, group.signs)):
-                left -= {(one.kind, one.id) for one in mine}
+                left -= {(sign.kind, sign.id) for sign in mine}
                 joined = group.signs if playbook.correlation.conditions else mine
-                found.append(group._replace(signs=joined))
-    return found
+                gathered.append(group._replace(signs=joined))
+    return gathered
 
 
-def _left_alone(held: Mapping[int, Any], sign: Sign, playbook: Playbook) -> bool:
+def _left_alone(suppressions: Mapping[int, Any], sign: Sign, playbook: Playbook) -> bool:
     """Tell whether nothing is done about an alert: it is silenced, in maintenance, or the consequence of another failure,
     whose incident it is no part of. One that another alert inhibits is only not told."""
     kinds = {"silence", "maintenance", *(() if playbook.correlation.topology else ("dependency",))}
-    return sign.kind == "alert" and any(one.kind in kinds for one in held.get(sign.id, ()))
+    return sign.kind == "alert" and any(suppression.kind in kinds for suppression in suppressions.get(sign.id, ()))
 
 
 def _root(
     ctx: Context, playbook: Playbook, sign: Sign, signs: Sequence[Sign], open_keys: set[str]
 ) -> Mapping[str, str]:
     """Return the labels that the incident of a sign goes by: those of what its target depends on, where that has trouble itself."""
-    own = _target(ctx, sign.labels) if playbook.correlation.topology else None
-    if own is None:
+    own_target = _target(ctx, sign.labels) if playbook.correlation.topology else None
+    if own_target is None:
         return sign.labels
-    for name in ctx.config.targets.upstream(own.name):
+    for name in ctx.config.targets.upstream(own_target.name):
         target = ctx.config.targets.get(name)
         if target is None:
             continue
         labels = {**sign.labels, **target.own_labels}
-        troubled = any(correlation.takes(playbook, one) and _target(ctx, one.labels) == target for one in signs)
+        troubled = any(correlation.takes(playbook, sign) and _target(ctx, sign.labels) == target for sign in signs)
         if troubled or correlation.key(playbook, labels) in open_keys:
             return labels
     return sign.labels
@@ -148,30 +152,32 @@ def _root(
 
 def _target(ctx: Context, labels: Mapping[str, str]) -> Target | None:
     instance, job = labels.get("instance"), labels.get("job")
-    same = (one for one in ctx.config.targets.targets if one.identity == instance and job in (None, "", one.job))
+    same = (
+        target for target in ctx.config.targets.targets if target.identity == instance and job in (None, "", target.job)
+    )
     return next(same, None) if instance else None
 
 
-def _take(ctx: Context, one: Gathered) -> int:
+def _take(ctx: Context, gathered: Gathered) -> int:
     """Join signs to the incident that is open for them, open one, or open one again that has ended a moment ago; return its id."""
     now, how = ctx.now(), "joined"
     with ctx.write() as session:
         while (
-            row := store.open_for(session, one.key) or store.part_of(session, one.key)
+            row := store.open_for(session, gathered.key) or store.part_of(session, gathered.key)
         ) is None:  # It may close between the two statements.
-            lately = store.lately(session, one.key, now - one.playbook.reopen)
+            lately = store.lately(session, gathered.key, now - gathered.playbook.reopen)
             if lately is not None:
                 _reopen(session, lately, now)
                 row, how = lately, "reopened"
                 break
-            if store.insert(session, new_row(ctx, one, now)):
+            if store.insert(session, new_row(ctx, gathered, now)):
                 how = "opened"
         if how == "opened":
-            audit.note(session, row.id, now, "opened", "memmon", f"opened by playbook {one.playbook.name}")
+            audit.note(session, row.id, now, "opened", "memmon", f"opened by playbook {gathered.playbook.name}")
         elif how == "reopened":
             audit.note(session, row.id, now, "opened", "memmon", f"opened again: the same came back ({row.reopened})")
         fresh = False
-        for sign in one.signs:
+        for sign in gathered.signs:
             if store.add_source(session, row.id, sign.kind, sign.id, now):
                 fresh = True
                 text = f"{sign.name} [{sign.severity}] {sign.message}"
@@ -181,11 +187,11 @@ def _take(ctx: Context, one: Gathered) -> int:
         row.version += 1
         if how == "joined" and fresh:  # Another worker may have taken them a moment ago.
             row.progress = {**row.progress, "joined": True}
-        number = row.id
+        incident_id = row.id
     if how != "joined":
         announce(ctx, row, how)
-    live.publish(ctx.redis, "incidents", {"id": number, "state": row.state})
-    return number
+    live.publish(ctx.redis, "incidents", {"id": incident_id, "state": row.state})
+    return incident_id
 
 
 def announce(ctx: Context, row: IncidentRow, how: str) -> None:
@@ -200,13 +206,13 @@ def announce(ctx: Context, row: IncidentRow, how: str) -> None:
         )
 
 
-def new_row(ctx: Context, one: Gathered, now: float) -> dict[str, Any]:
+def new_row(ctx: Context, gathered: Gathered, now: float) -> dict[str, Any]:
     """Return the row of an incident that is opened now for what was gathered."""
-    first = min(one.signs, key=lambda sign: sign.at, default=None)
-    labels = {**(first.labels if first else {}), **one.labels}
-    began = min((_began(ctx, sign) for sign in one.signs), default=now)
+    first = min(gathered.signs, key=lambda sign: sign.at, default=None)
+    labels = {**(first.labels if first else {}), **gathered.labels}
+    began = min((_began(ctx, sign) for sign in gathered.signs), default=now)
     detected = first.at if first else now
-    return values(ctx, one.playbook, one.key, labels, now) | {
+    return values(ctx, gathered.playbook, gathered.key, labels, now) | {
         "began_at": min(began, now),
         "detected_at": min(detected, now),
     }
@@ -216,8 +222,8 @@ def _began(ctx: Context, sign: Sign) -> float:
     """Return when what an alert is about began: when it was seen first, before it fired."""
     if sign.kind != "alert":
         return sign.at
-    found = alerts.by_ids(ctx, [sign.id])
-    return encode.seconds_of(found[0]["active_at"]) if found else sign.at
+    alert_rows = alerts.by_ids(ctx, [sign.id])
+    return encode.seconds_of(alert_rows[0]["active_at"]) if alert_rows else sign.at
 
 
 def values(ctx: Context, playbook: Playbook, key: str, labels: Mapping[str, str], now: float) -> dict[str, Any]:
@@ -262,19 +268,19 @@ def _reopen(session: Session, row: IncidentRow, now: float) -> None:
 def begin(ctx: Context, name: str, labels: Mapping[str, str], by: str, dry_run: bool = False) -> tuple[int, list[Job]]:
     """Open an incident by hand, for the playbook `name` and these labels; return its id and what follows. A dry run does nothing,
     pages nobody and takes no alert. NotFound for a playbook that is not there, Conflict where one is open for the same labels."""
-    playbook = next((one for one in ctx.config.playbooks.playbooks if one.name == name), None)
+    playbook = next((playbook for playbook in ctx.config.playbooks.playbooks if playbook.name == name), None)
     if playbook is None:
-        known = ", ".join(one.name for one in ctx.config.playbooks.playbooks)
-        raise NotFound(f"no playbook {name}; there are: {known}")
+        names = ", ".join(playbook.name for playbook in ctx.config.playbooks.playbooks)
+        raise NotFound(f"no playbook {name}; there are: {names}")
     for label in labels:
         if not LABEL_NAME.fullmatch(label):
             raise BadInput("labels", f"{label!r} is not a label name")
     playbook = playbook.model_copy(update={"dry_run": dry_run or playbook.dry_run})
     now = ctx.now()
-    given = {"alertname": f"run of {name}", **labels}
+    incident_labels = {"alertname": f"run of {name}", **labels}
     key = route.short(correlation.key(playbook, labels) + (" dry run" if dry_run else ""), correlation.LONGEST_KEY)
     with ctx.write() as session:
-        row_values = values(ctx, playbook, key, given, now)
+        row_values = values(ctx, playbook, key, incident_labels, now)
         # Nobody is paged for what is only tried.
         row_values["playbook"] |= {"silent": True} if dry_run else {}
         if not store.insert(session, row_values):

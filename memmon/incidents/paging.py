@@ -36,11 +36,11 @@ def level(ctx: Context, session: Session, row: IncidentRow, reason: str, hurry: 
     name = "again" if due.again else f"level {due.number + 1}"
     people = people_of(ctx, session, due.level, now)
     title = f"{name}, {due.level.name}: {_name(row)}"
-    told, unknown = _send(ctx, session, row, people.receivers, "page", title, f"page:{row.id}:{row.pages}")
+    receivers, unknown = _send(ctx, session, row, people.receivers, "page", title, f"page:{row.id}:{row.pages}")
     if row.playbook.get("silent"):
         text = f"{name}, {due.level.name}: would page {', '.join(people.receivers) or 'nobody'} ({reason})"
     else:
-        text = f"{name}, {due.level.name}: paged {', '.join(told) or 'nobody'} ({reason})"
+        text = f"{name}, {due.level.name}: paged {', '.join(receivers) or 'nobody'} ({reason})"
     text += f"; on call: {', '.join(people.names)}" if people.names else ""
     text += f"; contact {due.level.contact}" if due.level.contact else ""
     text += f"; not in routes.yml: {', '.join(unknown)}" if unknown else ""
@@ -52,7 +52,7 @@ def level(ctx: Context, session: Session, row: IncidentRow, reason: str, hurry: 
         "memmon",
         text,
         level=due.number + 1,
-        receivers=told,
+        receivers=receivers,
         key=f"page:{row.id}:{row.pages}",
     )
     row.level = max(row.level, due.number + 1)
@@ -63,11 +63,16 @@ def level(ctx: Context, session: Session, row: IncidentRow, reason: str, hurry: 
 def _applies(ctx: Context, row: IncidentRow, now: float) -> escalation.Applies:
     """Return whether a level is for this incident at this moment. Hours that are in no configuration any more hold: nobody must be
     missed for a name."""
-    found = {**ctx.config.routes.intervals, **{one.name: one for one in ctx.config.escalation.time_intervals}}
+    time_intervals = {
+        **ctx.config.routes.intervals,
+        **{time_interval.name: time_interval for time_interval in ctx.config.escalation.time_intervals},
+    }
 
     def open_now(name: str) -> bool:
-        known = found.get(name)
-        return known is None or any(interval.contains(one, now) for one in known.time_intervals)
+        time_interval = time_intervals.get(name)
+        return time_interval is None or any(
+            interval.contains(interval_range, now) for interval_range in time_interval.time_intervals
+        )
 
     return lambda level: (
         (not level.severities or row.severity in level.severities)
@@ -86,8 +91,8 @@ def over(ctx: Context, session: Session, row: IncidentRow) -> None:
 def _heard(ctx: Context, session: Session, row: IncidentRow) -> tuple[str, ...]:
     """Return who was paged, or would be paged first."""
     levels = chain_of(row).levels[: max(1, row.level)]
-    told = (name for one in levels for name in people_of(ctx, session, one, ctx.now()).receivers)
-    return tuple(dict.fromkeys((*store.receivers_paged(session, row.id), *told)))
+    receivers = (name for level in levels for name in people_of(ctx, session, level, ctx.now()).receivers)
+    return tuple(dict.fromkeys((*store.receivers_paged(session, row.id), *receivers)))
 
 
 def remind(ctx: Context, session: Session, row: IncidentRow, times: int) -> None:
@@ -95,50 +100,55 @@ def remind(ctx: Context, session: Session, row: IncidentRow, times: int) -> None
     person = ctx.config.escalation.contact(row.acknowledged_by or "")
     receivers = person.receivers if person else _heard(ctx, session, row)
     title = f"reminder, acknowledged by {row.acknowledged_by}: {_name(row)}"
-    told, _ = _send(ctx, session, row, receivers, "page", title, f"remind:{row.id}:{times}")
-    audit.note(session, row.id, ctx.now(), "reminder", "memmon", f"reminded {', '.join(told) or 'nobody'}")
+    notified, _ = _send(ctx, session, row, receivers, "page", title, f"remind:{row.id}:{times}")
+    audit.note(session, row.id, ctx.now(), "reminder", "memmon", f"reminded {', '.join(notified) or 'nobody'}")
 
 
 def ask(
     ctx: Context, session: Session, row: IncidentRow, action: IncidentAction, approval: Approval, turn: int
 ) -> None:
     """Tell those whose word an action waits for, with links to give it."""
-    persons = [found for name in approval.who if (found := ctx.config.escalation.contact(name))]
-    receivers: Sequence[str] = [name for one in persons for name in one.receivers]
+    persons = [contact for name in approval.who if (contact := ctx.config.escalation.contact(name))]
+    receivers: Sequence[str] = [name for contact in persons for name in contact.receivers]
     if not receivers:
-        held = chain_of(row).levels[max(0, min(row.level, len(chain_of(row).levels)) - 1)]
-        receivers = people_of(ctx, session, held, ctx.now()).receivers
-    what = f"{action.action} {action.subject}".strip()
-    title = f"approval needed: {what}, {_name(row)}"
+        level = chain_of(row).levels[max(0, min(row.level, len(chain_of(row).levels)) - 1)]
+        receivers = people_of(ctx, session, level, ctx.now()).receivers
+    action_text = f"{action.action} {action.subject}".strip()
+    title = f"approval needed: {action_text}, {_name(row)}"
     _send(ctx, session, row, receivers, "page", title, f"approval:{action.id}:{turn}", action=action)
 
 
-def tell(ctx: Context, number: int, receivers: list[str] | None, key: str) -> list[str]:
+def tell(ctx: Context, incident_id: int, receivers: list[str] | None, key: str) -> list[str]:
     """Page `receivers`, or the first level, which gets that page once; return who was told. NotFound when none of them is in
     routes.yml."""
     with ctx.write() as session:
-        row = store.get(session, number)
+        row = store.get(session, incident_id)
         if row is None:
-            raise NotFound(f"no incident {number}")
-        wanted = receivers or people_of(ctx, session, chain_of(row).levels[0], ctx.now()).receivers
-        key = key if receivers else f"page:{number}:0"
-        told, unknown = _send(ctx, session, row, wanted, "page", _name(row), key)
-    if not told:
+            raise NotFound(f"no incident {incident_id}")
+        requested = receivers or people_of(ctx, session, chain_of(row).levels[0], ctx.now()).receivers
+        key = key if receivers else f"page:{incident_id}:0"
+        paged, unknown = _send(ctx, session, row, requested, "page", _name(row), key)
+    if not paged:
         raise NotFound(f"no receiver {', '.join(unknown) or 'at all'} in routes.yml")
-    return told
+    return paged
 
 
-def tell_next(ctx: Context, number: int, key: str) -> str:
+def tell_next(ctx: Context, incident_id: int, key: str) -> str:
     """Page the next level now, once for the action `key`, unless somebody is at it; return what was done."""
     with ctx.write() as session:
-        row = store.get(session, number, lock=True)
+        row = store.get(session, incident_id, lock=True)
         if row is None:
-            raise NotFound(f"no incident {number}")
+            raise NotFound(f"no incident {incident_id}")
         if row.acknowledged_at:
             return f"{row.acknowledged_by} is at it: nobody else is paged"
-        if any(one.kind == "escalated" and one.detail.get("key") == key for one in audit.entries(session, number)):
+        if any(
+            entry.kind == "escalated" and entry.detail.get("key") == key
+            for entry in audit.entries(session, incident_id)
+        ):
             return "the next level was paged before its first worker died"
-        audit.note(session, number, ctx.now(), "escalated", "memmon", "a criterion of the playbook is met", key=key)
+        audit.note(
+            session, incident_id, ctx.now(), "escalated", "memmon", "a criterion of the playbook is met", key=key
+        )
         row.version += 1
         level(ctx, session, row, "a criterion of the playbook is met", hurry=True)
         return f"paged level {row.level}"
@@ -148,14 +158,14 @@ def people_of(ctx: Context, session: Session, level: Level, now: float) -> Peopl
     """Return who hears of a level: its receivers, its contacts and who is on call; where that is nobody, whoever hears of every
     alert."""
     shifts = [oncall.current(ctx, session, name, now) for name in level.on_call]
-    names = [*level.contacts, *(one.contact for one in shifts if one.contact)]
-    persons = [found for name in names if (found := ctx.config.escalation.contact(name))]
-    receivers = (*level.receivers, *(name for one in persons for name in one.receivers))
+    names = [*level.contacts, *(shift.contact for shift in shifts if shift.contact)]
+    persons = [contact for name in names if (contact := ctx.config.escalation.contact(name))]
+    receivers = (*level.receivers, *(name for contact in persons for name in contact.receivers))
     if not receivers:
-        own = route.environment(ctx.settings)
+        environment_receivers = route.environment(ctx.settings)
         root = ctx.config.routes.route.receiver
-        receivers = (*((own.name,) if own else ()), *((root,) if root else ()))
-    return People(tuple(dict.fromkeys(receivers)), tuple(dict.fromkeys(one.name for one in persons)))
+        receivers = (*((environment_receivers.name,) if environment_receivers else ()), *((root,) if root else ()))
+    return People(tuple(dict.fromkeys(receivers)), tuple(dict.fromkeys(contact.name for contact in persons)))
 
 
 def chain_of(row: IncidentRow) -> Chain:
@@ -182,16 +192,16 @@ def _send(
     """Put the message into the outbox; return who is told, and which receivers do not exist. A dry run by hand tells nobody."""
     if row.playbook.get("silent"):
         return [], []
-    told: list[str] = []
+    notified: list[str] = []
     unknown: list[str] = []
     for receiver in receivers:
         payload = _payload(ctx, row, kind, title, status, receiver, action)
         try:
             notify.add(ctx, session, receiver, payload, key, row.id)
-            told.append(receiver)
+            notified.append(receiver)
         except NotFound:
             unknown.append(receiver)
-    return told, unknown
+    return notified, unknown
 
 
 def _payload(
@@ -234,8 +244,10 @@ def _links(ctx: Context, base: str, row: IncidentRow, receiver: str, action: Inc
     """Return the addresses by which whoever gets the message acts without signing in."""
     key, until = secret.key(ctx.settings, "link"), int(ctx.now() + links.HOLDS)
     verbs = ("approve", "reject") if action else () if row.acknowledged_at else ("acknowledge",)
-    number = action.number if action else 0
-    return {verb: f"{base}/act/{links.write(key, Link(verb, row.id, number, receiver, until))}" for verb in verbs}
+    action_number = action.number if action else 0
+    return {
+        verb: f"{base}/act/{links.write(key, Link(verb, row.id, action_number, receiver, until))}" for verb in verbs
+    }
 
 
 def _name(row: IncidentRow) -> str:

@@ -54,10 +54,10 @@ def advance(situation: Situation, answers: Mapping[str, bool], now: float) -> As
             commands += _completed(stage, progress)
             progress = _next_stage(progress)
             continue
-        found = _group(situation, progress, stage, commands, answers, now)
-        if isinstance(found, Ask):
-            return found
-        progress, due_at = found
+        group_result = _group(situation, progress, stage, commands, answers, now)
+        if isinstance(group_result, Ask):
+            return group_result
+        progress, due_at = group_result
         if due_at is not None:
             return Move(progress, tuple(commands), _no_later(situation, progress, due_at))
         progress = _after_group(stage, progress, len(stages), commands)
@@ -76,16 +76,16 @@ def _group(
     over."""
     due: list[float] = []
     begun_at = progress.acted_at
-    for one in stage.groups[progress.group]:
-        if one.number in progress.passed:
+    for numbered_step in stage.groups[progress.group]:
+        if numbered_step.number in progress.passed:
             continue
-        found = _step(situation, progress, stage, one, commands, answers, now, begun_at)
-        if isinstance(found, Ask):
-            return found
-        if isinstance(found, float):
-            due.append(found)
+        step_result = _step(situation, progress, stage, numbered_step, commands, answers, now, begun_at)
+        if isinstance(step_result, Ask):
+            return step_result
+        if isinstance(step_result, float):
+            due.append(step_result)
         else:
-            progress = found
+            progress = step_result
     return progress, min(due, default=None)
 
 
@@ -93,16 +93,16 @@ def _step(
     situation: Situation,
     progress: Progress,
     stage: Stage,
-    one: Numbered,
+    numbered_step: Numbered,
     commands: list[Command],
     answers: Mapping[str, bool],
     now: float,
     begun_at: float | None,
 ) -> Ask | float | Progress:
     """Return the expression to ask, when to look again, or how far the incident is with this step over."""
-    number, step = one
-    ended = situation.actions.get(Place(stage.name, number))
-    passed = progress._replace(passed=(*progress.passed, number))
+    step_number, step = numbered_step
+    ended = situation.actions.get(Place(stage.name, step_number))
+    passed = progress._replace(passed=(*progress.passed, step_number))
     if ended is None:
         begun = _begin(situation, step, answers, now, (begun_at or situation.opened_at) + step.delay)
         if isinstance(begun, Note):
@@ -110,18 +110,18 @@ def _step(
             return passed
         if begun is not None:
             return begun
-        commands.append(Run(stage, number))
+        commands.append(Run(stage, step_number))
         return now + WAIT
     if ended.state in ("approval", "held") and step.while_firing and not situation.firing:
-        said = Note("skipped", f"{step.action} need not wait: nothing fires any more")
-        commands += [Withdraw(stage.name, number), said]
+        skip_note = Note("skipped", f"{step.action} need not wait: nothing fires any more")
+        commands += [Withdraw(stage.name, step_number), skip_note]
         return passed
     if ended.state in UNDER_WAY:
         return now + WAIT
     passed = passed._replace(acted_at=max(progress.acted_at or 0.0, ended.at or now))
     if ended.state == "dry_run":
         return passed
-    undone = situation.actions.get(Place(stage.name, number, undo=True))
+    undone = situation.actions.get(Place(stage.name, step_number, undo=True))
     if ended.state == "done" and undone is None:
         proven = _proven(step, ended.at or now, answers, now)
         if proven is True:
@@ -131,7 +131,7 @@ def _step(
         commands.append(Note("unproven", f"{step.action} is done, but {step.verify.expr} does not hold"))  # type: ignore[union-attr]
     if step.rollback and ended.state in ("done", "failed"):
         if undone is None:
-            commands.append(Run(stage, number, undo=True))
+            commands.append(Run(stage, step_number, undo=True))
         if undone is None or undone.state in UNDER_WAY:
             return now + WAIT
     return _failed(step, "had no effect" if ended.state == "done" else ended.state, passed, commands)
@@ -199,8 +199,8 @@ def _again(progress: Progress, firing: bool, commands: list[Command]) -> Progres
 
 
 def _completed(stage: Stage, progress: Progress) -> list[Command]:
-    said = Note("stage", f"{stage.name} ended" + (" with failures" if progress.failed else ""))
-    return [said, Mitigated()] if stage.mitigates and not progress.failed else [said]
+    stage_note = Note("stage", f"{stage.name} ended" + (" with failures" if progress.failed else ""))
+    return [stage_note, Mitigated()] if stage.mitigates and not progress.failed else [stage_note]
 
 
 def _next_stage(progress: Progress, skipped: str | None = None) -> Progress:
@@ -235,7 +235,7 @@ def _no_later(situation: Situation, progress: Progress, when: float) -> float:
 
 def lost(move: Move) -> Move:
     """Return the move of an incident whose playbook cannot be read any more: people must see to it."""
-    said = Note("manual", "the playbook of this incident cannot be read by this version: people must mend it")
+    manual_note = Note("manual", "the playbook of this incident cannot be read by this version: people must mend it")
     return move._replace(
-        progress=move.progress._replace(manual=True), commands=(said, Escalate("no playbook"), *move.commands)
+        progress=move.progress._replace(manual=True), commands=(manual_note, Escalate("no playbook"), *move.commands)
     )

@@ -15,56 +15,60 @@ def overview(ctx: Context) -> dict[str, Any]:
     """Return {playbooks, dry_run, limits, never, commands, actions}."""
     section = ctx.config.playbooks
     return {
-        "playbooks": [_brief(one) for one in section.playbooks],
+        "playbooks": [_brief(playbook) for playbook in section.playbooks],
         "dry_run": section.dry_run,
-        "limits": [one.model_dump(mode="json") for one in section.limits],
-        "never": [one.model_dump(mode="json") for one in section.never],
-        "commands": [one.name for one in section.commands],
+        "limits": [limit.model_dump(mode="json") for limit in section.limits],
+        "never": [deny_entry.model_dump(mode="json") for deny_entry in section.never],
+        "commands": [command.name for command in section.commands],
         "actions": actions.names(),
     }
 
 
 def show(ctx: Context, name: str) -> dict[str, Any]:
     """Return one playbook as it is in force; NotFound where there is none."""
-    found = next((one for one in ctx.config.playbooks.playbooks if one.name == name), None)
-    if found is None:
-        known = ", ".join(one.name for one in ctx.config.playbooks.playbooks)
-        raise NotFound(f"no playbook {name}; there are: {known}")
-    return found.model_dump(mode="json", by_alias=True)
+    playbook = next((candidate for candidate in ctx.config.playbooks.playbooks if candidate.name == name), None)
+    if playbook is None:
+        names = ", ".join(playbook.name for playbook in ctx.config.playbooks.playbooks)
+        raise NotFound(f"no playbook {name}; there are: {names}")
+    return playbook.model_dump(mode="json", by_alias=True)
 
 
-def _brief(one: Playbook) -> dict[str, Any]:
+def _brief(playbook: Playbook) -> dict[str, Any]:
     return {
-        "name": one.name,
-        "severity": one.severity,
-        "mttr_target_minutes": one.mttr_target / 60,
-        "match": one.match.model_dump(mode="json", exclude_defaults=True),
-        "chain": one.chain,
-        "stages": [{"name": stage.name, "due": stage.due, "steps": len(stage.every)} for stage in one.stages],
-        "actions": list(dict.fromkeys(step.action for _, _, step in one.steps())),
-        "dry_run": one.dry_run,
-        "runbook": one.runbook,
+        "name": playbook.name,
+        "severity": playbook.severity,
+        "mttr_target_minutes": playbook.mttr_target / 60,
+        "match": playbook.match.model_dump(mode="json", exclude_defaults=True),
+        "chain": playbook.chain,
+        "stages": [{"name": stage.name, "due": stage.due, "steps": len(stage.every)} for stage in playbook.stages],
+        "actions": list(dict.fromkeys(step.action for _, _, step in playbook.steps())),
+        "dry_run": playbook.dry_run,
+        "runbook": playbook.runbook,
     }
 
 
 def doubts(ctx: Context) -> list[str]:
     """Return what can be read and may still not be what is meant: playbooks that never get an alert, stages that are due
     before the one before, actions that nothing limits, and times in which nobody is on call."""
-    found: list[str] = []
+    doubts: list[str] = []
     books = ctx.config.playbooks.playbooks
-    for number, one in enumerate(books):
-        hidden = next((other.name for other in books[:number] if _hides(other, one)), None)
+    for index, playbook in enumerate(books):
+        hidden = next((other.name for other in books[:index] if _hides(other, playbook)), None)
         if hidden:
-            found.append(f"{one.name}: {hidden} stands before it and takes every alert that it would take")
-        due = [stage.due for stage in one.stages]
+            doubts.append(f"{playbook.name}: {hidden} stands before it and takes every alert that it would take")
+        due = [stage.due for stage in playbook.stages]
         if due != sorted(due):
-            found.append(f"{one.name}: a stage is due before the one before it")
-        found += [f"{one.name}: {stage.name}: {what}" for stage, _, step in one.steps() for what in _doubts(ctx, step)]
+            doubts.append(f"{playbook.name}: a stage is due before the one before it")
+        doubts += [
+            f"{playbook.name}: {stage.name}: {doubt}"
+            for stage, _, step in playbook.steps()
+            for doubt in _doubts(ctx, step)
+        ]
     for schedule in oncall.overview(ctx):
-        found += [
+        doubts += [
             f"schedule {schedule['schedule']}: nobody from {gap['start']} to {gap['end']}" for gap in schedule["gaps"]
         ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(doubts))
 
 
 def _hides(before: Playbook, after: Playbook) -> bool:
@@ -85,9 +89,9 @@ UNLIMITED = ("restart", "isolate", "scale", "run", "disable_feature")
 
 def _doubts(ctx: Context, step: Step) -> list[str]:
     limit = ctx.config.playbooks.limit(step.action)
-    found = []
+    doubts = []
     if step.action in UNLIMITED and limit.most is None and not limit.cooldown:
-        found.append(f"nothing limits how often {step.action} is done")
+        doubts.append(f"nothing limits how often {step.action} is done")
     if step.approval and step.approval.otherwise == "approve":
-        found.append(f"{step.action} is done without anybody's word after {step.approval.within:g} s")
-    return found
+        doubts.append(f"{step.action} is done without anybody's word after {step.approval.within:g} s")
+    return doubts

@@ -10,7 +10,7 @@ from memmon import duration, encode
 
 def write(incident: dict[str, Any], charts: Mapping[str, str]) -> str:
     """Return the page of `incident` as `record.show` gives it; `charts` are the addresses of its pictures by name."""
-    parts = [
+    sections = [
         f"# INC-{incident['id']}: {_line(incident['title'])}",
         "\n".join(_summary(incident)),
         "## Impact",
@@ -25,7 +25,7 @@ def write(incident: dict[str, Any], charts: Mapping[str, str]) -> str:
         "## Actions",
         _table(
             ("no.", "stage", "action", "on", "state", "attempts", "result"),
-            [_action(one) for one in incident["actions"]],
+            [_action(action) for action in incident["actions"]],
         ),
         "## Stages",
         _table(
@@ -33,7 +33,10 @@ def write(incident: dict[str, Any], charts: Mapping[str, str]) -> str:
             [(s["name"], s["due_at"], s["state"] + (", overdue" if s["overdue"] else "")) for s in incident["stages"]],
         ),
         "## Who was told",
-        _table(("time", "receiver", "by", "state", ""), [_told(one) for one in reversed(incident["notifications"])]),
+        _table(
+            ("time", "receiver", "by", "state", ""),
+            [_told(notification) for notification in reversed(incident["notifications"])],
+        ),
         "## What worked",
         _bullets(_worked(incident)),
         "## What did not",
@@ -41,7 +44,7 @@ def write(incident: dict[str, Any], charts: Mapping[str, str]) -> str:
         "## Open questions",
         _bullets(_questions(incident)),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(sections) + "\n"
 
 
 def _source(source: dict[str, Any]) -> str:
@@ -85,32 +88,50 @@ def _took(start: float, end: float) -> str:
     return duration.about(max(0.0, end - start))
 
 
-def _action(one: dict[str, Any]) -> tuple[Any, ...]:
-    name = f"take back {one['action']}" if one["undo"] else one["action"]
-    return (one["number"], one["stage"], name, one["subject"], one["state"], one["attempts"], _last(one))
+def _action(action: dict[str, Any]) -> tuple[Any, ...]:
+    name = f"take back {action['action']}" if action["undo"] else action["action"]
+    return (
+        action["number"],
+        action["stage"],
+        name,
+        action["subject"],
+        action["state"],
+        action["attempts"],
+        _last(action),
+    )
 
 
-def _told(one: dict[str, Any]) -> tuple[Any, ...]:
-    return (one["created_at"], one["receiver"], one["channel"], one["state"], one["error"] or one["title"])
+def _told(notification: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        notification["created_at"],
+        notification["receiver"],
+        notification["channel"],
+        notification["state"],
+        notification["error"] or notification["title"],
+    )
 
 
 def _worked(incident: dict[str, Any]) -> list[str]:
-    found = [f"{a['action']} ({a['stage']}): {_last(a)}" for a in incident["actions"] if a["state"] == "done"]
-    found += [f"{s['name']} was done in time" for s in incident["stages"] if s["state"] == "done" and not s["overdue"]]
-    return found or ["no action was done"]
+    action_texts = [f"{a['action']} ({a['stage']}): {_last(a)}" for a in incident["actions"] if a["state"] == "done"]
+    action_texts += [
+        f"{s['name']} was done in time" for s in incident["stages"] if s["state"] == "done" and not s["overdue"]
+    ]
+    return action_texts or ["no action was done"]
 
 
 def _failed(incident: dict[str, Any]) -> list[str]:
     bad = ("failed", "refused", "rejected")
-    found = [f"{a['action']} ({a['stage']}) {a['state']}: {_last(a)}" for a in incident["actions"] if a["state"] in bad]
-    found += [
+    action_texts = [
+        f"{a['action']} ({a['stage']}) {a['state']}: {_last(a)}" for a in incident["actions"] if a["state"] in bad
+    ]
+    action_texts += [
         f"{a['action']} ({a['stage']}) took {a['attempts']} attempts" for a in incident["actions"] if a["attempts"] > 1
     ]
-    found += [f"{s['name']} was overdue" for s in incident["stages"] if s["overdue"]]
-    found += [
+    action_texts += [f"{s['name']} was overdue" for s in incident["stages"] if s["overdue"]]
+    action_texts += [
         f"{n['receiver']} could not be told: {n['error']}" for n in incident["notifications"] if n["state"] == "failed"
     ]
-    return found or ["nothing that the record knows of"]
+    return action_texts or ["nothing that the record knows of"]
 
 
 def _questions(incident: dict[str, Any]) -> list[str]:

@@ -29,8 +29,8 @@ def listing(ctx: Context, state: str | None = None, limit: int = 50, after: int 
     """Return {incidents, total, next}: the newest first, those older than id `after`; `next` is its value for the next page."""
     with ctx.read() as session:
         rows, total = store.listing(session, state, limit + 1, after)
-        shown = [brief(row, ctx.now()) for row in rows[:limit]]
-    return {"incidents": shown, "total": total, "next": shown[-1]["id"] if len(rows) > limit else None}
+        incidents = [brief(row, ctx.now()) for row in rows[:limit]]
+    return {"incidents": incidents, "total": total, "next": incidents[-1]["id"] if len(rows) > limit else None}
 
 
 def open_security(ctx: Context) -> list[dict[str, Any]]:
@@ -40,46 +40,46 @@ def open_security(ctx: Context) -> list[dict[str, Any]]:
         return [brief(row, ctx.now()) for row in rows if row.labels.get("category") == "security"]
 
 
-def show(ctx: Context, number: int) -> dict[str, Any]:
+def show(ctx: Context, incident_id: int) -> dict[str, Any]:
     """Return one incident whole; NotFound when there is none."""
     with ctx.read() as session:
-        row = store.get(session, number)
+        row = store.get(session, incident_id)
         if row is None:
-            raise NotFound(f"no incident {number}")
-        actions = action_store.of(session, number)
-        entries = audit.entries(session, number)
-        sources = [(source.kind, source.source_id) for source in store.sources(session, number)]
-        delivered = store.deliveries(session, number)
-        shown = brief(row, ctx.now())
-        _say_who(ctx, session, row, shown["escalation"]["levels"])
-    found: dict[tuple[str, int], dict[str, Any]] = {
-        ("alert", one["id"]): one for one in alerts.by_ids(ctx, [i for kind, i in sources if kind == "alert"])
+            raise NotFound(f"no incident {incident_id}")
+        actions = action_store.of(session, incident_id)
+        entries = audit.entries(session, incident_id)
+        sources = [(source.kind, source.source_id) for source in store.sources(session, incident_id)]
+        delivered = store.deliveries(session, incident_id)
+        summary = brief(row, ctx.now())
+        _say_who(ctx, session, row, summary["escalation"]["levels"])
+    details: dict[tuple[str, int], dict[str, Any]] = {
+        ("alert", alert["id"]): alert for alert in alerts.by_ids(ctx, [i for kind, i in sources if kind == "alert"])
     }
     events = security.events_by_ids(ctx, [i for kind, i in sources if kind == "event"])
-    found |= {("event", one["id"]): _of_event(one) for one in events}
+    details |= {("event", event["id"]): _of_event(event) for event in events}
     return {
-        **shown,
+        **summary,
         "stages": _stages(row, actions),
-        "actions": [_action(row, one) for one in actions],
-        "timeline": [_entry(one, delivered) for one in entries],
-        "sources": [{"kind": kind, "id": i, **_source(kind, found.get((kind, i)))} for kind, i in sources],
-        "notifications": notify.recent(ctx, 100, number),
+        "actions": [_action(row, action) for action in actions],
+        "timeline": [_entry(entry, delivered) for entry in entries],
+        "sources": [{"kind": kind, "id": i, **_source(kind, details.get((kind, i)))} for kind, i in sources],
+        "notifications": notify.recent(ctx, 100, incident_id),
     }
 
 
-def _entry(one: IncidentEntry, delivered: Sequence[NotificationRow]) -> dict[str, Any]:
+def _entry(entry: IncidentEntry, delivered: Sequence[NotificationRow]) -> dict[str, Any]:
     """Return a line of the timeline; a page says by which channels it went and how that stands."""
-    detail = {name: value for name, value in one.detail.items() if name != "key"}
-    key = one.detail.get("key")
-    if one.kind == "page" and key:
+    detail = {name: value for name, value in entry.detail.items() if name != "key"}
+    key = entry.detail.get("key")
+    if entry.kind == "page" and key:
         mine = (row for row in delivered if row.key.startswith(f"{key}:"))
         detail["delivery"] = [{"receiver": row.receiver, "channel": row.channel, "state": row.state} for row in mine]
     return {
-        "seq": one.seq,
-        "at": encode.iso(one.at),
-        "kind": one.kind,
-        "by": one.by,
-        "text": one.text,
+        "seq": entry.seq,
+        "at": encode.iso(entry.at),
+        "kind": entry.kind,
+        "by": entry.by,
+        "text": entry.text,
         "detail": detail,
     }
 
@@ -118,8 +118,8 @@ def brief(row: IncidentRow, now: float) -> dict[str, Any]:
 def _escalation(row: IncidentRow) -> dict[str, Any]:
     chain = paging.chain_of(row)
     levels = [
-        {"name": one.name, "at": encode.iso(row.responds_from + one.after), "severities": list(one.severities)}
-        for one in chain.levels
+        {"name": level.name, "at": encode.iso(row.responds_from + level.after), "severities": list(level.severities)}
+        for level in chain.levels
     ]
     return {
         "chain": chain.name,
@@ -137,9 +137,9 @@ def _escalation(row: IncidentRow) -> dict[str, Any]:
 
 def _say_who(ctx: Context, session: Session, row: IncidentRow, levels: list[dict[str, Any]]) -> None:
     """Add to each level who would hear of it at this moment: its receivers, and the persons behind them."""
-    for level, shown in zip(paging.chain_of(row).levels, levels, strict=True):
+    for level, level_row in zip(paging.chain_of(row).levels, levels, strict=True):
         people = paging.people_of(ctx, session, level, ctx.now())
-        shown |= {"receivers": list(people.receivers), "people": list(people.names)}
+        level_row |= {"receivers": list(people.receivers), "people": list(people.names)}
 
 
 def _state(row: IncidentRow) -> str:
@@ -157,7 +157,7 @@ def minutes(start: float, end: float | None) -> float | None:
 
 def _stages(row: IncidentRow, actions: Sequence[IncidentAction]) -> list[dict[str, Any]]:
     progress = snapshot.progress(row.progress)
-    shown = []
+    stages = []
     for index, stage in enumerate(snapshot.playbook(row.playbook).stages):
         state = "done" if index < progress.stage else "waiting"
         if index == progress.stage and row.open_key:
@@ -166,18 +166,18 @@ def _stages(row: IncidentRow, actions: Sequence[IncidentAction]) -> list[dict[st
             state = "skipped"
         elif state == "waiting" and not row.open_key:
             state = "not reached"
-        own = [one.number for one in actions if one.stage == stage.name]
+        action_numbers = [action.number for action in actions if action.stage == stage.name]
         due = encode.iso(row.responds_from + stage.due)
-        shown.append(
+        stages.append(
             {
                 "name": stage.name,
                 "due_at": due,
                 "state": state,
                 "overdue": stage.name in progress.overdue,
-                "actions": own,
+                "actions": action_numbers,
             }
         )
-    return shown
+    return stages
 
 
 def _action(incident: IncidentRow, row: IncidentAction) -> dict[str, Any]:
@@ -204,11 +204,11 @@ def _action(incident: IncidentRow, row: IncidentAction) -> dict[str, Any]:
 
 def _approval(incident: IncidentRow, row: IncidentAction) -> dict[str, Any]:
     """Return whose word an action waits for, until when, and what follows without it."""
-    found = action_queue.approval_of(incident, row)
+    approval = action_queue.approval_of(incident, row)
     return {
-        "who": list(found.who) if found else [],
+        "who": list(approval.who) if approval else [],
         "until": encode.iso(row.due_at),
-        "otherwise": found.otherwise if found else "reject",
+        "otherwise": approval.otherwise if approval else "reject",
     }
 
 
@@ -225,10 +225,10 @@ def _of_event(event: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _source(kind: str, found: dict[str, Any] | None) -> dict[str, Any]:
+def _source(kind: str, details: dict[str, Any] | None) -> dict[str, Any]:
     names = ("name", "severity", "state", "message", "labels", "created_at", "resolved_at")
-    if found:
-        return {name: found[name] for name in names}
+    if details:
+        return {name: details[name] for name in names}
     return {"name": "begun by hand" if kind == "hand" else None, "state": None if kind == "hand" else "forgotten"}
 
 
@@ -254,19 +254,21 @@ def summary(ctx: Context) -> dict[str, Any]:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return round(sum(known) / len(known), 3) if known else None
+    numbers = [value for value in values if value is not None]
+    return round(sum(numbers) / len(numbers), 3) if numbers else None
 
 
-def postmortem(ctx: Context, number: int) -> str:
+def postmortem(ctx: Context, incident_id: int) -> str:
     """Return the record of an incident as Markdown, with all facts filled in and the addresses of its charts."""
     base = (ctx.settings.external_url or "").rstrip("/")
-    names = {name: f"{base}/api/incidents/{number}/charts/{name}.svg" for name in impact_charts.drawn(ctx, number)}
-    return report.write(show(ctx, number), names)
+    names = {
+        name: f"{base}/api/incidents/{incident_id}/charts/{name}.svg" for name in impact_charts.drawn(ctx, incident_id)
+    }
+    return report.write(show(ctx, incident_id), names)
 
 
-def written(ctx: Context, number: int) -> tuple[str, dict[str, str]]:
+def written(ctx: Context, incident_id: int) -> tuple[str, dict[str, str]]:
     """Return the same with its charts beside it: the Markdown, and the SVG text of each file that it names."""
-    charts = impact_charts.drawn(ctx, number)
-    files = {f"INC-{number}-{name}.svg": text for name, text in charts.items()}
-    return report.write(show(ctx, number), {name: f"INC-{number}-{name}.svg" for name in charts}), files
+    charts = impact_charts.drawn(ctx, incident_id)
+    files = {f"INC-{incident_id}-{name}.svg": text for name, text in charts.items()}
+    return report.write(show(ctx, incident_id), {name: f"INC-{incident_id}-{name}.svg" for name in charts}), files

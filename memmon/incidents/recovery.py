@@ -31,36 +31,36 @@ def end(
         if progress.ending:
             pending = _take_back(situation, progress.ending)
             if pending:
-                commands += [one for one in pending if isinstance(one, Run)]
+                commands += [command for command in pending if isinstance(command, Run)]
                 return Move(progress, tuple(commands), now + WAIT)
             if progress.ending == "end":
                 return Move(progress, (*commands, Close("recovery verified")), now)
             progress = progress._replace(ending="", manual=True)
             commands += [Note("manual", "people must mend it"), Escalate("no recovery")]
-        found = _verify(situation, progress, commands, answers, now)
-        if not isinstance(found, Progress):
-            return found
-        progress = found
+        verification_result = _verify(situation, progress, commands, answers, now)
+        if not isinstance(verification_result, Progress):
+            return verification_result
+        progress = verification_result
 
 
 def to_take_back(
     playbook: Playbook, actions: Mapping[Place, Ended], reason: str
 ) -> list[tuple[Stage, int, Ended | None]]:
     """Return the steps that were done and are to be taken back for `reason` (failure, end), the last first, and how that is."""
-    found = []
-    for stage, number, step in reversed(list(playbook.steps())):
-        done = actions.get(Place(stage.name, number))
-        wanted = step.rollback and (reason == "failure" or step.rollback.after == "end")
-        if wanted and done is not None and done.state == "done":
-            found.append((stage, number, actions.get(Place(stage.name, number, undo=True))))
-    return found
+    candidates = []
+    for stage, step_number, step in reversed(list(playbook.steps())):
+        done = actions.get(Place(stage.name, step_number))
+        is_due = step.rollback and (reason == "failure" or step.rollback.after == "end")
+        if is_due and done is not None and done.state == "done":
+            candidates.append((stage, step_number, actions.get(Place(stage.name, step_number, undo=True))))
+    return candidates
 
 
 def _take_back(situation: Situation, reason: str) -> list[Run | None]:
     """Return what is to be begun now, or is under way (None); nothing when all is taken back."""
-    for stage, number, undone in to_take_back(situation.playbook, situation.actions, reason):
+    for stage, step_number, undone in to_take_back(situation.playbook, situation.actions, reason):
         if undone is None:
-            return [Run(stage, number, undo=True)]
+            return [Run(stage, step_number, undo=True)]
         if undone.state in UNDER_WAY:
             return [None]
     return []
@@ -70,22 +70,22 @@ def _verify(
     situation: Situation, progress: Progress, commands: list[Command], answers: Mapping[str, bool], now: float
 ) -> Ask | Move | Progress:
     """Look at the recovery; return a progress that goes on with taking back."""
-    wanted = situation.playbook.verification
+    verification = situation.playbook.verification
     since = progress.acted_at or situation.opened_at
-    if now < since + wanted.settle:
-        return Move(progress, tuple(commands), since + wanted.settle)
-    expr = wanted.expr if situation.watched else None
+    if now < since + verification.settle:
+        return Move(progress, tuple(commands), since + verification.settle)
+    expr = verification.expr if situation.watched else None
     if not situation.firing and expr and expr not in answers:
         return Ask(expr)
     if not situation.firing and (not expr or answers[expr]):
-        held = progress.held_since if progress.held_since is not None else now
-        progress = progress._replace(held_since=held)
-        if now - held >= wanted.hold:
+        held_since = progress.held_since if progress.held_since is not None else now
+        progress = progress._replace(held_since=held_since)
+        if now - held_since >= verification.hold:
             return progress._replace(ending="end")
-        return Move(progress, tuple(commands), min(held + wanted.hold, now + LOOK_EVERY))
+        return Move(progress, tuple(commands), min(held_since + verification.hold, now + LOOK_EVERY))
     progress = progress._replace(held_since=None)
-    if not progress.manual and now >= since + wanted.timeout:
-        commands.append(Note("unrecovered", f"no recovery {wanted.timeout:g} s after the last action"))
+    if not progress.manual and now >= since + verification.timeout:
+        commands.append(Note("unrecovered", f"no recovery {verification.timeout:g} s after the last action"))
         return progress._replace(ending="failure")
     again = now + (WAIT if situation.firing else LOOK_EVERY)
-    return Move(progress, tuple(commands), again if progress.manual else min(again, since + wanted.timeout))
+    return Move(progress, tuple(commands), again if progress.manual else min(again, since + verification.timeout))

@@ -27,40 +27,40 @@ Answer = tuple[dict[str, Any], list[Job]]
 LONGEST_SNOOZE = 7 * 86400.0
 
 
-def acknowledge(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
+def acknowledge(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answer:
     """Say that somebody is at it; nobody else is paged from here on. They are reminded, and where nothing more is heard of them the
     chain goes on. The automatic response goes on."""
-    with changing(ctx, number) as (session, row):
+    with changing(ctx, incident_id) as (session, row):
         if row.acknowledged_at:
-            raise Conflict(f"incident {number} was acknowledged by {row.acknowledged_by} already")
+            raise Conflict(f"incident {incident_id} was acknowledged by {row.acknowledged_by} already")
         _acknowledge(ctx, row, by)
-        audit.note(session, number, ctx.now(), "acknowledged", by, comment or "acknowledged")
+        audit.note(session, incident_id, ctx.now(), "acknowledged", by, comment or "acknowledged")
     _count_acknowledged(ctx, row)
-    return told(ctx, number), []
+    return told(ctx, incident_id), []
 
 
-def take_over(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
+def take_over(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answer:
     """Be the one who is at it, whoever was before."""
-    with changing(ctx, number) as (session, row):
+    with changing(ctx, incident_id) as (session, row):
         before = row.acknowledged_by
         _acknowledge(ctx, row, by)
-        said = f"took over from {before}" if before else "took over"
-        audit.note(session, number, ctx.now(), "acknowledged", by, f"{said}: {comment}" if comment else said)
+        text = f"took over from {before}" if before else "took over"
+        audit.note(session, incident_id, ctx.now(), "acknowledged", by, f"{text}: {comment}" if comment else text)
     _count_acknowledged(ctx, row)
-    return told(ctx, number), []
+    return told(ctx, incident_id), []
 
 
-def snooze(ctx: Context, number: int, by: str, seconds: float, comment: str = "") -> Answer:
+def snooze(ctx: Context, incident_id: int, by: str, seconds: float, comment: str = "") -> Answer:
     """Page nobody for a while; after it the chain goes on."""
     if not 0 < seconds <= LONGEST_SNOOZE:
         raise BadInput("seconds", "must be more than nothing and at most 7 days")
-    with changing(ctx, number) as (session, row):
+    with changing(ctx, incident_id) as (session, row):
         _acknowledge(ctx, row, by)
         row.acknowledged_until, row.remind_at = ctx.now() + seconds, None
         text = f"snoozed until {encode.iso(row.acknowledged_until)}" + (f": {comment}" if comment else "")
-        audit.note(session, number, ctx.now(), "acknowledged", by, text)
+        audit.note(session, incident_id, ctx.now(), "acknowledged", by, text)
     _count_acknowledged(ctx, row)
-    return told(ctx, number), []
+    return told(ctx, incident_id), []
 
 
 def _acknowledge(ctx: Context, row: IncidentRow, by: str) -> None:
@@ -102,41 +102,41 @@ def stirred(ctx: Context, row: IncidentRow) -> None:
 
 
 def acknowledge_alert(
-    ctx: Context, number: int, by: str, comment: str = "", seconds: float | None = None
+    ctx: Context, incident_id: int, by: str, comment: str = "", seconds: float | None = None
 ) -> dict[str, Any]:
     """Say that somebody cares about a firing alert, see `alerts.acknowledge`; return it. With it an open incident is acknowledged,
     so that nobody else is paged, once somebody cares about all its alerts that fire."""
-    shown = alerts.acknowledge(ctx, number, by, comment, seconds)
-    cared = {one["id"] for one in alerts.firing(ctx) if one["status"] == "acknowledged"}
-    firing = {one for one, _, _ in alerts.firing_labels(ctx)}
+    alert = alerts.acknowledge(ctx, incident_id, by, comment, seconds)
+    cared = {alert["id"] for alert in alerts.firing(ctx) if alert["status"] == "acknowledged"}
+    firing = {alert_id for alert_id, _, _ in alerts.firing_labels(ctx)}
     with ctx.read() as session:
         mine = [
             incident
-            for incident, own in store.open_sources(session, "alert").items()
-            if number in own and own & firing <= cared
+            for incident, alert_ids in store.open_sources(session, "alert").items()
+            if incident_id in alert_ids and alert_ids & firing <= cared
         ]
     for incident in mine:
         with suppress(Conflict):  # Somebody has acknowledged it already.
-            acknowledge(ctx, incident, by, comment or f"alert {number} was acknowledged")
-    return shown
+            acknowledge(ctx, incident, by, comment or f"alert {incident_id} was acknowledged")
+    return alert
 
 
-def resolve(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
+def resolve(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answer:
     """Close an incident by hand; what had not begun is left undone, and what is to be taken back at the end is."""
-    with changing(ctx, number) as (session, row):
+    with changing(ctx, incident_id) as (session, row):
         jobs = take_back(ctx, session, row)
         close(ctx, session, row, by, comment or "resolved by hand")
     closed(ctx, row)
-    return told(ctx, number), [*jobs, Job("notify.tick")]
+    return told(ctx, incident_id), [*jobs, Job("notify.tick")]
 
 
 def take_back(ctx: Context, session: Session, row: IncidentRow) -> list[Job]:
     """Write down the rollbacks that the end of an incident asks for, within a transaction."""
     progress = snapshot.progress(row.progress)
     done = {
-        Place(one.stage, one.step, one.undo): Ended(one.state, one.finished_at)
-        for one in action_store.of(session, row.id)
-        if one.round == progress.round
+        Place(action.stage, action.step, action.undo): Ended(action.state, action.finished_at)
+        for action in action_store.of(session, row.id)
+        if action.round == progress.round
     }
     jobs: list[Job] = []
     for stage, step, undone in recovery.to_take_back(snapshot.playbook(row.playbook), done, "end"):
@@ -170,78 +170,88 @@ def closed(ctx: Context, row: IncidentRow) -> None:
     log.info("incident %d resolved by %s", row.id, row.resolved_by)
 
 
-def escalate(ctx: Context, number: int, by: str, comment: str = "") -> Answer:
+def escalate(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answer:
     """Page the next level at once."""
-    with changing(ctx, number) as (session, row):
+    with changing(ctx, incident_id) as (session, row):
         stirred(ctx, row)
-        audit.note(session, number, ctx.now(), "escalated", by, comment or "escalated by hand")
+        audit.note(session, incident_id, ctx.now(), "escalated", by, comment or "escalated by hand")
         paging.level(ctx, session, row, f"escalated by {by}", hurry=True)
-    return told(ctx, number), [Job("notify.tick")]
+    return told(ctx, incident_id), [Job("notify.tick")]
 
 
-def note(ctx: Context, number: int, by: str, comment: str) -> Answer:
+def note(ctx: Context, incident_id: int, by: str, comment: str) -> Answer:
     """Add a line to the timeline; that may also be done after the end."""
     if not comment.strip():
         raise BadInput("comment", "must not be empty")
     with ctx.write() as session:
-        row = store.get(session, number, lock=True)
+        row = store.get(session, incident_id, lock=True)
         if row is None:
-            raise NotFound(f"no incident {number}")
+            raise NotFound(f"no incident {incident_id}")
         stirred(ctx, row)
-        audit.note(session, number, ctx.now(), "note", by, comment)
-    return told(ctx, number), []
+        audit.note(session, incident_id, ctx.now(), "note", by, comment)
+    return told(ctx, incident_id), []
 
 
 def decide(
-    ctx: Context, number: int, action: int, approve: bool, by: str, comment: str = "", known_as: Collection[str] = ()
+    ctx: Context,
+    incident_id: int,
+    action: int,
+    approve: bool,
+    by: str,
+    comment: str = "",
+    known_as: Collection[str] = (),
 ) -> Answer:
     """Let an action that waits for approval be done, or not. Refused for somebody whose word it does not wait for; `known_as`
     are the names that whoever decides is known by, for certain."""
     now = ctx.now()
-    with changing(ctx, number) as (session, row):
-        found = _action(session, number, action)
-        wanted = action_queue.approval_of(row, found)
-        if wanted and wanted.who and not set(wanted.who) & {*known_as}:
-            raise Refused(f"action {action} waits for the word of {' or '.join(wanted.who)}")
+    with changing(ctx, incident_id) as (session, row):
+        action_row = _action(session, incident_id, action)
+        approval = action_queue.approval_of(row, action_row)
+        if approval and approval.who and not set(approval.who) & {*known_as}:
+            raise Refused(f"action {action} waits for the word of {' or '.join(approval.who)}")
         state = "waiting" if approve else "rejected"
         values = {"state": state, "due_at": now if approve else None, "finished_at": None if approve else now}
-        if not action_store.change(session, found.id, "approval", found.attempts, **values):
-            raise Conflict(f"action {action} is {found.state}, and does not wait for approval")
+        if not action_store.change(session, action_row.id, "approval", action_row.attempts, **values):
+            raise Conflict(f"action {action} is {action_row.state}, and does not wait for approval")
         stirred(ctx, row)
         row.due_at = now
-        text = f"{found.action} {'approved' if approve else 'rejected'}" + (f": {comment}" if comment else "")
-        audit.note(session, number, now, "approval", by, text, number=action)
-        job = action_queue.job(found.id, found.timeout) if approve else Job("incidents.advance", (number,))
-    return told(ctx, number), [job]
+        text = f"{action_row.action} {'approved' if approve else 'rejected'}" + (f": {comment}" if comment else "")
+        audit.note(session, incident_id, now, "approval", by, text, number=action)
+        job = (
+            action_queue.job(action_row.id, action_row.timeout) if approve else Job("incidents.advance", (incident_id,))
+        )
+    return told(ctx, incident_id), [job]
 
 
-def _action(session: Session, number: int, action: int) -> IncidentAction:
-    found = next((one for one in action_store.of(session, number) if one.number == action), None)
-    if found is None:
-        raise NotFound(f"incident {number} has no action {action}")
-    return found
+def _action(session: Session, incident_id: int, action: int) -> IncidentAction:
+    action_row = next(
+        (candidate for candidate in action_store.of(session, incident_id) if candidate.number == action), None
+    )
+    if action_row is None:
+        raise NotFound(f"incident {incident_id} has no action {action}")
+    return action_row
 
 
-def still_open(session: Session, number: int) -> IncidentRow:
+def still_open(session: Session, incident_id: int) -> IncidentRow:
     """Return an incident that is open, locked against other changes."""
-    row = store.get(session, number, lock=True)
+    row = store.get(session, incident_id, lock=True)
     if row is None:
-        raise NotFound(f"no incident {number}")
+        raise NotFound(f"no incident {incident_id}")
     if row.open_key is None:
-        raise Conflict(f"incident {number} is resolved")
+        raise Conflict(f"incident {incident_id} is resolved")
     row.version += 1
     return row
 
 
 @contextmanager
-def changing(ctx: Context, number: int) -> Iterator[tuple[Session, IncidentRow]]:
+def changing(ctx: Context, incident_id: int) -> Iterator[tuple[Session, IncidentRow]]:
     """An incident that is open, locked against other changes until the end."""
     with ctx.write() as session:
-        yield session, still_open(session, number)
+        yield session, still_open(session, incident_id)
 
 
-def told(ctx: Context, number: int) -> dict[str, Any]:
+def told(ctx: Context, incident_id: int) -> dict[str, Any]:
     """Tell whoever looks that an incident changed, and return it."""
-    shown = queries.show(ctx, number)
-    live.publish(ctx.redis, "incidents", {"id": number, "state": shown["state"]})
-    return shown
+    show = queries.show(ctx, incident_id)
+    live.publish(ctx.redis, "incidents", {"id": incident_id, "state": show["state"]})
+    return show

@@ -103,8 +103,8 @@ def due(ctx: Context) -> list[Job]:
     """Return what is due: incidents to look at, actions to do. What the broker lost is found here."""
     now = ctx.now()
     with ctx.read() as session:
-        jobs = [action_queue.job(number, timeout, FRESH) for number, timeout in action_store.due(session, now)]
-        jobs += [Job("incidents.advance", (number,), expires=FRESH) for number in store.due(session, now)]
+        jobs = [action_queue.job(action_id, timeout, FRESH) for action_id, timeout in action_store.due(session, now)]
+        jobs += [Job("incidents.advance", (incident_id,), expires=FRESH) for incident_id in store.due(session, now)]
     if lease.claim_period(ctx.redis, "correlate", CORRELATE_EVERY, now):
         jobs.append(Job("incidents.correlate"))
     jobs += [Job("incidents.calendar", (name,), expires=calendars.AGAIN) for name in calendars.due(ctx)]
@@ -112,21 +112,21 @@ def due(ctx: Context) -> list[Job]:
     return jobs
 
 
-def advance(ctx: Context, number: int) -> list[Job]:
+def advance(ctx: Context, incident_id: int) -> list[Job]:
     """Do what an incident needs now: page who is due, take the next step, look at recovery, or close it."""
     answers: dict[str, bool] = {}
     with ctx.read() as session:
-        row = store.get(session, number)
+        row = store.get(session, incident_id)
         if row is None or row.open_key is None:
             return []
         situation = _situation(ctx, session, row)
-    while isinstance(found := playbook.advance(situation, answers, ctx.now()), Ask):
-        answers[found.expr] = _holds(ctx, correlation.fill_query(found.expr, row.labels))
-    if not (snapshot.is_readable(row.playbook) or found.progress.manual):
-        found = playbook.lost(found)
-    runs = [one for one in found.commands if isinstance(one, Run)]
-    chosen = {(one.stage.name, one.number): _chosen(ctx, one, row.labels) for one in runs}
-    return _apply(ctx, row.id, row.version, situation, found, chosen)
+    while isinstance(decision := playbook.advance(situation, answers, ctx.now()), Ask):
+        answers[decision.expr] = _holds(ctx, correlation.fill_query(decision.expr, row.labels))
+    if not (snapshot.is_readable(row.playbook) or decision.progress.manual):
+        decision = playbook.lost(decision)
+    runs = [command for command in decision.commands if isinstance(command, Run)]
+    chosen = {(run.stage.name, run.number): _chosen(ctx, run, row.labels) for run in runs}
+    return _apply(ctx, row.id, row.version, situation, decision, chosen)
 
 
 def _chosen(ctx: Context, run: Run, labels: dict[str, str]) -> str | None:
@@ -135,11 +135,11 @@ def _chosen(ctx: Context, run: Run, labels: dict[str, str]) -> str | None:
     if not expr or run.undo:
         return None
     try:
-        found = metrics.instant(ctx, correlation.fill_query(str(expr), labels))
+        points = metrics.instant(ctx, correlation.fill_query(str(expr), labels))
     except BadQuery as error:
         log.error("%s could not be evaluated: %s", expr, error)
         return None
-    at = dict(found[0].labels) if found else {}
+    at = dict(points[0].labels) if points else {}
     targets = ctx.config.targets.targets
     return next((t.name for t in targets if (t.job, t.identity) == (at.get("job"), at.get("instance"))), None)
 
@@ -158,8 +158,8 @@ def _situation(ctx: Context, session: Session, row: IncidentRow) -> Situation:
 
 
 def _state(action: IncidentAction) -> str:
-    held = action.state == "waiting" and action.held_since is not None and not action.attempts
-    return "held" if held else action.state
+    is_held = action.state == "waiting" and action.held_since is not None and not action.attempts
+    return "held" if is_held else action.state
 
 
 def _firing(ctx: Context, session: Session, row: IncidentRow, responding: bool, window: float) -> bool:
@@ -171,7 +171,7 @@ def _firing(ctx: Context, session: Session, row: IncidentRow, responding: bool, 
         return True
     if any(alert["state"] == "firing" for alert in alerts.some(session, ids.get("alert", []))):
         return True
-    return any(one["received_at"] > ctx.now() - window for one in security.events_by_ids(ctx, ids.get("event", [])))
+    return any(event["received_at"] > ctx.now() - window for event in security.events_by_ids(ctx, ids.get("event", [])))
 
 
 def _watched(ctx: Context, labels: dict[str, str]) -> bool:
@@ -192,16 +192,21 @@ def _holds(ctx: Context, expr: str) -> bool:
 
 
 def _apply(
-    ctx: Context, number: int, version: int, before: Situation, move: Move, chosen: dict[tuple[str, int], str | None]
+    ctx: Context,
+    incident_id: int,
+    version: int,
+    before: Situation,
+    move: Move,
+    chosen: dict[tuple[str, int], str | None],
 ) -> list[Job]:
     """Write down what was decided, all or nothing."""
     now, jobs = ctx.now(), []
     state = state_of(before.playbook, move.progress)
     with ctx.write() as session:
         changed = {"progress": move.progress._asdict(), "state": state, "due_at": move.due_at}
-        if not store.swap(session, number, version, **changed):
+        if not store.swap(session, incident_id, version, **changed):
             return []  # Another worker got there first.
-        row = store.get(session, number)
+        row = store.get(session, incident_id)
         assert row is not None
         heeded = responders.heed(ctx, session, row)
         paged = row.next_level_at is not None and row.next_level_at <= now
@@ -210,29 +215,29 @@ def _apply(
         for command in move.commands:
             match command:
                 case Note(kind, text):
-                    audit_service.note(session, number, now, kind, "memmon", text)
+                    audit_service.note(session, incident_id, now, kind, "memmon", text)
                 case Run(stage, step):
                     target = chosen[stage.name, step]
                     jobs += action_queue.write(ctx, session, row, command, move.progress.round, now, target)
                 case Escalate(reason):
-                    audit_service.note(session, number, now, "escalated", "memmon", reason)
+                    audit_service.note(session, incident_id, now, "escalated", "memmon", reason)
                     # Whoever acknowledged it is at it already, and nobody is paged twice at once.
                     if not (row.acknowledged_at or (paged and paging.is_last(row))):
                         paging.level(ctx, session, row, reason, hurry=True)
                         paged = True
                 case Withdraw(name, step):
-                    action_store.withdraw(session, number, name, step, now)
+                    action_store.withdraw(session, incident_id, name, step, now)
                 case Mitigated():
                     row.mitigated_at = row.mitigated_at or now
                 case Close(reason):
                     row.mitigated_at = row.mitigated_at or move.progress.held_since
                     responders.close(ctx, session, row, "memmon", reason)
                     paged = True
-        told = {"id": number, "state": row.state, "level": row.level}
+        update = {"id": incident_id, "state": row.state, "level": row.level}
     if row.open_key is None:
         responders.closed(ctx, row)
     if move.commands or paged or heeded or state != state_of(before.playbook, before.progress):
-        live.publish(ctx.redis, "incidents", told)
+        live.publish(ctx.redis, "incidents", update)
     return [*jobs, Job("notify.tick")] if paged or heeded else jobs
 
 

@@ -45,7 +45,7 @@ def chain(stored: Mapping[str, Any]) -> Chain:
 
 def progress(stored: Mapping[str, Any]) -> Progress:
     """Return how far an incident is; what is not written down is as at its beginning."""
-    known: dict[str, Any] = {name: stored[name] for name in Progress._fields if name in stored}
+    fields: dict[str, Any] = {name: stored[name] for name in Progress._fields if name in stored}
     for name in ("overdue", "skipped", "passed"):
-        known[name] = tuple(known.get(name, ()))
-    return Progress(**known)
+        fields[name] = tuple(fields.get(name, ()))
+    return Progress(**fields)

@@ -21,10 +21,10 @@ PHASES = ("detect", "acknowledge", "mitigate", "resolve")
 def seconds(row: IncidentRow) -> dict[str, float | None]:
     """Return how many seconds each phase of an incident took; None where it is not over."""
     ends = (row.first_acknowledged_at, row.mitigated_at, row.resolved_at)
-    found = {
+    durations = {
         name: None if end is None else max(0.0, end - row.opened_at) for name, end in zip(PHASES[1:], ends, strict=True)
     }
-    return {"detect": max(0.0, row.opened_at - row.began_at), **found}
+    return {"detect": max(0.0, row.opened_at - row.began_at), **durations}
 
 
 def stats(ctx: Context, days: float = 30) -> dict[str, Any]:
@@ -59,29 +59,29 @@ def _by(rows: Sequence[IncidentRow], of: Callable[[IncidentRow], str], now: floa
 
 
 def _of(rows: Sequence[IncidentRow], now: float) -> dict[str, Any]:
-    own = [row for row in rows if row.merged_into is None]
-    times = [seconds(row) for row in own]
-    in_time = [(row.mitigated_at or now) - row.opened_at <= row.mttr_target_minutes * 60 for row in own]
+    unmerged = [row for row in rows if row.merged_into is None]
+    times = [seconds(row) for row in unmerged]
+    in_time = [(row.mitigated_at or now) - row.opened_at <= row.mttr_target_minutes * 60 for row in unmerged]
     return {
         "incidents": len(rows),
         "open": sum(row.open_key is not None for row in rows),
         "reopened": sum(row.reopened > 0 for row in rows),
-        "merged": len(rows) - len(own),
+        "merged": len(rows) - len(unmerged),
         "within_target": round(sum(in_time) / len(in_time), 4) if in_time else None,
-        "times": {name: _spread(one[name] for one in times) for name in PHASES},
+        "times": {name: _spread(durations[name] for durations in times) for name in PHASES},
     }
 
 
 def _spread(values: Iterable[float | None]) -> dict[str, float | int | None]:
-    known = sorted(value for value in values if value is not None)
-    if not known:
+    numbers = sorted(value for value in values if value is not None)
+    if not numbers:
         return {"count": 0, "mean": None, "median": None, "p90": None, "worst": None}
     return {
-        "count": len(known),
-        "mean": round(sum(known) / len(known), 3),
-        "median": round(known[(len(known) - 1) // 2], 3),
-        "p90": round(known[min(len(known) - 1, int(0.9 * len(known)))], 3),
-        "worst": round(known[-1], 3),
+        "count": len(numbers),
+        "mean": round(sum(numbers) / len(numbers), 3),
+        "median": round(numbers[(len(numbers) - 1) // 2], 3),
+        "p90": round(numbers[min(len(numbers) - 1, int(0.9 * len(numbers)))], 3),
+        "worst": round(numbers[-1], 3),
     }
 
 
@@ -100,7 +100,7 @@ def playbook_history(ctx: Context, name: str | None = None, limit: int = 20) -> 
     with ctx.read() as session:
         rows = store.of_playbook(session, name, limit)
         actions = action_store.of_all(session, [row.id for row in rows])
-    if name and not rows and all(one.name != name for one in ctx.config.playbooks.playbooks):
+    if name and not rows and all(playbook.name != name for playbook in ctx.config.playbooks.playbooks):
         raise NotFound(f"no playbook {name}")
     mine: dict[int, Counter[str]] = defaultdict(Counter)
     for action in actions:

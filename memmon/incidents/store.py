@@ -29,9 +29,9 @@ COUNTED = (
 )
 
 
-def get(session: Session, number: int, lock: bool = False) -> IncidentRow | None:
+def get(session: Session, incident_id: int, lock: bool = False) -> IncidentRow | None:
     """Return one incident; with `lock` nobody else changes it before this transaction ends."""
-    return session.get(IncidentRow, number, with_for_update=lock)
+    return session.get(IncidentRow, incident_id, with_for_update=lock)
 
 
 def open_for(session: Session, key: str) -> IncidentRow | None:
@@ -54,15 +54,15 @@ def insert(session: Session, values: dict[str, Any]) -> bool:
     return upsert.insert_new(session, IncidentRow, [values]) == 1
 
 
-def swap(session: Session, number: int, version: int, **values: Any) -> bool:
+def swap(session: Session, incident_id: int, version: int, **values: Any) -> bool:
     """Change an incident if it is still at `version`; False when another worker was first."""
-    statement = update(IncidentRow).where(IncidentRow.id == number, IncidentRow.version == version)
+    statement = update(IncidentRow).where(IncidentRow.id == incident_id, IncidentRow.version == version)
     return session.execute(statement.values(version=version + 1, **values)).rowcount == 1  # type: ignore[attr-defined, no-any-return]
 
 
-def wake(session: Session, number: int, now: float) -> None:
+def wake(session: Session, incident_id: int, now: float) -> None:
     """Let an incident that is not closed be looked at now."""
-    statement = update(IncidentRow).where(IncidentRow.id == number, IncidentRow.open_key.is_not(None))
+    statement = update(IncidentRow).where(IncidentRow.id == incident_id, IncidentRow.open_key.is_not(None))
     # Whoever is deciding at this moment has not seen what it is woken for.
     session.execute(statement.values(due_at=now, version=IncidentRow.version + 1))
 
@@ -120,10 +120,10 @@ def open_keys(session: Session) -> set[str]:
     return set(session.scalars(select(IncidentRow.open_key).where(IncidentRow.open_key.is_not(None))))
 
 
-def move_sources(session: Session, number: int, to: int, some: Iterable[tuple[str, int]]) -> None:
+def move_sources(session: Session, incident_id: int, to: int, source_keys: Iterable[tuple[str, int]]) -> None:
     """Let sources of one incident be those of another."""
-    for kind, source_id in some:
-        row = session.get(IncidentSource, (number, kind, source_id))
+    for kind, source_id in source_keys:
+        row = session.get(IncidentSource, (incident_id, kind, source_id))
         if row is not None:
             add_source(session, to, kind, source_id, row.at)
             session.delete(row)
@@ -132,10 +132,12 @@ def move_sources(session: Session, number: int, to: int, some: Iterable[tuple[st
 def open_sources(session: Session, kind: str) -> dict[int, set[int]]:
     """Return the sources of this kind of each open incident."""
     query = select(IncidentSource.incident_id, IncidentSource.source_id).join(IncidentRow)
-    found: dict[int, set[int]] = defaultdict(set)
-    for number, source in session.execute(query.where(IncidentRow.open_key.is_not(None), IncidentSource.kind == kind)):
-        found[number].add(source)
-    return found
+    sources_by_incident: dict[int, set[int]] = defaultdict(set)
+    for incident_id, source in session.execute(
+        query.where(IncidentRow.open_key.is_not(None), IncidentSource.kind == kind)
+    ):
+        sources_by_incident[incident_id].add(source)
+    return sources_by_incident
 
 
 def existing(session: Session, numbers: Iterable[int]) -> set[int]:
@@ -165,9 +167,9 @@ def since(session: Session, moment: float) -> Sequence[IncidentRow]:
     return session.scalars(select(IncidentRow).where(recent).options(load_only(*COUNTED))).all()
 
 
-def add_source(session: Session, number: int, kind: str, source_id: int, at: float) -> bool:
+def add_source(session: Session, incident_id: int, kind: str, source_id: int, at: float) -> bool:
     """Join a source to an incident; False when it is one already."""
-    row = {"incident_id": number, "kind": kind, "source_id": source_id, "at": at}
+    row = {"incident_id": incident_id, "kind": kind, "source_id": source_id, "at": at}
     return upsert.insert_new(session, IncidentSource, [row]) == 1
 
 
@@ -177,30 +179,32 @@ def known_sources(session: Session, kind: str, ids: Iterable[int]) -> set[int]:
     return set(session.scalars(query))
 
 
-def sources(session: Session, number: int) -> Sequence[IncidentSource]:
+def sources(session: Session, incident_id: int) -> Sequence[IncidentSource]:
     """Return the sources of an incident, in the order in which they came."""
-    query = select(IncidentSource).where(IncidentSource.incident_id == number)
+    query = select(IncidentSource).where(IncidentSource.incident_id == incident_id)
     return session.scalars(query.order_by(IncidentSource.at, IncidentSource.source_id)).all()
 
 
-def receivers_paged(session: Session, number: int) -> list[str]:
+def receivers_paged(session: Session, incident_id: int) -> list[str]:
     """Return the receivers that have been paged for an incident."""
     query = select(NotificationRow.receiver).where(
-        NotificationRow.incident_id == number, NotificationRow.kind == "page"
+        NotificationRow.incident_id == incident_id, NotificationRow.kind == "page"
     )
     return list(session.scalars(query.distinct().order_by(NotificationRow.receiver)))
 
 
-def deliveries(session: Session, number: int) -> Sequence[NotificationRow]:
+def deliveries(session: Session, incident_id: int) -> Sequence[NotificationRow]:
     """Return every message about an incident, with what is shown of its state."""
-    kept = load_only(NotificationRow.key, NotificationRow.receiver, NotificationRow.channel, NotificationRow.state)
-    return session.scalars(select(NotificationRow).where(NotificationRow.incident_id == number).options(kept)).all()
+    columns = load_only(NotificationRow.key, NotificationRow.receiver, NotificationRow.channel, NotificationRow.state)
+    return session.scalars(
+        select(NotificationRow).where(NotificationRow.incident_id == incident_id).options(columns)
+    ).all()
 
 
-def pages(session: Session, number: int, key: str) -> Sequence[NotificationRow]:
+def pages(session: Session, incident_id: int, key: str) -> Sequence[NotificationRow]:
     """Return the messages of one page of an incident."""
     query = select(NotificationRow).where(
-        NotificationRow.incident_id == number, NotificationRow.key.startswith(f"{key}:")
+        NotificationRow.incident_id == incident_id, NotificationRow.key.startswith(f"{key}:")
     )
     return session.scalars(query).all()
 

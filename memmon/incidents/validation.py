@@ -17,59 +17,61 @@ from memmon.security.event import SEVERITY
 def check(config: Config) -> None:
     """Raise BadConfig for a playbook or chain that names what does not exist, or asks what cannot be asked."""
     _check_escalation(config)
-    known = set(actions.names())
-    for what, named in (
-        ("limits", [one.name for one in config.playbooks.limits]),
-        ("never", [name for one in config.playbooks.never for name in one.actions]),
+    action_names = set(actions.names())
+    for field, named in (
+        ("limits", [limit.name for limit in config.playbooks.limits]),
+        ("never", [name for entry in config.playbooks.never for name in entry.actions]),
     ):
         for name in named:
-            if name not in known:
-                raise BadConfig(f"{what}: {name} is none of {', '.join(sorted(known))}", "playbooks", name)
-    for one in config.playbooks.playbooks:
-        _check_playbook(config, one)
+            if name not in action_names:
+                raise BadConfig(f"{field}: {name} is none of {', '.join(sorted(action_names))}", "playbooks", name)
+    for playbook in config.playbooks.playbooks:
+        _check_playbook(config, playbook)
 
 
-def _check_playbook(config: Config, one: Playbook) -> None:
-    if one.chain not in {chain.name for chain in config.escalation.chains}:
-        raise BadConfig(f"playbook {one.name}: no chain {one.chain} in escalation.yml", "playbooks", one.chain)
-    for condition in (one.match, *one.correlation.conditions):
+def _check_playbook(config: Config, playbook: Playbook) -> None:
+    if playbook.chain not in {chain.name for chain in config.escalation.chains}:
+        raise BadConfig(
+            f"playbook {playbook.name}: no chain {playbook.chain} in escalation.yml", "playbooks", playbook.chain
+        )
+    for condition in (playbook.match, *playbook.correlation.conditions):
         for name in condition.events:
             if name not in SEVERITY:
-                raise BadConfig(f"playbook {one.name}: no event type {name}", "playbooks", name)
-    for stage, _, step in one.steps():
+                raise BadConfig(f"playbook {playbook.name}: no event type {name}", "playbooks", name)
+    for stage, _, step in playbook.steps():
         for wrong, reason in _wrong(config, step):
-            raise BadConfig(f"{one.name}: {stage.name}: {reason}", "playbooks", wrong)
-    for expr in _expressions(one):
+            raise BadConfig(f"{playbook.name}: {stage.name}: {reason}", "playbooks", wrong)
+    for expr in _expressions(playbook):
         try:
             parser.parse(correlation.fill_query(expr, {}))
         except BadQuery as error:
-            raise BadConfig(f"playbook {one.name}: {expr}: {error}", "playbooks", expr) from None
+            raise BadConfig(f"playbook {playbook.name}: {expr}: {error}", "playbooks", expr) from None
 
 
 def _check_escalation(config: Config) -> None:
     section, receivers = config.escalation, _receivers(config)
-    intervals = {*config.routes.intervals, *(one.name for one in section.time_intervals)}
-    contacts = {one.name for one in section.contacts}
-    schedules = {one.name for one in section.schedules}
+    intervals = {*config.routes.intervals, *(time_interval.name for time_interval in section.time_intervals)}
+    contacts = {contact.name for contact in section.contacts}
+    schedules = {schedule.name for schedule in section.schedules}
     for chain in section.chains:
         for level in chain.levels:
-            for what, named, known in (
+            for kind, named, allowed in (
                 ("receiver", level.receivers, receivers),
                 ("contact", level.contacts, contacts),
                 ("schedule", level.on_call, schedules),
                 ("time interval", level.hours, intervals),
             ):
                 for name in named:
-                    if name not in known:
-                        place = "routes.yml" if what == "receiver" else "escalation.yml"
-                        raise BadConfig(f"chain {chain.name}: no {what} {name} in {place}", "escalation", name)
+                    if name not in allowed:
+                        place = "routes.yml" if kind == "receiver" else "escalation.yml"
+                        raise BadConfig(f"chain {chain.name}: no {kind} {name} in {place}", "escalation", name)
     for contact in section.contacts:
         for name in contact.receivers:
             if name not in receivers:
                 raise BadConfig(f"contact {contact.name}: no receiver {name} in routes.yml", "escalation", name)
     for schedule in section.schedules:
-        members = [name for one in schedule.rotations for name in one.members]
-        for name in (*members, *(one.contact for one in schedule.overrides)):
+        members = [name for rotation in schedule.rotations for name in rotation.members]
+        for name in (*members, *(override.contact for override in schedule.overrides)):
             if name not in contacts:
                 raise BadConfig(f"schedule {schedule.name}: {name} is no contact", "escalation", name)
         for wrong in _left_out(schedule.calendar):
@@ -87,19 +89,19 @@ def _receivers(config: Config) -> set[str]:
     return {receiver.name for receiver in config.routes.receivers} | {"environment"}
 
 
-def _expressions(one: Playbook) -> Iterator[str]:
+def _expressions(playbook: Playbook) -> Iterator[str]:
     """Return every expression that a playbook asks."""
-    given = [*(stage.when for stage in one.stages), one.verification.expr, *one.impact.values()]
-    for _, _, step in one.steps():
+    expressions = [*(stage.when for stage in playbook.stages), playbook.verification.expr, *playbook.impact.values()]
+    for _, _, step in playbook.steps():
         values = step.parameters.get("values", {}) if step.action == "note" else {}
-        given += [
+        expressions += [
             step.when,
             step.verify.expr if step.verify else None,
             step.parameters.get("expr"),
             step.parameters.get("where"),
         ]
-        given += values.values() if isinstance(values, dict) else []
-    return (expr for expr in given if isinstance(expr, str) and expr)
+        expressions += values.values() if isinstance(values, dict) else []
+    return (expr for expr in expressions if isinstance(expr, str) and expr)
 
 
 def _wrong(config: Config, step: Step) -> Iterator[tuple[str, str]]:
@@ -121,19 +123,19 @@ def _wrong_call(config: Config, name: str, parameters: dict[str, Any]) -> Iterat
     for needed in action.needs:
         if needed not in parameters:
             yield name, f"{name} needs the parameter {needed}"
-    known = {
-        "target": ({one.name for one in config.targets.targets}, "targets.yml"),
+    references = {
+        "target": ({target.name for target in config.targets.targets}, "targets.yml"),
         "receiver": (_receivers(config), "routes.yml"),
-        "command": ({one.name for one in config.playbooks.commands}, "playbooks.yml"),
+        "command": ({command.name for command in config.playbooks.commands}, "playbooks.yml"),
     }
-    for given, value in parameters.items():
-        kind = action.takes.get(given)
+    for parameter, value in parameters.items():
+        kind = action.takes.get(parameter)
         if kind is None:
-            yield given, f"{name} takes no parameter {given}, only {', '.join(sorted(action.takes))}"
+            yield parameter, f"{name} takes no parameter {parameter}, only {', '.join(sorted(action.takes))}"
         elif not kind.fits(value):
-            yield _word(value, given), f"{name}: parameter {given} must be {kind.words}"
-        elif given in known and "$" not in str(value) and str(value) not in known[given][0]:
-            yield str(value), f"{name}: no {given} {value} in {known[given][1]}"
+            yield _word(value, parameter), f"{name}: parameter {parameter} must be {kind.words}"
+        elif parameter in references and "$" not in str(value) and str(value) not in references[parameter][0]:
+            yield str(value), f"{name}: no {parameter} {value} in {references[parameter][1]}"
 
 
 def _word(value: Any, name: str) -> str:

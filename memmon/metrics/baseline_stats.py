@@ -47,14 +47,14 @@ def hour_of_week(at: int) -> int:
 
 def seasonal(starts: NDArray[np.int64], values: NDArray[np.float64]) -> dict[str, tuple[float, float]]:
     """Return median and MAD by hour of the week, of those hours that there were of enough weeks."""
-    found: dict[str, tuple[float, float]] = {}
+    medians: dict[str, tuple[float, float]] = {}
     hours = (starts // 3600 + 3 * 24) % (7 * 24)
     for hour in np.unique(hours).tolist():
-        some = values[hours == hour]
-        if len(some) >= FEWEST_WEEKS:
-            median = float(np.median(some))
-            found[str(hour)] = (median, float(np.median(np.abs(some - median))))
-    return found
+        hour_values = values[hours == hour]
+        if len(hour_values) >= FEWEST_WEEKS:
+            median = float(np.median(hour_values))
+            medians[str(hour)] = (median, float(np.median(np.abs(hour_values - median))))
+    return medians
 
 
 def trend(points: Sequence[tuple[float, float]]) -> dict[str, Any] | None:
@@ -72,15 +72,15 @@ def trend(points: Sequence[tuple[float, float]]) -> dict[str, Any] | None:
 
 def recommendations(gauges: Mapping[str, float], trends: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
     """Return advice that the numbers at hand support, each with the metric that it is about."""
-    found: list[dict[str, str]] = []
+    advice: list[dict[str, str]] = []
     hit_rate = gauges.get("memmimic_cache_hit_rate")
     if hit_rate is not None and hit_rate < TARGET_HIT_RATE:
         text = f"cache hit rate is {hit_rate:.0%}, below the target of 85 %: enlarge the cache or look at its keys"
-        found.append({"metric": "memmimic_cache_hit_rate", "message": text})
+        advice.append({"metric": "memmimic_cache_hit_rate", "message": text})
     for name, limit in (("memmimic_memory_usage_percent", 80), ("memmimic_disk_usage_percent", 80)):
         value = gauges.get(name)
         rising = trends.get(name, {}).get("direction") == "rising"
         if value is not None and (value > limit or (rising and value > limit * 0.8)):
             word = "and rising" if rising else "used"
-            found.append({"metric": name, "message": f"{value:.0f} % {word}: plan for more, or find what consumes it"})
-    return found
+            advice.append({"metric": name, "message": f"{value:.0f} % {word}: plan for more, or find what consumes it"})
+    return advice

@@ -64,7 +64,7 @@ def work_out(ctx: Context) -> int:
 def samples(ctx: Context) -> list[Sample]:
     """Return what is usual now, as samples: `memmimic_baseline{metric,stat,job,instance}`."""
     hour = str(baseline_stats.hour_of_week(int(ctx.now())))
-    found = []
+    samples_ = []
     with ctx.read() as session:
         for row in store.baselines(session):
             stats = {name: value for name, value in row.stats.items() if name != "seasonal"}
@@ -73,8 +73,8 @@ def samples(ctx: Context) -> list[Sample]:
                 stats |= {"seasonal_median": median, "seasonal_mad": mad}
             for stat, value in stats.items():
                 pairs = {**row.labels, "metric": row.metric, "stat": stat, label_sets.NAME: NAME}
-                found.append(Sample(label_sets.of(pairs), float(value)))
-    return found
+                samples_.append(Sample(label_sets.of(pairs), float(value)))
+    return samples_
 
 
 def _means(ctx: Context, metric: str, level: int, start: int, end: int) -> dict[Labels, Means]:
@@ -84,14 +84,14 @@ def _means(ctx: Context, metric: str, level: int, start: int, end: int) -> dict[
         above, below = (_totals(ctx, metric, level, start, end, column) for column in ("sum", "count"))
     else:
         above, below = (_totals(ctx, f"{source}_{end_}", level, start, end, "increase") for end_ in ("sum", "count"))
-    found = {}
+    rows = {}
     for labels, totals in above.items():
         counts = below.get(labels, {})
         both = [(at, total / counts[at]) for at, total in sorted(totals.items()) if counts.get(at)]
         if both:
             starts, values = zip(*both, strict=True)
-            found[labels] = Means(np.array(starts, dtype=np.int64), np.array(values))
-    return found
+            rows[labels] = Means(np.array(starts, dtype=np.int64), np.array(values))
+    return rows
 
 
 def _totals(ctx: Context, name: str, level: int, start: int, end: int, column: str) -> dict[Labels, dict[int, float]]:
@@ -99,10 +99,10 @@ def _totals(ctx: Context, name: str, level: int, start: int, end: int, column: s
     with ctx.read() as session:
         fitting = store.series(session, (Matcher(label_sets.NAME, "=", name),))
         stretches = store.stretches(session, list(fitting), level, start, end, [column])
-    found: dict[Labels, dict[int, float]] = {}
-    for number, one in stretches.items():
-        totals = found.setdefault(label_sets.only(fitting[number], OWNER), {})
-        for at, value in zip(one.starts.tolist(), one.columns[column].tolist(), strict=True):
+    totals_by_owner: dict[Labels, dict[int, float]] = {}
+    for series_id, stretch in stretches.items():
+        totals = totals_by_owner.setdefault(label_sets.only(fitting[series_id], OWNER), {})
+        for at, value in zip(stretch.starts.tolist(), stretch.columns[column].tolist(), strict=True):
             if math.isfinite(value):
                 totals[at] = totals.get(at, 0.0) + value
-    return found
+    return totals_by_owner

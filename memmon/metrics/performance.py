@@ -34,7 +34,7 @@ def performance(ctx: Context, hours: float, gauges: Mapping[str, float]) -> dict
         name: baseline_stats.stats([value for _, value in points]) | {"updated_at": encode.iso(points[-1][0])}
         for name, points in merged.items()
     }
-    trends = {name: found for name, points in merged.items() if (found := baseline_stats.trend(points))}
+    trends = {name: trend for name, points in merged.items() if (trend := baseline_stats.trend(points))}
     return {
         "historical_metrics": _timeline(merged),
         "baselines": baselines,
@@ -46,24 +46,24 @@ def performance(ctx: Context, hours: float, gauges: Mapping[str, float]) -> dict
 def _history(ctx: Context, hours: float) -> list[tuple[int, dict[Labels, list[Rollup]]]]:
     """Return rollups of what is told of performance, by the seconds that each covers: some hundred of the coarser ones, and
     minutes since the last of those."""
-    now, wanted = ctx.now(), (Matcher(label_sets.NAME, "=~", "|".join((*HISTORY_METRICS, *RATED))),)
+    now, matchers = ctx.now(), (Matcher(label_sets.NAME, "=~", "|".join((*HISTORY_METRICS, *RATED))),)
     level = next((level for level, most in FINE_FOR_HOURS if hours <= most), LEVELS[-1])
     start, end = int(now - hours * 3600), int(now) + 1
     with ctx.read() as session:
-        found = [(level, store.history(session, wanted, level, start, end))]
+        levels = [(level, store.history(session, matchers, level, start, end))]
         if level != MINUTE:
-            start = max((parts[-1].start + level for parts in found[0][1].values()), default=start)
-            found.append((MINUTE, store.history(session, wanted, MINUTE, start, end)))
-    return found
+            start = max((level_rows[-1].start + level for level_rows in levels[0][1].values()), default=start)
+            levels.append((MINUTE, store.history(session, matchers, MINUTE, start, end)))
+    return levels
 
 
 def _by_metric(history: list[tuple[int, dict[Labels, list[Rollup]]]]) -> dict[str, list[tuple[float, float]]]:
     """Return (end, fleet value) by metric: means of gauges, increases per second of counters."""
     collected: dict[str, dict[int, list[float]]] = {}
     for level, rows in history:
-        for labels, parts in rows.items():
+        for labels, level_rows in rows.items():
             name = label_sets.name_of(labels)
-            for part in parts:
+            for part in level_rows:
                 value = part.increase / level if name in RATED else part.sum / part.count
                 collected.setdefault(name, {}).setdefault(part.start + level, []).append(value)
     return {

@@ -52,17 +52,20 @@ class Stitched:
         """Return what rollups say of [start, end) (seconds): coarse ones as far as they reach, then finer ones for the rest."""
         levels = [level for level in reversed(LEVELS) if level <= level_of(self.ctx.now() - start)]
         columns = needed(hint)
-        parts: dict[Labels, list[Stretches]] = {}
+        pieces: dict[Labels, list[Stretches]] = {}
         with self.ctx.read() as session:
             fitting = store.series(session, matchers)
             for level in levels:
                 until = end if level == MINUTE else end // level * level
-                found = store.stretches(session, list(fitting), level, start // level * level, until, columns)
-                for number, one in found.items():
-                    parts.setdefault(fitting[number], []).append(one)
+                stretches_by_id = store.stretches(session, list(fitting), level, start // level * level, until, columns)
+                for series_id, stretches in stretches_by_id.items():
+                    pieces.setdefault(fitting[series_id], []).append(stretches)
                 start = max(start, until)
-        most = MOST_SAMPLES // max(1, len(parts))
-        return [Series(labels, *spread(_one_after_another(some), hint, most)) for labels, some in parts.items()]
+        most = MOST_SAMPLES // max(1, len(pieces))
+        return [
+            Series(labels, *spread(_one_after_another(series_pieces), hint, most))
+            for labels, series_pieces in pieces.items()
+        ]
 
 
 def level_of(age: float) -> int:
@@ -70,12 +73,12 @@ def level_of(age: float) -> int:
     return next((level for level in LEVELS if age <= rollup.retention(level, 10**6)), LEVELS[-1])
 
 
-def _one_after_another(parts: list[Stretches]) -> Stretches:
-    if len(parts) == 1:
-        return parts[0]
-    starts, lengths = (np.concatenate([part[index] for part in parts]) for index in (0, 1))
-    names = parts[0].columns
-    return Stretches(starts, lengths, {name: np.concatenate([part.columns[name] for part in parts]) for name in names})
+def _one_after_another(pieces: list[Stretches]) -> Stretches:
+    if len(pieces) == 1:
+        return pieces[0]
+    starts, lengths = (np.concatenate([part[index] for part in pieces]) for index in (0, 1))
+    names = pieces[0].columns
+    return Stretches(starts, lengths, {name: np.concatenate([part.columns[name] for part in pieces]) for name in names})
 
 
 def _stitch(old: list[Series], recent: list[Series], is_counted: bool) -> list[Series]:
@@ -84,11 +87,11 @@ def _stitch(old: list[Series], recent: list[Series], is_counted: bool) -> list[S
         series = joined.get(before.labels)
         times, values = before.times, before.values
         if series is not None and len(series.times):
-            kept = times < series.times[0]
-            if is_counted and not kept.all() and not np.isnan(series.values[0]):
+            earlier = times < series.times[0]
+            if is_counted and not earlier.all() and not np.isnan(series.values[0]):
                 # Where both say something of one moment they say the same: a rollup's last value is a little older than its end.
                 values = values + (series.values[0] - np.interp(series.times[0], times, values))
-            times = np.concatenate((times[kept], series.times))
-            values = np.concatenate((values[kept], series.values))
+            times = np.concatenate((times[earlier], series.times))
+            values = np.concatenate((values[earlier], series.values))
         joined[before.labels] = Series(before.labels, times, rising(values) if is_counted else values)
     return list(joined.values())

@@ -49,10 +49,10 @@ _warm: WeakKeyDictionary[Context, Warm] = WeakKeyDictionary()
 
 def warm(ctx: Context) -> Warm:
     """Return the hot window as this process holds it in memory."""
-    found = _warm.get(ctx)
-    if found is None:
-        found = _warm[ctx] = Warm(hot(ctx))
-    return found
+    cache_ = _warm.get(ctx)
+    if cache_ is None:
+        cache_ = _warm[ctx] = Warm(hot(ctx))
+    return cache_
 
 
 @contextmanager
@@ -95,8 +95,8 @@ def ingest_rows(
         counters.keep(LOST, sum(len(row.shape) for row in rows))
         raise
     counters.settle(ctx.redis)
-    for target, number in written.dropped.items():
-        counters.add(ctx.redis, "memmon_samples_dropped_total", {"target": target}, number)
+    for target, count in written.dropped.items():
+        counters.add(ctx.redis, "memmon_samples_dropped_total", {"target": target}, count)
     return written
 
 
@@ -178,22 +178,22 @@ def every_series(ctx: Context, start: float, end: float) -> list[Labels]:
 def _label_sets(ctx: Context, matchers: tuple[Matcher, ...], start: float, end: float) -> list[Labels]:
     window = hot(ctx)
     edge = ctx.now() - window.window_ms / 1000
-    found = window.label_sets(matchers, round(start * 1000)) if end >= edge else set()
+    label_sets_ = window.label_sets(matchers, round(start * 1000)) if end >= edge else set()
     if start < edge:
         with ctx.read() as session:
-            found |= set(store.series(session, matchers).values())
-    return sorted(found)
+            label_sets_ |= set(store.series(session, matchers).values())
+    return sorted(label_sets_)
 
 
 def latest(ctx: Context, prefix: str = "(memmimic|memmon)_.*|up|scrape_.*") -> list[Point]:
     """Return the newest value of every series whose name fits `prefix`."""
     now = round(ctx.now() * 1000)
-    found = []
+    points = []
     matcher = (Matcher(label_sets.NAME, "=~", prefix),)
-    for one in hot(ctx).select(matcher, now - LOOKBACK_MS, now):
-        if len(one.values) and not math.isnan(one.values[-1]):
-            found.append(Point(one.labels, float(one.values[-1])))
-    return found
+    for series in hot(ctx).select(matcher, now - LOOKBACK_MS, now):
+        if len(series.values) and not math.isnan(series.values[-1]):
+            points.append(Point(series.labels, float(series.values[-1])))
+    return points
 
 
 def metadata(ctx: Context) -> dict[str, Metadata]:
@@ -209,8 +209,8 @@ def page(ctx: Context, prefix: str = "(memmimic|memmon)_.*|up|scrape_.*") -> str
 def last_collection(ctx: Context) -> float | None:
     """Return when samples last came in (Unix seconds)."""
     with client.edge():
-        found = cast("bytes | None", ctx.redis.get(keys.last_collection()))
-    return int(found) / 1000 if found else None
+        stored = cast("bytes | None", ctx.redis.get(keys.last_collection()))
+    return int(stored) / 1000 if stored else None
 
 
 def current(ctx: Context, instance: str | None = None) -> dict[str, Any]:
@@ -221,20 +221,20 @@ def current(ctx: Context, instance: str | None = None) -> dict[str, Any]:
 def snapshot_of(ctx: Context, instance: str | None = None) -> dict[str, Any]:
     """Return the body of GET /api/metrics."""
     points = latest(ctx)
-    found = snapshot.of(points, metadata(ctx), instance)
+    content = snapshot.of(points, metadata(ctx), instance)
     return {
         "timestamp": encode.iso(last_collection(ctx)),
-        "metrics": found,
-        "metrics_summary": summary(ctx, found, len(points)),
+        "metrics": content,
+        "metrics_summary": summary(ctx, content, len(points)),
     }
 
 
-def summary(ctx: Context, found: dict[str, Any], series_count: int) -> dict[str, Any]:
+def summary(ctx: Context, content: dict[str, Any], series_count: int) -> dict[str, Any]:
     """Return how much there is of everything."""
     return {
-        "counters": len(found["counters"]),
-        "gauges": len(found["gauges"]),
-        "histograms": len(found["histograms"]),
+        "counters": len(content["counters"]),
+        "gauges": len(content["gauges"]),
+        "histograms": len(content["histograms"]),
         "series": series_count,
         "collection_interval": ctx.settings.metrics_collection_interval,
         "retention_hours": ctx.settings.retention_hours,
@@ -246,14 +246,14 @@ def summary(ctx: Context, found: dict[str, Any], series_count: int) -> dict[str,
 def historical_points(ctx: Context) -> int:
     """Return how many rollups are kept; counted at most once a minute, since counting reads them all."""
     with client.edge():
-        known = cast("bytes | None", ctx.redis.get(keys.rollup_points()))
-    if known is not None:
-        return int(known)
+        stored = cast("bytes | None", ctx.redis.get(keys.rollup_points()))
+    if stored is not None:
+        return int(stored)
     with ctx.read() as session:
-        found = store.points(session)
+        count = store.points(session)
     with client.edge():
-        ctx.redis.set(keys.rollup_points(), found, ex=MINUTE)
-    return found
+        ctx.redis.set(keys.rollup_points(), count, ex=MINUTE)
+    return count
 
 
 def roll_up(ctx: Context) -> int:
@@ -266,9 +266,9 @@ def tell_usual(ctx: Context) -> int:
     now = ctx.now()
     if lease.claim_period(ctx.redis, "baselines", HOUR, now):
         baselines.work_out(ctx)
-    found = baselines.samples(ctx)
-    ingest(ctx, "baselines", found, baselines.ABOUT, now, TELL_USUAL_EVERY)
-    return len(found)
+    samples_ = baselines.samples(ctx)
+    ingest(ctx, "baselines", samples_, baselines.ABOUT, now, TELL_USUAL_EVERY)
+    return len(samples_)
 
 
 def prune(ctx: Context) -> int:

@@ -44,7 +44,7 @@ def of(points: Iterable[Point], metadata: Mapping[str, Metadata], instance: str 
     return {
         "counters": {name: sum(values) for name, values in sorted(counters.items())},
         "gauges": combined,
-        "histograms": {name: describe(name, parts) for name, parts in sorted(histograms.items())},
+        "histograms": {name: describe(name, points) for name, points in sorted(histograms.items())},
     }
 
 
@@ -57,11 +57,11 @@ def fleet_value(name: str, values: list[float]) -> float:
     return sum(values)
 
 
-def describe(name: str, parts: list[Point]) -> dict[str, Any]:
+def describe(name: str, points: list[Point]) -> dict[str, Any]:
     """Return count, sum, cumulative buckets, mean and quantiles of a histogram, its instances added up."""
     buckets: dict[float, float] = {}
     count = total = 0.0
-    for point in parts:
+    for point in points:
         if label_sets.name_of(point.labels) == f"{name}_bucket":
             bound = float(label_sets.get(point.labels, "le") or "nan")
             buckets[bound] = buckets.get(bound, 0.0) + point.value

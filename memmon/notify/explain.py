@@ -20,21 +20,21 @@ AFTER = 86400.0
 MOST_DECISIONS = 200
 
 
-def explain(ctx: Context, number: int) -> dict[str, Any]:
+def explain(ctx: Context, alert_id: int) -> dict[str, Any]:
     """Return the decision trace of an alert: {alert, rule, routes, groups, held, verdict}. `verdict` says it in sentences."""
-    found = alerts.by_ids(ctx, [number])
-    if not found:
-        raise NotFound(f"no alert {number}")
-    alert = found[0]
+    alert_rows = alerts.by_ids(ctx, [alert_id])
+    if not alert_rows:
+        raise NotFound(f"no alert {alert_id}")
+    alert = alert_rows[0]
     labels = label_sets.of(alert["labels"])
     view = View(ctx, ctx.now())
     nodes = route.match(view.top, dispatcher.routed(labels, alert["flaps"]))
     is_firing = alert["state"] == "firing"
-    held = view.held(labels) if is_firing else []
-    groups = _groups(ctx, number, alert)
-    shown = {
+    suppressions = view.held(labels) if is_firing else []
+    groups = _groups(ctx, alert_id, alert)
+    explanation = {
         "alert": alert,
-        "rule": alerts.rule_of(ctx, number),
+        "rule": alerts.rule_of(ctx, alert_id),
         "routes": [
             {
                 "receiver": node.receiver,
@@ -43,30 +43,30 @@ def explain(ctx: Context, number: int) -> dict[str, Any]:
                 "group_wait": node.group_wait,
                 "group_interval": node.group_interval,
                 "repeat_interval": node.repeat_interval,
-                "muted_by": [one.text for one in view.route_held(node)],
+                "muted_by": [suppression.text for suppression in view.route_held(node)],
             }
             for node in nodes
         ],
-        "held": [_held(one.to_json()) for one in held],
+        "held": [_held(suppression.to_json()) for suppression in suppressions],
         "groups": groups,
     }
-    return {**shown, "verdict": _verdict(shown)}
+    return {**explanation, "verdict": _verdict(explanation)}
 
 
-def _groups(ctx: Context, number: int, alert: dict[str, Any]) -> list[dict[str, Any]]:
+def _groups(ctx: Context, alert_id: int, alert: dict[str, Any]) -> list[dict[str, Any]]:
     since = encode.seconds_of(alert["created_at"])
     until = encode.seconds_of(alert["resolved_at"]) + AFTER if alert["resolved_at"] else ctx.now()
     with ctx.read() as session:
-        found = []
-        for place in trace.placements(session, number):
+        groups = []
+        for place in trace.placements(session, alert_id):
             rows = trace.decisions(session, place.group_key, since, until, MOST_DECISIONS)
             messages = [
                 row
                 for row in store.of_group(session, place.group_key, since)
-                if number in (row.told or {}).get("firing", ()) or number in (row.told or {}).get("resolved", ())
+                if alert_id in (row.told or {}).get("firing", ()) or alert_id in (row.told or {}).get("resolved", ())
             ]
             tried = store.attempts(session, [row.id for row in messages])
-            found.append(
+            groups.append(
                 {
                     "receiver": place.receiver,
                     "route": place.route,
@@ -74,27 +74,35 @@ def _groups(ctx: Context, number: int, alert: dict[str, Any]) -> list[dict[str, 
                     "placed_at": encode.iso(place.at),
                     "left_at": encode.iso(place.left_at),
                     "next_look_at": encode.iso(trace.due_at(session, place.group_key)),
-                    "decisions": _decisions(rows, number),
+                    "decisions": _decisions(rows, alert_id),
                     "messages": [_message(row, tried.get(row.id, [])) for row in messages],
                 }
             )
-    return found
+    return groups
 
 
-def _decisions(rows: Sequence[DecisionRow], number: int) -> list[dict[str, Any]]:
+def _decisions(rows: Sequence[DecisionRow], alert_id: int) -> list[dict[str, Any]]:
     """Return what was decided while the alert was in question."""
-    found = []
+    decisions = []
     for row in rows:
-        held = [_held(one) for one in row.muted.get(str(number), [])]
-        state = "firing" if number in row.firing else "resolved" if number in row.resolved else "held" if held else None
+        suppressions = [_held(suppression) for suppression in row.muted.get(str(alert_id), [])]
+        state = (
+            "firing"
+            if alert_id in row.firing
+            else "resolved"
+            if alert_id in row.resolved
+            else "held"
+            if suppressions
+            else None
+        )
         if state:
             times = {"at": encode.iso(row.at), "until": encode.iso(row.until), "count": row.count}
-            found.append({**times, "state": state, "held": held, "channels": row.channels})
-    return found
+            decisions.append({**times, "state": state, "held": suppressions, "channels": row.channels})
+    return decisions
 
 
-def _held(one: dict[str, Any]) -> dict[str, Any]:
-    return {**one, "until": encode.iso(one.get("until"))}
+def _held(suppression: dict[str, Any]) -> dict[str, Any]:
+    return {**suppression, "until": encode.iso(suppression.get("until"))}
 
 
 def _message(row: NotificationRow, tried: Sequence[Any]) -> dict[str, Any]:
@@ -111,49 +119,52 @@ def _message(row: NotificationRow, tried: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def _verdict(shown: dict[str, Any]) -> list[str]:
+def _verdict(explanation: dict[str, Any]) -> list[str]:
     """Return in sentences who was told, and who was not and why."""
-    alert = shown["alert"]
+    alert = explanation["alert"]
     if alert["state"] == "pending":
         return ["It is pending: it has not held for as long as its rule wants, and nobody is told before."]
-    found = [_of_group(group, alert) for group in shown["groups"]]
-    if not found:
-        found = [
+    sentences = [_of_group(group, alert) for group in explanation["groups"]]
+    if not sentences:
+        sentences = [
             "It is in no group yet: the next tick places it."
             if alert["state"] == "firing"
             else "It ended before it was placed in a group."
         ]
-    return found + [
-        f"Now: {one['text']}" + (f", until {one['until']}" if one["until"] else "") + "." for one in shown["held"]
+    return sentences + [
+        f"Now: {suppression['text']}" + (f", until {suppression['until']}" if suppression["until"] else "") + "."
+        for suppression in explanation["held"]
     ]
 
 
 def _of_group(group: dict[str, Any], alert: dict[str, Any]) -> str:
-    who = group["receiver"]
-    sent = [one for one in group["messages"] if one["state"] == "sent"]
+    receiver = group["receiver"]
+    sent = [message for message in group["messages"] if message["state"] == "sent"]
     if sent:
-        told = ", then ".join(f"at {one['sent_at']} by {one['channel']} ({one['reason']})" for one in sent)
-        return f"{who} was told {told}."
-    open_ = next((one for one in group["messages"] if one["state"] in ("waiting", "sending")), None)
+        deliveries = ", then ".join(
+            f"at {message['sent_at']} by {message['channel']} ({message['reason']})" for message in sent
+        )
+        return f"{receiver} was told {deliveries}."
+    open_ = next((message for message in group["messages"] if message["state"] in ("waiting", "sending")), None)
     if open_:
         why = f": {open_['error']}" if open_["error"] else ""
-        return f"{who} is being told by {open_['channel']}; {len(open_['attempts'])} attempts so far{why}."
-    failed = next((one for one in group["messages"] if one["state"] == "failed"), None)
+        return f"{receiver} is being told by {open_['channel']}; {len(open_['attempts'])} attempts so far{why}."
+    failed = next((message for message in group["messages"] if message["state"] == "failed"), None)
     if failed:
-        return f"{who} could not be told by {failed['channel']}: {failed['error']}."
+        return f"{receiver} could not be told by {failed['channel']}: {failed['error']}."
     last = group["decisions"][-1] if group["decisions"] else None
     if (
         last and alert["state"] == "resolved"
     ):  # What kept it back while it fired is the reason, not that it is over by now.
-        last = next((one for one in reversed(group["decisions"]) if one["held"]), last)
+        last = next((decision for decision in reversed(group["decisions"]) if decision["held"]), last)
     if last is None:
         after = (
             "ended before its group was looked at"
             if alert["state"] == "resolved"
             else f"waits until {group['next_look_at']} for others of its group"
         )
-        return f"{who} was not told: the alert {after}."
+        return f"{receiver} was not told: the alert {after}."
     if last["held"]:
-        return f"{who} was not told: {'; '.join(one['text'] for one in last['held'])}."
+        return f"{receiver} was not told: {'; '.join(suppression['text'] for suppression in last['held'])}."
     reasons = ", ".join(f"{channel}: {reason}" for channel, reason in last["channels"].items()) or "it has no channel"
-    return f"{who} was not told: {reasons}."
+    return f"{receiver} was not told: {reasons}."

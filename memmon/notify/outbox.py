@@ -29,15 +29,15 @@ def add(
     incident_id: int | None = None,
 ) -> list[str]:
     """Put a message for every channel of `receiver` into the outbox; return their keys. The same key is the same message."""
-    found = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
-    if found is None:
+    receiver_config = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
+    if receiver_config is None:
         raise NotFound(f"no receiver {receiver} in routes.yml")
     rows = []
-    for channel, config in route.channels(found):
-        shown = shown_to(config, payload)
-        if shown is not None:
+    for channel, config in route.channels(receiver_config):
+        channel_payload = shown_to(config, payload)
+        if channel_payload is not None:
             full = _short(f"{key}:{receiver}:{channel}")
-            rows.append(_row(ctx.now(), full, receiver, channel, shown) | {"incident_id": incident_id})
+            rows.append(_row(ctx.now(), full, receiver, channel, channel_payload) | {"incident_id": incident_id})
     store.add(session, rows)
     return [str(row["key"]) for row in rows]
 
@@ -80,8 +80,12 @@ class Groups:
 
     def __init__(self, ctx: Context):
         self._ctx = ctx
-        found = route.receivers(ctx.config.routes, ctx.settings)
-        self._configs = {(name, channel): c for name, one in found.items() for channel, c in route.channels(one)}
+        receivers = route.receivers(ctx.config.routes, ctx.settings)
+        self._configs = {
+            (name, channel): c
+            for name, receiver_config in receivers.items()
+            for channel, c in route.channels(receiver_config)
+        }
 
     def pending(self, session: Session, group_key: str) -> dict[str, Pending]:
         """Return by channel the newest message of a group that was not delivered."""
@@ -109,14 +113,17 @@ class Groups:
     ) -> None:
         """Take a message, in the place of the `old` one: that keeps its attempts, and the time before which the receiver does not
         want to be asked again."""
-        shown = shown_to(self._configs[receiver, channel], payload) or payload
-        now, told = self._ctx.now(), note._asdict()
-        row = _row(now, _short(f"{group_key}@{uuid.uuid4().hex}:{channel}"), receiver, channel, shown)
+        channel_payload = shown_to(self._configs[receiver, channel], payload) or payload
+        now, log_entry = self._ctx.now(), note._asdict()
+        row = _row(now, _short(f"{group_key}@{uuid.uuid4().hex}:{channel}"), receiver, channel, channel_payload)
         if old is None:
-            store.add(session, [{**row, "group_key": group_key, "told": told}])
+            store.add(session, [{**row, "group_key": group_key, "told": log_entry}])
             return
         # What was tried may have arrived: news is not to be taken for the same message once more.
-        changed = {name: row[name] for name in ("payload", "deadline", "kind")} | {"told": told, "state": "waiting"}
+        changed = {name: row[name] for name in ("payload", "deadline", "kind")} | {
+            "told": log_entry,
+            "state": "waiting",
+        }
         if old.state == "failed":
             changed["due_at"] = now
         store.renew(session, old.id, old.attempts, **changed)

@@ -28,18 +28,18 @@ def version4(payload: Mapping[str, Any], max_alerts: int = 0) -> dict[str, Any]:
         "receiver": payload.get("receiver", ""),
         "groupLabels": payload.get("group_labels", {}),
         "commonLabels": common(alerts, "labels"),
-        "commonAnnotations": common([{"annotations": _annotations(one)} for one in alerts], "annotations"),
+        "commonAnnotations": common([{"annotations": _annotations(alert)} for alert in alerts], "annotations"),
         "externalURL": payload.get("external_url", ""),
-        "alerts": [{**one, **_alert(one, payload.get("external_url", ""))} for one in alerts],
+        "alerts": [{**alert, **_alert(alert, payload.get("external_url", ""))} for alert in alerts],
     }
 
 
-def common(some: Sequence[Mapping[str, Any]], field: str) -> dict[str, str]:
+def common(alerts: Sequence[Mapping[str, Any]], field: str) -> dict[str, str]:
     """Return what all of `some` have in common in their `field`."""
-    if not some:
+    if not alerts:
         return {}
-    first, *others = (one.get(field) or {} for one in some)
-    return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
+    first, *other_maps = (alert.get(field) or {} for alert in alerts)
+    return {name: value for name, value in first.items() if all(other.get(name) == value for other in other_maps)}
 
 
 def _annotations(alert: Mapping[str, Any]) -> dict[str, str]:
@@ -60,45 +60,49 @@ def _alert(alert: Mapping[str, Any], base: str) -> dict[str, Any]:
 
 def data(payload: Mapping[str, Any]) -> Record:
     """Return what templates see: Alertmanager's fields, and beside them Names, Runbooks, RouteLabels, Reason and Kind."""
-    shown = version4(payload)
-    alerts = [_of_alert(one) for one in shown["alerts"]]
-    firing = [one for one in alerts if one.fields["Status"] == "firing"]
-    resolved = [one for one in alerts if one.fields["Status"] != "firing"]
-    base = shown["externalURL"]
-    helps = [one["annotations"].get("runbook_url", "") for one in shown["alerts"] if one["status"] == "firing"]
+    webhook_payload = version4(payload)
+    alerts = [_of_alert(alert) for alert in webhook_payload["alerts"]]
+    firing = [alert for alert in alerts if alert.fields["Status"] == "firing"]
+    resolved = [alert for alert in alerts if alert.fields["Status"] != "firing"]
+    base = webhook_payload["externalURL"]
+    helps = [
+        alert["annotations"].get("runbook_url", "")
+        for alert in webhook_payload["alerts"]
+        if alert["status"] == "firing"
+    ]
     return Record(
         {
-            "Receiver": shown["receiver"],
-            "Status": shown["status"],
+            "Receiver": webhook_payload["receiver"],
+            "Status": webhook_payload["status"],
             "Alerts": Rows(list(alerts), {"Firing": lambda: firing, "Resolved": lambda: resolved}),
-            "GroupLabels": pairs(shown["groupLabels"]),
-            "CommonLabels": pairs(shown["commonLabels"]),
-            "CommonAnnotations": pairs(shown["commonAnnotations"]),
+            "GroupLabels": pairs(webhook_payload["groupLabels"]),
+            "CommonLabels": pairs(webhook_payload["commonLabels"]),
+            "CommonAnnotations": pairs(webhook_payload["commonAnnotations"]),
             "ExternalURL": base,
             "RouteLabels": pairs(payload.get("route_labels", {})),
-            "Names": sorted({one_line(one.fields["Labels"].get("alertname", "")) for one in firing or resolved}),
-            "Runbooks": list(dict.fromkeys(runbook(one_line(one), base) for one in helps if one))[:20],
+            "Names": sorted({one_line(alert.fields["Labels"].get("alertname", "")) for alert in firing or resolved}),
+            "Runbooks": list(dict.fromkeys(runbook(one_line(url), base) for url in helps if url))[:20],
             "Reason": payload.get("reason", ""),
             "Kind": payload["kind"],
         }
     )
 
 
-def _of_alert(one: Mapping[str, Any]) -> Record:
-    annotations = one["annotations"]
-    message = annotations.get("summary") or annotations.get("description") or one["labels"].get("alertname", "")
+def _of_alert(alert: Mapping[str, Any]) -> Record:
+    annotations = alert["annotations"]
+    message = annotations.get("summary") or annotations.get("description") or alert["labels"].get("alertname", "")
     return Record(
         {
-            "Status": one["status"],
-            "Labels": pairs(one["labels"]),
+            "Status": alert["status"],
+            "Labels": pairs(alert["labels"]),
             "Annotations": pairs(annotations),
-            "StartsAt": _time(one["startsAt"]),
-            "EndsAt": _time(one["endsAt"]),
-            "GeneratorURL": one["generatorURL"],
-            "Fingerprint": one["fingerprint"],
-            "Message": one_line(one.get("message") or message),
-            "Value": one.get("value"),
-            "Dependents": list(one.get("dependents", ())),
+            "StartsAt": _time(alert["startsAt"]),
+            "EndsAt": _time(alert["endsAt"]),
+            "GeneratorURL": alert["generatorURL"],
+            "Fingerprint": alert["fingerprint"],
+            "Message": one_line(alert.get("message") or message),
+            "Value": alert.get("value"),
+            "Dependents": list(alert.get("dependents", ())),
         }
     )
 
@@ -107,21 +111,21 @@ def _time(text: str) -> datetime:
     return datetime(1, 1, 1, tzinfo=UTC) if text == ZERO else datetime.fromtimestamp(encode.seconds_of(text), UTC)
 
 
-def pairs(given: Mapping[str, str]) -> Map:
+def pairs(items: Mapping[str, str]) -> Map:
     """Return labels or annotations with the methods that Alertmanager's KV has."""
 
     def ordered() -> Rows:
-        names = sorted(given)
-        names = ["alertname", *(name for name in names if name != "alertname")] if "alertname" in given else names
-        rows = [Record({"Name": name, "Value": given[name]}) for name in names]
-        return Rows(list(rows), {"Names": lambda: names, "Values": lambda: [given[name] for name in names]})
+        names = sorted(items)
+        names = ["alertname", *(name for name in names if name != "alertname")] if "alertname" in items else names
+        rows = [Record({"Name": name, "Value": items[name]}) for name in names]
+        return Rows(list(rows), {"Names": lambda: names, "Values": lambda: [items[name] for name in names]})
 
     return Map(
-        given,
+        items,
         {
             "SortedPairs": ordered,
             "Names": lambda: [row.fields["Name"] for row in ordered()],
             "Values": lambda: [row.fields["Value"] for row in ordered()],
-            "Remove": lambda names: pairs({name: value for name, value in given.items() if name not in names}),
+            "Remove": lambda names: pairs({name: value for name, value in items.items() if name not in names}),
         },
     )

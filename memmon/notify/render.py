@@ -27,12 +27,12 @@ def _alert(payload: Mapping[str, Any]) -> list[str]:
     names = sorted({one_line(alert["name"]) for alert in firing or resolved})
     head = f"[{'FIRING' if firing else 'RESOLVED'}:{len(firing or resolved)}] {', '.join(names)}"
     lines = [head]
-    for title, some in (("Firing", firing), ("Resolved", resolved)):
-        if some:
+    for title, alerts_ in (("Firing", firing), ("Resolved", resolved)):
+        if alerts_:
             lines.append(f"{title}:")
-            lines += [_line(alert) for alert in some[:MAX_SHOWN]]
-            if len(some) > MAX_SHOWN:
-                lines.append(f"- and {len(some) - MAX_SHOWN} more")
+            lines += [_line(alert) for alert in alerts_[:MAX_SHOWN]]
+            if len(alerts_) > MAX_SHOWN:
+                lines.append(f"- and {len(alerts_) - MAX_SHOWN} more")
     base = payload["external_url"]
     helps = dict.fromkeys(help for alert in firing if (help := _help(alert, base)))
     return [*lines, *(f"Runbook: {help}" for help in list(helps)[:MAX_SHOWN]), f"{base}/dashboard"]
@@ -40,8 +40,8 @@ def _alert(payload: Mapping[str, Any]) -> list[str]:
 
 def _line(alert: Mapping[str, Any]) -> str:
     line = f"- [{alert['severity']}] {one_line(alert['message'])}"
-    others = alert.get("dependents")
-    return f"{line}; likely cause of trouble with {one_line(', '.join(others))}" if others else line
+    dependents = alert.get("dependents")
+    return f"{line}; likely cause of trouble with {one_line(', '.join(dependents))}" if dependents else line
 
 
 def _help(alert: Mapping[str, Any], base: str) -> str:

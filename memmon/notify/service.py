@@ -59,38 +59,40 @@ def enqueue(
     """Put a message into the outbox in a transaction of its own; return its deliveries."""
     with ctx.write() as session:
         keys = add(ctx, session, receiver, payload, key, incident_id)
-        return [Job("notify.deliver", (number,)) for number in store.ids(session, keys)]
+        return [Job("notify.deliver", (notification_id,)) for notification_id in store.ids(session, keys)]
 
 
 def due(ctx: Context) -> list[Job]:
     """Return the deliveries that are due: new ones, retries, and those whose sender died. One that was queued a moment ago
     is left out: a tick comes every second, and a queue that is slow must not fill with the same work."""
     with ctx.read() as session:
-        found = store.due(session, ctx.now())
+        due_rows = store.due(session, ctx.now())
     return [
-        Job("notify.deliver", (number,))
-        for number, attempts in found
-        if lease.claim(ctx.redis, f"deliver:{number}:{attempts}", QUEUED)
+        Job("notify.deliver", (notification_id,))
+        for notification_id, attempts in due_rows
+        if lease.claim(ctx.redis, f"deliver:{notification_id}:{attempts}", QUEUED)
     ]
 
 
-def deliver(ctx: Context, number: int) -> None:
+def deliver(ctx: Context, notification_id: int) -> None:
     """Send one message, once: claim it, send it, record what the other side said."""
     now = ctx.now()
     with ctx.write() as session:
-        row = store.get(session, number)
+        row = store.get(session, notification_id)
         if row is None or row.due_at is None or now < row.due_at <= now + store.FARTHEST:
             return  # It was forgotten or sent meanwhile, or another worker has it.
         shut = _shut(ctx, row, now)
         if shut:
-            store.postpone(session, number, shut.until, shut.reason)
+            store.postpone(session, notification_id, shut.until, shut.reason)
             return
-        row = store.claim(session, number, now, now + _longest(ctx, row.receiver, row.channel) + SPARE)
+        row = store.claim(session, notification_id, now, now + _longest(ctx, row.receiver, row.channel) + SPARE)
         if row is None:
             return  # Another worker has it, or it is done.
         if row.attempts > 1 and row.deadline <= now:
             # Its senders died, each before it could say so.
-            store.finish(session, number, row.attempts, _lost(now), state="failed", due_at=None, error=NO_ANSWER)
+            store.finish(
+                session, notification_id, row.attempts, _lost(now), state="failed", due_at=None, error=NO_ANSWER
+            )
             return
         receiver, channel, payload, attempts, deadline = (
             row.receiver,
@@ -99,7 +101,7 @@ def deliver(ctx: Context, number: int) -> None:
             row.attempts,
             row.deadline,
         )
-        group_key, told = row.group_key, row.told
+        group_key, log_entry = row.group_key, row.told
     began = time.perf_counter()
     outcome, answer, wait = _send(ctx, receiver, channel, payload, attempts)
     seconds = time.perf_counter() - began
@@ -116,9 +118,9 @@ def deliver(ctx: Context, number: int) -> None:
 
     def keep() -> None:
         with ctx.write() as session:
-            store.finish(session, number, attempts, attempt, **values)
-            if outcome == "sent" and group_key and told:
-                routing.record(session, group_key, channel, routing.Note(**told), now)
+            store.finish(session, notification_id, attempts, attempt, **values)
+            if outcome == "sent" and group_key and log_entry:
+                routing.record(session, group_key, channel, routing.Note(**log_entry), now)
 
     engine.insist(keep)
     _count(ctx, receiver, channel, values["state"], answer, seconds)
@@ -128,8 +130,10 @@ def _shut(ctx: Context, row: NotificationRow, now: float) -> circuit_breaker.Clo
     """Return why a message must wait that nobody has begun to send; one whose sender died has had its turn."""
     if row.state != "waiting":
         return None
-    known = route.receivers(ctx.config.routes, ctx.settings).get(row.receiver)
-    return circuit_breaker.closed(ctx, row.receiver, row.channel, known.rate_limit if known else None, now)
+    receiver_config = route.receivers(ctx.config.routes, ctx.settings).get(row.receiver)
+    return circuit_breaker.closed(
+        ctx, row.receiver, row.channel, receiver_config.rate_limit if receiver_config else None, now
+    )
 
 
 def _lost(now: float) -> dict[str, Any]:
@@ -138,8 +142,8 @@ def _lost(now: float) -> dict[str, Any]:
 
 def _longest(ctx: Context, receiver: str, channel: str) -> float:
     """Return the seconds that a channel may take."""
-    known = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
-    config = dict(route.channels(known)).get(channel) if known else None
+    receiver_config = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
+    config = dict(route.channels(receiver_config)).get(channel) if receiver_config else None
     if isinstance(config, EmailConfig):
         return email.LONGEST
     return (
@@ -150,8 +154,8 @@ def _longest(ctx: Context, receiver: str, channel: str) -> float:
 def _send(ctx: Context, receiver: str, channel: str, payload: dict[str, Any], attempts: int) -> tuple[str, str, float]:
     """Return outcome (sent, transient or permanent), what was said, and the wait before another try in seconds."""
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempts - 1)) * random.uniform(0.8, 1.2)
-    known = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
-    config = dict(route.channels(known)).get(channel) if known else None
+    receiver_config = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
+    config = dict(route.channels(receiver_config)).get(channel) if receiver_config else None
     if config is None:
         return "permanent", f"receiver {receiver} no longer has {channel}", 0.0
     try:
@@ -210,11 +214,11 @@ def channels(ctx: Context) -> list[dict[str, Any]]:
     """Return every channel that is configured, and how its last message went."""
     with ctx.read() as session:
         last = store.last_by_receiver(session)
-    found = []
+    rows = []
     for name, receiver in route.receivers(ctx.config.routes, ctx.settings).items():
         for channel, _ in route.channels(receiver):
             row = last.get((name, channel))
-            found.append(
+            rows.append(
                 {
                     "receiver": name,
                     "channel": channel.split("[")[0],
@@ -224,7 +228,7 @@ def channels(ctx: Context) -> list[dict[str, Any]]:
                     "left_alone": _left_alone(ctx, name, channel),
                 }
             )
-    return found
+    return rows
 
 
 def _left_alone(ctx: Context, receiver: str, channel: str) -> bool | None:

@@ -27,24 +27,24 @@ def ids(session: Session, keys: Sequence[str]) -> list[int]:
     return list(session.scalars(select(NotificationRow.id).where(NotificationRow.key.in_(keys))))
 
 
-def get(session: Session, number: int) -> NotificationRow | None:
+def get(session: Session, notification_id: int) -> NotificationRow | None:
     """Return one message."""
-    return session.get(NotificationRow, number)
+    return session.get(NotificationRow, notification_id)
 
 
-def claim(session: Session, number: int, now: float, lease_until: float) -> NotificationRow | None:
+def claim(session: Session, notification_id: int, now: float, lease_until: float) -> NotificationRow | None:
     """Take a message that is due for sending until `lease_until`; None when another worker has it or it is done."""
-    statement = update(NotificationRow).where(NotificationRow.id == number, _is_due(now))
+    statement = update(NotificationRow).where(NotificationRow.id == notification_id, _is_due(now))
     values = {"state": "sending", "due_at": lease_until, "attempts": NotificationRow.attempts + 1}
     if session.execute(statement.values(**values)).rowcount != 1:  # type: ignore[attr-defined]
         return None
-    return session.get(NotificationRow, number, populate_existing=True)
+    return session.get(NotificationRow, notification_id, populate_existing=True)
 
 
-def postpone(session: Session, number: int, until: float, reason: str) -> None:
+def postpone(session: Session, notification_id: int, until: float, reason: str) -> None:
     """Let a message wait that must not be sent now; that is no attempt."""
     waits = NotificationRow.state == "waiting"
-    statement = update(NotificationRow).where(NotificationRow.id == number, waits)
+    statement = update(NotificationRow).where(NotificationRow.id == notification_id, waits)
     session.execute(statement.values(due_at=until, error=reason))
 
 
@@ -53,11 +53,11 @@ def _is_due(now: float) -> ColumnElement[bool]:
     return NotificationRow.state.in_(("waiting", "sending")) & due
 
 
-def finish(session: Session, number: int, attempts: int, attempt: dict[str, Any], **values: Any) -> None:
+def finish(session: Session, notification_id: int, attempts: int, attempt: dict[str, Any], **values: Any) -> None:
     """Record an attempt and what became of the message. One that was not sent changes nothing when the claim ran out and
     another worker took the message."""
-    session.add(NotificationAttempt(notification_id=number, **attempt))
-    statement = update(NotificationRow).where(NotificationRow.id == number)
+    session.add(NotificationAttempt(notification_id=notification_id, **attempt))
+    statement = update(NotificationRow).where(NotificationRow.id == notification_id)
     if values["state"] != "sent":
         statement = statement.where(NotificationRow.state == "sending", NotificationRow.attempts == attempts)
     session.execute(statement.values(**values))
@@ -86,10 +86,12 @@ def of_group(session: Session, group_key: str, since: float) -> Sequence[Notific
     return session.scalars(query.order_by(NotificationRow.id)).all()
 
 
-def renew(session: Session, number: int, attempts: int, **values: Any) -> bool:
+def renew(session: Session, notification_id: int, attempts: int, **values: Any) -> bool:
     """Change a message that waits or failed; False when somebody has begun to send it meanwhile."""
     idle = NotificationRow.state.in_(("waiting", "failed"))
-    statement = update(NotificationRow).where(NotificationRow.id == number, NotificationRow.attempts == attempts, idle)
+    statement = update(NotificationRow).where(
+        NotificationRow.id == notification_id, NotificationRow.attempts == attempts, idle
+    )
     return bool(session.execute(statement.values(**values)).rowcount == 1)  # type: ignore[attr-defined]
 
 
@@ -104,10 +106,10 @@ def recent(session: Session, limit: int, incident_id: int | None = None) -> Sequ
 def attempts(session: Session, numbers: Sequence[int]) -> dict[int, list[NotificationAttempt]]:
     """Return the attempts of each message, in order."""
     query = select(NotificationAttempt).where(NotificationAttempt.notification_id.in_(numbers))
-    found: dict[int, list[NotificationAttempt]] = {}
+    attempts_by_id: dict[int, list[NotificationAttempt]] = {}
     for row in session.scalars(query.order_by(NotificationAttempt.id)):
-        found.setdefault(row.notification_id, []).append(row)
-    return found
+        attempts_by_id.setdefault(row.notification_id, []).append(row)
+    return attempts_by_id
 
 
 def shown(tried: Sequence[NotificationAttempt]) -> list[dict[str, Any]]:

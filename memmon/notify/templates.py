@@ -42,43 +42,43 @@ def _parsed(text: str) -> Any:
 @lru_cache(maxsize=8)
 def of(sources: tuple[tuple[str, str], ...] = ()) -> Templates:
     """Return memmon's templates with those of `sources` (names and texts of files) in the place of what has the same name."""
-    found = dict(_parsed(OWN).defined)
+    defined = dict(_parsed(OWN).defined)
     for name, text in sources:
         try:
-            found |= parser.parse(text, ALERTMANAGER).defined
+            defined |= parser.parse(text, ALERTMANAGER).defined
         except BadTemplate as error:
             raise BadConfig(f"{name}: {error}", "routes", name) from None
-    for nodes in found.values():
-        _check_calls(nodes, found)
-    return Templates(found)
+    for nodes in defined.values():
+        _check_calls(nodes, defined)
+    return Templates(defined)
 
 
-def _check_calls(nodes: Sequence[Node], known: dict[str, tuple[Node, ...]]) -> None:
+def _check_calls(nodes: Sequence[Node], defined: dict[str, tuple[Node, ...]]) -> None:
     for node in nodes:
-        if isinstance(node, Call) and node.name not in known:
+        if isinstance(node, Call) and node.name not in defined:
             raise BadTemplate(f"template {node.name!r} is not defined", node.line)
         if isinstance(node, Branch):
-            _check_calls((*node.body, *node.otherwise), known)
+            _check_calls((*node.body, *node.otherwise), defined)
 
 
 def check(routes: Routes) -> None:
     """Raise BadConfig for a template of a receiver that cannot be read."""
     try:
-        known = of(routes.sources)
+        templates = of(routes.sources)
     except BadTemplate as error:
         raise BadConfig(str(error), "routes", "templates") from None
     for receiver in routes.receivers:
         for name, value in receiver:
             for config in value if name.endswith("_configs") else ():
-                _check_texts(known, config.model_dump(), receiver.name)
+                _check_texts(templates, config.model_dump(), receiver.name)
 
 
-def _check_texts(known: Templates, value: Any, receiver: str) -> None:
+def _check_texts(templates: Templates, value: Any, receiver: str) -> None:
     if isinstance(value, dict | list | tuple):
-        for one in value.values() if isinstance(value, dict) else value:
-            _check_texts(known, one, receiver)
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_texts(templates, item, receiver)
     elif isinstance(value, str) and "{{" in value:
         try:
-            known.check(value)
+            templates.check(value)
         except BadTemplate as error:
             raise BadConfig(f"receiver {receiver}: {error}", "routes", value) from None

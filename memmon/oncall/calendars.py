@@ -31,18 +31,20 @@ WITHIN = 10.0
 
 def due(ctx: Context) -> list[str]:
     """Return the schedules whose calendars are to be fetched now; a minute is looked at once."""
-    wanted = {one.name: one.calendar_url for one in ctx.config.escalation.schedules if one.calendar_url}
+    urls = {
+        schedule.name: schedule.calendar_url for schedule in ctx.config.escalation.schedules if schedule.calendar_url
+    }
     now = ctx.now()
-    if not wanted or not lease.claim_period(ctx.redis, "calendars", AGAIN, now):
+    if not urls or not lease.claim_period(ctx.redis, "calendars", AGAIN, now):
         return []
-    found = []
+    due_schedules = []
     with ctx.read() as session:
-        for name, url in wanted.items():
+        for name, url in urls.items():
             row = oncall_store.calendar(session, name, url)
             # Each minute's look comes a moment early or late; a time ahead is of a clock that was set back.
             if row is None or not 0 <= now - row.tried_at < (AGAIN if row.error else EVERY) - AGAIN / 2:
-                found.append(name)
-    return found
+                due_schedules.append(name)
+    return due_schedules
 
 
 def fetch(ctx: Context, name: str) -> None:
@@ -60,8 +62,8 @@ def fetch(ctx: Context, name: str) -> None:
         values["error"] = audit.storable(str(error)[:500])
     with ctx.write() as session:
         row = oncall_store.calendar(session, name, url)
-        kept = {"text": row.text if row else "", "fetched_at": row.fetched_at if row else None}
-        oncall_store.keep_calendar(session, {**kept, **values})
+        stored = {"text": row.text if row else "", "fetched_at": row.fetched_at if row else None}
+        oncall_store.keep_calendar(session, {**stored, **values})
         oncall_store.forget_calendars(session, [s.name for s in ctx.config.escalation.schedules if s.calendar_url])
 
 
@@ -87,9 +89,9 @@ def _got(url: str) -> str:
 def events(ctx: Context, session: Session, schedule: Schedule, start: float, end: float) -> list[Shift]:
     """Return who is on call by the calendar between `start` and `end`. An event that names nobody of the contacts is none:
     calendars hold other things too."""
-    names = {one.name.casefold(): one.name for one in ctx.config.escalation.contacts}
-    found = _all(session, schedule, start, end)
-    return [one._replace(contact=names[_word(one)]) for one in found if _word(one) in names]
+    names = {contact.name.casefold(): contact.name for contact in ctx.config.escalation.contacts}
+    shifts = _all(session, schedule, start, end)
+    return [shift._replace(contact=names[_word(shift)]) for shift in shifts if _word(shift) in names]
 
 
 def _word(event: Shift) -> str:
@@ -119,8 +121,8 @@ def standing(ctx: Context, session: Session, schedule: Schedule, start: float, e
         return None
     url, text = schedule.calendar_url, _text(session, schedule)
     row = oncall_store.calendar(session, schedule.name, url) if url else None
-    contacts = {one.name.casefold() for one in ctx.config.escalation.contacts}
-    others = {one.contact for one in _all(session, schedule, start, end) if _word(one) not in contacts}
+    contacts = {contact.name.casefold() for contact in ctx.config.escalation.contacts}
+    unknown_names = {shift.contact for shift in _all(session, schedule, start, end) if _word(shift) not in contacts}
     missing = "it was not fetched yet" if url and row is None else ""
     return {
         "source": urlsplit(url).hostname if url else schedule.ical,
@@ -128,6 +130,6 @@ def standing(ctx: Context, session: Session, schedule: Schedule, start: float, e
         "error": (row.error if row else missing) or None,
         "left_out": [
             *(ical.left_out(text) if text else ()),
-            *(f"{one}: is no contact" for one in sorted(map(str, others))),
+            *(f"{name_}: is no contact" for name_ in sorted(map(str, unknown_names))),
         ],
     }

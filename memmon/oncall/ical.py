@@ -42,24 +42,28 @@ class Read(NamedTuple):
 @lru_cache(maxsize=32)
 def _read(text: str) -> Read:
     try:
-        found = Calendar.from_ical(text)
+        calendar = Calendar.from_ical(text)
     except (ValueError, IndexError, KeyError) as error:
         raise BadInput("ical", f"is no calendar: {error}") from None
-    if found.name != "VCALENDAR":
-        raise BadInput("ical", f"is no calendar, but a {found.name}")
-    events = cast(list[Event], found.walk("VEVENT"))
+    if calendar.name != "VCALENDAR":
+        raise BadInput("ical", f"is no calendar, but a {calendar.name}")
+    events = cast(list[Event], calendar.walk("VEVENT"))
     if sum("RRULE" in event for event in events) > MOST_RECURRING:
         raise BadInput("ical", f"holds more than {MOST_RECURRING} recurring events")
     series: dict[str, list[Event]] = {}
     for event in events:
         series.setdefault(str(event.get("UID") or id(event)), []).append(event)
     left_out = []
-    for own in series.values():
-        wrong = _wrong(found, own)
+    for events_of_series in series.values():
+        wrong = _wrong(calendar, events_of_series)
         if wrong is not None:
-            left_out.append(f"{str(own[0].get('SUMMARY', '')).strip() or 'an event'}: {wrong}")
-            found.subcomponents = [one for one in found.subcomponents if not any(one is event for event in own)]
-    return Read(found, tuple(left_out))
+            left_out.append(f"{str(events_of_series[0].get('SUMMARY', '')).strip() or 'an event'}: {wrong}")
+            calendar.subcomponents = [
+                component
+                for component in calendar.subcomponents
+                if not any(component is event for event in events_of_series)
+            ]
+    return Read(calendar, tuple(left_out))
 
 
 def _wrong(calendar: Calendar, events: list[Event]) -> str | None:
@@ -69,7 +73,10 @@ def _wrong(calendar: Calendar, events: list[Event]) -> str | None:
             if any(_often(rule) for rule in _rules(event)):
                 return f"only what comes by days, weeks, months or years is read, {MOST_A_DAY} times a day at most"
         alone = Calendar()
-        alone.subcomponents = [*(one for one in calendar.subcomponents if one.name == "VTIMEZONE"), *events]
+        alone.subcomponents = [
+            *(component for component in calendar.subcomponents if component.name == "VTIMEZONE"),
+            *events,
+        ]
         first = min(event.start for event in events)
         if first.year < FIRST_YEAR:
             return f"it begins before {FIRST_YEAR}"
@@ -80,15 +87,15 @@ def _wrong(calendar: Calendar, events: list[Event]) -> str | None:
 
 
 def _rules(event: Event) -> Iterator[dict[str, list[object]]]:
-    found = event.get("RRULE", [])
-    yield from found if isinstance(found, list) else [found]
+    rules = event.get("RRULE", [])
+    yield from rules if isinstance(rules, list) else [rules]
 
 
 def _often(rule: dict[str, list[object]]) -> bool:
     """Tell whether a rule names more moments of a day than a shift can begin at, or goes nowhere."""
-    frequency = [str(one).upper() for one in rule.get("FREQ", [])]
+    frequency = [str(value).upper() for value in rule.get("FREQ", [])]
     times = prod(len(rule.get(name, [0])) for name in ("BYHOUR", "BYMINUTE", "BYSECOND"))
-    steps = [int(str(one)) for one in rule.get("INTERVAL", [1])]
+    steps = [int(str(value)) for value in rule.get("INTERVAL", [1])]
     return not set(frequency) <= RARELY or min(steps) < 1 or times > MOST_A_DAY
 
 
@@ -100,20 +107,20 @@ def left_out(text: str) -> tuple[str, ...]:
 def read(text: str, timezone: str, start: float, end: float) -> list[Shift]:
     """Return the events between `start` and `end` (Unix seconds), the earliest first. A day without a time is the whole day of the
     zone; so is a time without a zone one of it."""
-    found = _between(text, timezone, start // HOUR * HOUR, -(-end // HOUR) * HOUR)
-    return [one for one in found if one.start < end and one.end > start]
+    shifts = _between(text, timezone, start // HOUR * HOUR, -(-end // HOUR) * HOUR)
+    return [shift for shift in shifts if shift.start < end and shift.end > start]
 
 
 @lru_cache(maxsize=64)
 def _between(text: str, timezone: str, start: float, end: float) -> tuple[Shift, ...]:
     zone = ZoneInfo(timezone)
     between = (datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
-    found = []
-    for one in recurring_ical_events.of(_read(text).calendar, skip_bad_series=True).between(*between):
-        summary = str(one.get("SUMMARY", "")).strip()
+    shifts = []
+    for occurrence in recurring_ical_events.of(_read(text).calendar, skip_bad_series=True).between(*between):
+        summary = str(occurrence.get("SUMMARY", "")).strip()
         if summary:
-            found.append(Shift(_moment(one.start, zone), _moment(one.end, zone), summary, "calendar"))
-    return tuple(sorted(found))
+            shifts.append(Shift(_moment(occurrence.start, zone), _moment(occurrence.end, zone), summary, "calendar"))
+    return tuple(sorted(shifts))
 
 
 def _moment(at: date, zone: ZoneInfo) -> float:
@@ -127,15 +134,15 @@ def write(name: str, shifts: list[Shift], now: float) -> str:
     calendar.add("prodid", "-//memmon//on-call//EN")
     calendar.add("version", "2.0")
     calendar.add("x-wr-calname", f"on call: {name}")
-    for one in shifts:
-        if one.contact is None:
+    for shift in shifts:
+        if shift.contact is None:
             continue
         event = Event()
-        event.add("uid", f"{name}-{int(one.start)}@memmon")
+        event.add("uid", f"{name}-{int(shift.start)}@memmon")
         event.add("dtstamp", datetime.fromtimestamp(now, UTC))
-        event.add("dtstart", datetime.fromtimestamp(one.start, UTC))
-        event.add("dtend", datetime.fromtimestamp(one.end, UTC))
-        event.add("summary", one.contact)
-        event.add("description", f"on call by {one.why}")
+        event.add("dtstart", datetime.fromtimestamp(shift.start, UTC))
+        event.add("dtend", datetime.fromtimestamp(shift.end, UTC))
+        event.add("summary", shift.contact)
+        event.add("description", f"on call by {shift.why}")
         calendar.add_component(event)
     return str(calendar.to_ical().decode())

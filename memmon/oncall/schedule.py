@@ -36,12 +36,12 @@ def _moment(at: datetime, zone: ZoneInfo) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()
 
 
-def who(schedule: Schedule, given: Sequence[Shift], at: float) -> Shift:
+def who(schedule: Schedule, shifts_given: Sequence[Shift], at: float) -> Shift:
     """Return who is on call at `at`, as a shift without length; `given` are overrides and events of the calendar."""
     for why in ("override", "calendar"):
-        held = [one for one in given if one.why == why and one.start <= at < one.end]
-        if held:
-            return Shift(at, at, held[-1].contact, why)
+        matching = [shift for shift in shifts_given if shift.why == why and shift.start <= at < shift.end]
+        if matching:
+            return Shift(at, at, matching[-1].contact, why)
     for rotation in reversed(schedule.rotations):
         contact = turn(rotation, schedule.timezone, at)
         if contact is not None:
@@ -77,31 +77,31 @@ def _around(hours: Iterable[Hours], zone: ZoneInfo, at: float) -> Iterator[tuple
 
 
 def _of_day(hours: Iterable[Hours], zone: ZoneInfo, day: date) -> Iterator[tuple[float, float]]:
-    for one in hours:
-        first, last = one.weekdays
+    for hour in hours:
+        first, last = hour.weekdays
         if first <= day.isoweekday() % 7 <= last:
-            over = one.end if one.end > one.start else one.end + 1440
-            yield _clock(day, one.start, zone), _clock(day, over, zone)
+            over = hour.end if hour.end > hour.start else hour.end + 1440
+            yield _clock(day, hour.start, zone), _clock(day, over, zone)
 
 
-def shifts(schedule: Schedule, given: Sequence[Shift], start: float, end: float) -> list[Shift]:
+def shifts(schedule: Schedule, shifts_given: Sequence[Shift], start: float, end: float) -> list[Shift]:
     """Return who is on call from `start` to `end`, without a break; what follows from the same reason is one shift."""
-    edges = {start, *(at for at in _edges(schedule, given, start, end) if start < at < end)}
-    found: list[Shift] = []
+    edges = {start, *(at for at in _edges(schedule, shifts_given, start, end) if start < at < end)}
+    shifts_: list[Shift] = []
     for at in sorted(edges):
-        now = who(schedule, given, at)
-        if found and (found[-1].contact, found[-1].why) == (now.contact, now.why):
+        now = who(schedule, shifts_given, at)
+        if shifts_ and (shifts_[-1].contact, shifts_[-1].why) == (now.contact, now.why):
             continue
-        if found:
-            found[-1] = found[-1]._replace(end=at)
-        found.append(now._replace(start=at, end=end))
-    return found
+        if shifts_:
+            shifts_[-1] = shifts_[-1]._replace(end=at)
+        shifts_.append(now._replace(start=at, end=end))
+    return shifts_
 
 
-def _edges(schedule: Schedule, given: Iterable[Shift], start: float, end: float) -> Iterator[float]:
+def _edges(schedule: Schedule, shifts_given: Iterable[Shift], start: float, end: float) -> Iterator[float]:
     """Return every moment at which somebody else may be on call."""
-    for one in given:
-        yield from (one.start, one.end)
+    for shift in shifts_given:
+        yield from (shift.start, shift.end)
     zone = ZoneInfo(schedule.timezone)
     day = datetime.fromtimestamp(start, UTC).astimezone(zone).date() - timedelta(days=1)
     last = datetime.fromtimestamp(end, UTC).astimezone(zone).date() + timedelta(days=1)
@@ -113,6 +113,6 @@ def _edges(schedule: Schedule, given: Iterable[Shift], start: float, end: float)
         day += timedelta(days=1)
 
 
-def gaps(found: Iterable[Shift]) -> list[Shift]:
+def gaps(shifts_: Iterable[Shift]) -> list[Shift]:
     """Return the stretches in which nobody is on call."""
-    return [one for one in found if one.contact is None]
+    return [shift for shift in shifts_ if shift.contact is None]

@@ -48,46 +48,46 @@ def shifts(ctx: Context, name: str, start: float, days: float) -> list[Shift]:
 
 
 def _known(ctx: Context, name: str) -> Schedule:
-    found = ctx.config.escalation.schedule(name)
-    if found is None:
-        known = ", ".join(one.name for one in ctx.config.escalation.schedules) or "none is configured"
-        raise NotFound(f"no schedule {name} in escalation.yml; there are: {known}")
-    return found
+    schedule_ = ctx.config.escalation.schedule(name)
+    if schedule_ is None:
+        names = ", ".join(schedule.name for schedule in ctx.config.escalation.schedules) or "none is configured"
+        raise NotFound(f"no schedule {name} in escalation.yml; there are: {names}")
+    return schedule_
 
 
 def overview(ctx: Context) -> list[dict[str, Any]]:
     """Return every schedule with who is on call now, who is next, the gaps of the days that come, and how its calendar is."""
     now = ctx.now()
-    found = []
+    rows = []
     for schedule in ctx.config.escalation.schedules:
         coming = shifts(ctx, schedule.name, now, AHEAD)
-        after = next((one for one in coming[1:] if one.contact != coming[0].contact), None)
-        found.append(
+        after = next((shift for shift in coming[1:] if shift.contact != coming[0].contact), None)
+        rows.append(
             {
                 "schedule": schedule.name,
                 "timezone": schedule.timezone,
                 "now": shown(ctx, coming[0]),
                 "next": shown(ctx, after) if after else None,
-                "gaps": [shown(ctx, one) for one in oncall_schedule.gaps(coming)],
+                "gaps": [shown(ctx, gap) for gap in oncall_schedule.gaps(coming)],
                 "calendar": _standing(ctx, schedule, now, now + AHEAD * DAY),
             }
         )
-    return found
+    return rows
 
 
 def schedule(ctx: Context, name: str, days: float = AHEAD, start: float | None = None) -> dict[str, Any]:
     """Return {schedule, timezone, shifts, gaps, overrides, calendar} for the days that come."""
     start = ctx.now() if start is None else start
-    found = shifts(ctx, name, start, days)
+    plan = shifts(ctx, name, start, days)
     with ctx.read() as session:
         rows = oncall_store.overrides(session, name, ctx.now(), ctx.now() + 10 * 366 * DAY)
-        made = [_override(row) for row in rows]
+        overrides = [_override(row) for row in rows]
     return {
         "schedule": name,
         "timezone": _known(ctx, name).timezone,
-        "shifts": [shown(ctx, one) for one in found],
-        "gaps": [shown(ctx, one) for one in oncall_schedule.gaps(found)],
-        "overrides": made,
+        "shifts": [shown(ctx, shift) for shift in plan],
+        "gaps": [shown(ctx, gap) for gap in oncall_schedule.gaps(plan)],
+        "overrides": overrides,
         "calendar": _standing(ctx, _known(ctx, name), start, start + days * DAY),
     }
 
@@ -132,12 +132,12 @@ def override(ctx: Context, name: str, contact: str, start: float, end: float, by
         return _override(row)
 
 
-def withdraw(ctx: Context, number: int, by: str) -> None:
+def withdraw(ctx: Context, override_id: int, by: str) -> None:
     """Take an override back."""
     with ctx.write() as session:
-        row = oncall_store.remove_override(session, number)
+        row = oncall_store.remove_override(session, override_id)
         if row is None:
-            raise NotFound(f"no override {number}")
+            raise NotFound(f"no override {override_id}")
         audit.note(session, None, ctx.now(), "override", by, f"{row.contact} is not on call in {row.schedule} instead")
 
 

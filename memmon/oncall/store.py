@@ -28,9 +28,9 @@ def add_override(session: Session, values: dict[str, Any]) -> OncallOverride:
     return row
 
 
-def remove_override(session: Session, number: int) -> OncallOverride | None:
+def remove_override(session: Session, override_id: int) -> OncallOverride | None:
     """Take an override away; return what it was."""
-    row = session.get(OncallOverride, number)
+    row = session.get(OncallOverride, override_id)
     if row is not None:
         session.delete(row)
     return row

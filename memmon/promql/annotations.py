@@ -83,9 +83,9 @@ class Notes:
             return
         place = self._place(node, 1)
         key = f"PromQL info: {text}{place}"
-        held = self._lifted.get(key, Lifted(lift, 0, at, at))
-        self._lifted[key] = made = held.more(lift, at)
-        self._infos[key] = f"PromQL info: {text}{made}{place}"
+        lifted = self._lifted.get(key, Lifted(lift, 0, at, at))
+        self._lifted[key] = lifted_ = lifted.more(lift, at)
+        self._infos[key] = f"PromQL info: {text}{lifted_}{place}"
 
     def not_counters(self, node: tree.Node, names: Iterable[str]) -> None:
         """Tell of metrics whose rate is taken and whose names are no counter's."""
@@ -95,12 +95,12 @@ class Notes:
                 self._inform(text, node, 0)
 
     def _warn(self, text: str, node: tree.Node, arg: int | None) -> None:
-        said = f"PromQL warning: {text}{self._place(node, arg)}"
-        self._warnings[said] = said
+        warning = f"PromQL warning: {text}{self._place(node, arg)}"
+        self._warnings[warning] = warning
 
     def _inform(self, text: str, node: tree.Node, arg: int | None) -> None:
-        said = f"PromQL info: {text}{self._place(node, arg)}"
-        self._infos[said] = said
+        info = f"PromQL info: {text}{self._place(node, arg)}"
+        self._infos[info] = info
 
     def _place(self, node: tree.Node, arg: int | None) -> str:
         place = positions.of(self._text, self._root).get(id(node))

@@ -47,12 +47,12 @@ class Block(NamedTuple):
 
 def pack(series: Sequence[Series]) -> Block:
     """Return ragged series as a block in which each is its own member; the rows that a short one lacks come last."""
-    longest = max((len(one.times) for one in series), default=0)
+    longest = max((len(series.times) for series in series), default=0)
     times = np.full((longest, len(series)), NO_ROW, dtype=np.int64)
     bits = np.full((longest, len(series)), STALE_BITS, dtype=np.uint64)
     values = bits.view(np.float64)
-    for index, one in enumerate(series):
-        times[: len(one.times), index] = one.times
-        values[: len(one.times), index] = one.values
+    for index, row in enumerate(series):
+        times[: len(row.times), index] = row.times
+        values[: len(row.times), index] = row.values
     order = np.arange(len(series), dtype=np.intp)
-    return Block(Roster([one.labels for one in series]), times, values, order, order)
+    return Block(Roster([series.labels for series in series]), times, values, order, order)

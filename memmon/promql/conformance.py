@@ -60,7 +60,8 @@ def _scope(folder: Path) -> dict[str, dict[int, str]]:
         return {}
     files: dict[str, dict[str, list[int]]] = json.loads((folder / "scope.json").read_text())["files"]
     return {
-        name: {line: category for category, lines in found.items() for line in lines} for name, found in files.items()
+        name: {line: category for category, lines in categories.items() for line in lines}
+        for name, categories in files.items()
     }
 
 
@@ -88,8 +89,8 @@ def _asked(command: Eval, loaded: Memory, exact: bool) -> str:
     query = Query(command.expr, loaded, steps.start / 1000, steps.end / 1000, exact=exact)
     missed = ""
     if command.is_range:
-        found = {one.labels: one for one in query.steps(steps.step / 1000)}
-        missed = _compare_rows(expected, found, steps)
+        series_by_labels = {series.labels: series for series in query.steps(steps.step / 1000)}
+        missed = _compare_rows(expected, series_by_labels, steps)
     else:
         missed = _compare(expected, query.value(steps.start / 1000), query.kind)
     return missed or _compare_notes(expected, query.notes.warnings, query.notes.infos)
@@ -102,10 +103,10 @@ def _again_as_range(command: Eval, loaded: Memory, exact: bool) -> str:
         query = Query(command.expr, loaded, (at - MINUTE_MS) / 1000, (at + MINUTE_MS) / 1000, exact=exact)
         if query.kind not in ("vector", "scalar") or not _is_bound_to_time(command.expr):
             return ""
-        found = query.steps(MINUTE_MS / 1000)
+        series = query.steps(MINUTE_MS / 1000)
     except BadQuery as error:
         return "" if "same labelset" in str(error) else f"as a range it failed: {error}"
-    points = [Point(one.labels, float(one.values[i])) for one in found for i in np.flatnonzero(one.times == at)]
+    points = [Point(row.labels, float(row.values[i])) for row in series for i in np.flatnonzero(row.times == at)]
     value: Value = points
     if query.kind == "scalar":
         value = points[0].value if points else []
@@ -132,63 +133,68 @@ def _compare(expected: Expected, value: Value, kind: str) -> str:
             else f"expected {expected.number}, found scalar {numbers.short(value)}"
         )
     if kind == "matrix":
-        found = {
-            one.labels: Series(one.labels, (one.window.times * 1000).round().astype(np.int64), one.window.values)
-            for one in value
-            if isinstance(one, Ranged)
+        series_by_labels = {
+            row.labels: Series(row.labels, (row.window.times * 1000).round().astype(np.int64), row.window.values)
+            for row in value
+            if isinstance(row, Ranged)
         }
-        return _compare_rows(expected, found, expected.vector)
-    return _compare_points(expected, [one for one in value if isinstance(one, Point)])
+        return _compare_rows(expected, series_by_labels, expected.vector)
+    return _compare_points(expected, [row for row in value if isinstance(row, Point)])
 
 
 def _compare_points(expected: Expected, points: list[Point]) -> str:
-    wanted = [(labels, given[0]) for labels, given in expected.rows if given and given[0] is not None]
+    expected_rows = [(labels, values_[0]) for labels, values_ in expected.rows if values_ and values_[0] is not None]
     if expected.number is not None:
-        wanted = [((), expected.number)]
+        expected_rows = [((), expected.number)]
     if len({point.labels for point in points}) != len(points):
         return "a label set came twice"
-    if expected.ordered and [labels for labels, _ in wanted] != [point.labels for point in points]:
+    if expected.ordered and [labels for labels, _ in expected_rows] != [point.labels for point in points]:
         return f"the order is {[label_sets.show(point.labels) for point in points]}"
     return _differences(
-        {labels: [value] for labels, value in wanted}, {point.labels: [point.value] for point in points}
+        {labels: [value] for labels, value in expected_rows}, {point.labels: [point.value] for point in points}
     )
 
 
-def _compare_rows(expected: Expected, found: dict[Labels, Series], steps: Steps | None) -> str:
+def _compare_rows(expected: Expected, series_by_labels: dict[Labels, Series], steps: Steps | None) -> str:
     if steps is None:
         return "found a range vector"
-    wanted = {labels: given for labels, given in expected.rows if any(value is not None for value in given)}
+    expected_rows = {
+        labels: values_ for labels, values_ in expected.rows if any(value is not None for value in values_)
+    }
     moments = range(steps.start, steps.end + 1, steps.step)
     if expected.number is not None:
-        wanted = {(): [expected.number] * len(moments)}
-    by_time = {labels: dict(zip(one.times.tolist(), one.values.tolist(), strict=True)) for labels, one in found.items()}
-    extra = [label_sets.show(labels) for labels, held in by_time.items() if set(held) - set(moments)]
+        expected_rows = {(): [expected.number] * len(moments)}
+    by_time = {
+        labels: dict(zip(series.times.tolist(), series.values.tolist(), strict=True))
+        for labels, series in series_by_labels.items()
+    }
+    extra = [label_sets.show(labels) for labels, values_ in by_time.items() if set(values_) - set(moments)]
     if extra:
         return f"samples at other times in {extra}"
-    got = {labels: [held.get(at) for at in moments] for labels, held in by_time.items()}
-    padded = {labels: (given + [None] * len(moments))[: len(moments)] for labels, given in wanted.items()}
+    got = {labels: [values_.get(at) for at in moments] for labels, values_ in by_time.items()}
+    padded = {labels: (values_ + [None] * len(moments))[: len(moments)] for labels, values_ in expected_rows.items()}
     return _differences(padded, got)
 
 
-def _differences(wanted: dict[Labels, Any], found: dict[Labels, Any]) -> str:
-    wrong = [f"missing {label_sets.show(labels)}" for labels in wanted if labels not in found]
-    wrong += [f"unexpected {label_sets.show(labels)} {found[labels]}" for labels in found if labels not in wanted]
-    for labels in wanted.keys() & found.keys():
-        for a, b in zip(wanted[labels], found[labels], strict=True):
+def _differences(expected_: dict[Labels, Any], actual: dict[Labels, Any]) -> str:
+    wrong = [f"missing {label_sets.show(labels)}" for labels in expected_ if labels not in actual]
+    wrong += [f"unexpected {label_sets.show(labels)} {actual[labels]}" for labels in actual if labels not in expected_]
+    for labels in expected_.keys() & actual.keys():
+        for a, b in zip(expected_[labels], actual[labels], strict=True):
             if (a is None) != (b is None) or (a is not None and not is_same(a, b)):
-                wrong.append(f"{label_sets.show(labels)}: expected {wanted[labels]}, found {found[labels]}")
+                wrong.append(f"{label_sets.show(labels)}: expected {expected_[labels]}, found {actual[labels]}")
                 break
     return "; ".join(wrong[:3])
 
 
 def _compare_notes(expected: Expected, warnings: list[str], infos: list[str]) -> str:
-    for word, wanted, none, found in (
+    for word, expected_texts, none, actual in (
         ("warning", expected.warns, expected.no_warnings, warnings),
         ("info", expected.informs, expected.no_infos, infos),
     ):
-        if none and found:
-            return f"no {word} expected, found {found}"
-        for one in wanted:
-            if not any(one.fits(text) for text in found):
-                return f"expected the {word} {one.text!r}, found {found}"
+        if none and actual:
+            return f"no {word} expected, found {actual}"
+        for expected_text in expected_texts:
+            if not any(expected_text.fits(text) for text in actual):
+                return f"expected the {word} {expected_text.text!r}, found {actual}"
     return ""

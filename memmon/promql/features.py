@@ -35,8 +35,8 @@ def refuse(bare: str) -> None:
         if name in NATIVE:
             raise _refused(f"{name}() looks at native histograms, which")
         raise _refused(f"{name}() is an experimental function, which")
-    if found := _AGGREGATION.search(bare):
-        raise _refused(f"{found.group(1).lower()} is an experimental aggregation, which")
+    if match := _AGGREGATION.search(bare):
+        raise _refused(f"{match.group(1).lower()} is an experimental aggregation, which")
     if _FILL.search(bare):
         raise _refused("fill, fill_left and fill_right are experimental modifiers, which")
     if _TRIM.search(bare):
@@ -50,9 +50,9 @@ def refuse_modifiers(bare: str) -> None:
 
     Only then, since both are names of metrics as well.
     """
-    if found := _EXTENDED.search(bare):
-        raise _refused(f"{found.group(1).lower()} is an experimental modifier, which")
+    if match := _EXTENDED.search(bare):
+        raise _refused(f"{match.group(1).lower()} is an experimental modifier, which")
 
 
-def _refused(what: str) -> BadQuery:
-    return BadQuery(f"parse error: {what} memmon does not support")
+def _refused(feature: str) -> BadQuery:
+    return BadQuery(f"parse error: {feature} memmon does not support")

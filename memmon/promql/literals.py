@@ -31,17 +31,17 @@ class Literals:
 
     def restored(self, token: str) -> str:
         """Return the text that `token` stands for; what is no token is itself."""
-        found = _TOKEN.fullmatch(token)
-        return self._texts[int(found.group(1))] if found else token
+        match = _TOKEN.fullmatch(token)
+        return self._texts[int(match.group(1))] if match else token
 
     def shown(self, text: str) -> str:
         """Return `text`, something that the parser wrote, with texts where it has tokens."""
-        return re.sub(f'"?{_TOKEN.pattern}"?', lambda found: quoted(self._texts[int(found.group(1))]), text)
+        return re.sub(f'"?{_TOKEN.pattern}"?', lambda match: quoted(self._texts[int(match.group(1))]), text)
 
-    def _replace(self, found: re.Match[str]) -> str:
-        if found.group().startswith("#"):
+    def _replace(self, match: re.Match[str]) -> str:
+        if match.group().startswith("#"):
             return " "
-        value = unquoted(found.group())
+        value = unquoted(match.group())
         if value not in self._tokens:
             token = f"{_MARK}{len(self._texts)}"
             # As long as the text itself, so that lines break where they would.
@@ -55,13 +55,13 @@ def unquoted(literal: str) -> str:
     quote, inside = literal[0], literal[1:-1]
     if quote == "`" or "\\" not in inside:
         return inside
-    made, last = bytearray(), 0
+    hidden, last = bytearray(), 0
     try:
-        for found in _ESCAPE.finditer(inside):
-            made += inside[last : found.start()].encode()
-            made += _byte(found.group(1), quote)
-            last = found.end()
-        return (made + inside[last:].encode()).decode()
+        for match in _ESCAPE.finditer(inside):
+            hidden += inside[last : match.start()].encode()
+            hidden += _byte(match.group(1), quote)
+            last = match.end()
+        return (hidden + inside[last:].encode()).decode()
     except (ValueError, KeyError):
         raise BadQuery(f"parse error: error unquoting string {literal}: invalid syntax, or no UTF-8") from None
 

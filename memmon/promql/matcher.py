@@ -25,12 +25,12 @@ class Matcher(NamedTuple):
 
     def accepts(self, labels: Labels) -> bool:
         """Tell whether `labels` fit."""
-        found = label_sets.get(labels, self.name)
+        label_value = label_sets.get(labels, self.name)
         if self.op == "=":
-            return found == self.value
+            return label_value == self.value
         if self.op == "!=":
-            return found != self.value
-        return matches(self.value, found) == (self.op == "=~")
+            return label_value != self.value
+        return matches(self.value, label_value) == (self.op == "=~")
 
     def __str__(self) -> str:
         """Return it as Alertmanager writes it: a name that could be read as something else is quoted."""
@@ -55,8 +55,8 @@ def program(pattern: str, is_anchored: bool) -> Any:
     try:
         return re2.compile(f"^(?:{pattern})$" if is_anchored else pattern, options)
     except re2.error as error:
-        said = error.args[0] if error.args else error
-        reason = said.decode(errors="replace") if isinstance(said, bytes) else said
+        detail = error.args[0] if error.args else error
+        reason = detail.decode(errors="replace") if isinstance(detail, bytes) else detail
         raise BadQuery(f"invalid regular expression {pattern!r}: {reason}") from None
 
 

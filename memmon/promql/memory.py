@@ -20,25 +20,25 @@ class Memory:
         self._held: dict[Labels, Series] = {}
         self.add(series)
 
-    def add(self, more: Iterable[Series]) -> None:
+    def add(self, series_added: Iterable[Series]) -> None:
         """Add series; one that is there already gets more samples."""
-        for one in more:
-            held = self._held.get(one.labels)
-            if held is not None:
-                times = np.concatenate((held.times, one.times))
+        for series in series_added:
+            stored = self._held.get(series.labels)
+            if stored is not None:
+                times = np.concatenate((stored.times, series.times))
                 order = np.argsort(times, kind="stable")
-                one = Series(one.labels, times[order], np.concatenate((held.values, one.values))[order])
-            self._held[one.labels] = one
+                series = Series(series.labels, times[order], np.concatenate((stored.values, series.values))[order])
+            self._held[series.labels] = series
 
     def select(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Series]:
         """Return the series that fit with their samples in (start, end] and none beyond, so that none is needed there."""
-        found = []
-        for one in self._held.values():
-            if all_accept(matchers, one.labels):
-                low, high = one.times.searchsorted((start, end), side="right")
+        selected = []
+        for series in self._held.values():
+            if all_accept(matchers, series.labels):
+                low, high = series.times.searchsorted((start, end), side="right")
                 if low < high:
-                    found.append(Series(one.labels, one.times[low:high], one.values[low:high]))
-        return found
+                    selected.append(Series(series.labels, series.times[low:high], series.values[low:high]))
+        return selected
 
     def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:
         """Return the same side by side."""

@@ -51,13 +51,13 @@ def pretty(text: str) -> str:
     return literals.shown(_careful(lambda: str(promql_parser.parse(literals.bare).prettify()), literals))
 
 
-def _later(found: re.Match[str]) -> str:
+def _later(match: re.Match[str]) -> str:
     """Return an `@` that the parser can read: it knows no negative times, so that they are far in the future to it."""
-    sign, number = found.groups()
-    at = float(number)
+    sign, timestamp = match.groups()
+    at = float(timestamp)
     if at > MAX_AT:
-        raise BadQuery(f"parse error: timestamp out of bounds for @ modifier: {number}")
-    return f"@ {tree.NEGATIVE_FROM + at:.3f}" if sign == "-" else f"@ {number}"
+        raise BadQuery(f"parse error: timestamp out of bounds for @ modifier: {timestamp}")
+    return f"@ {tree.NEGATIVE_FROM + at:.3f}" if sign == "-" else f"@ {timestamp}"
 
 
 def _careful(work: Callable[[], T], literals: Literals) -> T:
@@ -85,7 +85,7 @@ def check(text: str) -> Literals:
         raise BadQuery(f"parse error: expression longer than {MAX_LENGTH} characters")
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise BadQuery("parse error: the expression is not UTF-8")
-    bare = HIDDEN.sub(lambda found: " " if found.group().startswith("#") else '""', text)
+    bare = HIDDEN.sub(lambda match: " " if match.group().startswith("#") else '""', text)
     if len(_TOKEN.findall(bare)) > MAX_TOKENS:
         raise BadQuery(f"parse error: expression with more than {MAX_TOKENS} tokens")
     depth = deepest = run = 0

@@ -41,8 +41,8 @@ def shown(text: str, offset: int) -> str:
 
 def _scan(text: str) -> list[Place]:
     """Return the calls in the order in which they begin."""
-    bare = _HIDDEN.sub(lambda found: found.group()[0] + "_" * (len(found.group()) - 1), text)
-    found = []
+    bare = _HIDDEN.sub(lambda match: match.group()[0] + "_" * (len(match.group()) - 1), text)
+    positions = []
     for word in _WORD.finditer(bare):
         after = word.end()
         grouping = _GROUPING.match(bare, after)
@@ -50,8 +50,8 @@ def _scan(text: str) -> list[Place]:
             after = grouping.end()
         opening = re.compile(r"\s*\(").match(bare, after)
         if opening and word.group().lower() not in _NO_CALLS:
-            found.append(Place(word.start(), _args(bare, opening.end())))
-    return found
+            positions.append(Place(word.start(), _args(bare, opening.end())))
+    return positions
 
 
 def _args(bare: str, index: int) -> tuple[int, ...]:

@@ -62,7 +62,7 @@ class Query:
         self._refuse_others()
         engine, (start, end) = self._engine(step), self._bounds
         count = math.floor((end - start) / step + 1e-9) + 1
-        moments = [start + number * step for number in range(count)]
+        moments = [start + index * step for index in range(count)]
         return _one_by_one(engine, moments) if self._exact else batches.steps(engine, moments)
 
 
@@ -79,15 +79,15 @@ def _reads(expr: str) -> tuple[frozenset[str], float]:
 
 
 def _back(node: tree.Node) -> float:
-    own = 0.0
+    own_span = 0.0
     match node:
         case tree.Selector(offset=offset):
-            own = LOOKBACK_MS / 1000 + max(0.0, offset)
+            own_span = LOOKBACK_MS / 1000 + max(0.0, offset)
         case tree.Matrix(span=span):
-            own = span
+            own_span = span
         case tree.Subquery(span=span, offset=offset):
-            own = span + max(0.0, offset)
-    return own + max((_back(child) for child in tree.children(node)), default=0.0)
+            own_span = span + max(0.0, offset)
+    return own_span + max((_back(child) for child in tree.children(node)), default=0.0)
 
 
 def reads(exprs: Iterable[str]) -> tuple[set[str], float]:
@@ -97,13 +97,13 @@ def reads(exprs: Iterable[str]) -> tuple[set[str], float]:
 
 
 def _one_by_one(engine: Exact, moments: list[float]) -> list[Series]:
-    found: dict[Labels, tuple[array[int], array[float]]] = {}
+    points_by_series: dict[Labels, tuple[array[int], array[float]]] = {}
     for moment in moments:
         points = as_points(engine.value(moment))
         engine.selection.charge(len(points))
         at = round(moment * 1000)
         for point in points:
-            times, values = found.setdefault(point.labels, (array("q"), array("d")))
+            times, values = points_by_series.setdefault(point.labels, (array("q"), array("d")))
             times.append(at)
             values.append(point.value)
-    return [Series(key, np.array(times), np.array(values)) for key, (times, values) in found.items()]
+    return [Series(key, np.array(times), np.array(values)) for key, (times, values) in points_by_series.items()]

@@ -95,7 +95,7 @@ def read(text: str) -> Iterator[Command]:
     lines = ["" if line.startswith("#") else line for line in lines]
     index = 0
     while index < len(lines):
-        line, number = lines[index], index + 1
+        line, line_number = lines[index], index + 1
         index += 1
         if not line:
             continue
@@ -104,25 +104,25 @@ def read(text: str) -> Iterator[Command]:
             block.append(lines[index])
             index += 1
         try:
-            yield _command(line, block, number)
+            yield _command(line, block, line_number)
         except (ValueError, SyntaxError) as error:
-            raise BadInput("script", f"line {number}: {error}") from None
+            raise BadInput("script", f"line {line_number}: {error}") from None
 
 
-def _command(line: str, block: list[str], number: int) -> Command:
-    word, *rest = line.split()
+def _command(line: str, block: list[str], line_number: int) -> Command:
+    word, *arguments = line.split()
     if word == "clear":
         return Clear()
     if word in ("load", "load_with_nhcb"):
-        return Load(list(loaded(block, milliseconds(rest[0]))))
-    if found := _INSTANT.fullmatch(line):
-        how, at, expr = found.groups()
+        return Load(list(loaded(block, milliseconds(arguments[0]))))
+    if match := _INSTANT.fullmatch(line):
+        how, at, expr = match.groups()
         moment = milliseconds(at)
-        return Eval(number, expr, Steps(moment, moment, 1000), False, _expected(block, how))
-    if found := _RANGE.fullmatch(line):
-        how, start, end, step, expr = found.groups()
+        return Eval(line_number, expr, Steps(moment, moment, 1000), False, _expected(block, how))
+    if match := _RANGE.fullmatch(line):
+        how, start, end, step, expr = match.groups()
         steps = Steps(milliseconds(start), milliseconds(end), milliseconds(step))
-        return Eval(number, expr, steps, True, _expected(block, how))
+        return Eval(line_number, expr, steps, True, _expected(block, how))
     raise ValueError(f"no command: {line!r}")
 
 
@@ -137,10 +137,10 @@ def milliseconds(text: str) -> int:
 def loaded(block: list[str], step: int) -> Iterator[Series]:
     """Return the series that lines of labels and values write, one value every `step` ms from 0 on."""
     for line in block:
-        labels, rest = labels_of(line)
-        if rest.startswith("@st") or "{{" in rest:
+        labels, value_text = labels_of(line)
+        if value_text.startswith("@st") or "{{" in value_text:
             continue  # Start timestamps and native histograms.
-        pairs = [(at * step, value) for at, value in enumerate(values(rest)) if value is not None]
+        pairs = [(at * step, value) for at, value in enumerate(values(value_text)) if value is not None]
         times, numbers = [at for at, _ in pairs], [value for _, value in pairs]
         yield Series(labels, np.array(times, dtype=np.int64), np.array(numbers, dtype=np.float64))
 
@@ -148,19 +148,19 @@ def loaded(block: list[str], step: int) -> Iterator[Series]:
 def labels_of(line: str) -> tuple[Labels, str]:
     """Return the label set that `line` begins with, and the rest."""
     name = _NAME.match(line)
-    rest = line[name.end() :] if name else line
+    value_text = line[name.end() :] if name else line
     pairs = [(label_sets.NAME, name.group())] if name else []
-    if rest.lstrip().startswith("{") and not rest.lstrip().startswith("{{"):
-        rest = rest.lstrip()[1:]
-        while not rest.lstrip().startswith("}"):
-            found = _LABEL.match(rest)
-            if found is None:
+    if value_text.lstrip().startswith("{") and not value_text.lstrip().startswith("{{"):
+        value_text = value_text.lstrip()[1:]
+        while not value_text.lstrip().startswith("}"):
+            match = _LABEL.match(value_text)
+            if match is None:
                 raise ValueError(f"no labels: {line!r}")
-            key, value = found.groups()
+            key, value = match.groups()
             pairs.append((_text(key), _text(value)) if value else (label_sets.NAME, _text(key)))
-            rest = rest[found.end() :]
-        rest = rest.lstrip()[1:]
-    return label_sets.of(pairs), rest.strip()
+            value_text = value_text[match.end() :]
+        value_text = value_text.lstrip()[1:]
+    return label_sets.of(pairs), value_text.strip()
 
 
 def _text(quoted: str) -> str:
@@ -171,15 +171,15 @@ def _text(quoted: str) -> str:
 
 def values(text: str) -> list[float | None]:
     """Return the values of a series; None is a gap."""
-    found: list[float | None] = []
+    expanded: list[float | None] = []
     for token in text.split():
         if token[0] == "_":
-            found += [None] * int(token[2:] or 1) if token[1:2] == "x" else [None]
+            expanded += [None] * int(token[2:] or 1) if token[1:2] == "x" else [None]
         elif token.startswith("stale"):
-            found += [STALE_NAN] * (int(token[6:]) + 1 if token[5:6] == "x" else 1)
+            expanded += [STALE_NAN] * (int(token[6:]) + 1 if token[5:6] == "x" else 1)
         else:
-            found += _run(token)
-    return found
+            expanded += _run(token)
+    return expanded
 
 
 def _run(token: str) -> list[float]:
@@ -188,66 +188,66 @@ def _run(token: str) -> list[float]:
         raise ValueError(f"no value: {token!r}")
     start, sign, by, times = match.groups()
     value, change = float(start), float(f"{sign}{by}") if by else 0.0
-    found = [value]
+    repeated = [value]
     for _ in range(int(times or 0)):
         value = value + change if change else value
-        found.append(value)
-    return found
+        repeated.append(value)
+    return repeated
 
 
 def _expected(block: list[str], how: str | None) -> Expected:
-    found = Expected(ordered=how == "ordered")
+    expected = Expected(ordered=how == "ordered")
     if how == "fail":
-        found.fails = Said()
+        expected.fails = Said()
     if how in ("warn", "info"):
-        (found.warns if how == "warn" else found.informs).append(Said())
+        (expected.warns if how == "warn" else expected.informs).append(Said())
     for line in block:
         if line.startswith(("expect ", "expected_fail")):
-            _expect(found, line)
+            _expect(expected, line)
         elif re.fullmatch(_NUMBER, line, re.IGNORECASE):
-            found.number = float(line)
+            expected.number = float(line)
         else:
-            labels, rest = labels_of(line)
-            if "{{" not in rest:
-                found.rows.append((labels, values(rest)))
-    return found
+            labels, value_text = labels_of(line)
+            if "{{" not in value_text:
+                expected.rows.append((labels, values(value_text)))
+    return expected
 
 
-def _expect(found: Expected, line: str) -> None:
+def _expect(expected: Expected, line: str) -> None:
     if line.startswith("expected_fail"):
         kind, _, text = line.partition(" ")
-        found.fails = Said(text, kind.endswith("regexp"))
+        expected.fails = Said(text, kind.endswith("regexp"))
         return
-    _, word, rest = (*line.split(None, 2), "")[:3]
+    _, word, arguments = (*line.split(None, 2), "")[:3]
     match word:
         case "fail":
-            found.fails = _said(rest)
+            expected.fails = _said(arguments)
         case "warn":
-            found.warns.append(_said(rest))
+            expected.warns.append(_said(arguments))
         case "info":
-            found.informs.append(_said(rest))
+            expected.informs.append(_said(arguments))
         case "no_warn":
-            found.no_warnings = True
+            expected.no_warnings = True
         case "no_info":
-            found.no_infos = True
+            expected.no_infos = True
         case "ordered":
-            found.ordered = True
+            expected.ordered = True
         case "string":
-            found.text = _text(rest)
+            expected.text = _text(arguments)
         case "range":
-            vector = _VECTOR.fullmatch(f"range {rest}")
+            vector = _VECTOR.fullmatch(f"range {arguments}")
             if vector is None:
                 raise ValueError(f"no expectation: {line!r}")
-            found.vector = Steps(*(milliseconds(one) for one in vector.groups()))
+            expected.vector = Steps(*(milliseconds(group) for group in vector.groups()))
         case _:
             raise ValueError(f"no expectation: {line!r}")
 
 
-def _said(rest: str) -> Said:
-    if rest.startswith("msg:"):
-        return Said(rest[4:].strip())
-    if rest.startswith("regex:"):
-        return Said(rest[6:].strip(), True)
+def _said(text: str) -> Said:
+    if text.startswith("msg:"):
+        return Said(text[4:].strip())
+    if text.startswith("regex:"):
+        return Said(text[6:].strip(), True)
     return Said()
 
 

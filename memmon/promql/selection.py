@@ -66,22 +66,22 @@ class Selection:
         self, node: Selector, before: int, bounds: Callable[[], tuple[int, int]], hint: Hint = NO_HINT
     ) -> list[Held]:
         """Return the series of `node` with samples from `before` ms ahead of the first moment of `bounds` to the last."""
-        found = self._by_node.get((node, before))
-        if found is None:
+        blocks = self._by_node.get((node, before))
+        if blocks is None:
             first, last = bounds()
             key = (node.matchers, first - before, last, hint)
             if key not in self._by_content:
                 self._by_content[key] = self._read(*key)
-            found = self._by_node[node, before] = self._by_content[key]
-        return found
+            blocks = self._by_node[node, before] = self._by_content[key]
+        return blocks
 
     def blocks(self, node: Selector, before: int, bounds: tuple[int, int], hint: Hint = NO_HINT) -> list[Block]:
         """Return the same side by side."""
         key = (node.matchers, bounds[0] - before, bounds[1], hint)
         if key not in self._blocks:
             check(node.matchers)
-            self._blocks[key] = found = self._source.blocks(*key)
-            self.charge(sum(len(block.times) * len(block.roster) for block in found))
+            self._blocks[key] = blocks = self._source.blocks(*key)
+            self.charge(sum(len(block.times) * len(block.roster) for block in blocks))
         return self._blocks[key]
 
     def charge(self, samples: int) -> None:
@@ -92,9 +92,9 @@ class Selection:
 
     def _read(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint) -> list[Held]:
         check(matchers)
-        found = [_held(series) for series in self._source.select(matchers, start, end, hint)]
-        self.charge(sum(len(held.times) for held in found))
-        return found
+        series_list = [_held(series) for series in self._source.select(matchers, start, end, hint)]
+        self.charge(sum(len(series.times) for series in series_list))
+        return series_list
 
 
 def check(matchers: Iterable[Matcher]) -> None:

@@ -180,15 +180,15 @@ def _selector(node: Any, reading: Reading) -> Selector:
     if node.matchers.or_matchers:
         raise BadQuery("parse error: `or` between matchers is experimental, which memmon does not support")
     restored = reading.restored
-    found = [Matcher(restored(m.name), _OPS[str(m.op)], restored(m.value)) for m in node.matchers.matchers]
-    if node.name and not any(m.name == label_sets.NAME and m.op == "=" for m in found):
-        found.insert(0, Matcher(label_sets.NAME, "=", restored(node.name)))
-    for one in found:
-        if "~" in one.op:
-            _check_pattern(one.value)
-    if all(one.accepts(()) for one in found):
+    matchers = [Matcher(restored(m.name), _OPS[str(m.op)], restored(m.value)) for m in node.matchers.matchers]
+    if node.name and not any(m.name == label_sets.NAME and m.op == "=" for m in matchers):
+        matchers.insert(0, Matcher(label_sets.NAME, "=", restored(node.name)))
+    for matcher_ in matchers:
+        if "~" in matcher_.op:
+            _check_pattern(matcher_.value)
+    if all(matcher_.accepts(()) for matcher_ in matchers):
         raise BadQuery("parse error: vector selector must contain at least one non-empty matcher")
-    return Selector(tuple(found), _seconds(node.offset), _at(node.at))
+    return Selector(tuple(matchers), _seconds(node.offset), _at(node.at))
 
 
 def _check_pattern(pattern: str) -> None:

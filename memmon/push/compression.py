@@ -46,21 +46,21 @@ def plain(body: bytes, limit: int) -> bytes:
 
 def gunzip(body: bytes, limit: int) -> bytes:
     """Return what is in a gzip file of one or more members (RFC 1952)."""
-    found = bytearray()
-    rest = body
+    output = bytearray()
+    remaining = body
     for _ in range(MOST_MEMBERS):
-        if not rest:
-            return bytes(found)
+        if not remaining:
+            return bytes(output)
         member = zlib.decompressobj(_GZIP)
         try:
-            found += member.decompress(rest, limit - len(found) + 1)
+            output += member.decompress(remaining, limit - len(output) + 1)
         except zlib.error as error:
             raise BadInput("body", f"is no gzip: {error}") from None
-        if len(found) > limit:
+        if len(output) > limit:
             raise TooLarge(limit)
         if not member.eof:
             raise BadInput("body", "is no whole gzip")
-        rest = member.unused_data
+        remaining = member.unused_data
     raise BadInput("body", f"is a gzip of more than {MOST_MEMBERS} members")
 
 

@@ -63,15 +63,15 @@ class Group(NamedTuple):
     failed_at: float
 
 
-def labels_of(job: str, is_base64: bool, rest: str) -> dict[str, str]:
+def labels_of(job: str, is_base64: bool, path: str) -> dict[str, str]:
     """Return the grouping labels of a path `/metrics/job/<job>/<rest>`; raise BadInput where it is none."""
     labels = {"job": _decoded(job, "job") if is_base64 else job}
     if not labels["job"]:
         raise BadInput("job", "is empty")
-    parts = rest.split("/") if rest else []
-    if len(parts) % 2:
-        raise BadInput("path", f"has an odd number of parts after the job: {rest!r}")
-    for name, value in zip(parts[::2], parts[1::2], strict=True):
+    segments = path.split("/") if path else []
+    if len(segments) % 2:
+        raise BadInput("path", f"has an odd number of parts after the job: {path!r}")
+    for name, value in zip(segments[::2], segments[1::2], strict=True):
         plain = name.removesuffix(BASE64)
         if not label_sets.LABEL_NAME.fullmatch(plain) or plain.startswith("__"):
             raise BadInput("path", f"{plain!r} is no name of a label")
@@ -111,13 +111,13 @@ def read(body: bytes, labels: Mapping[str, str]) -> Families:
     kinds, helps = _comments(text)
     families: dict[str, list[Point]] = {}
     seen: set[Labels] = set()
-    for name, own, value, at in _samples(text, kinds):
+    for name, sample_labels, value, at in _samples(text, kinds):
         family = _family_of(name, kinds)
         if family in OWN:
             continue
         if at is not None:
             raise Inconsistent("body", f"{name} has a timestamp, and what is pushed has the time of its collection")
-        full = label_sets.of({**own, **labels, label_sets.NAME: name})
+        full = label_sets.of({**sample_labels, **labels, label_sets.NAME: name})
         if problem := naming.wrong(full):
             raise BadInput("body", f"{label_sets.show(full)}: {problem}")
         if full in seen:
@@ -131,13 +131,13 @@ def _comments(text: str) -> tuple[dict[str, str], dict[str, str]]:
     """Return kind and help of families by the name that they are declared with."""
     kinds: dict[str, str] = {}
     helps: dict[str, str] = {}
-    for word, name, rest in _COMMENT.findall(text):
+    for word, name, content in _COMMENT.findall(text):
         if word == "HELP":
-            helps.setdefault(name, _ESCAPED.sub(lambda found: ESCAPES.get(found[1], found[0]), rest)[:MAX_HELP])
+            helps.setdefault(name, _ESCAPED.sub(lambda match: ESCAPES.get(match[1], match[0]), content)[:MAX_HELP])
         elif name in kinds:
             raise BadInput("body", f"has a second TYPE line of {name}")
         else:
-            kinds[name] = rest.lower()
+            kinds[name] = content.lower()
     return kinds, helps
 
 
@@ -163,8 +163,8 @@ def _family_of(name: str, kinds: Mapping[str, str]) -> str:
 
 def pushed(old: Group, families: Families, replaces: bool, now: float) -> Group:
     """Return `old` after a push: all of it replaced, or just what has the same names."""
-    kept = {} if replaces else old.families
-    return Group(old.labels, {**kept, **families}, now, old.failed_at)
+    unchanged = {} if replaces else old.families
+    return Group(old.labels, {**unchanged, **families}, now, old.failed_at)
 
 
 def conflict(group: Group, kinds: Iterable[Mapping[str, str]], taken: Iterable[Labels]) -> str:
@@ -174,16 +174,16 @@ def conflict(group: Group, kinds: Iterable[Mapping[str, str]], taken: Iterable[L
         for name, family in group.families.items():
             if other.get(name, family.kind) != family.kind:
                 return f"{name} is a {family.kind} here and a {other[name]} in another group"
-    own = {point.labels for family in group.families.values() for point in family.points}
-    double = next((labels for labels in taken if labels in own), None)
+    existing_labels = {point.labels for family in group.families.values() for point in family.points}
+    double = next((labels for labels in taken if labels in existing_labels), None)
     return f"{label_sets.show(double)} is in another group too" if double is not None else ""
 
 
 def points(group: Group) -> list[Point]:
     """Return everything of a group as it is shown, its two times too."""
     times = {PUSH_TIME: group.pushed_at, FAILURE_TIME: group.failed_at}
-    found = [Point(label_sets.of({**group.labels, label_sets.NAME: name}), at) for name, at in times.items()]
-    return found + [point for family in group.families.values() for point in family.points]
+    points_ = [Point(label_sets.of({**group.labels, label_sets.NAME: name}), at) for name, at in times.items()]
+    return points_ + [point for family in group.families.values() for point in family.points]
 
 
 def metadata(group: Group) -> dict[str, Metadata]:
@@ -207,9 +207,9 @@ def load(stored: Mapping[str, Any]) -> Families:
     """Return families that were dumped."""
     return {
         name: Family(
-            one["kind"],
-            one["help"],
-            tuple(Point(tuple((k, v) for k, v in labels), float(value)) for labels, value in one["points"]),
+            family["kind"],
+            family["help"],
+            tuple(Point(tuple((k, v) for k, v in labels), float(value)) for labels, value in family["points"]),
         )
-        for name, one in stored.items()
+        for name, family in stored.items()
     }

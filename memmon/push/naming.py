@@ -80,19 +80,19 @@ def metric(name: str, unit: str, is_counter: bool = False, is_gauge: bool = Fals
         tokens = [token for token in tokens if token != "total"] + ["total"]
     if is_gauge and unit == "1":
         tokens = [token for token in tokens if token != "ratio"] + ["ratio"]
-    found = "_".join(tokens)
-    return f"_{found}" if found[:1].isdigit() else found
+    name_ = "_".join(tokens)
+    return f"_{name_}" if name_[:1].isdigit() else name_
 
 
 def label(key: str) -> str:
     """Return the name of an attribute as a label; empty where nothing is left of it."""
     reserved = len(key) > 4 and key.startswith("__") and key.endswith("__")
-    found = _NO_LABEL.sub("_", key[2:-2] if reserved else key)
-    if not found.strip("_"):
+    label_name = _NO_LABEL.sub("_", key[2:-2] if reserved else key)
+    if not label_name.strip("_"):
         return ""
     if reserved:
-        return f"__{found}__"
-    return f"key_{found}" if found[0].isdigit() else found
+        return f"__{label_name}__"
+    return f"key_{label_name}" if label_name[0].isdigit() else label_name
 
 
 def unit(text: str) -> str:

@@ -90,7 +90,7 @@ def translate(request: Any, bounds: Bounds) -> Pushed:
     _check_size(request)
     pushed = Pushed([], {}, Refusals())
     for resource_metrics in request.resource_metrics:
-        attributes = {one.key: _text(one.value) for one in resource_metrics.resource.attributes}
+        attributes = {attribute.key: _text(attribute.value) for attribute in resource_metrics.resource.attributes}
         identity = _identity(attributes)
         first = len(pushed.samples)
         for scope_metrics in resource_metrics.scope_metrics:
@@ -114,8 +114,8 @@ def _check_size(request: Any) -> None:
     _check_number("data points", sum(len(getattr(metric, kind).data_points) for metric, kind in kinds if kind))
 
 
-def _check_number(part: str, number: int) -> None:
-    if number > MAX_PARTS:
+def _check_number(part: str, count: int) -> None:
+    if count > MAX_PARTS:
         raise BadInput("body", f"has more than {MAX_PARTS} {part}")
 
 
@@ -128,10 +128,10 @@ def _identity(attributes: dict[str, str]) -> dict[str, str]:
 
 def _add_target_info(attributes: dict[str, str], identity: dict[str, str], at: int, pushed: Pushed) -> None:
     """Add what else is known of a resource, where it can be told apart from others."""
-    more = {key: value for key, value in attributes.items() if key not in IDENTITY}
-    if not more or not identity:
+    extra = {key: value for key, value in attributes.items() if key not in IDENTITY}
+    if not extra or not identity:
         return
-    labels = label_sets.of({**_labels_of(more), **identity, label_sets.NAME: TARGET_INFO})
+    labels = label_sets.of({**_labels_of(extra), **identity, label_sets.NAME: TARGET_INFO})
     if not naming.wrong(labels):
         pushed.samples.append(Sample(labels, 1.0, at))
         pushed.metadata[TARGET_INFO] = Metadata("gauge", "Target metadata")
@@ -181,13 +181,13 @@ def _translate_point(
         pushed.refused.add(OUT_OF_BOUNDS, 1, label_sets.show(full))
     else:
         is_over = bool(point.flags & NOT_RECORDED)
-        parts = list(reader(point))
-        if not parts:
+        readings = list(reader(point))
+        if not readings:
             pushed.refused.add(rejections.NO_VALUE, 1, label_sets.show(full))
-        if len(pushed.samples) + len(parts) > MAX_SAMPLES:
+        if len(pushed.samples) + len(readings) > MAX_SAMPLES:
             raise BadInput("body", f"becomes more than {MAX_SAMPLES} samples")
-        for suffix, more, value in parts:
-            series = label_sets.of({**dict(labels), **dict(more), label_sets.NAME: name + suffix})
+        for suffix, extra_labels, value in readings:
+            series = label_sets.of({**dict(labels), **dict(extra_labels), label_sets.NAME: name + suffix})
             pushed.samples.append(Sample(series, STALE_NAN if is_over else value, at))
 
 
@@ -203,8 +203,8 @@ def _histogram(point: Any) -> Iterator[tuple[str, Labels, float]]:
         yield "_sum", (), point.sum
     yield "_count", (), count
     below = 0
-    for bound, number in zip(point.explicit_bounds, point.bucket_counts, strict=False):
-        below += number
+    for bound, bucket_count in zip(point.explicit_bounds, point.bucket_counts, strict=False):
+        below += bucket_count
         if math.isfinite(bound):
             yield "_bucket", (("le", _decimal(bound)),), float(below)
     yield "_bucket", (("le", "+Inf"),), count
@@ -213,8 +213,8 @@ def _histogram(point: Any) -> Iterator[tuple[str, Labels, float]]:
 def _summary(point: Any) -> Iterator[tuple[str, Labels, float]]:
     yield "_sum", (), point.sum
     yield "_count", (), float(point.count)
-    for one in point.quantile_values:
-        yield "", (("quantile", _decimal(one.quantile)),), one.value
+    for quantile_value in point.quantile_values:
+        yield "", (("quantile", _decimal(quantile_value.quantile)),), quantile_value.value
 
 
 READERS: dict[str, Callable[[Any], Parts]] = {
@@ -231,17 +231,17 @@ def _decimal(value: float) -> str:
 
 
 def _labels_of_point(point: Any) -> dict[str, str]:
-    return _labels_of({one.key: _text(one.value) for one in point.attributes})
+    return _labels_of({attribute.key: _text(attribute.value) for attribute in point.attributes})
 
 
 def _labels_of(attributes: dict[str, str]) -> dict[str, str]:
     """Return attributes as labels; of those that become one label, the values are joined in the order of their keys."""
-    found: dict[str, str] = {}
+    label_values: dict[str, str] = {}
     for key, value in sorted(attributes.items()):
         name = naming.label(key)
         if name and name != label_sets.NAME:
-            found[name] = f"{found[name]};{value}" if found.get(name) else value
-    return found
+            label_values[name] = f"{label_values[name]};{value}" if label_values.get(name) else value
+    return label_values
 
 
 def _text(value: Any) -> str:
@@ -254,11 +254,11 @@ def _plain(value: Any) -> Any:
     kind = value.WhichOneof("value")
     if kind is None:
         return ""
-    given = getattr(value, kind)
+    plain_value = getattr(value, kind)
     if kind == "array_value":
-        return [_plain(one) for one in given.values]
+        return [_plain(value) for value in plain_value.values]
     if kind == "kvlist_value":
-        return {one.key: _plain(one.value) for one in given.values}
+        return {value.key: _plain(value.value) for value in plain_value.values}
     if kind == "bytes_value":
-        return base64.b64encode(given).decode()
-    return int(given) if kind == "double_value" and given.is_integer() else given
+        return base64.b64encode(plain_value).decode()
+    return int(plain_value) if kind == "double_value" and plain_value.is_integer() else plain_value

@@ -26,11 +26,11 @@ def classes(package: str, messages: dict[str, Fields]) -> dict[str, type[Any]]:
     file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
     for name, fields in messages.items():
         described = file.message_type.add(name=name)
-        for field, (number, kind) in fields.items():
+        for field, (field_number, kind) in fields.items():
             repeated, kind = kind.startswith("repeated "), kind.removeprefix("repeated ")
             described.field.add(
                 name=field,
-                number=number,
+                number=field_number,
                 label=_FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL,
                 type=_KINDS.get(kind, _FIELD.TYPE_MESSAGE),
                 type_name=None if kind in _KINDS else f".{package}.{kind}",
@@ -42,9 +42,9 @@ def classes(package: str, messages: dict[str, Fields]) -> dict[str, type[Any]]:
 
 def parse(cls: type[Any], body: bytes) -> Any:
     """Return `body` as a message; raise BadInput when it is none."""
-    found = cls()
+    parsed = cls()
     try:
-        found.ParseFromString(body)
+        parsed.ParseFromString(body)
     except (message.DecodeError, RecursionError) as error:
         raise BadInput("body", f"is no {cls.DESCRIPTOR.full_name}: {error}") from None
-    return found
+    return parsed

@@ -57,13 +57,13 @@ class Refusals:
         """How much it is in all."""
         return sum(self.counts.values())
 
-    def text(self, what: str) -> str:
+    def text(self, noun: str) -> str:
         """Return it as a sentence about so many `what`s."""
-        parts = []
+        reasons = []
         for reason, count in self.counts.items():
             example = f", e.g. {self.examples[reason]}" if self.examples[reason] else ""
-            parts.append(f"{count}: {SAYS[reason]}{example}")
-        return f"refused {self.total} {what}; " + "; ".join(parts)
+            reasons.append(f"{count}: {SAYS[reason]}{example}")
+        return f"refused {self.total} {noun}; " + "; ".join(reasons)
 
 
 class Pushed(NamedTuple):

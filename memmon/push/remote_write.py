@@ -72,8 +72,8 @@ def check_type(content_type: str, encoding: str) -> None:
 def read(body: bytes) -> Pushed:
     """Return what the request `body` says; raise BadInput when it is none."""
     request = protobuf.parse(_WriteRequest, compression.unsnap(body, MAX_BODY))
-    for part, number in (("series", len(request.timeseries)), ("metadata", len(request.metadata))):
-        _check_number(part, number)
+    for part, count in (("series", len(request.timeseries)), ("metadata", len(request.metadata))):
+        _check_number(part, count)
     samples: list[Sample] = []
     refused = Refusals()
     for raw in request.timeseries:
@@ -96,8 +96,8 @@ def _read_series(raw: bytes, samples: list[Sample], refused: Refusals) -> None:
     samples.extend(Sample(labels, sample.value, sample.timestamp) for sample in series.samples)
 
 
-def _check_number(part: str, number: int) -> None:
-    if number > MAX_PARTS:
+def _check_number(part: str, count: int) -> None:
+    if count > MAX_PARTS:
         raise BadInput("body", f"has more than {MAX_PARTS} {part}")
 
 
@@ -120,5 +120,9 @@ def _metadata(raw: bytes) -> tuple[str, Metadata]:
 
 def about_known(metadata: dict[str, Metadata], names: Iterable[str]) -> dict[str, Metadata]:
     """Return the metadata of families that have one of the metric `names`: what is said of others would only pile up."""
-    known = set(names)
-    return {name: said for name, said in metadata.items() if any(f"{name}{suffix}" in known for suffix in SUFFIXES)}
+    family_names = set(names)
+    return {
+        name: metadata_
+        for name, metadata_ in metadata.items()
+        if any(f"{name}{suffix}" in family_names for suffix in SUFFIXES)
+    }

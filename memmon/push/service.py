@@ -66,11 +66,11 @@ def _keep(
         before = store.get(session, key)
         after = groups.pushed(before or Group(labels, {}, 0.0, 0.0), families, replaces, now)
         _check_room(session, key, after)
-        others = [other for other in store.kinds(session) if other.key != key]
+        other_groups = [other for other in store.kinds(session) if other.key != key]
         # A series has the job of its group: only groups of this job can have it too.
-        rivals = [o.key for o in others if o.job == labels["job"] and o.kinds.keys() & families.keys()]
+        rivals = [o.key for o in other_groups if o.job == labels["job"] and o.kinds.keys() & families.keys()]
         taken = (point.labels for rival in store.some(session, rivals) for point in groups.points(rival))
-        problem = groups.conflict(after, [other.kinds for other in others], taken)
+        problem = groups.conflict(after, [other.kinds for other in other_groups], taken)
         if problem:
             raise Inconsistent("body", problem)
         store.save(session, after)
@@ -79,8 +79,8 @@ def _keep(
 
 def _check_room(session: Session, key: str, group: Group) -> None:
     """Raise BadInput when with `group` there would be too much."""
-    number, series = store.others(session, key)
-    if number >= MAX_GROUPS:
+    group_count, series = store.others(session, key)
+    if group_count >= MAX_GROUPS:
         raise BadInput("job", f"there are {MAX_GROUPS} groups already; delete some")
     if series + len(groups.points(group)) > MAX_SERIES:
         raise BadInput("body", f"all groups together would have more than {MAX_SERIES} series; delete some")
@@ -124,15 +124,15 @@ def replay(ctx: Context, now: float) -> int:
     if not lease.claim_period(ctx.redis, "push", interval(ctx), now):
         return 0
     with ctx.read() as session:
-        found = store.everything(session)
-    if not found:
+        all_groups = store.everything(session)
+    if not all_groups:
         return 0
-    known: dict[str, Metadata] = {}
-    for group in found:
-        known |= groups.metadata(group)
-    shown = [point for group in found for point in groups.points(group)]
-    _write(ctx, shown, known, now)
-    return len(shown)
+    metadata: dict[str, Metadata] = {}
+    for group in all_groups:
+        metadata |= groups.metadata(group)
+    points = [point for group in all_groups for point in groups.points(group)]
+    _write(ctx, points, metadata, now)
+    return len(points)
 
 
 def _gone(before: Group | None, after: Group) -> list[Point]:
@@ -165,9 +165,9 @@ def remote_write_1(ctx: Context, body: bytes, caller: str) -> Refusals:
         _count_refused(ctx, "remote_write", {"unreadable": 1})
         raise
     if pushed.metadata:
-        given = (label_sets.name_of(sample.labels) for sample in pushed.samples)
-        known = remote_write.about_known(pushed.metadata, (*metrics.hot(ctx).names(), *given))
-        pushed = pushed._replace(metadata=known)
+        sample_names = (label_sets.name_of(sample.labels) for sample in pushed.samples)
+        metadata = remote_write.about_known(pushed.metadata, (*metrics.hot(ctx).names(), *sample_names))
+        pushed = pushed._replace(metadata=metadata)
     return _take_in(ctx, "remote_write", f"write:{caller}", pushed)
 
 

@@ -37,11 +37,11 @@ def kinds(session: Session) -> list[Kinds]:
 
 def some(session: Session, keys: Sequence[str]) -> list[Group]:
     """Return the groups of `keys`."""
-    found: list[Group] = []
+    groups: list[Group] = []
     for start in range(0, len(keys), upsert.CHUNK):
         query = select(PushGroupRow).where(PushGroupRow.key.in_(keys[start : start + upsert.CHUNK]))
-        found += [_group(row) for row in session.scalars(query)]
-    return found
+        groups += [_group(row) for row in session.scalars(query)]
+    return groups
 
 
 def everything(session: Session) -> list[Group]:
@@ -52,8 +52,8 @@ def everything(session: Session) -> list[Group]:
 def others(session: Session, key: str) -> tuple[int, int]:
     """Return how many groups there are but that of `key`, and how many series they have."""
     query = select(func.count(), func.coalesce(func.sum(PushGroupRow.series), 0)).where(PushGroupRow.key != key)
-    number, series = session.execute(query).one()
-    return number, int(series)
+    group_count, series = session.execute(query).one()
+    return group_count, int(series)
 
 
 def save(session: Session, group: Group) -> None:

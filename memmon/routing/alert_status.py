@@ -35,44 +35,44 @@ class Standing(NamedTuple):
     def silenced_by(self) -> list[str]:
         """The silences and maintenance windows that mute it."""
         return [
-            one.by if one.kind == "silence" else f"maintenance/{one.by}"
-            for one in self.held
-            if one.kind in ("silence", "maintenance")
+            suppression.by if suppression.kind == "silence" else f"maintenance/{suppression.by}"
+            for suppression in self.held
+            if suppression.kind in ("silence", "maintenance")
         ]
 
     @property
     def inhibited_by(self) -> list[str]:
         """The fingerprints of the alerts that inhibit it, and the failed targets that it depends on."""
-        return [one.by for one in self.held if one.kind in ("inhibition", "dependency")]
+        return [suppression.by for suppression in self.held if suppression.kind in ("inhibition", "dependency")]
 
 
-def standing(ctx: Context, wanted: tuple[Matcher, ...] = ()) -> list[Standing]:
+def standing(ctx: Context, matchers: tuple[Matcher, ...] = ()) -> list[Standing]:
     """Return the firing alerts that `wanted` accept, each with what keeps it back and where it goes."""
-    if not wanted:
+    if not matchers:
         return standing_of(View(ctx, ctx.now()), alerts.firing(ctx))
-    numbers = [number for number, _, labels in alerts.firing_labels(ctx) if all_accept(wanted, labels)]
-    found = [one for one in alerts.by_ids(ctx, numbers) if one["state"] == "firing"]
-    return standing_of(View(ctx, ctx.now()), found)
+    numbers = [alert_id for alert_id, _, labels in alerts.firing_labels(ctx) if all_accept(matchers, labels)]
+    alerts_ = [alert for alert in alerts.by_ids(ctx, numbers) if alert["state"] == "firing"]
+    return standing_of(View(ctx, ctx.now()), alerts_)
 
 
-def standing_of(view: View, some: list[dict[str, Any]]) -> list[Standing]:
+def standing_of(view: View, alert_rows: list[dict[str, Any]]) -> list[Standing]:
     """The same of alerts that are at hand."""
-    closed = {node.id: [one.by for one in view.route_held(node)] for node in route.walk(view.top)}
-    found = []
-    for alert in some:
+    closed = {node.id: [suppression.by for suppression in view.route_held(node)] for node in route.walk(view.top)}
+    statuses = []
+    for alert in alert_rows:
         labels = label_sets.of(alert["labels"])
         nodes = route.match(view.top, dispatcher.routed(labels, alert["flaps"]))
         names = [closed[node.id] for node in nodes]
-        muted_by = sorted({name for one in names for name in one}) if all(names) else []
-        found.append(Standing(alert, labels, view.held(labels), nodes, muted_by))
-    return found
+        muted_by = sorted({name for interval_name in names for name in interval_name}) if all(names) else []
+        statuses.append(Standing(alert, labels, view.held(labels), nodes, muted_by))
+    return statuses
 
 
 def suppressed(ctx: Context, numbers: Collection[int] | None = None) -> dict[int, list[Held]]:
     """Return why each alert that fires (or each of `numbers`) and is kept back is, by its id; time intervals keep back routes, and
     are not among them."""
     view = View(ctx, ctx.now())
-    wanted = None if numbers is None else frozenset(numbers)
-    some = ((n, labels) for n, _, labels in alerts.firing_labels(ctx) if wanted is None or n in wanted)
-    found = {number: view.held(labels) for number, labels in some}
-    return {number: held for number, held in found.items() if held}
+    requested = None if numbers is None else frozenset(numbers)
+    labels_by_id = ((n, labels) for n, _, labels in alerts.firing_labels(ctx) if requested is None or n in requested)
+    suppressions = {alert_id: view.held(labels) for alert_id, labels in labels_by_id}
+    return {alert_id: suppressions_ for alert_id, suppressions_ in suppressions.items() if suppressions_}

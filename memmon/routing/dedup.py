@@ -34,7 +34,7 @@ class Told(NamedTuple):
 def decide(
     firing: AbstractSet[int],
     resolved: AbstractSet[int],
-    told: Told | None,
+    log_entry: Told | None,
     repeat: float,
     now: float,
     acknowledged: bool = False,
@@ -42,14 +42,14 @@ def decide(
 ) -> Reason:
     """Return why the receiver is, or is not, told of these alerts now. `acknowledged` says that somebody cares for all
     that fire: then nothing is repeated. Without `send_resolved` only the end of all is a reason, so that it is noted."""
-    if told is None:
+    if log_entry is None:
         return "first notification" if firing else "nothing firing and nothing told before"
-    if not firing <= told.firing:
+    if not firing <= log_entry.firing:
         return "new alerts added"
     if not firing:
-        return "all alerts resolved" if told.firing else "nothing new"
-    if send_resolved and not resolved <= told.resolved:
+        return "all alerts resolved" if log_entry.firing else "nothing new"
+    if send_resolved and not resolved <= log_entry.resolved:
         return "some alerts resolved"
-    if now - told.at > repeat:
+    if now - log_entry.at > repeat:
         return "acknowledged" if acknowledged else "repeat interval elapsed"
     return "nothing new"

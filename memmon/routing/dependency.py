@@ -30,16 +30,16 @@ class Dependencies:
     """What depends on what, over what fires at one moment."""
 
     def __init__(self, targets: Sequence[Target], firing: Iterable[tuple[int, Labels]]):
-        known = {target.name: target for target in targets}
-        self._parents = {name: _above(name, known) for name in known if known[name].depends_on}
+        by_name = {target.name: target for target in targets}
+        self._parents = {name: _above(name, by_name) for name in by_name if by_name[name].depends_on}
         self._names = {(target.job, target.identity): target.name for target in targets}
         self._failed: dict[str, list[int]] = {}
         if not self._parents:
             return
-        for number, labels in firing:
+        for alert_id, labels in firing:
             name = self._target(labels)
             if name and means_failure(labels):
-                self._failed.setdefault(name, []).append(number)
+                self._failed.setdefault(name, []).append(alert_id)
 
     def _target(self, labels: Labels) -> str | None:
         return self._names.get((label_sets.get(labels, "job"), label_sets.get(labels, "instance")))
@@ -48,7 +48,7 @@ class Dependencies:
         """Return the failed targets that the target of an alert with `labels` depends on, the nearest first."""
         name = self._target(labels)
         above = self._parents.get(name, ()) if name else ()
-        return [Cause(one, tuple(self._failed[one])) for one in above if one in self._failed]
+        return [Cause(cause, tuple(self._failed[cause])) for cause in above if cause in self._failed]
 
     def dependents(self, labels: Labels) -> list[str]:
         """Return the targets that depend on that of an alert with `labels`, where it says that this one failed."""
@@ -58,13 +58,13 @@ class Dependencies:
         return [child for child, above in self._parents.items() if name in above]
 
 
-def _above(name: str, known: dict[str, Target]) -> tuple[str, ...]:
+def _above(name: str, by_name: dict[str, Target]) -> tuple[str, ...]:
     """Return what `name` depends on, breadth first."""
-    found: dict[str, None] = {}
-    waiting = list(known[name].depends_on)
+    names_above: dict[str, None] = {}
+    waiting = list(by_name[name].depends_on)
     while waiting:
-        one = waiting.pop(0)
-        if one not in found and one in known:
-            found[one] = None
-            waiting += known[one].depends_on
-    return tuple(found)
+        name_ = waiting.pop(0)
+        if name_ not in names_above and name_ in by_name:
+            names_above[name_] = None
+            waiting += by_name[name_].depends_on
+    return tuple(names_above)

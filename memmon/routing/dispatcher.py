@@ -32,11 +32,11 @@ def place(ctx: Context) -> int:
     """
     top = route.tree(ctx.config.routes, ctx.settings)
     mark, done = route.mark(top), 0
-    while found := alerts.unplaced(ctx, mark):
+    while unplaced := alerts.unplaced(ctx, mark):
         with ctx.write() as session:
-            _place(session, top, found, ctx.now())
-            alerts.mark_placed(session, [one.id for one in found], mark)
-        done += len(found)
+            _place(session, top, unplaced, ctx.now())
+            alerts.mark_placed(session, [alert.id for alert in unplaced], mark)
+        done += len(unplaced)
     return done
 
 
@@ -50,19 +50,19 @@ def key(node: Node, labels: Labels) -> str:
     return route.short(f"{node.receiver}|{route.group_key(node, labels)}", 512)
 
 
-def _place(session: Session, top: Node, found: list[Unplaced], now: float) -> None:
-    wanted: dict[str, Place] = {}
+def _place(session: Session, top: Node, unplaced: list[Unplaced], now: float) -> None:
+    places_: dict[str, Place] = {}
     rows: list[dict[str, Any]] = []
-    for one in found:
-        for node in route.match(top, routed(one.labels, one.flaps)):
-            name = key(node, one.labels)
-            entry = wanted.get(name)
+    for alert in unplaced:
+        for node in route.match(top, routed(alert.labels, alert.flaps)):
+            name = key(node, alert.labels)
+            entry = places_.get(name)
             if entry is None:
-                entry = wanted[name] = Place(node, route.group_labels(node, one.labels), [])
-            entry.members.append(one)
+                entry = places_[name] = Place(node, route.group_labels(node, alert.labels), [])
+            entry.members.append(alert)
             rows.append(
                 {
-                    "alert_id": one.id,
+                    "alert_id": alert.id,
                     "group_key": name,
                     "route": node.id,
                     "receiver": node.receiver,
@@ -70,9 +70,9 @@ def _place(session: Session, top: Node, found: list[Unplaced], now: float) -> No
                     "left_at": None,
                 }
             )
-    before = store.held_groups(session, sorted(wanted))
-    for name, place_ in sorted(wanted.items()):
-        began = min(one.firing_at for one in place_.members)
+    before = store.held_groups(session, sorted(places_))
+    for name, place_ in sorted(places_.items()):
+        began = min(member.firing_at for member in place_.members)
         due = max(now, min(began, now) + place_.node.group_wait)
         row = before.get(name)
         if row is None:
@@ -81,7 +81,7 @@ def _place(session: Session, top: Node, found: list[Unplaced], now: float) -> No
         elif row.flushed_at is None and (row.due_at is None or due < row.due_at):
             # A group that waits for its first notice waits no longer than its alerts have to.
             row.due_at = due
-    moved = [one.id for one in found if one.was_placed]
+    moved = [alert.id for alert in unplaced if alert.was_placed]
     if moved:
         store.leave_others(session, moved, {(row["alert_id"], row["group_key"]) for row in rows}, now)
     store.add_placements(session, rows)

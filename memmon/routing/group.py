@@ -51,7 +51,13 @@ class Verdict(NamedTuple):
 
 
 def decide(
-    channel: Channel, now_: Members, told: Told | None, pending: Pending | None, repeat: float, now: float, life: float
+    channel: Channel,
+    now_: Members,
+    log_entry: Told | None,
+    pending: Pending | None,
+    repeat: float,
+    now: float,
+    life: float,
 ) -> Verdict:
     """Return what to do. At most one message of a group is on its way to a channel: one that still waits is brought up to date.
 
@@ -60,12 +66,14 @@ def decide(
     """
     if pending and pending.state == "sending":
         return Verdict("wait", BEING_SENT)
-    if told is not None:
+    if log_entry is not None:
         # A clock that was set back must not put the next notice off.
-        told = told._replace(firing=told.firing - now_.muted, at=min(told.at, now))
-    reason: str = dedup.decide(now_.firing, now_.resolved, told, repeat, now, now_.acknowledged, channel.wants_resolved)
-    if reason not in dedup.SENDING and channel.wants_acknowledged and told and now_.firing and now_.acknowledged:
-        reason = ACKNOWLEDGED if not told.acknowledged else reason
+        log_entry = log_entry._replace(firing=log_entry.firing - now_.muted, at=min(log_entry.at, now))
+    reason: str = dedup.decide(
+        now_.firing, now_.resolved, log_entry, repeat, now, now_.acknowledged, channel.wants_resolved
+    )
+    if reason not in dedup.SENDING and channel.wants_acknowledged and log_entry and now_.firing and now_.acknowledged:
+        reason = ACKNOWLEDGED if not log_entry.acknowledged else reason
     sends = reason in dedup.SENDING or reason == ACKNOWLEDGED
     if pending is None:
         return _fresh(channel, reason) if sends else Verdict("nothing", reason)

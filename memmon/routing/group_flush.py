@@ -80,8 +80,8 @@ class Split(NamedTuple):
 
     def members(self) -> Members:
         """Return the ids of both, as decisions want them."""
-        firing = frozenset(number for number, alert in self.open.items() if alert["state"] == "firing")
-        cared = bool(firing) and all(self.open[number]["status"] == "acknowledged" for number in firing)
+        firing = frozenset(alert_id for alert_id, alert in self.open.items() if alert["state"] == "firing")
+        cared = bool(firing) and all(self.open[alert_id]["status"] == "acknowledged" for alert_id in firing)
         return Members(firing, frozenset(self.open) - firing, frozenset(self.held), cared)
 
 
@@ -118,46 +118,46 @@ def _flush_one(
             return 0
         channels, pending = told_channels(ctx, row.receiver), outbox.pending(session, key)
         work = Work(ctx, session, view, row, node, channels, store.told(session, key), pending)
-        known = alerts.some(session, store.members(session, key))
-        over = frozenset() if pending else _over(known, work)
+        group_alerts = alerts.some(session, store.members(session, key))
+        over = frozenset() if pending else _over(group_alerts, work)
         store.leave(session, key, over, view.now)
-        split = _split(work, [alert for alert in known if alert["id"] not in over])
+        split = _split(work, [alert for alert in group_alerts if alert["id"] not in over])
         sent = _tell(work, split, outbox)
     if split.held:
         counters.add(ctx.redis, "memmon_notifications_suppressed_total", {"receiver": row.receiver})
     return sent
 
 
-def _over(known: list[dict[str, Any]], work: Work) -> frozenset[int]:
+def _over(group_alerts: list[dict[str, Any]], work: Work) -> frozenset[int]:
     """Return the alerts of whose end all have heard who want to."""
-    ended = frozenset(alert["id"] for alert in known if alert["state"] != "firing")
+    ended = frozenset(alert["id"] for alert in group_alerts if alert["state"] != "firing")
     return (ended & _told_of(work.told, "resolved")) - _owed(work.told, work.channels)
 
 
-def _owed(told: dict[str, Told], channels: list[Channel]) -> frozenset[int]:
+def _owed(log_entries: dict[str, Told], channels: list[Channel]) -> frozenset[int]:
     """Return the alerts that a channel heard to fire which wants to hear of their end."""
     wanting = {channel.name for channel in channels if channel.wants_resolved}
-    return _told_of({name: one for name, one in told.items() if name in wanting}, "firing")
+    return _told_of({name: entry for name, entry in log_entries.items() if name in wanting}, "firing")
 
 
-def _told_of(told: dict[str, Told], which: str) -> frozenset[int]:
-    return frozenset[int]().union(*(getattr(one, which) for one in told.values()))
+def _told_of(log_entries: dict[str, Told], field: str) -> frozenset[int]:
+    return frozenset[int]().union(*(getattr(entry, field) for entry in log_entries.values()))
 
 
-def _split(work: Work, known: list[dict[str, Any]]) -> Split:
+def _split(work: Work, group_alerts: list[dict[str, Any]]) -> Split:
     """Time intervals keep back everything, also ends, until they are over. What else keeps an alert back does not keep back its
     end from who heard that it fires."""
-    found = Split({}, {})
+    split = Split({}, {})
     view, closed = work.view, work.view.route_held(work.node)
     heard = _told_of(work.told, "firing")
-    for alert in known:
-        number, is_firing = alert["id"], alert["state"] == "firing"
-        held = closed + view.held(view.labels_of(alert)) if is_firing or number not in heard else closed
-        if not held:
-            found.open[number] = alert
-        elif is_firing or number in heard:
-            found.held[number] = held
-    return found
+    for alert in group_alerts:
+        alert_id, is_firing = alert["id"], alert["state"] == "firing"
+        suppressions = closed + view.held(view.labels_of(alert)) if is_firing or alert_id not in heard else closed
+        if not suppressions:
+            split.open[alert_id] = alert
+        elif is_firing or alert_id in heard:
+            split.held[alert_id] = suppressions
+    return split
 
 
 def _tell(work: Work, split: Split, outbox: Outbox) -> int:
@@ -183,10 +183,10 @@ def _tell(work: Work, split: Split, outbox: Outbox) -> int:
 
 def told_channels(ctx: Context, receiver: str) -> list[Channel]:
     """Return the channels of a receiver, as decisions see them."""
-    found = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
+    receiver_config = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
     return [
         Channel(name, config.send_resolved, name.startswith("pagerduty"))
-        for name, config in (route.channels(found) if found else ())
+        for name, config in (route.channels(receiver_config) if receiver_config else ())
     ]
 
 
@@ -206,7 +206,10 @@ def _keep(work: Work, split: Split, members: Members, verdicts: dict[str, Verdic
         channels={name: verdict.reason for name, verdict in verdicts.items()},
         firing=sorted(members.firing),
         resolved=sorted(members.resolved),
-        muted={str(number): [one.to_json() for one in held] for number, held in sorted(split.held.items())},
+        muted={
+            str(alert_id): [suppression.to_json() for suppression in suppressions]
+            for alert_id, suppressions in sorted(split.held.items())
+        },
     )
     is_busy = any(verdict.act in ("send", "wait") for verdict in verdicts.values())
     is_idle = not members.firing and not members.muted
@@ -216,7 +219,12 @@ def _keep(work: Work, split: Split, members: Members, verdicts: dict[str, Verdic
     if is_idle and not is_busy and not owed & members.resolved:
         store.drop_group(session, row.key, now)
         return
-    ends = [one.until for held in split.held.values() for one in held if one.until is not None and one.until > now]
+    ends = [
+        suppression.until
+        for suppressions in split.held.values()
+        for suppression in suppressions
+        if suppression.until is not None and suppression.until > now
+    ]
     row.due_at = min([now + work.node.group_interval, *ends])
     row.flushed_at = None if is_idle else now
 
@@ -224,22 +232,22 @@ def _keep(work: Work, split: Split, members: Members, verdicts: dict[str, Verdic
 def _payload(work: Work, split: Split, reason: str) -> dict[str, Any]:
     ctx, view, row, node = work.ctx, work.view, work.row, work.node
     ordered = sorted(split.open.values(), key=lambda alert: (alert["state"] != "firing", alert["id"]))
-    shown = [{**alert, "status": "firing" if alert["state"] == "firing" else "resolved"} for alert in ordered]
-    for alert in shown:
+    rows = [{**alert, "status": "firing" if alert["state"] == "firing" else "resolved"} for alert in ordered]
+    for alert in rows:
         dependents = view.dependencies.dependents(view.labels_of(alert))
         if dependents:
             alert["dependents"] = dependents[:MOST_DEPENDENTS]
     # What others depend on is the likely cause: it comes first, the one with the most dependents before the others.
-    shown.sort(key=lambda alert: (alert["status"] != "firing", -len(alert.get("dependents", ()))))
+    rows.sort(key=lambda alert: (alert["status"] != "firing", -len(alert.get("dependents", ()))))
     return {
         "kind": "alert",
-        "status": "firing" if any(alert["status"] == "firing" for alert in shown) else "resolved",
+        "status": "firing" if any(alert["status"] == "firing" for alert in rows) else "resolved",
         "reason": reason,
         "group_key": route.group_key(node, label_sets.of(row.labels)),
         "group_labels": row.labels,
         "route_labels": dict(node.labels),
         "receiver": row.receiver,
-        "alerts": shown,
+        "alerts": rows,
         "external_url": ctx.settings.external_url or f"http://localhost:{ctx.settings.dashboard_port}",
         "at": encode.iso(ctx.now()),
     }

@@ -23,11 +23,11 @@ class View:
         self.routes = ctx.config.routes
         firing = alerts.firing_labels(ctx)
         with ctx.read() as session:
-            self._silences = [one for one in silences.in_force(session, now) if one.starts_at <= now]
+            self._silences = [silence for silence in silences.in_force(session, now) if silence.starts_at <= now]
             self._windows = maintenance.in_force(session, now)
-        self._names = {number: fingerprint for number, fingerprint, _ in firing}
-        self._labels = {number: labels for number, _, labels in firing}
-        numbered = [(number, labels) for number, _, labels in firing]
+        self._names = {alert_id: fingerprint for alert_id, fingerprint, _ in firing}
+        self._labels = {alert_id: labels for alert_id, _, labels in firing}
+        numbered = [(alert_id, labels) for alert_id, _, labels in firing]
         self._inhibitor = mute.Inhibitor(self.routes.inhibit_rules, numbered)
         self.dependencies = Dependencies(ctx.config.targets.targets, numbered)
         self.top = route.tree(self.routes, ctx.settings)
@@ -38,26 +38,31 @@ class View:
 
     def held(self, labels: Labels) -> list[Held]:
         """Return why an alert with `labels` is not to be told now."""
-        found = [
-            Held("silence", one.id, f"silenced by {one.by or 'somebody'}: {one.comment or 'no comment'}", one.ends_at)
-            for one in self._silences
-            if one.mutes(labels, self.now)
+        suppressions = [
+            Held(
+                "silence",
+                silence.id,
+                f"silenced by {silence.by or 'somebody'}: {silence.comment or 'no comment'}",
+                silence.ends_at,
+            )
+            for silence in self._silences
+            if silence.mutes(labels, self.now)
         ]
-        found += [
-            Held("maintenance", str(one.id), f"in the maintenance window {one.name}", one.end)
-            for one in self._windows
-            if all_accept(one.matchers, labels)
+        suppressions += [
+            Held("maintenance", str(window.id), f"in the maintenance window {window.name}", window.end)
+            for window in self._windows
+            if all_accept(window.matchers, labels)
         ]
-        found += [
-            Held("inhibition", self._names[number], f"inhibited by alert {number}")
-            for number in self._inhibitor.inhibiting(labels)
+        suppressions += [
+            Held("inhibition", self._names[alert_id], f"inhibited by alert {alert_id}")
+            for alert_id in self._inhibitor.inhibiting(labels)
         ]
         for cause in self.dependencies.causes(labels):
             numbers = ", ".join(map(str, cause.alerts))
-            found.append(
+            suppressions.append(
                 Held("dependency", cause.target, f"{cause.target}, which it depends on, has failed: alert {numbers}")
             )
-        return found
+        return suppressions
 
     def route_held(self, node: Node) -> list[Held]:
         """Return the time intervals that mute a route now."""

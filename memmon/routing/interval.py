@@ -17,12 +17,12 @@ def contains(interval: Interval, now: float) -> bool:
     """Tell whether the moment `now` (Unix seconds) lies in `interval`, by the clocks of its location."""
     at = datetime.fromtimestamp(now, UTC).astimezone(_zone(interval.location))
     minute = at.hour * 60 + at.minute
-    if interval.times and not any(one.start_time <= minute < one.end_time for one in interval.times):
+    if interval.times and not any(time.start_time <= minute < time.end_time for time in interval.times):
         return False
-    if interval.days_of_month and not any(_has_day(one, at) for one in interval.days_of_month):
+    if interval.days_of_month and not any(_has_day(days, at) for days in interval.days_of_month):
         return False
-    given = ((interval.months, at.month), (interval.weekdays, at.isoweekday() % 7), (interval.years, at.year))
-    return all(not ranges or any(start <= value <= end for start, end in ranges) for ranges, value in given)
+    checks = ((interval.months, at.month), (interval.weekdays, at.isoweekday() % 7), (interval.years, at.year))
+    return all(not ranges or any(start <= value <= end for start, end in ranges) for ranges, value in checks)
 
 
 def _zone(location: str) -> tzinfo | None:
@@ -40,8 +40,12 @@ def _has_day(days: Range, at: datetime) -> bool:
 
 def muting(mute: Sequence[str], active: Sequence[str], intervals: Mapping[str, TimeInterval], now: float) -> list[str]:
     """Return the names of the intervals that mute a route now: those of `mute` that hold, and those of `active` when none does."""
-    held = {name for name in (*mute, *active) if any(contains(one, now) for one in intervals[name].time_intervals)}
-    found = [name for name in mute if name in held]
-    if active and not any(name in held for name in active):
-        found += active
-    return found
+    current_names = {
+        name
+        for name in (*mute, *active)
+        if any(contains(time_interval, now) for time_interval in intervals[name].time_intervals)
+    }
+    muting = [name for name in mute if name in current_names]
+    if active and not any(name in current_names for name in active):
+        muting += active
+    return muting

@@ -26,7 +26,7 @@ def plan(
     ctx: Context,
     name: str,
     matchers: Sequence[Matcher],
-    given: Mapping[str, Any],
+    schedule: Mapping[str, Any],
     by: str,
     comment: str = "",
     needs_approval: bool = False,
@@ -35,16 +35,16 @@ def plan(
     now = ctx.now()
     if not name:
         raise BadInput("name", "must not be empty")
-    matchers = [checked(*one) for one in matchers]
+    matchers = [checked(*matcher) for matcher in matchers]
     if all(matcher.accepts(()) for matcher in matchers):
         raise BadInput("matchers", "at least one matcher must not match an empty label")
-    when = recurrence.schedule(given, now)
+    when = recurrence.schedule(schedule, now)
     last = when.start + when.duration if when.kind == "once" else when.until
     if not recurrence.occurrences(when, now, 1):
         raise BadInput("start", "no occurrence of it is still to come")
     row = MaintenanceRow(
         name=name,
-        matchers=[to_json(one) for one in matchers],
+        matchers=[to_json(matcher) for matcher in matchers],
         schedule=when._asdict(),
         created_by=by,
         created_at=now,
@@ -57,50 +57,53 @@ def plan(
     with ctx.write() as session:
         session.add(row)
         session.flush()
-        made = shown(row, now)
+        window = shown(row, now)
     log.info("maintenance %s by %s: %s", row.id, by, name)
     live.publish(ctx.redis, "alerts", {"maintenance": row.id})
-    return made
+    return window
 
 
-def approve(ctx: Context, number: int, by: str) -> dict[str, Any]:
+def approve(ctx: Context, window_id: int, by: str) -> dict[str, Any]:
     """Agree to a window of somebody else's."""
     with ctx.write() as session:
-        row = _get(session, number)
+        row = _get(session, window_id)
         if row.approved_at is not None:
-            raise Conflict(f"maintenance {number} is approved already")
+            raise Conflict(f"maintenance {window_id} is approved already")
         if row.created_by == by:
-            raise Conflict(f"maintenance {number} must be approved by somebody else than {by}, who planned it")
+            raise Conflict(f"maintenance {window_id} must be approved by somebody else than {by}, who planned it")
         row.approved_by, row.approved_at = by, ctx.now()
-        found = shown(row, ctx.now())
-    live.publish(ctx.redis, "alerts", {"maintenance": number})
-    return found
+        window = shown(row, ctx.now())
+    live.publish(ctx.redis, "alerts", {"maintenance": window_id})
+    return window
 
 
-def end(ctx: Context, number: int, by: str) -> dict[str, Any]:
+def end(ctx: Context, window_id: int, by: str) -> dict[str, Any]:
     """End the occurrence that holds now; later ones come as they would."""
     now = ctx.now()
     with ctx.write() as session:
-        row = _get(session, number)
-        held = _window(row, now)
-        if held is None:
-            raise Conflict(f"maintenance {number} does not hold now")
-        row.ended = {**row.ended, str(held.start): {"at": now, "by": by}}
-        found = shown(row, now)
-    live.publish(ctx.redis, "alerts", {"maintenance": number})
-    return found
+        row = _get(session, window_id)
+        current_window = _window(row, now)
+        if current_window is None:
+            raise Conflict(f"maintenance {window_id} does not hold now")
+        row.ended = {**row.ended, str(current_window.start): {"at": now, "by": by}}
+        window = shown(row, now)
+    live.publish(ctx.redis, "alerts", {"maintenance": window_id})
+    return window
 
 
-def cancel(ctx: Context, number: int) -> None:
+def cancel(ctx: Context, window_id: int) -> None:
     """Forget a window with all its occurrences to come."""
     with ctx.write() as session:
-        session.delete(_get(session, number))
-    live.publish(ctx.redis, "alerts", {"maintenance": number})
+        session.delete(_get(session, window_id))
+    live.publish(ctx.redis, "alerts", {"maintenance": window_id})
 
 
-def preview(given: Mapping[str, Any], now: float, limit: int = 10) -> list[dict[str, Any]]:
+def preview(schedule: Mapping[str, Any], now: float, limit: int = 10) -> list[dict[str, Any]]:
     """Return the next occurrences of a schedule that nobody has saved yet."""
-    return [_occurrence(*one) for one in recurrence.occurrences(recurrence.schedule(given, now), now, limit)]
+    return [
+        _occurrence(*occurrence)
+        for occurrence in recurrence.occurrences(recurrence.schedule(schedule, now), now, limit)
+    ]
 
 
 def windows(ctx: Context) -> list[dict[str, Any]]:
@@ -110,38 +113,38 @@ def windows(ctx: Context) -> list[dict[str, Any]]:
         return [shown(row, now) for row in store.maintenances(session, now)]
 
 
-def get(ctx: Context, number: int) -> dict[str, Any]:
+def get(ctx: Context, window_id: int) -> dict[str, Any]:
     """Return one window."""
     with ctx.read() as session:
-        return shown(_get(session, number), ctx.now())
+        return shown(_get(session, window_id), ctx.now())
 
 
 def in_force(session: Session, now: float) -> list[Window]:
     """Return the windows that hold now."""
-    found = (_window(row, now) for row in store.maintenances(session, now) if row.approved_at is not None)
-    return [one for one in found if one is not None]
+    windows_ = (_window(row, now) for row in store.maintenances(session, now) if row.approved_at is not None)
+    return [window for window in windows_ if window is not None]
 
 
-def _get(session: Session, number: int) -> MaintenanceRow:
-    row = session.get(MaintenanceRow, number, with_for_update=True)
+def _get(session: Session, window_id: int) -> MaintenanceRow:
+    row = session.get(MaintenanceRow, window_id, with_for_update=True)
     if row is None:
-        raise NotFound(f"no maintenance {number}")
+        raise NotFound(f"no maintenance {window_id}")
     return row
 
 
 def _window(row: MaintenanceRow, now: float) -> Window | None:
-    held = recurrence.current(Schedule(**row.schedule), now)
-    if held is None or str(held.start) in row.ended:
+    occurrence = recurrence.current(Schedule(**row.schedule), now)
+    if occurrence is None or str(occurrence.start) in row.ended:
         return None
-    matchers = tuple(Matcher(one["name"], op_of(one), one["value"]) for one in row.matchers)
-    return Window(row.id, row.name, matchers, held.start, held.end)
+    matchers = tuple(Matcher(matcher["name"], op_of(matcher), matcher["value"]) for matcher in row.matchers)
+    return Window(row.id, row.name, matchers, occurrence.start, occurrence.end)
 
 
 def shown(row: MaintenanceRow, now: float) -> dict[str, Any]:
     """Return a window as the API shows it."""
     when = Schedule(**row.schedule)
-    held = _window(row, now) if row.approved_at is not None else None
-    state = "awaiting approval" if row.approved_at is None else "active" if held else "planned"
+    current_window = _window(row, now) if row.approved_at is not None else None
+    state = "awaiting approval" if row.approved_at is None else "active" if current_window else "planned"
     following = [o for o in recurrence.occurrences(when, now, 5) if str(o.start) not in row.ended]
     if not following:
         state = "over"
@@ -156,7 +159,7 @@ def shown(row: MaintenanceRow, now: float) -> dict[str, Any]:
         "comment": row.comment,
         "approved_by": row.approved_by,
         "approved_at": encode.iso(row.approved_at),
-        "next": [_occurrence(*one) for one in following],
+        "next": [_occurrence(*occurrence) for occurrence in following],
         "ended_early": row.ended,
     }
 

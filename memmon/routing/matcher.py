@@ -29,10 +29,10 @@ def parse(text: str, field: str = "matchers") -> tuple[Matcher, ...]:
         return classic(text, field)
     except BadInput as error:
         try:
-            found = matcher_utf8.parse(text)
+            parsed = matcher_utf8.parse(text)
         except ValueError:
             raise error from None
-    return tuple(checked(*one, field) for one in found)
+    return tuple(checked(*matcher_text, field) for matcher_text in parsed)
 
 
 def classic(text: str, field: str = "matchers") -> tuple[Matcher, ...]:
@@ -43,12 +43,12 @@ def classic(text: str, field: str = "matchers") -> tuple[Matcher, ...]:
 
 def _tokens(text: str) -> list[str]:
     """Return what commas outside of quotes divide; after the last comma nothing need follow."""
-    found, at = [], 0
+    parsed, at = [], 0
     while text[at:].strip():
         match = _SPLIT.match(text, at)
-        found.append(match.group() if match else "")
+        parsed.append(match.group() if match else "")
         at = (match.end() if match else at) + 1
-    return found
+    return parsed
 
 
 def _one(token: str, text: str, field: str) -> Matcher:
@@ -77,23 +77,28 @@ def checked(name: str, op: str, value: str, field: str = "matchers") -> Matcher:
     return Matcher(name, op, value)
 
 
-def op_of(one: Mapping[str, Any]) -> str:
+def op_of(matcher_json: Mapping[str, Any]) -> str:
     """Return the operator of a matcher as Alertmanager's API writes it, {name, value, isRegex, isEqual}; `=` where it says
     neither."""
     return {(True, False): "=", (False, False): "!=", (True, True): "=~", (False, True): "!~"}[
-        one.get("isEqual") is not False, one.get("isRegex") is True
+        matcher_json.get("isEqual") is not False, matcher_json.get("isRegex") is True
     ]
 
 
-def to_json(one: Matcher) -> dict[str, Any]:
+def to_json(matcher: Matcher) -> dict[str, Any]:
     """Return a matcher as Alertmanager's API writes it."""
-    return {"name": one.name, "value": one.value, "isRegex": "~" in one.op, "isEqual": not one.op.startswith("!")}
+    return {
+        "name": matcher.name,
+        "value": matcher.value,
+        "isRegex": "~" in matcher.op,
+        "isEqual": not matcher.op.startswith("!"),
+    }
 
 
 def of_route(route: Route) -> tuple[Matcher, ...]:
     """Return all matchers of a route, in its three spellings and in Alertmanager's order."""
-    given = [matcher for text in route.matchers for matcher in parse(text)]
-    given += [checked(name, "=", value) for name, value in route.match.items()]
+    matchers_ = [matcher for text in route.matchers for matcher in parse(text)]
+    matchers_ += [checked(name, "=", value) for name, value in route.match.items()]
     # Alertmanager writes these anchors down, and so they stand in its group keys.
-    given += [checked(name, "=~", f"^(?:{value})$") for name, value in route.match_re.items()]
-    return tuple(sorted(given, key=lambda one: (one.name, one.value, _OPS.index(one.op))))
+    matchers_ += [checked(name, "=~", f"^(?:{value})$") for name, value in route.match_re.items()]
+    return tuple(sorted(matchers_, key=lambda matcher: (matcher.name, matcher.value, _OPS.index(matcher.op))))

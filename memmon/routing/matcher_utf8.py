@@ -36,14 +36,14 @@ def parse(text: str) -> list[tuple[str, str, str]]:
     inside = tokens[1:-1] if opened else tokens
     if opened and len(tokens) < 2:
         raise ValueError("a brace has no other")
-    found = []
+    matchers = []
     while inside:
-        one, inside = inside[:3], inside[3:]
-        found.append(_matcher(one))
+        matcher_tokens, inside = inside[:3], inside[3:]
+        matchers.append(_matcher(matcher_tokens))
         if inside and inside[0] != ("mark", ","):
             raise ValueError(f"expected a comma before {inside[0][1]!r}")
         inside = inside[1:]
-    return found
+    return matchers
 
 
 def _matcher(tokens: list[Token]) -> tuple[str, str, str]:
@@ -55,15 +55,15 @@ def _matcher(tokens: list[Token]) -> tuple[str, str, str]:
 
 
 def _tokens(text: str) -> list[Token]:
-    found, at = [], 0
+    tokens, at = [], 0
     while text[at:].strip():
         match = _TOKEN.match(text, at)
         if not match:
             raise ValueError(f"unexpected {text[at:].strip()[0]!r}")
         kind = str(match.lastgroup)
-        found.append((kind, match.group(kind)))
+        tokens.append((kind, match.group(kind)))
         at = match.end()
-    return found
+    return tokens
 
 
 def unquote(quoted: str) -> str:

@@ -75,24 +75,24 @@ class Inhibitor:
         self._rules = [_Rule(of_route(rule.target), of_route(rule.source), rule.equal, {}) for rule in rules]
         if not self._rules:
             return
-        for number, labels in firing:
+        for alert_id, labels in firing:
             for rule in self._rules:
                 if all_accept(rule.source, labels):
-                    entry = (number, all_accept(rule.target, labels))
+                    entry = (alert_id, all_accept(rule.target, labels))
                     rule.sources.setdefault(_values(labels, rule.equal), []).append(entry)
 
     def inhibiting(self, labels: Labels) -> list[int]:
         """Return the ids of the firing alerts that inhibit one with `labels`. An alert that is on both sides of a rule is not
         inhibited by others that are, so that two cannot mute each other."""
-        found: dict[int, None] = {}
+        inhibiting_ids: dict[int, None] = {}
         for rule in self._rules:
             if not rule.sources or not all_accept(rule.target, labels):
                 continue
             both = all_accept(rule.source, labels)
-            for number, is_target in rule.sources.get(_values(labels, rule.equal), ()):
+            for alert_id, is_target in rule.sources.get(_values(labels, rule.equal), ()):
                 if not (both and is_target):
-                    found[number] = None
-        return list(found)
+                    inhibiting_ids[alert_id] = None
+        return list(inhibiting_ids)
 
 
 def _values(labels: Labels, names: Sequence[str]) -> tuple[str, ...]:

@@ -50,28 +50,28 @@ class Schedule(NamedTuple):
     until: float | None = None
 
 
-def schedule(given: Mapping[str, Any], now: float) -> Schedule:
+def schedule(document: Mapping[str, Any], now: float) -> Schedule:
     """Return the schedule that `given` says; raise BadInput with the name of what is wrong.
 
     Keys: kind, start (Unix seconds, now where it is missing), duration (seconds), timezone, until, and by kind: `days` (names of
     weekdays) and `time` (HH:MM), `cron` or `rrule`.
     """
-    kind = given.get("kind", "once")
+    kind = document.get("kind", "once")
     if kind not in KINDS:
         raise BadInput("kind", f"must be one of {', '.join(KINDS)}")
-    duration, start, until = (_number(given, name) for name in ("duration", "start", "until"))
+    duration, start, until = (_number(document, name) for name in ("duration", "start", "until"))
     if duration is None or not 0 < duration <= LONGEST:
         raise BadInput("duration", "must be more than nothing and at most 31 days")
-    found = Schedule(kind, _rule(kind, given), now if start is None else start, duration, _zone(given), until)
-    if until is not None and until <= found.start:
+    schedule_ = Schedule(kind, _rule(kind, document), now if start is None else start, duration, _zone(document), until)
+    if until is not None and until <= schedule_.start:
         raise BadInput("until", "must be after the start")
     if kind != "once":
-        _compiled(found)
-    return found
+        _compiled(schedule_)
+    return schedule_
 
 
-def _number(given: Mapping[str, Any], name: str) -> float | None:
-    value = given.get(name)
+def _number(document: Mapping[str, Any], name: str) -> float | None:
+    value = document.get(name)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 253402300799:
@@ -79,8 +79,8 @@ def _number(given: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
-def _zone(given: Mapping[str, Any]) -> str:
-    zone = given.get("timezone") or "UTC"
+def _zone(document: Mapping[str, Any]) -> str:
+    zone = document.get("timezone") or "UTC"
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError, TypeError):
@@ -88,39 +88,39 @@ def _zone(given: Mapping[str, Any]) -> str:
     return str(zone)
 
 
-def _rule(kind: str, given: Mapping[str, Any]) -> str:
+def _rule(kind: str, document: Mapping[str, Any]) -> str:
     if kind == "once":
         return ""
     if kind == "weekly":
-        days = given.get("days")
+        days = document.get("days")
         if not isinstance(days, list | tuple) or not days or not all(day in WEEKDAYS for day in days):
             raise BadInput("days", f"must be a list of {', '.join(WEEKDAYS)}")
         try:
-            minute = minute_of(given.get("time", "00:00")) % 1440
+            minute = minute_of(document.get("time", "00:00")) % 1440
         except ValueError as error:
             raise BadInput("time", str(error)) from None
         numbers = ",".join(str(WEEKDAYS.index(day)) for day in days)
         return f"{minute % 60} {minute // 60} * * {numbers}"
-    text = given.get(kind)
+    text = document.get(kind)
     if not isinstance(text, str) or not 0 < len(text) <= 500:
         raise BadInput(kind, "must be text of at most 500 characters")
     return text.strip()
 
 
 @lru_cache(maxsize=256)
-def _compiled(one: Schedule) -> rrule.rruleset:
+def _compiled(schedule_: Schedule) -> rrule.rruleset:
     """Return the starts in local time without a zone."""
-    begin = datetime.fromtimestamp(one.start, UTC).astimezone(ZoneInfo(one.timezone)).replace(tzinfo=None)
-    found = rrule.rruleset()
-    for rule in _of_rrule(one.rule, begin) if one.kind == "rrule" else _of_cron(one.rule, begin):
+    begin = datetime.fromtimestamp(schedule_.start, UTC).astimezone(ZoneInfo(schedule_.timezone)).replace(tzinfo=None)
+    rule_set = rrule.rruleset()
+    for rule in _of_rrule(schedule_.rule, begin) if schedule_.kind == "rrule" else _of_cron(schedule_.rule, begin):
         # Without an end, a rule that never comes would be looked for until the year 9999.
-        found.rrule(rule if _ends(rule) else rule.replace(until=begin + HORIZON))
-    first = list(islice(found, 100))
+        rule_set.rrule(rule if _ends(rule) else rule.replace(until=begin + HORIZON))
+    first = list(islice(rule_set, 100))
     if not first:
-        raise BadInput(one.kind, f"{one.rule!r} comes never")
+        raise BadInput(schedule_.kind, f"{schedule_.rule!r} comes never")
     if len(first) == 100 and first[-1] - first[0] < timedelta(days=4):
-        raise BadInput(one.kind, f"{one.rule!r} comes more often than once an hour")
-    return found
+        raise BadInput(schedule_.kind, f"{schedule_.rule!r} comes more often than once an hour")
+    return rule_set
 
 
 def _ends(rule: rrule.rrule) -> bool:
@@ -132,9 +132,9 @@ def _of_rrule(text: str, begin: datetime) -> list[rrule.rrule]:
     if "\n" in text or any(f"FREQ={often}" in text.upper() for often in _OFTEN):
         raise BadInput("rrule", "must be one RRULE that comes daily at most")
     try:
-        found = rrule.rrulestr(text, dtstart=begin.replace(microsecond=0))
-        if isinstance(found, rrule.rrule):
-            return [found]
+        rule_ = rrule.rrulestr(text, dtstart=begin.replace(microsecond=0))
+        if isinstance(rule_, rrule.rrule):
+            return [rule_]
         raise ValueError("it is several")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadInput("rrule", f"{text!r} is not a recurrence rule of RFC 5545: {error}") from None
@@ -145,7 +145,7 @@ def _of_cron(text: str, begin: datetime) -> list[rrule.rrule]:
     fields = text.lower().split()
     if len(fields) != 5:
         raise BadInput("cron", "must have five fields: minute, hour, day of the month, month, day of the week")
-    minutes, hours, days, months, weekdays = (_field(one, n) for n, one in enumerate(fields))
+    minutes, hours, days, months, weekdays = (_field(field_text, n) for n, field_text in enumerate(fields))
     either = fields[2] != "*" and fields[4] != "*"
 
     def rule(by_day: bool) -> rrule.rrule:
@@ -163,62 +163,64 @@ def _of_cron(text: str, begin: datetime) -> list[rrule.rrule]:
     return [rule(False), rule(True)] if either else [rule(fields[4] != "*")]
 
 
-def _field(text: str, number: int) -> list[int]:
-    name, low, high = _CRON[number]
-    found: set[int] = set()
+def _field(text: str, field_index: int) -> list[int]:
+    name, low, high = _CRON[field_index]
+    field_values: set[int] = set()
     for part in text.split(","):
         match = re.fullmatch(r"(\*|[0-9a-z]+)(?:-([0-9a-z]+))?(?:/(\d+))?", part)
         if not match:
             raise BadInput("cron", f"{part!r} is not a {name}")
         first, last, step = match.groups()
-        start = low if first == "*" else _value(first, number)
+        start = low if first == "*" else _value(first, field_index)
         end = high if first == "*" or (step and not last) else start
-        end = _value(last, number) if last else end
+        end = _value(last, field_index) if last else end
         if start > end or (step and int(step) < 1):
             raise BadInput("cron", f"{part!r} is not a {name}")
-        found |= set(range(start, end + 1, int(step or 1)))
-    return sorted(found)
+        field_values |= set(range(start, end + 1, int(step or 1)))
+    return sorted(field_values)
 
 
-def _value(text: str, number: int) -> int:
-    name, low, high = _CRON[number]
-    names = _CRON_NAMES.get(number, ())
+def _value(text: str, field_index: int) -> int:
+    name, low, high = _CRON[field_index]
+    names = _CRON_NAMES.get(field_index, ())
     value = names.index(text) + low if text in names else int(text) if text.isdigit() else -1
     if not low <= value <= high:
         raise BadInput("cron", f"{text!r} is not a {name} ({low} to {high})")
     return value
 
 
-def occurrences(one: Schedule, after: float, limit: int) -> list[Occurrence]:
+def occurrences(schedule_: Schedule, after: float, limit: int) -> list[Occurrence]:
     """Return the next occurrences that end after `after`, at most `limit`."""
-    found: list[Occurrence] = []
-    for occurrence in _all(one, after):
-        if len(found) == limit or (one.until is not None and occurrence.start > one.until):
+    occurrences_: list[Occurrence] = []
+    for occurrence in _all(schedule_, after):
+        if len(occurrences_) == limit or (schedule_.until is not None and occurrence.start > schedule_.until):
             break
-        found.append(occurrence)
-    return found
+        occurrences_.append(occurrence)
+    return occurrences_
 
 
-def _all(one: Schedule, after: float) -> Iterator[Occurrence]:
-    if one.kind == "once":
-        if one.start + one.duration > after:
-            yield Occurrence(one.start, one.start + one.duration)
+def _all(schedule_: Schedule, after: float) -> Iterator[Occurrence]:
+    if schedule_.kind == "once":
+        if schedule_.start + schedule_.duration > after:
+            yield Occurrence(schedule_.start, schedule_.start + schedule_.duration)
         return
-    zone = ZoneInfo(one.timezone)
+    zone = ZoneInfo(schedule_.timezone)
     # A day more than its duration, since a clock that is put back makes local times come twice.
-    begin = datetime.fromtimestamp(max(0.0, after - one.duration - 86400), UTC).astimezone(zone).replace(tzinfo=None)
-    for start in _compiled(one).xafter(begin, inc=True):
+    begin = (
+        datetime.fromtimestamp(max(0.0, after - schedule_.duration - 86400), UTC).astimezone(zone).replace(tzinfo=None)
+    )
+    for start in _compiled(schedule_).xafter(begin, inc=True):
         at = start.replace(tzinfo=zone).timestamp()
-        if at + one.duration > after and at >= one.start:
-            yield Occurrence(at, at + one.duration)
+        if at + schedule_.duration > after and at >= schedule_.start:
+            yield Occurrence(at, at + schedule_.duration)
 
 
 @lru_cache(maxsize=1024)
-def _around(one: Schedule, minute: int) -> tuple[Occurrence, ...]:
-    return tuple(o for o in occurrences(one, minute * 60.0, 4) if o.start < minute * 60.0 + 60)
+def _around(schedule_: Schedule, minute: int) -> tuple[Occurrence, ...]:
+    return tuple(o for o in occurrences(schedule_, minute * 60.0, 4) if o.start < minute * 60.0 + 60)
 
 
-def current(one: Schedule, now: float) -> Occurrence | None:
+def current(schedule_: Schedule, now: float) -> Occurrence | None:
     """Return the occurrence that holds at `now`; of several the one that ends last."""
-    held = [o for o in _around(one, int(now // 60)) if o.start <= now < o.end]
-    return max(held, key=lambda o: o.end, default=None)
+    current_occurrences = [o for o in _around(schedule_, int(now // 60)) if o.start <= now < o.end]
+    return max(current_occurrences, key=lambda o: o.end, default=None)

@@ -44,10 +44,10 @@ def tree(routes: Routes, settings: Settings) -> Node:
     """Return the routes with what they inherit; the environment's receiver is a first one that goes on. The tree of the routes in
     force is built once."""
     global _built
-    held = _built
-    if held is None or held[0] is not routes or held[1] is not settings:
-        held = _built = (routes, settings, _tree(routes, settings))
-    return held[2]
+    cached = _built
+    if cached is None or cached[0] is not routes or cached[1] is not settings:
+        cached = _built = (routes, settings, _tree(routes, settings))
+    return cached[2]
 
 
 def _tree(routes: Routes, settings: Settings) -> Node:
@@ -66,11 +66,11 @@ def mark(top: Node) -> str:
 
 def check(routes: Routes, settings: Settings) -> None:
     """Raise BadConfig for a matcher that is none, and for mail that no server is named for."""
-    given = [side for rule in routes.inhibit_rules for side in (rule.source, rule.target)]
-    for route in (*below(routes.route), *given):
-        for value, one in _one_by_one(route):
+    matcher_routes = [side for rule in routes.inhibit_rules for side in (rule.source, rule.target)]
+    for route in (*below(routes.route), *matcher_routes):
+        for value, single in _one_by_one(route):
             try:
-                of_route(one)
+                of_route(single)
             except BadInput as error:
                 raise BadConfig(str(error), "routes", value) from None
     if not routes.global_.smtp_smarthost and "smtp_server" not in settings.model_fields_set:
@@ -82,9 +82,9 @@ def check(routes: Routes, settings: Settings) -> None:
 
 def _one_by_one(route: Route) -> list[tuple[str, Route]]:
     """Return each matcher of `route` as the file has it, with a route that has only this one."""
-    found = [(text, Route(matchers=(text,))) for text in route.matchers]
-    found += [(value, Route(match={name: value})) for name, value in route.match.items()]
-    return found + [(value, Route(match_re={name: value})) for name, value in route.match_re.items()]
+    singles = [(text, Route(matchers=(text,))) for text in route.matchers]
+    singles += [(value, Route(match={name: value})) for name, value in route.match.items()]
+    return singles + [(value, Route(match_re={name: value})) for name, value in route.match_re.items()]
 
 
 def walk(node: Node) -> list[Node]:
@@ -94,17 +94,17 @@ def walk(node: Node) -> list[Node]:
 
 def _node(route: Route, parent: Node | None, place: int) -> Node:
     def inherit(name: str, default: float) -> float:
-        given = getattr(route, name)
-        if given is not None:
-            return float(given)
+        value = getattr(route, name)
+        if value is not None:
+            return float(value)
         return float(getattr(parent, name)) if parent else default
 
     matchers = of_route(route)
-    own = "{" + ",".join(map(str, matchers)) + "}"
+    matchers_text = "{" + ",".join(map(str, matchers)) + "}"
     group_by = route.group_by or (parent.group_by if parent else ())
     node = Node(
-        key=f"{parent.key}/{own}" if parent else own,
-        id=f"{parent.id}/{own}/{place}" if parent else own,
+        key=f"{parent.key}/{matchers_text}" if parent else matchers_text,
+        id=f"{parent.id}/{matchers_text}/{place}" if parent else matchers_text,
         receiver=route.receiver or (parent.receiver if parent else ""),
         matchers=matchers,
         group_by=group_by,
@@ -125,15 +125,15 @@ def match(node: Node, labels: Labels) -> list[Node]:
     """Return the routes that an alert with `labels` takes: the deepest that fit, the first one unless it goes on."""
     if not all_accept(node.matchers, labels):
         return []
-    found: list[Node] = []
+    matched_nodes: list[Node] = []
     for child in node.children:
         deeper = match(child, labels)
-        found += deeper
+        matched_nodes += deeper
         if deeper and not child.goes_on:
             break
-    if node.receiver != ENVIRONMENT and all(one.receiver == ENVIRONMENT for one in found):
-        return [*found, node]  # The environment's route is an extra: it keeps nobody else from hearing.
-    return found or [node]
+    if node.receiver != ENVIRONMENT and all(node_.receiver == ENVIRONMENT for node_ in matched_nodes):
+        return [*matched_nodes, node]  # The environment's route is an extra: it keeps nobody else from hearing.
+    return matched_nodes or [node]
 
 
 def group_labels(node: Node, labels: Labels) -> Labels:
@@ -170,8 +170,11 @@ def environment(settings: Settings) -> Receiver | None:
 
 def receivers(routes: Routes, settings: Settings) -> dict[str, Receiver]:
     """Return every receiver by its name."""
-    own = environment(settings)
-    return {receiver.name: receiver for receiver in (*routes.receivers, *((own,) if own else ()))}
+    environment_receiver = environment(settings)
+    return {
+        receiver.name: receiver
+        for receiver in (*routes.receivers, *((environment_receiver,) if environment_receiver else ()))
+    }
 
 
 CHANNELS = ("email", "webhook", "slack", "pagerduty", "msteamsv2", "apprise", "log")

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def post(
     ctx: Context,
-    number: str | None,
+    silence_id: str | None,
     matchers: Sequence[Matcher],
     starts_at: float,
     ends_at: float,
@@ -37,7 +37,7 @@ def post(
     """
     now = ctx.now()
     _check(matchers, starts_at, ends_at, now)
-    plain = [to_json(checked(*one)) for one in matchers]
+    plain = [to_json(checked(*matcher)) for matcher in matchers]
     values: dict[str, Any] = {
         "matchers": plain,
         "starts_at": starts_at,
@@ -47,14 +47,14 @@ def post(
         "updated_at": now,
     }
     with ctx.write() as session:
-        kept = _settled(session, number, values, now)
-        if kept is None:
+        unchanged_id = _settled(session, silence_id, values, now)
+        if unchanged_id is None:
             values["starts_at"] = max(now, starts_at)
-        found = kept or str(uuid.uuid4())
-        store.save_silence(session, id=found, **values)
-    log.info("silence %s by %s until %g: %s", found, by, ends_at, ", ".join(map(str, matchers)))
-    live.publish(ctx.redis, "alerts", {"silence": found})
-    return found
+        silence_id_ = unchanged_id or str(uuid.uuid4())
+        store.save_silence(session, id=silence_id_, **values)
+    log.info("silence %s by %s until %g: %s", silence_id_, by, ends_at, ", ".join(map(str, matchers)))
+    live.publish(ctx.redis, "alerts", {"silence": silence_id_})
+    return silence_id_
 
 
 def problem(matchers: Sequence[Matcher], starts_at: float, ends_at: float) -> BadInput | None:
@@ -67,9 +67,9 @@ def problem(matchers: Sequence[Matcher], starts_at: float, ends_at: float) -> Ba
 
 
 def _check(matchers: Sequence[Matcher], starts_at: float, ends_at: float, now: float) -> None:
-    found = problem(matchers, starts_at, ends_at)
-    if found:
-        raise found
+    error = problem(matchers, starts_at, ends_at)
+    if error:
+        raise error
     if ends_at == starts_at:
         raise BadInput("endsAt", "start time must be before end time")
     if ends_at <= now:
@@ -78,15 +78,15 @@ def _check(matchers: Sequence[Matcher], starts_at: float, ends_at: float, now: f
         raise BadInput("endsAt", "must be at most 366 days after the start")
 
 
-def _settled(session: Session, number: str | None, values: dict[str, Any], now: float) -> str | None:
+def _settled(session: Session, silence_id: str | None, values: dict[str, Any], now: float) -> str | None:
     """Return the id of the silence that is changed in its place; where there is none such, the old one is ended."""
-    if not number:
+    if not silence_id:
         return None
-    row = store.silence(session, number)
+    row = store.silence(session, silence_id)
     if row is None:
-        raise NotFound(f"no silence {number}")
+        raise NotFound(f"no silence {silence_id}")
     if can_update(row, values, now):
-        return number
+        return silence_id
     if row.ends_at > now:
         row.starts_at, row.ends_at, row.updated_at = min(row.starts_at, now), now, now
         session.flush()
@@ -102,10 +102,10 @@ def can_update(row: SilenceRow, values: dict[str, Any], now: float) -> bool:
     return bool(values["starts_at"] >= now)
 
 
-def get(ctx: Context, number: str) -> dict[str, Any]:
+def get(ctx: Context, silence_id: str) -> dict[str, Any]:
     """Return one silence."""
     with ctx.read() as session:
-        row = store.silence(session, number)
+        row = store.silence(session, silence_id)
         if row is None:
-            raise NotFound(f"no silence {number}")
+            raise NotFound(f"no silence {silence_id}")
         return shown(row, ctx.now())

@@ -31,7 +31,7 @@ def in_force(session: Session, now: float) -> list[Silence]:
     return [
         Silence(
             row.id,
-            tuple(Matcher(one["name"], op_of(one), one["value"]) for one in row.matchers),
+            tuple(Matcher(matcher["name"], op_of(matcher), matcher["value"]) for matcher in row.matchers),
             row.starts_at,
             row.ends_at,
             row.created_by,
@@ -45,7 +45,7 @@ def silence(
     ctx: Context, matchers: Sequence[Matcher], seconds: float, by: str, comment: str, starts_at: float | None = None
 ) -> dict[str, Any]:
     """Mute what `matchers` match for `seconds`; return the silence."""
-    matchers = [checked(*one) for one in matchers]
+    matchers = [checked(*matcher) for matcher in matchers]
     if all(matcher.accepts(()) for matcher in matchers):
         raise BadInput("matchers", "at least one matcher must not match an empty label")
     if not 0 < seconds <= MAX_SILENCE:
@@ -56,7 +56,7 @@ def silence(
         raise BadInput("starts_at", "must be such that the silence ends before the year 10000")
     values: dict[str, Any] = {
         "id": str(uuid.uuid4()),
-        "matchers": [to_json(one) for one in matchers],
+        "matchers": [to_json(matcher) for matcher in matchers],
         "starts_at": start,
         "ends_at": start + seconds,
         "created_by": by,
@@ -66,24 +66,24 @@ def silence(
     with ctx.write() as session:
         store.save_silence(session, **values)
         row = store.silence(session, values["id"])
-        made = shown(row, now)  # type: ignore[arg-type]
-    log.info("silence %s by %s for %g s: %s", made["id"], by, seconds, ", ".join(map(str, matchers)))
-    live.publish(ctx.redis, "alerts", {"silence": made["id"]})
-    return made
+        silence_ = shown(row, now)  # type: ignore[arg-type]
+    log.info("silence %s by %s for %g s: %s", silence_["id"], by, seconds, ", ".join(map(str, matchers)))
+    live.publish(ctx.redis, "alerts", {"silence": silence_["id"]})
+    return silence_
 
 
-def expire_silence(ctx: Context, number: str) -> None:
+def expire_silence(ctx: Context, silence_id: str) -> None:
     """End a silence now."""
     now = ctx.now()
     with ctx.write() as session:
-        row = store.silence(session, number)
+        row = store.silence(session, silence_id)
         if row is None:
-            raise NotFound(f"no silence {number}")
+            raise NotFound(f"no silence {silence_id}")
         if row.ends_at <= now:
-            raise Conflict(f"silence {number} has ended already")
+            raise Conflict(f"silence {silence_id} has ended already")
         row.ends_at = now
         row.updated_at = now
-    live.publish(ctx.redis, "alerts", {"silence": number})
+    live.publish(ctx.redis, "alerts", {"silence": silence_id})
 
 
 def silences(ctx: Context, ended_since: float = 3600.0) -> list[dict[str, Any]]:

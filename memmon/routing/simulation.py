@@ -100,12 +100,12 @@ class _Rehearsal:
             return
         inhibitor = mute.Inhibitor(self._routes.inhibit_rules, self._firing.items())
         open_ones = frozenset(n for n, labels in group.firing.items() if not inhibitor.inhibiting(labels))
-        held = frozenset(group.firing) - open_ones
-        told = group.told._replace(firing=group.told.firing - held) if group.told else None
-        reason = dedup.decide(open_ones, group.ended, told, node.repeat_interval, at)
+        suppressed_ids = frozenset(group.firing) - open_ones
+        log_entry = group.told._replace(firing=group.told.firing - suppressed_ids) if group.told else None
+        reason = dedup.decide(open_ones, group.ended, log_entry, node.repeat_interval, at)
         if reason in dedup.SENDING:
             shared = key.split("|", 2)[2]
             self._made.append(Notice(at, node.receiver, reason, shared, len(open_ones), len(group.ended)))
-            heard = group.told.firing & held if group.told else frozenset()
+            heard = group.told.firing & suppressed_ids if group.told else frozenset()
             group.told = Told(open_ones | heard, frozenset(group.ended), at)
         group.ended.clear()

@@ -32,11 +32,11 @@ def held(session: Session, key: str) -> GroupRow | None:
 def held_groups(session: Session, keys: Sequence[str]) -> dict[str, GroupRow]:
     """Return those of the groups that exist, which nobody else changes; always in one order, so that two never wait for each
     other."""
-    found: dict[str, GroupRow] = {}
+    groups: dict[str, GroupRow] = {}
     for at in range(0, len(keys), upsert.CHUNK):
         query = select(GroupRow).where(GroupRow.key.in_(keys[at : at + upsert.CHUNK])).order_by(GroupRow.key)
-        found |= {row.key: row for row in session.scalars(query.with_for_update())}
-    return found
+        groups |= {row.key: row for row in session.scalars(query.with_for_update())}
+    return groups
 
 
 def add_group(session: Session, **values: Any) -> bool:
@@ -84,18 +84,20 @@ def leave_but(session: Session, key: str, numbers: Collection[int], now: float) 
     session.execute(_members(key).where(PlacementRow.alert_id.not_in(numbers)).values(left_at=now))
 
 
-def leave_others(session: Session, numbers: Sequence[int], wanted: Collection[tuple[int, str]], now: float) -> None:
+def leave_others(
+    session: Session, numbers: Sequence[int], placements_kept: Collection[tuple[int, str]], now: float
+) -> None:
     """Let alerts leave every group that is not among those `wanted`, as pairs of alert and group."""
     query = select(PlacementRow).where(PlacementRow.alert_id.in_(numbers), PlacementRow.left_at.is_(None))
     for row in session.scalars(query):
-        if (row.alert_id, row.group_key) not in wanted:
+        if (row.alert_id, row.group_key) not in placements_kept:
             row.left_at = now
 
 
-def placements(session: Session, number: int) -> Sequence[PlacementRow]:
+def placements(session: Session, alert_id: int) -> Sequence[PlacementRow]:
     """Return the groups that an alert is or was in."""
     return session.scalars(
-        select(PlacementRow).where(PlacementRow.alert_id == number).order_by(PlacementRow.at, PlacementRow.group_key)
+        select(PlacementRow).where(PlacementRow.alert_id == alert_id).order_by(PlacementRow.at, PlacementRow.group_key)
     ).all()
 
 
@@ -136,9 +138,9 @@ def silences(session: Session, since: float) -> Sequence[SilenceRow]:
     return session.scalars(select(SilenceRow).where(SilenceRow.ends_at > since).order_by(SilenceRow.ends_at)).all()
 
 
-def silence(session: Session, number: str) -> SilenceRow | None:
+def silence(session: Session, silence_id: str) -> SilenceRow | None:
     """Return one silence."""
-    return session.get(SilenceRow, number)
+    return session.get(SilenceRow, silence_id)
 
 
 def save_silence(session: Session, **values: Any) -> None:

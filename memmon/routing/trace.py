@@ -10,9 +10,9 @@ from memmon.db.tables import DecisionRow, PlacementRow
 from memmon.routing import store
 
 
-def placements(session: Session, number: int) -> Sequence[PlacementRow]:
+def placements(session: Session, alert_id: int) -> Sequence[PlacementRow]:
     """Return the groups that an alert is or was in."""
-    return store.placements(session, number)
+    return store.placements(session, alert_id)
 
 
 def decisions(session: Session, key: str, since: float, until: float, limit: int) -> Sequence[DecisionRow]:

@@ -18,7 +18,7 @@ def canonical(text: str) -> str:
     return str(mapped or ip)
 
 
-def why_never(text: str, allow: Iterable[str], proxies: Iterable[str], own: Iterable[str]) -> str | None:
+def why_never(text: str, allow: Iterable[str], proxies: Iterable[str], own_networks: Iterable[str]) -> str | None:
     """Return why the address `text` must never be blocked, or None when it may be."""
     try:
         ip = ipaddress.ip_address(canonical(text))
@@ -26,7 +26,7 @@ def why_never(text: str, allow: Iterable[str], proxies: Iterable[str], own: Iter
         return f"{text!r} is not an IP address"
     if ip.is_loopback:
         return f"{ip} is a loopback address"
-    for reason, networks in (("allow-listed", allow), ("a trusted proxy", proxies), ("this host's own", own)):
+    for reason, networks in (("allow-listed", allow), ("a trusted proxy", proxies), ("this host's own", own_networks)):
         if any(ip in ipaddress.ip_network(network, strict=False) for network in networks):
             return f"{ip} is {reason}"
     if any(ip in network for network in DOCUMENTATION):

@@ -86,12 +86,12 @@ class Event(BaseModel):
         return moment if moment <= now + FUTURE else now
 
 
-def parse(given: Any) -> Event:
+def parse(document: Any) -> Event:
     """Return the event; raise BadInput that names the first wrong field."""
-    if not isinstance(given, dict):
+    if not isinstance(document, dict):
         raise BadInput("event", "must be an object")
     try:
-        return Event.model_validate(_storable(given))
+        return Event.model_validate(_storable(document))
     except ValidationError as error:
         problem = error.errors()[0]
         raise BadInput(".".join(map(str, problem["loc"])) or "event", validation_messages.of(problem)) from None

@@ -45,16 +45,16 @@ def restrict(
 
     kind block: subject is an address; throttle: an address or * (parameters endpoint, per_minute); disable: a feature.
     """
-    wanted = values(ctx.now(), kind, subject, seconds, reason, by, incident_id, target, parameters)
+    columns = values(ctx.now(), kind, subject, seconds, reason, by, incident_id, target, parameters)
     if kind == "block" or (kind == "throttle" and subject != "*"):
-        never = why_never(ctx, wanted["subject"])
+        never = why_never(ctx, columns["subject"])
         if never:
             counters.add(ctx.redis, "memmon_restrictions_refused_total")
             raise Refused(never)
     with ctx.write() as session:
-        row, new = store.restrict(session, wanted)
-        shown = shown_as(row)
-    return shown, announce(ctx, shown, new)
+        row, new = store.restrict(session, columns)
+        restriction = shown_as(row)
+    return restriction, announce(ctx, restriction, new)
 
 
 def values(
@@ -95,15 +95,20 @@ def values(
     }
 
 
-def announce(ctx: Context, shown: dict[str, Any], new: bool) -> list[Job]:
+def announce(ctx: Context, restriction: dict[str, Any], new: bool) -> list[Job]:
     """Count and publish a restriction that is committed; return what follows from it."""
     if new:
-        kind = shown["kind"]
+        kind = restriction["kind"]
         log.warning(
-            "%s %s until %s by %s: %s", kind, shown["subject"], shown["until"], shown["created_by"], shown["reason"]
+            "%s %s until %s by %s: %s",
+            kind,
+            restriction["subject"],
+            restriction["until"],
+            restriction["created_by"],
+            restriction["reason"],
         )
         counters.add(ctx.redis, "memmon_restrictions_total", {"kind": kind})
-    live.publish(ctx.redis, "security", {"restriction": shown["id"]})
+    live.publish(ctx.redis, "security", {"restriction": restriction["id"]})
     return [Job("security.enforce")]
 
 
@@ -115,23 +120,23 @@ def why_never(ctx: Context, subject: str) -> str | None:
 
 def own_addresses() -> tuple[str, ...]:
     """Return the addresses of this host."""
-    found = {
+    networks = {
         entry.address.split("%", 1)[0]
         for entries in psutil.net_if_addrs().values()
         for entry in entries
         if entry.family in (socket.AF_INET, socket.AF_INET6)
     }
-    return tuple(sorted(found))
+    return tuple(sorted(networks))
 
 
-def lift(ctx: Context, number: int, by: str) -> list[Job]:
+def lift(ctx: Context, restriction_id: int, by: str) -> list[Job]:
     """End a restriction before its time."""
     with ctx.write() as session:
-        if store.get(session, number) is None:
-            raise NotFound(f"no restriction {number}")
-        store.end(session, number, ctx.now())
-    log.info("restriction %d lifted by %s", number, by)
-    live.publish(ctx.redis, "security", {"restriction": number})
+        if store.get(session, restriction_id) is None:
+            raise NotFound(f"no restriction {restriction_id}")
+        store.end(session, restriction_id, ctx.now())
+    log.info("restriction %d lifted by %s", restriction_id, by)
+    live.publish(ctx.redis, "security", {"restriction": restriction_id})
     return [Job("security.enforce")]
 
 
@@ -143,7 +148,7 @@ def due(ctx: Context) -> list[Job]:
     over: list[int] = []
     if ended:
         with ctx.write() as session:
-            over = [number for number in ended if store.end(session, number, now)]
+            over = [restriction_id for restriction_id in ended if store.end(session, restriction_id, now)]
     if over:
         live.publish(ctx.redis, "security", {"ended": over})
     if lease.claim_period(ctx.redis, "security-counters", COUNTERS_EVERY, now):
@@ -169,20 +174,20 @@ def enforce(ctx: Context) -> None:
     results = {target.name: {"at": now, "error": error} for target, error in zip(targets, errors, strict=True)}
     changed: dict[int, dict[str, Any]] = {}
     for row in rows:
-        state = {name: found for name, found in results.items() if row.target in ("*", name)}
+        state = {name: enforcement for name, enforcement in results.items() if row.target in ("*", name)}
         if _changed(row.enforced, state):
             changed[row.id] = state
     if changed:
         with ctx.write() as session:
-            for number, state in changed.items():
-                store.enforced(session, number, state)
+            for restriction_id, state in changed.items():
+                store.enforced(session, restriction_id, state)
 
 
 def _tell(target: Target, rows: Sequence[RestrictionRow]) -> str | None:
     """Tell one client what is in force for its target; return what went wrong."""
-    wanted = [row for row in rows if row.target in ("*", target.name)]
+    restrictions_ = [row for row in rows if row.target in ("*", target.name)]
     try:
-        client.call(target, "PUT", "restrictions", desired(wanted))
+        client.call(target, "PUT", "restrictions", desired(restrictions_))
     except (Transient, Permanent) as error:
         log.warning("restrictions of %s could not be enforced: %s", target.name, error)
         return str(error)
@@ -196,16 +201,16 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 def desired(rows: Sequence[RestrictionRow]) -> dict[str, list[dict[str, Any]]]:
     """Return the state in force as clients take it."""
-    found: dict[str, list[dict[str, Any]]] = {"blocked": [], "throttled": [], "disabled": []}
+    state: dict[str, list[dict[str, Any]]] = {"blocked": [], "throttled": [], "disabled": []}
     for row in rows:
         if row.kind == "block":
-            found["blocked"].append({"address": row.subject, "until": row.until})
+            state["blocked"].append({"address": row.subject, "until": row.until})
         elif row.kind == "throttle":
             limits = {"endpoint": "*", "per_minute": 30, **row.parameters}
-            found["throttled"].append({"subject": row.subject, "until": row.until, **limits})
+            state["throttled"].append({"subject": row.subject, "until": row.until, **limits})
         else:
-            found["disabled"].append({"feature": row.subject, "until": row.until})
-    return found
+            state["disabled"].append({"feature": row.subject, "until": row.until})
+    return state
 
 
 def restrictions(ctx: Context) -> list[dict[str, Any]]:

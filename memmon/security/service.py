@@ -45,24 +45,24 @@ MAX_EVENTS = 1000
 BRUTE_FORCE, INJECTION = "brute_force_attack", "injection_attempt"
 
 
-def record(ctx: Context, given: Any, reporter: str) -> tuple[dict[str, Any], list[Job]]:
+def record(ctx: Context, document: Any, reporter: str) -> tuple[dict[str, Any], list[Job]]:
     """Keep one event or a list; return {ids, refused: [{index, field, message}]} and what follows."""
-    many = given if isinstance(given, list) else [given]
-    if len(many) > MAX_EVENTS:
+    documents = document if isinstance(document, list) else [document]
+    if len(documents) > MAX_EVENTS:
         raise BadInput("events", f"more than {MAX_EVENTS} at once")
     accepted: list[Event] = []
     refused: list[dict[str, Any]] = []
-    for index, one in enumerate(many):
+    for index, document_ in enumerate(documents):
         try:
-            accepted.append(events.parse(one))
+            accepted.append(events.parse(document_))
         except BadInput as error:
             refused.append({"index": index, "field": error.field, "message": error.message})
     ids: list[int] = []
     jobs: list[Job] = []
     for event in accepted:
-        number, more = _record_one(ctx, event, reporter)
-        ids.append(number)
-        jobs += more
+        event_id, event_jobs = _record_one(ctx, event, reporter)
+        ids.append(event_id)
+        jobs += event_jobs
     if ids:
         live.publish(ctx.redis, "security", {"ids": ids})
     return {"ids": ids, "refused": refused}, list(dict.fromkeys(jobs))
@@ -71,21 +71,21 @@ def record(ctx: Context, given: Any, reporter: str) -> tuple[dict[str, Any], lis
 def _record_one(ctx: Context, event: Event, reporter: str) -> tuple[int, list[Job]]:
     """Keep an event with all that follows from it, or nothing: a worker that dies leaves no attack without its block."""
     now = ctx.now()
-    found = injection.inspect(event.params)
+    findings = injection.inspect(event.params)
     flagged = injection.inspect({"content": event.content}) if event.content else []
     done = Done(Counter(), [], [])
     with ctx.write() as session:
         if event.source_ip:
             advisory_lock.take(session, f"security:{event.source_ip}")  # Two failures at once must see each other.
-        number = _add(session, event, reporter, now, [*found, *flagged], done)
-        for name, text in _attacks(ctx, session, event, found, now):
+        event_id = _add(session, event, reporter, now, [*findings, *flagged], done)
+        for name, text in _attacks(ctx, session, event, findings, now):
             if name != event.event_type:
-                _add_finding(session, name, event, text, now, number, done)
-            _respond(ctx, session, name, event, text, now, bool(found) or not event.content, done)
+                _add_finding(session, name, event, text, now, event_id, done)
+            _respond(ctx, session, name, event, text, now, bool(findings) or not event.content, done)
     for (event_type, severity), count in done.counted.items():
         counters.add(ctx.redis, "memmimic_security_events_total", {"type": event_type, "severity": severity}, count)
     jobs = [job for put in done.restricted for job in security_restrictions.announce(ctx, *put)]
-    return number, [*jobs, *alerts.announce(ctx, done.raised)]
+    return event_id, [*jobs, *alerts.announce(ctx, done.raised)]
 
 
 class Done(NamedTuple):
@@ -97,11 +97,11 @@ class Done(NamedTuple):
 
 
 def _attacks(
-    ctx: Context, session: Session, event: Event, found: Sequence[injection.Finding], now: float
+    ctx: Context, session: Session, event: Event, findings: Sequence[injection.Finding], now: float
 ) -> Iterator[tuple[str, str]]:
     """Return the attacks that the event shows, or is itself, and in words how."""
-    if found and _detector(ctx, INJECTION).enabled:
-        families = ", ".join(sorted({one.family for one in found}))
+    if findings and _detector(ctx, INJECTION).enabled:
+        families = ", ".join(sorted({finding.family for finding in findings}))
         yield INJECTION, f"parameters look like {families} injection"
     elif event.event_type == INJECTION:
         yield INJECTION, event.message or "injection attempt reported"
@@ -113,7 +113,7 @@ def _attacks(
 
 
 def _add(
-    session: Session, event: Event, reporter: str, now: float, found: Sequence[injection.Finding], done: Done
+    session: Session, event: Event, reporter: str, now: float, findings: Sequence[injection.Finding], done: Done
 ) -> int:
     severity = event.severity or events.SEVERITY[event.event_type]
     done.counted[event.event_type, severity] += 1
@@ -134,7 +134,7 @@ def _add(
         endpoint=event.endpoint,
         message=event.message,
         detail={name: value for name, value in detail.items() if value},
-        findings=[one._asdict() for one in found],
+        findings=[finding._asdict() for finding in findings],
         at=event.at(now),
         received_at=now,
     )
@@ -190,8 +190,8 @@ def _respond(
             log.warning("%s from %s: not blocked: %s", name, event.source_ip, never)
         else:
             seconds = min(detector.block_for, security_restrictions.MAX_SECONDS)
-            wanted = security_restrictions.values(now, "block", event.source_ip, seconds, f"{name}: {text}", "memmon")
-            row, new = store.restrict(session, wanted)
+            block = security_restrictions.values(now, "block", event.source_ip, seconds, f"{name}: {text}", "memmon")
+            row, new = store.restrict(session, block)
             done.restricted.append((security_restrictions.shown_as(row), new))
     annotations["runbook_url"] = "docs/runbook.md#security-incident"
     # No label holds what the attacker wrote: each new text would be another alert.
@@ -200,16 +200,16 @@ def _respond(
     done.raised.extend(alerts.raise_in(session, name, "critical", labels, annotations, ttl, now))
 
 
-def events_of(ctx: Context, wanted: Mapping[str, float]) -> list[dict[str, Any]]:
+def events_of(ctx: Context, windows: Mapping[str, float]) -> list[dict[str, Any]]:
     """Return the events of the types `wanted` that came in no longer ago than so many seconds, the oldest first: id,
     event_type, severity, source_ip, user, endpoint, message, received_at (Unix seconds)."""
-    if not wanted:
+    if not windows:
         return []
     now = ctx.now()
     names = ("id", "event_type", "severity", "source_ip", "user", "endpoint", "message", "received_at")
     with ctx.read() as session:
-        rows = store.since(session, list(wanted), now - max(wanted.values()))
-        fresh = [row for row in rows if row.received_at > now - wanted[row.event_type]]
+        rows = store.since(session, list(windows), now - max(windows.values()))
+        fresh = [row for row in rows if row.received_at > now - windows[row.event_type]]
         return [{name: getattr(row, name) for name in names} for row in fresh]
 
 
@@ -227,7 +227,7 @@ def overview(ctx: Context, limit: int = 100) -> dict[str, Any]:
     with ctx.read() as session:
         rows = [_shown_event(row) for row in store.recent(session, limit)]
         counted = store.counts(session, now - 86400)
-    held = restrictions(ctx)
+    in_force = restrictions(ctx)
     by_type: dict[str, int] = {}
     by_severity: dict[str, int] = {}
     for event_type, severity, count in counted:
@@ -238,12 +238,12 @@ def overview(ctx: Context, limit: int = 100) -> dict[str, Any]:
             "events_24h": sum(by_type.values()),
             "events_by_type": by_type,
             "events_by_severity": by_severity,
-            "blocked": sum(one["kind"] == "block" for one in held),
-            "restrictions": len(held),
+            "blocked": sum(restriction["kind"] == "block" for restriction in in_force),
+            "restrictions": len(in_force),
         },
         "recent_events": rows,
-        "blocked": [one for one in held if one["kind"] == "block"],
-        "restrictions": held,
+        "blocked": [restriction for restriction in in_force if restriction["kind"] == "block"],
+        "restrictions": in_force,
     }
 
 

@@ -89,17 +89,17 @@ def in_force(session: Session) -> Sequence[RestrictionRow]:
     ).all()
 
 
-def get(session: Session, number: int) -> RestrictionRow | None:
+def get(session: Session, restriction_id: int) -> RestrictionRow | None:
     """Return one restriction."""
-    return session.get(RestrictionRow, number)
+    return session.get(RestrictionRow, restriction_id)
 
 
-def end(session: Session, number: int, at: float) -> bool:
+def end(session: Session, restriction_id: int, at: float) -> bool:
     """End a restriction; False when it had ended already."""
-    statement = update(RestrictionRow).where(RestrictionRow.id == number, RestrictionRow.active.is_not(None))
+    statement = update(RestrictionRow).where(RestrictionRow.id == restriction_id, RestrictionRow.active.is_not(None))
     return bool(session.execute(statement.values(active=None, ended_at=at)).rowcount == 1)  # type: ignore[attr-defined]
 
 
-def enforced(session: Session, number: int, state: dict[str, Any]) -> None:
+def enforced(session: Session, restriction_id: int, state: dict[str, Any]) -> None:
     """Keep where a restriction is enforced."""
-    session.execute(update(RestrictionRow).where(RestrictionRow.id == number).values(enforced=state))
+    session.execute(update(RestrictionRow).where(RestrictionRow.id == restriction_id).values(enforced=state))

@@ -49,9 +49,14 @@ def free_port(host: str, port: int) -> int:
 
 def _who(port: int) -> str:
     """Return which process listens on `port`, as far as this user may know."""
-    for one in psutil.net_connections("tcp"):
-        if one.pid and one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port:
-            return f"process {one.pid} ({psutil.Process(one.pid).name()})"
+    for connection in psutil.net_connections("tcp"):
+        if (
+            connection.pid
+            and connection.status == psutil.CONN_LISTEN
+            and connection.laddr
+            and connection.laddr.port == port
+        ):
+            return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
     return "another program (`ss -ltnp`, as root, names it)"
 
 

@@ -14,13 +14,13 @@ from memmon.settings import Settings
 
 def config(settings: Settings) -> Config:
     """Return the configuration in the files; raise BadConfig with file, line and key of the first thing wrong."""
-    found = configuration.load(settings)
+    config_ = configuration.load(settings)
     try:
-        rule.alerting(found.rules)
-        route.check(found.routes, settings)
-        templates.check(found.routes)
-        incidents.check(found)
+        rule.alerting(config_.rules)
+        route.check(config_.routes, settings)
+        templates.check(config_.routes)
+        incidents.check(config_)
     except BadConfig as error:
         where = configuration.place(settings, error.section, error.value) or f"{error.section}.yml"
         raise BadConfig(f"{where}: {error}") from None
-    return found
+    return config_

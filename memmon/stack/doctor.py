@@ -64,8 +64,8 @@ def _python(ctx: Context, stack: Running | None) -> Finding:
 
 
 def _configuration(ctx: Context, stack: Running | None) -> Finding:
-    found = config_check.config(ctx.settings)
-    return Finding("configuration", OK, f"{ctx.settings.config_folder}: {len(found.targets.targets)} targets")
+    config = config_check.config(ctx.settings)
+    return Finding("configuration", OK, f"{ctx.settings.config_folder}: {len(config.targets.targets)} targets")
 
 
 def _home(ctx: Context, stack: Running | None) -> Finding:
@@ -116,12 +116,12 @@ def _valkey(ctx: Context, stack: Running | None) -> Finding:
         return Finding("valkey", OK, "not needed: MEMMON_REDIS_URL is set")
     path = valkey.binary(ctx.settings)
     try:
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10)
+        result = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Finding("valkey", FAIL, f"{path} does not run: {error}", "set MEMMON_VALKEY_BIN or MEMMON_REDIS_URL")
-    words = said.stdout.split()
+    words = result.stdout.split()
     version = next((word for word in words if word.startswith("v=")), "?").removeprefix("v=")
-    return Finding("valkey", OK if said.returncode == 0 else FAIL, f"{version} at {path}")
+    return Finding("valkey", OK if result.returncode == 0 else FAIL, f"{version} at {path}")
 
 
 def _redis(ctx: Context, stack: Running | None) -> Finding:
@@ -146,9 +146,9 @@ def _database(ctx: Context, stack: Running | None) -> Finding:
     with ctx.read() as session:
         dialect = session.get_bind().dialect.name
         session.connection()
-    there, wanted = migrate.revision(ctx.engine), migrate.newest()
-    if there != wanted:
-        return Finding("database", FAIL, f"{dialect} at revision {there}, {wanted} is wanted", "run `memmon migrate`")
+    there, newest = migrate.revision(ctx.engine), migrate.newest()
+    if there != newest:
+        return Finding("database", FAIL, f"{dialect} at revision {there}, {newest} is wanted", "run `memmon migrate`")
     return Finding("database", OK, f"{dialect} at revision {there}")
 
 
@@ -177,12 +177,12 @@ def _beat(ctx: Context, stack: Running | None) -> Finding:
     if ctx.settings.embedded_redis and not stack:
         return Finding("beat", WARN, "not asked: it runs with the stack", "start it with `memmon up`")
     with client.edge():
-        held = bool(ctx.redis.exists(keys.beat_lock()))
+        is_locked = bool(ctx.redis.exists(keys.beat_lock()))
     return Finding(
         "beat",
-        OK if held else FAIL,
-        "schedules" if held else "nobody schedules",
-        "" if held else "celery -A memmon beat",
+        OK if is_locked else FAIL,
+        "schedules" if is_locked else "nobody schedules",
+        "" if is_locked else "celery -A memmon beat",
     )
 
 
@@ -224,12 +224,12 @@ def _readable(path: Path) -> bool:
 def _notifications(ctx: Context, stack: Running | None) -> Finding:
     if _is_without_database(ctx.settings):
         return Finding("notifications", WARN, "not asked: there is no database yet", "`memmon up` makes it")
-    found = notify.channels(ctx)
-    reaching = sorted({channel["channel"] for channel in found if channel["channel"] != "log"})
+    channels = notify.channels(ctx)
+    reaching = sorted({channel["channel"] for channel in channels if channel["channel"] != "log"})
     if not reaching:
         hint = "set MEMMIMIC_ALERT_EMAIL or MEMMIMIC_ALERT_WEBHOOK, or write routes.yml"
         return Finding("notifications", WARN, "go to the log only", hint)
-    failed = [f"{c['receiver']} by {c['channel']}: {c['error']}" for c in found if c["last_state"] == "failed"]
+    failed = [f"{c['receiver']} by {c['channel']}: {c['error']}" for c in channels if c["last_state"] == "failed"]
     if failed:
         return Finding(
             "notifications", FAIL, f"the last one failed: {'; '.join(failed)}", "try `memmon notify test RECEIVER`"

@@ -51,17 +51,17 @@ def become(watched: Watched) -> None:
 def watch(watched: Watched) -> int:
     """Wait for a signal to end, or for the supervisor's own end; return the exit status."""
     while True:
-        number = signal.sigwait(SIGNALS)
-        if number == signal.SIGCHLD:
+        signal_number = signal.sigwait(SIGNALS)
+        if signal_number == signal.SIGCHLD:
             if _reap(watched.supervisor):
                 log.error("the supervisor ended by itself; its processes end with it")
                 sys.stderr.write("memmon: the supervisor ended by itself; see the log\n")
                 clear(watched)
                 return 1
-        elif number == signal.SIGHUP and not (watched.terminal and _terminal_is_gone()):
+        elif signal_number == signal.SIGHUP and not (watched.terminal and _terminal_is_gone()):
             _reload()
         else:
-            log.info("ending on %s", signal.Signals(number).name)
+            log.info("ending on %s", signal.Signals(signal_number).name)
             end(watched)
             clear(watched)
             return 0
@@ -115,9 +115,9 @@ def _reap(pid: int) -> bool:
         return True
 
 
-def _send(pid: int, number: int) -> None:
+def _send(pid: int, signal_number: int) -> None:
     try:
-        os.kill(pid, number)
+        os.kill(pid, signal_number)
     except ProcessLookupError:
         return
 

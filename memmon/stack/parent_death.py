@@ -10,13 +10,13 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
-def tie(number: int = signal.SIGKILL, parent: int | None = None) -> None:
+def tie(signal_number: int = signal.SIGKILL, parent: int | None = None) -> None:
     """Let the kernel send this process the signal `number` when its parent dies; end now when `parent` is dead already.
 
     It holds across an exec and not for children. The parent is the thread that started this process: the main one.
     """
     if sys.platform != "linux":
         return
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0)
     if parent is not None and os.getppid() != parent:
         sys.exit(f"the parent {parent} is gone")

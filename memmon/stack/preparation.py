@@ -60,7 +60,7 @@ def checked(environ: Mapping[str, str]) -> Settings:
 
 def _absolute(settings: Settings) -> dict[str, str]:
     """Return the paths among the settings as seen from here: the processes have another working directory."""
-    found = {"MEMMON_HOME": str(settings.home.absolute())}
+    environ = {"MEMMON_HOME": str(settings.home.absolute())}
     for name, path in (
         ("MEMMON_CONFIG", settings.config_dir),
         ("MEMMON_LOG_FILE", settings.log_file),
@@ -68,11 +68,11 @@ def _absolute(settings: Settings) -> dict[str, str]:
         ("MEMMIMIC_DB_PATH", settings.db_path),
     ):
         if path is not None:
-            found[name] = str(path.absolute())
+            environ[name] = str(path.absolute())
     url = make_url(settings.database_address)
     if settings.database_url and url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        found["MEMMON_DATABASE_URL"] = f"sqlite:///{Path(url.database).absolute()}"
-    return found
+        environ["MEMMON_DATABASE_URL"] = f"sqlite:///{Path(url.database).absolute()}"
+    return environ
 
 
 def folders(settings: Settings) -> None:
@@ -89,46 +89,46 @@ def folders(settings: Settings) -> None:
         raise BadConfig(f"MEMMON_HOME: {error.filename} cannot be written: {error.strerror}") from None
 
 
-def plan(settings: Settings, environ: Mapping[str, str], wanted: Wanted) -> Plan:
+def plan(settings: Settings, environ: Mapping[str, str], options: Wanted) -> Plan:
     """Make secrets, database and the supervisor's files; return what is to run. The caller holds the locks."""
     host, port = settings.dashboard_host, address.free_port(settings.dashboard_host, settings.dashboard_port)
     url = address.local_url(host, port)
-    own = {**environ, **_absolute(settings)}
-    own["MEMMIMIC_DASHBOARD_PORT"] = str(port)
-    made_token = _secrets(settings, own)
-    with_demo = settings.db_path is None if wanted.demo is None else wanted.demo
-    if with_demo and "demo" not in wanted.without:
+    stack_environ = {**environ, **_absolute(settings)}
+    stack_environ["MEMMIMIC_DASHBOARD_PORT"] = str(port)
+    made_token = _secrets(settings, stack_environ)
+    with_demo = settings.db_path is None if options.demo is None else options.demo
+    if with_demo and "demo" not in options.without:
         demo_port = address.free_port("127.0.0.1", 0)
-        own |= {
+        stack_environ |= {
             "MEMMON_DEMO_URL": f"http://127.0.0.1:{demo_port}",
             "MEMMON_DEMO_DATABASE": str(settings.home / "demo.db"),
             "MEMMON_REPORT_URL": url,
         }
-    settings = environment.load(own)
-    programs = tuple(p for p in _programs(settings, address.bound(host, port)) if p.name not in wanted.without)
+    settings = environment.load(stack_environ)
+    programs = tuple(p for p in _programs(settings, address.bound(host, port)) if p.name not in options.without)
     _write(settings, programs)
     if not settings.embedded_redis:
         _answers(settings)
     ctx = Context(settings)
     migrate.upgrade(ctx.engine)
     ctx.close()
-    return Plan(settings, own, programs, url, made_token)
+    return Plan(settings, stack_environ, programs, url, made_token)
 
 
-def _secrets(settings: Settings, own: dict[str, str]) -> bool:
+def _secrets(settings: Settings, stack_environ: dict[str, str]) -> bool:
     """Make what is missing and name the files in `own`; tell whether the administrator's token is a new one."""
-    run, made = settings.run_dir, False
+    run, is_new = settings.run_dir, False
     if settings.api_token is None:
-        made = secret_files.ensure(run / "api.token")
-        own["MEMMON_API_TOKEN_FILE"] = str(run / "api.token")
-    for name, given in (("ingest.key", settings.ingest_key), ("client.token", settings.client_token)):
-        secret_files.ensure(run / name, given.get_secret_value() if given else None)
+        is_new = secret_files.ensure(run / "api.token")
+        stack_environ["MEMMON_API_TOKEN_FILE"] = str(run / "api.token")
+    for name, secret in (("ingest.key", settings.ingest_key), ("client.token", settings.client_token)):
+        secret_files.ensure(run / name, secret.get_secret_value() if secret else None)
         variable = "MEMMON_" + name.replace(".", "_").upper()
-        own.pop(variable, None)
-        own[f"{variable}_FILE"] = str(run / name)
+        stack_environ.pop(variable, None)
+        stack_environ[f"{variable}_FILE"] = str(run / name)
     if settings.embedded_redis:
         secret_files.ensure(run / "valkey.password")
-    return made
+    return is_new
 
 
 def _answers(settings: Settings) -> None:
@@ -141,12 +141,12 @@ def _answers(settings: Settings) -> None:
 
 def _programs(settings: Settings, bind: str) -> list[Program]:
     broker = _broker(settings)
-    found = [*program.workers(broker), program.dashboard(bind, broker)]
+    programs = [*program.workers(broker), program.dashboard(bind, broker)]
     if settings.embedded_redis:
-        found.insert(0, program.valkey(valkey.binary(settings), settings.run_dir))
+        programs.insert(0, program.valkey(valkey.binary(settings), settings.run_dir))
     if settings.demo_url and settings.demo_database:
-        found.append(program.demo())
-    return found
+        programs.append(program.demo())
+    return programs
 
 
 def _broker(settings: Settings) -> str:
@@ -172,16 +172,16 @@ def _write(settings: Settings, programs: tuple[Program, ...]) -> None:
         (run / "demo.json").unlink(missing_ok=True)
 
 
-def process_environ(made: Plan, up_pid: int) -> dict[str, str]:
+def process_environ(plan: Plan, up_pid: int) -> dict[str, str]:
     """Return the environment of the supervisor, which its programs inherit."""
     first = str(Path(sys.executable).parent)
     return {
-        **made.environ,
-        "PATH": f"{first}{os.pathsep}{made.environ.get('PATH', os.defpath)}",
+        **plan.environ,
+        "PATH": f"{first}{os.pathsep}{plan.environ.get('PATH', os.defpath)}",
         "MEMMON_PYTHON": sys.executable,
         "MEMMON_UP_PID": str(up_pid),
         "NOSETPS": "1",  # Celery leaves the process titles to memmon.
         # Small processes: no pool of threads for linear algebra, few heaps for threads.
-        "OPENBLAS_NUM_THREADS": made.environ.get("OPENBLAS_NUM_THREADS", "1"),
-        "MALLOC_ARENA_MAX": made.environ.get("MALLOC_ARENA_MAX", "2"),
+        "OPENBLAS_NUM_THREADS": plan.environ.get("OPENBLAS_NUM_THREADS", "1"),
+        "MALLOC_ARENA_MAX": plan.environ.get("MALLOC_ARENA_MAX", "2"),
     }

@@ -34,8 +34,8 @@ def read(settings: Settings) -> Running | None:
     """Return the stack that runs in the data directory, None when there is none."""
     held_by = lock.holder(lock_path(settings))
     try:
-        found: dict[str, Any] = json.loads(_path(settings.run_dir).read_text(encoding="utf-8"))
-        stack = Running(**found)
+        document: dict[str, Any] = json.loads(_path(settings.run_dir).read_text(encoding="utf-8"))
+        stack = Running(**document)
     except (OSError, ValueError, TypeError):
         return None
     return stack if held_by and lock.is_alive(stack.pid) else None
@@ -53,8 +53,8 @@ def settings_of(environ: Mapping[str, str] | None = None) -> Settings:
     stack = read(settings)
     if stack is None:
         return settings
-    kept = {name: value for name, value in environ.items() if not name.startswith(PREFIXES)}
-    return environment.load({**kept, **stack.environ})
+    foreign = {name: value for name, value in environ.items() if not name.startswith(PREFIXES)}
+    return environment.load({**foreign, **stack.environ})
 
 
 def _path(run_dir: Path) -> Path:

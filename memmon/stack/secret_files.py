@@ -10,8 +10,8 @@ from memmon import files
 
 def ensure(path: Path, value: str | None = None) -> bool:
     """Let `path` hold `value`, or, without one, what it holds already, else a new secret. Tell whether one was made."""
-    held = path.read_text(encoding="utf-8").strip() if path.exists() else ""
-    if held and value in (None, held):
+    stored = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    if stored and value in (None, stored):
         path.chmod(0o600)
         return False
     files.write(path, f"{value or secrets.token_urlsafe(32)}\n")

@@ -82,8 +82,8 @@ class MonitoringServer:
                 self.url = stack.url
                 return
             if status is not None or time.monotonic() > deadline:
-                said = _output(self._settings).read_text(encoding="utf-8", errors="replace").strip()
-                raise Transient(f"the monitor did not come up (status {status}): {said}")
+                output = _output(self._settings).read_text(encoding="utf-8", errors="replace").strip()
+                raise Transient(f"the monitor did not come up (status {status}): {output}")
             await asyncio.sleep(_EVERY)
 
     def _end(self) -> None:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 
 
-def up(environ: Mapping[str, str], wanted: Wanted, say: Say) -> None:
+def up(environ: Mapping[str, str], options: Wanted, say: Say) -> None:
     """Start everything, `say` once where it is, and go on as the process that ends it when told to; this never returns.
 
     Raises BadConfig for a wrong setting before anything is changed, Conflict when it runs already or its port is taken, and
@@ -45,7 +45,7 @@ def up(environ: Mapping[str, str], wanted: Wanted, say: Say) -> None:
     say(f"memmon: starting; the log is {settings.log_path}")
     log.info("memmon starts in %s", settings.home)
     try:
-        plan = preparation.plan(settings, environ, wanted)
+        plan = preparation.plan(settings, environ, options)
         supervisor = _supervise(plan, home_fd)
     except BaseException:
         lock.remove(settings.lock_file, lock_fd)

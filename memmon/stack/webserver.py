@@ -18,8 +18,8 @@ control_socket_disable = True  # It would be one for all stacks of this user.
 def on_starting(server: Any) -> None:
     """Let it hold as many connections as it may, each of which is a descriptor."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    wanted = 2 * worker_connections
-    soft = wanted if most == resource.RLIM_INFINITY else min(most, wanted)
+    descriptors = 2 * worker_connections
+    soft = descriptors if most == resource.RLIM_INFINITY else min(most, descriptors)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
 
 

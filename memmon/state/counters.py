@@ -40,9 +40,9 @@ def settle(redis: Redis) -> None:
     if not _kept:
         return
     with _lock:
-        kept = dict(_kept)
+        unsent = dict(_kept)
         _kept.clear()
-    for name, by in kept.items():
+    for name, by in unsent.items():
         add(redis, name, by=by)
 
 
@@ -55,15 +55,15 @@ def observe_all(redis: Redis, name: str, seconds: Sequence[float], pairs: Mappin
     """Add some observations at once, in one round trip."""
     if not seconds:
         return
-    pairs, found = dict(pairs or {}), sorted(seconds)
-    by_bound = {f"{upper:g}": bisect.bisect_right(found, upper) for upper in BUCKETS} | {"+Inf": len(found)}
+    pairs, durations = dict(pairs or {}), sorted(seconds)
+    by_bound = {f"{upper:g}": bisect.bisect_right(durations, upper) for upper in BUCKETS} | {"+Inf": len(durations)}
     try:
         pipe = redis.pipeline(transaction=False)
         for upper, count in by_bound.items():
             if count:
                 pipe.hincrbyfloat(keys.counters(), _field(f"{name}_bucket", pairs | {"le": upper}), count)
-        pipe.hincrbyfloat(keys.counters(), _field(f"{name}_sum", pairs), sum(found))
-        pipe.hincrbyfloat(keys.counters(), _field(f"{name}_count", pairs), len(found))
+        pipe.hincrbyfloat(keys.counters(), _field(f"{name}_sum", pairs), sum(durations))
+        pipe.hincrbyfloat(keys.counters(), _field(f"{name}_count", pairs), len(durations))
         pipe.execute()
     except RedisError:
         return

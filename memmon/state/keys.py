@@ -10,9 +10,9 @@ def lease(name: str) -> str:
     return f"{PREFIX}lease:{name}"
 
 
-def period(name: str, number: int) -> str:
+def period(name: str, index: int) -> str:
     """String: the period `number` of the tick `name` was claimed; expires after two periods."""
-    return f"{PREFIX}period:{name}:{number}"
+    return f"{PREFIX}period:{name}:{index}"
 
 
 def live(stream: str) -> str:

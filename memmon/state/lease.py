@@ -41,10 +41,10 @@ def claim_number(redis: Redis, name: str, seconds: float, now: float) -> int | N
     Ticks of Celery beat drift and can double; the period's number is the key, not the tick. One that comes a little before its
     period begins, since the one before was late, gets that period and not nothing.
     """
-    number = math.floor(now / seconds)
-    candidates = dict.fromkeys((number, math.floor(now / seconds + EARLY)))
+    period_index = math.floor(now / seconds)
+    candidates = dict.fromkeys((period_index, math.floor(now / seconds + EARLY)))
     with client.edge():
-        for one in candidates:
-            if redis.set(keys.period(name, one), "1", nx=True, px=round(seconds * 2000)):
-                return one
+        for candidate in candidates:
+            if redis.set(keys.period(name, candidate), "1", nx=True, px=round(seconds * 2000)):
+                return candidate
     return None

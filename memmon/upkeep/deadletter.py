@@ -47,7 +47,7 @@ def record(ctx: Context, task_id: str, task: str, args: Any, error: str, attempt
 def _same(session: Session, task: str, args: list[Any], error: str, since: float) -> DeadLetter | None:
     """Return a letter since then of the same task that failed in the same way."""
     query = select(DeadLetter).where(DeadLetter.at > since, DeadLetter.task == task, DeadLetter.error == error)
-    return next((one for one in session.scalars(query) if one.args == args), None)
+    return next((letter for letter in session.scalars(query) if letter.args == args), None)
 
 
 def recent(ctx: Context, limit: int = 20) -> list[dict[str, Any]]:

@@ -23,19 +23,19 @@ def prune(ctx: Context) -> dict[str, int]:
 
 def _limits(ctx: Context) -> list[tuple[type[Base], str, float]]:
     """Table, the column of its age, and hours to keep. Open alerts and incidents have no such time and stay."""
-    kept, security = ctx.settings.retention_hours, ctx.settings.security_retention_hours
+    retention, security = ctx.settings.retention_hours, ctx.settings.security_retention_hours
     return [
-        (tables.HealthResult, "at", min(kept, 7 * DAY)),
-        (tables.HealthRound, "at", kept),
-        (tables.AlertRow, "resolved_at", kept),
-        (tables.SilenceRow, "ends_at", kept),
-        (tables.NotificationRow, "created_at", kept),
-        (tables.DecisionRow, "until", kept),
-        (tables.MaintenanceRow, "until", kept),
+        (tables.HealthResult, "at", min(retention, 7 * DAY)),
+        (tables.HealthRound, "at", retention),
+        (tables.AlertRow, "resolved_at", retention),
+        (tables.SilenceRow, "ends_at", retention),
+        (tables.NotificationRow, "created_at", retention),
+        (tables.DecisionRow, "until", retention),
+        (tables.MaintenanceRow, "until", retention),
         (tables.SecurityEventRow, "at", security),
         (tables.RestrictionRow, "ended_at", security),
         (tables.IncidentRow, "resolved_at", security),
-        (tables.OncallOverride, "end", kept),
-        (tables.DeadLetter, "at", kept),
+        (tables.OncallOverride, "end", retention),
+        (tables.DeadLetter, "at", retention),
         (tables.Redelivery, "at", DAY),
     ]

@@ -62,18 +62,23 @@ def receivers() -> Response:
 def alerts() -> Response:
     """Return the firing alerts."""
     ctx = http.context()
-    found = form.wanted(
+    statuses = form.wanted(
         standing(ctx, form.filters()), _receivers(ctx), ("active", "silenced", "inhibited", "unprocessed", "muted")
     )
-    return http.answer([_alert(ctx, one) for one in sorted(found, key=lambda one: one.alert["fingerprint"])])
+    return http.answer(
+        [
+            _alert(ctx, alert_status_)
+            for alert_status_ in sorted(statuses, key=lambda alert_status_: alert_status_.alert["fingerprint"])
+        ]
+    )
 
 
-def _alert(ctx: Context, one: Standing) -> dict[str, Any]:
+def _alert(ctx: Context, alert_status_: Standing) -> dict[str, Any]:
     """A rule's alert ends when its rule says so; it is evaluated again long before the time that is shown."""
-    ends_at = one.alert["ends_at"]
-    if ends_at is None or one.alert["source"] == "rule":
-        return form.alert(one, ctx.now() + 4 * ctx.settings.alert_evaluation_interval)
-    return form.alert(one, encode.seconds_of(ends_at))
+    ends_at = alert_status_.alert["ends_at"]
+    if ends_at is None or alert_status_.alert["source"] == "rule":
+        return form.alert(alert_status_, ctx.now() + 4 * ctx.settings.alert_evaluation_interval)
+    return form.alert(alert_status_, encode.seconds_of(ends_at))
 
 
 @blueprint.post("/alerts")
@@ -88,9 +93,9 @@ def receive() -> Response:
         raise BadInput("body", f"must be a list of at most {MOST_ALERTS} alerts")
     life = ctx.config.routes.global_.resolve_timeout
     taken, wrong = [], []
-    for index, one in enumerate(body):
+    for index, posted_alert in enumerate(body):
         try:
-            taken.append(form.given(index, one, ctx.now(), life))
+            taken.append(form.given(index, posted_alert, ctx.now(), life))
         except BadInput as error:
             wrong.append(error)
     if taken:
@@ -105,19 +110,19 @@ def groups() -> Response:
     """Return the firing alerts by the groups in which they are told."""
     ctx = http.context()
     pattern = compiled(request.args["receiver"]) if request.args.get("receiver") else None
-    found: dict[tuple[Any, str, str], list[dict[str, Any]]] = {}
-    for one in form.wanted(
+    groups: dict[tuple[Any, str, str], list[dict[str, Any]]] = {}
+    for alert_status_ in form.wanted(
         standing(ctx, form.filters()), _receivers(ctx), ("active", "silenced", "inhibited", "muted")
     ):
-        shown = _alert(ctx, one)
-        for node in one.nodes:
+        alert_json = _alert(ctx, alert_status_)
+        for node in alert_status_.nodes:
             if pattern is None or pattern.search(node.receiver):
-                key = (route.group_labels(node, one.labels), node.receiver, node.id)
-                found.setdefault(key, []).append(shown)
+                key = (route.group_labels(node, alert_status_.labels), node.receiver, node.id)
+                groups.setdefault(key, []).append(alert_json)
     return http.answer(
         [
             {"labels": dict(labels), "receiver": {"name": receiver}, "alerts": members}
-            for (labels, receiver, _), members in sorted(found.items(), key=lambda item: item[0])
+            for (labels, receiver, _), members in sorted(groups.items(), key=lambda item: item[0])
         ]
     )
 
@@ -129,42 +134,42 @@ def _receivers(ctx: Context) -> dict[str, Receiver]:
 @blueprint.get("/silences")
 def every_silence() -> Response:
     """Return the silences that hold, will hold, or ended lately."""
-    wanted = form.filters()
-    found = [one for one in silences.silences(http.context(), ENDED_SINCE) if form.fits(one, wanted)]
-    return http.answer(sorted(found, key=form.in_order))
+    filters = form.filters()
+    matching = [silence for silence in silences.silences(http.context(), ENDED_SINCE) if form.fits(silence, filters)]
+    return http.answer(sorted(matching, key=form.in_order))
 
 
 @blueprint.post("/silences")
 def silence() -> Response:
     """Make a silence, or change the one with the `id`."""
-    given = http.body()
-    if not isinstance(given, dict):
+    document = http.body()
+    if not isinstance(document, dict):
         raise BadInput("body", "must be an object")
-    start, end = form.time(given.get("startsAt"), "startsAt"), form.time(given.get("endsAt"), "endsAt")
+    start, end = form.time(document.get("startsAt"), "startsAt"), form.time(document.get("endsAt"), "endsAt")
     if end is None:
         raise BadInput("endsAt", "is missing")
     ctx = http.context()
-    number = silence_api.post(
+    silence_id = silence_api.post(
         ctx,
-        form.text(given.get("id") or "", "id", 64) or None,
-        form.of_matchers(given.get("matchers")),
+        form.text(document.get("id") or "", "id", 64) or None,
+        form.of_matchers(document.get("matchers")),
         ctx.now() if start is None else start,
         end,
-        form.text(given.get("createdBy"), "createdBy", 64),
-        form.text(given.get("comment"), "comment", 2000),
+        form.text(document.get("createdBy"), "createdBy", 64),
+        form.text(document.get("comment"), "comment", 2000),
     )
-    return http.answer({"silenceID": number})
+    return http.answer({"silenceID": silence_id})
 
 
-@blueprint.get("/silence/<number>")
-def one_silence(number: str) -> Response:
+@blueprint.get("/silence/<silence_id>")
+def one_silence(silence_id: str) -> Response:
     """Return one silence."""
-    return http.answer(silence_api.get(http.context(), form.text(number, "id", 64)))
+    return http.answer(silence_api.get(http.context(), form.text(silence_id, "id", 64)))
 
 
-@blueprint.delete("/silence/<number>")
-def expire(number: str) -> Response:
+@blueprint.delete("/silence/<silence_id>")
+def expire(silence_id: str) -> Response:
     """End a silence now; one that has ended stays so."""
     with suppress(Conflict):
-        silences.expire_silence(http.context(), form.text(number, "id", 64))
+        silences.expire_silence(http.context(), form.text(silence_id, "id", 64))
     return Response(status=200)

@@ -26,76 +26,76 @@ MOST_NAME = 200
 
 def flag(name: str) -> bool:
     """Return the parameter `name`, which is true where it is missing."""
-    given = request.args.get(name, "true").lower()
-    if given not in ("true", "false", "1", "0"):
+    flag = request.args.get(name, "true").lower()
+    if flag not in ("true", "false", "1", "0"):
         raise BadInput(name, "must be true or false")
-    return given in ("true", "1")
+    return flag in ("true", "1")
 
 
 def filters() -> tuple[Matcher, ...]:
     """Return the matchers of all `filter`."""
-    return tuple(one for text in request.args.getlist("filter") for one in matchers.parse(text, "filter"))
+    return tuple(matcher_ for text in request.args.getlist("filter") for matcher_ in matchers.parse(text, "filter"))
 
 
-def wanted(found: list[Standing], receivers: Mapping[str, Receiver], flags: tuple[str, ...]) -> list[Standing]:
+def wanted(statuses: list[Standing], receivers: Mapping[str, Receiver], flags: tuple[str, ...]) -> list[Standing]:
     """Return the alerts that the request's other parameters than `filter` let through; `flags` are those that it may have."""
     on = {name: flag(name) for name in flags}
     receiver = request.args.get("receiver")
     pattern = compiled(receiver) if receiver else None
     owners = tuple(m for t in request.args.getlist("receiver_matchers") for m in matchers.parse(t, "receiver_matchers"))
     return [
-        one
-        for one in found
-        if (pattern is None or any(pattern.search(node.receiver) for node in one.nodes))
-        and (not owners or any(fits_receiver(owners, receivers.get(node.receiver)) for node in one.nodes))
-        and (on.get("active", True) or one.muted)
-        and (on.get("silenced", True) or not one.silenced_by)
-        and (on.get("inhibited", True) or not one.inhibited_by)
-        and (on.get("muted", True) or not one.muted_by)
+        alert_status_
+        for alert_status_ in statuses
+        if (pattern is None or any(pattern.search(node.receiver) for node in alert_status_.nodes))
+        and (not owners or any(fits_receiver(owners, receivers.get(node.receiver)) for node in alert_status_.nodes))
+        and (on.get("active", True) or alert_status_.muted)
+        and (on.get("silenced", True) or not alert_status_.silenced_by)
+        and (on.get("inhibited", True) or not alert_status_.inhibited_by)
+        and (on.get("muted", True) or not alert_status_.muted_by)
     ]
 
 
-def fits_receiver(given: tuple[Matcher, ...], receiver: Receiver | None) -> bool:
+def fits_receiver(matchers: tuple[Matcher, ...], receiver: Receiver | None) -> bool:
     """Tell whether a receiver has what `given` wants of its labels; its name is one of them."""
-    return receiver is not None and all_accept(given, label_sets.of({**receiver.labels, "name": receiver.name}))
+    return receiver is not None and all_accept(matchers, label_sets.of({**receiver.labels, "name": receiver.name}))
 
 
-def alert(one: Standing, ends_at: float) -> dict[str, Any]:
+def alert(alert_status_: Standing, ends_at: float) -> dict[str, Any]:
     """Return a firing alert, which ends at `ends_at` unless it is seen again."""
-    annotations = dict(one.alert["annotations"])
+    annotations = dict(alert_status_.alert["annotations"])
     source = annotations.pop(GENERATOR, "")
     return {
         "annotations": annotations,
         "endsAt": encode.iso(ends_at),
-        "fingerprint": one.alert["fingerprint"],
+        "fingerprint": alert_status_.alert["fingerprint"],
         "generatorURL": source,
-        "labels": one.alert["labels"],
-        "receivers": [{"name": name} for name in dict.fromkeys(node.receiver for node in one.nodes)],
-        "startsAt": one.alert["created_at"],
+        "labels": alert_status_.alert["labels"],
+        "receivers": [{"name": name} for name in dict.fromkeys(node.receiver for node in alert_status_.nodes)],
+        "startsAt": alert_status_.alert["created_at"],
         "status": {
-            "inhibitedBy": one.inhibited_by,
-            "mutedBy": one.muted_by,
-            "silencedBy": one.silenced_by,
-            "state": "suppressed" if one.muted else "active",
+            "inhibitedBy": alert_status_.inhibited_by,
+            "mutedBy": alert_status_.muted_by,
+            "silencedBy": alert_status_.silenced_by,
+            "state": "suppressed" if alert_status_.muted else "active",
         },
-        "updatedAt": one.alert["updated_at"],
+        "updatedAt": alert_status_.alert["updated_at"],
     }
 
 
-def given(index: int, one: Any, now: float, life: float) -> Given:
+def given(index: int, document: Any, now: float, life: float) -> Given:
     """Return the alert that was posted as number `index`; without an end it lives `life` seconds from now."""
     where = f"[{index}]"
-    if not isinstance(one, dict):
+    if not isinstance(document, dict):
         raise BadInput(where, "must be an object")
-    labels = label_sets.of(_texts(one.get("labels"), f"{where}.labels"))
+    labels = label_sets.of(_texts(document.get("labels"), f"{where}.labels"))
     if not labels:
         raise BadInput(f"{where}.labels", "at least one label pair is required")
-    annotations = _texts({} if one.get("annotations") is None else one["annotations"], f"{where}.annotations")
-    source = one.get("generatorURL") or ""
+    annotations = _texts({} if document.get("annotations") is None else document["annotations"], f"{where}.annotations")
+    source = document.get("generatorURL") or ""
     if source:
         annotations[GENERATOR] = text(source, f"{where}.generatorURL")
-    end = time(one.get("endsAt"), f"{where}.endsAt")
-    start = time(one.get("startsAt"), f"{where}.startsAt")
+    end = time(document.get("endsAt"), f"{where}.endsAt")
+    start = time(document.get("startsAt"), f"{where}.startsAt")
     begun = start if start is not None else (now if end is None else end)
     if end is not None and end < begun:
         raise BadInput(f"{where}.startsAt", "start time must be before end time")
@@ -105,9 +105,9 @@ def given(index: int, one: Any, now: float, life: float) -> Given:
 def _texts(value: Any, field: str) -> dict[str, str]:
     if not isinstance(value, dict) or len(value) > MOST_LABELS:
         raise BadInput(field, f"must be an object of at most {MOST_LABELS} texts")
-    for name, one in value.items():
+    for name, item in value.items():
         label_name(name, field)
-        text(one, f"{field}.{name}")
+        text(item, f"{field}.{name}")
     return dict(value)
 
 
@@ -141,20 +141,20 @@ def of_matchers(value: Any) -> list[Matcher]:
     """Return the matchers of a silence that was posted."""
     if not isinstance(value, list) or not 0 < len(value) <= MOST_LABELS:
         raise BadInput("matchers", f"must be a list of 1 to {MOST_LABELS}")
-    found = []
-    for index, one in enumerate(value):
+    matchers_ = []
+    for index, item in enumerate(value):
         field = f"matchers[{index}]"
-        if not isinstance(one, dict):
+        if not isinstance(item, dict):
             raise BadInput(field, "must be an object with name, value and isRegex")
-        name = label_name(text(one.get("name"), f"{field}.name", MOST_NAME), f"{field}.name")
-        found.append(matchers.checked(name, matchers.op_of(one), text(one.get("value"), f"{field}.value"), field))
-    return found
+        name = label_name(text(item.get("name"), f"{field}.name", MOST_NAME), f"{field}.name")
+        matchers_.append(matchers.checked(name, matchers.op_of(item), text(item.get("value"), f"{field}.value"), field))
+    return matchers_
 
 
-def fits(silence: dict[str, Any], wanted: tuple[Matcher, ...]) -> bool:
+def fits(silence: dict[str, Any], matchers: tuple[Matcher, ...]) -> bool:
     """Tell whether a silence has every one of the `wanted` matchers, in name, operator and value."""
-    own = {(m["name"], matchers.op_of(m), m["value"]) for m in silence["matchers"]}
-    return all(tuple(one) in own for one in wanted)
+    silence_matchers = {(m["name"], matchers.op_of(m), m["value"]) for m in silence["matchers"]}
+    return all(tuple(matcher_) in silence_matchers for matcher_ in matchers)
 
 
 ORDER = {"active": 0, "pending": 1, "expired": 2}
@@ -172,37 +172,37 @@ def configuration(routes: Routes) -> str:
     secret."""
     rules = [rule.model_dump(mode="json", exclude_defaults=True) for rule in routes.inhibit_rules]
     intervals = [
-        {"name": one.name, "time_intervals": [_interval(part) for part in one.time_intervals]}
-        for one in routes.intervals.values()
+        {"name": interval.name, "time_intervals": [_interval(part) for part in interval.time_intervals]}
+        for interval in routes.intervals.values()
     ]
-    shown = {
+    config = {
         "route": _route(routes.route),
         "receivers": [{"name": receiver.name} for receiver in routes.receivers],
         "inhibit_rules": rules,
         "time_intervals": intervals,
     }
-    return str(yaml.safe_dump({name: one for name, one in shown.items() if one}, sort_keys=False))
+    return str(yaml.safe_dump({name: value for name, value in config.items() if value}, sort_keys=False))
 
 
-def _interval(one: Interval) -> dict[str, Any]:
+def _interval(interval: Interval) -> dict[str, Any]:
     def clock(minute: int) -> str:
         return f"{minute // 60:02d}:{minute % 60:02d}"
 
     named = {"weekdays": WEEKDAYS, "months": ("", *MONTHS)}
-    found: dict[str, Any] = {
-        "times": [{"start_time": clock(t.start_time), "end_time": clock(t.end_time)} for t in one.times]
+    fields: dict[str, Any] = {
+        "times": [{"start_time": clock(t.start_time), "end_time": clock(t.end_time)} for t in interval.times]
     }
     for field in ("weekdays", "days_of_month", "months", "years"):
         words = named.get(field)
-        ends = [(words[a], words[b]) if words else (a, b) for a, b in getattr(one, field)]
-        found[field] = [f"{a}:{b}" for a, b in ends]
-    found["location"] = one.location if one.location != "UTC" else None
-    return {name: value for name, value in found.items() if value}
+        ends = [(words[a], words[b]) if words else (a, b) for a, b in getattr(interval, field)]
+        fields[field] = [f"{a}:{b}" for a, b in ends]
+    fields["location"] = interval.location if interval.location != "UTC" else None
+    return {name: value for name, value in fields.items() if value}
 
 
-def _route(one: Route) -> dict[str, Any]:
-    found = one.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"routes"})
+def _route(route: Route) -> dict[str, Any]:
+    fields = route.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"routes"})
     for name in ("group_wait", "group_interval", "repeat_interval"):
-        if name in found:
-            found[name] = duration.show(found[name])
-    return {**found, "routes": [_route(child) for child in one.routes]} if one.routes else found
+        if name in fields:
+            fields[name] = duration.show(fields[name])
+    return {**fields, "routes": [_route(child) for child in route.routes]} if route.routes else fields

@@ -22,29 +22,29 @@ def alerts() -> Response:
     return http.answer(analysis.alerts(http.context(), limit, active, http.whole("after", 0, 0, http.MOST_ID)))
 
 
-@blueprint.post(f"/{http.ID}/acknowledge")
-def acknowledge(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('alert_id')}/acknowledge")
+def acknowledge(alert_id: int) -> Response:
     """Say that somebody cares about a firing alert, for `duration` (`2h`, or seconds) or until it ends."""
-    given = http.fields("by", "comment", "duration")
-    seconds = http.duration(given, "duration", service.LONGEST_ACKNOWLEDGED) if "duration" in given else None
-    return http.answer(incidents.acknowledge_alert(http.context(), number, *http.signed(given), seconds))
+    body = http.fields("by", "comment", "duration")
+    seconds = http.duration(body, "duration", service.LONGEST_ACKNOWLEDGED) if "duration" in body else None
+    return http.answer(incidents.acknowledge_alert(http.context(), alert_id, *http.signed(body), seconds))
 
 
-@blueprint.post(f"/{http.ID}/unacknowledge")
-def unacknowledge(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('alert_id')}/unacknowledge")
+def unacknowledge(alert_id: int) -> Response:
     """Take that back."""
-    return http.answer(service.unacknowledge(http.context(), number))
+    return http.answer(service.unacknowledge(http.context(), alert_id))
 
 
-@blueprint.get(f"/{http.ID}/explain")
-def explain(number: int) -> Response:
+@blueprint.get(f"/{http.id_segment('alert_id')}/explain")
+def explain(alert_id: int) -> Response:
     """Return why somebody was told of an alert, or was not."""
-    return http.answer(notify.explain(http.context(), number))
+    return http.answer(notify.explain(http.context(), alert_id))
 
 
-@blueprint.post(f"/{http.ID}/resolve")
-def resolve(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('alert_id')}/resolve")
+def resolve(alert_id: int) -> Response:
     """End an alert by hand."""
-    shown, jobs = service.resolve(http.context(), number, *http.signature())
+    alert, jobs = service.resolve(http.context(), alert_id, *http.signature())
     follow(jobs)
-    return http.answer(shown)
+    return http.answer(alert)

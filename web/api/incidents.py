@@ -36,96 +36,96 @@ def record() -> Response:
     return http.answer(service.verify(http.context()))
 
 
-@blueprint.get(f"/{http.ID}")
-def incident(number: int) -> Response:
+@blueprint.get(f"/{http.id_segment('incident_id')}")
+def incident(incident_id: int) -> Response:
     """Return one incident with stages, actions, timeline and sources."""
-    return http.answer(service.show(http.context(), number))
+    return http.answer(service.show(http.context(), incident_id))
 
 
-@blueprint.get(f"/{http.ID}/postmortem")
-def postmortem(number: int) -> Response:
+@blueprint.get(f"/{http.id_segment('incident_id')}/postmortem")
+def postmortem(incident_id: int) -> Response:
     """Return the record of an incident as Markdown."""
-    return http.text(service.postmortem(http.context(), number), "text/markdown; charset=utf-8")
+    return http.text(service.postmortem(http.context(), incident_id), "text/markdown; charset=utf-8")
 
 
-@blueprint.get(f"/{http.ID}/charts/<name>.svg")
-def chart(number: int, name: str) -> Response:
+@blueprint.get(f"/{http.id_segment('incident_id')}/charts/<name>.svg")
+def chart(incident_id: int, name: str) -> Response:
     """Return a chart of the post-mortem."""
-    found = overview.pictures(http.context(), number, current_app.extensions["drawn"])
-    if name not in found:
-        raise NotFound(f"incident {number} has no chart {name}; it has: {', '.join(found) or 'none'}")
-    return http.text(found[name], "image/svg+xml; charset=utf-8")
+    charts = overview.pictures(http.context(), incident_id, current_app.extensions["drawn"])
+    if name not in charts:
+        raise NotFound(f"incident {incident_id} has no chart {name}; it has: {', '.join(charts) or 'none'}")
+    return http.text(charts[name], "image/svg+xml; charset=utf-8")
 
 
-@blueprint.post(f"/{http.ID}/acknowledge")
-def acknowledge(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('incident_id')}/acknowledge")
+def acknowledge(incident_id: int) -> Response:
     """Say that somebody is at it."""
-    return _done(service.acknowledge(http.context(), number, *http.signature()))
+    return _done(service.acknowledge(http.context(), incident_id, *http.signature()))
 
 
-@blueprint.post(f"/{http.ID}/takeover")
-def take_over(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('incident_id')}/takeover")
+def take_over(incident_id: int) -> Response:
     """Be the one who is at it, whoever was before."""
-    return _done(service.take_over(http.context(), number, *http.signature()))
+    return _done(service.take_over(http.context(), incident_id, *http.signature()))
 
 
-@blueprint.post(f"/{http.ID}/snooze")
-def snooze(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('incident_id')}/snooze")
+def snooze(incident_id: int) -> Response:
     """Page nobody for as long as `for` says."""
-    given = http.fields("by", "comment", "for")
-    by, comment = http.signed(given)
-    return _done(service.snooze(http.context(), number, by, http.duration(given, "for"), comment))
+    body = http.fields("by", "comment", "for")
+    by, comment = http.signed(body)
+    return _done(service.snooze(http.context(), incident_id, by, http.duration(body, "for"), comment))
 
 
-@blueprint.post(f"/{http.ID}/merge")
-def merge(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('incident_id')}/merge")
+def merge(incident_id: int) -> Response:
     """Make it a part of the incident `into`."""
-    given = http.fields("by", "comment", "into")
-    by, comment = http.signed(given)
-    return _done(service.merge(http.context(), number, _whole(given.get("into"), "into"), by, comment))
+    body = http.fields("by", "comment", "into")
+    by, comment = http.signed(body)
+    return _done(service.merge(http.context(), incident_id, _whole(body.get("into"), "into"), by, comment))
 
 
-@blueprint.post(f"/{http.ID}/split")
-def split(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('incident_id')}/split")
+def split(incident_id: int) -> Response:
     """Open another incident for some of its sources: ids, or `alert:ID` and `event:ID` where an id is both."""
-    given = http.fields("by", "comment", "sources")
-    by, comment = http.signed(given)
-    sources = given.get("sources")
-    if not isinstance(sources, list) or not all(isinstance(one, int | str) for one in sources):
+    body = http.fields("by", "comment", "sources")
+    by, comment = http.signed(body)
+    sources = body.get("sources")
+    if not isinstance(sources, list) or not all(isinstance(source, int | str) for source in sources):
         raise BadInput("sources", "must be a list of ids")
-    return _done(service.split(http.context(), number, [str(one) for one in sources], by, comment))
+    return _done(service.split(http.context(), incident_id, [str(source) for source in sources], by, comment))
 
 
-@blueprint.post(f"/{http.ID}/resolve")
-def resolve(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('incident_id')}/resolve")
+def resolve(incident_id: int) -> Response:
     """Close it by hand."""
-    return _done(service.resolve(http.context(), number, *http.signature()))
+    return _done(service.resolve(http.context(), incident_id, *http.signature()))
 
 
-@blueprint.post(f"/{http.ID}/escalate")
-def escalate(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('incident_id')}/escalate")
+def escalate(incident_id: int) -> Response:
     """Page the next level at once."""
-    return _done(service.escalate(http.context(), number, *http.signature()))
+    return _done(service.escalate(http.context(), incident_id, *http.signature()))
 
 
-@blueprint.post(f"/{http.ID}/note")
-def note(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('incident_id')}/note")
+def note(incident_id: int) -> Response:
     """Add a line to the timeline."""
-    return _done(service.note(http.context(), number, *http.signature()))
+    return _done(service.note(http.context(), incident_id, *http.signature()))
 
 
-@blueprint.post(f"/{http.ID}/actions/{http.ACTION}/approve")
-def approve(number: int, action: int) -> Response:
+@blueprint.post(f"/{http.id_segment('incident_id')}/actions/{http.id_segment('action')}/approve")
+def approve(incident_id: int, action: int) -> Response:
     """Let an action be done that waits for it."""
     by, comment = http.signature()
-    return _done(service.decide(http.context(), number, action, True, by, comment, _names()))
+    return _done(service.decide(http.context(), incident_id, action, True, by, comment, _names()))
 
 
-@blueprint.post(f"/{http.ID}/actions/{http.ACTION}/reject")
-def reject(number: int, action: int) -> Response:
+@blueprint.post(f"/{http.id_segment('incident_id')}/actions/{http.id_segment('action')}/reject")
+def reject(incident_id: int, action: int) -> Response:
     """Let an action not be done that waits for approval."""
     by, comment = http.signature()
-    return _done(service.decide(http.context(), number, action, False, by, comment, _names()))
+    return _done(service.decide(http.context(), incident_id, action, False, by, comment, _names()))
 
 
 def _names() -> tuple[str, ...]:
@@ -140,6 +140,6 @@ def _whole(value: Any, name: str) -> int:
 
 
 def _done(answer: Answer) -> Response:
-    shown, jobs = answer
+    incident_json, jobs = answer
     follow(jobs)
-    return http.answer(shown)
+    return http.answer(incident_json)

@@ -26,55 +26,55 @@ def windows() -> Response:
 @blueprint.post("")
 def plan() -> Response:
     """Plan a window: `name`, `matchers`, a schedule, and whether it `needs_approval`."""
-    given = http.fields("name", "matchers", "by", "comment", "needs_approval", *SCHEDULE)
-    wanted, name = of_matchers(given.get("matchers")), http.words(given, "name", longest=255)
-    needs = given.get("needs_approval", False)
+    body = http.fields("name", "matchers", "by", "comment", "needs_approval", *SCHEDULE)
+    matchers, name = of_matchers(body.get("matchers")), http.words(body, "name", longest=255)
+    needs = body.get("needs_approval", False)
     if not isinstance(needs, bool):
         raise BadInput("needs_approval", "must be true or false")
-    by, comment = http.signed(given)
-    made = maintenance.plan(http.context(), name, wanted, _schedule(given), by, comment, needs)
-    return http.answer(made, 201)
+    by, comment = http.signed(body)
+    window = maintenance.plan(http.context(), name, matchers, _schedule(body), by, comment, needs)
+    return http.answer(window, 201)
 
 
 @blueprint.post("/preview")
 def preview() -> Response:
     """Return the next occurrences of a schedule, which is not saved."""
-    given = http.fields(*SCHEDULE)
-    return http.answer({"next": maintenance.preview(_schedule(given), http.context().now())})
+    body = http.fields(*SCHEDULE)
+    return http.answer({"next": maintenance.preview(_schedule(body), http.context().now())})
 
 
-def _schedule(given: dict[str, Any]) -> dict[str, Any]:
+def _schedule(body: dict[str, Any]) -> dict[str, Any]:
     """Return the schedule with its times as seconds: `start` and `until` are times of ISO 8601, `duration` like `2h`."""
-    found = {name: given[name] for name in SCHEDULE if given.get(name) is not None}
+    schedule = {name: body[name] for name in SCHEDULE if body.get(name) is not None}
     for name in ("start", "until"):
-        if name in found:
+        if name in schedule:
             try:
-                found[name] = encode.seconds_of(http.words(given, name))
+                schedule[name] = encode.seconds_of(http.words(body, name))
             except (ValueError, OverflowError):
                 raise BadInput(name, "must be a time like 2026-01-01T12:00:00Z") from None
-    return {**found, "duration": http.duration(given, "duration", 31 * 86400)}
+    return {**schedule, "duration": http.duration(body, "duration", 31 * 86400)}
 
 
-@blueprint.get(f"/{http.ID}")
-def one(number: int) -> Response:
+@blueprint.get(f"/{http.id_segment('window_id')}")
+def one(window_id: int) -> Response:
     """Return one window with its next occurrences."""
-    return http.answer(maintenance.get(http.context(), number))
+    return http.answer(maintenance.get(http.context(), window_id))
 
 
-@blueprint.delete(f"/{http.ID}")
-def cancel(number: int) -> Response:
+@blueprint.delete(f"/{http.id_segment('window_id')}")
+def cancel(window_id: int) -> Response:
     """Forget a window."""
-    maintenance.cancel(http.context(), number)
-    return http.answer({"id": number, "state": "cancelled"})
+    maintenance.cancel(http.context(), window_id)
+    return http.answer({"id": window_id, "state": "cancelled"})
 
 
-@blueprint.post(f"/{http.ID}/approve")
-def approve(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('window_id')}/approve")
+def approve(window_id: int) -> Response:
     """Agree to a window that somebody else planned."""
-    return http.answer(maintenance.approve(http.context(), number, http.signature()[0]))
+    return http.answer(maintenance.approve(http.context(), window_id, http.signature()[0]))
 
 
-@blueprint.post(f"/{http.ID}/end")
-def end(number: int) -> Response:
+@blueprint.post(f"/{http.id_segment('window_id')}/end")
+def end(window_id: int) -> Response:
     """End the occurrence that holds now."""
-    return http.answer(maintenance.end(http.context(), number, http.signature()[0]))
+    return http.answer(maintenance.end(http.context(), window_id, http.signature()[0]))

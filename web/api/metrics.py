@@ -20,14 +20,14 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 def metrics() -> Response:
     """Return the fleet's newest values, or those of one `instance`."""
     ctx = http.context()
-    found = service.snapshot_of(ctx, http.instance(ctx))
-    return http.text(render(found), "application/json")
+    document = service.snapshot_of(ctx, http.instance(ctx))
+    return http.text(render(document), "application/json")
 
 
-def render(found: dict[str, Any]) -> str:
+def render(document: dict[str, Any]) -> str:
     """Return the JSON with one value a line and each histogram on one: a grep for its name shows all of it."""
-    histograms = found["metrics"]["histograms"]
-    frame = encode.dumps({**found, "metrics": {**found["metrics"], "histograms": {}}}, indent=2) + "\n"
+    histograms = document["metrics"]["histograms"]
+    frame = encode.dumps({**document, "metrics": {**document["metrics"], "histograms": {}}}, indent=2) + "\n"
     if not histograms:
         return frame
     lines = ",\n".join(f"      {encode.dumps(name)}: {encode.dumps(value)}" for name, value in histograms.items())

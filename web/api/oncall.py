@@ -35,23 +35,23 @@ def calendar(name: str) -> Response:
 @blueprint.post("/<name>/overrides")
 def override(name: str) -> Response:
     """Let `contact` be on call instead, from `start` (now) to `end`."""
-    given = http.fields("contact", "start", "end", "by", "comment")
+    body = http.fields("contact", "start", "end", "by", "comment")
     ctx = http.context()
-    start = _time(given, "start") if given.get("start") else ctx.now()
-    by, _ = http.signed(given)
-    made = oncall.override(ctx, name, http.words(given, "contact", longest=64), start, _time(given, "end"), by)
-    return http.answer(made, 201)
+    start = _time(body, "start") if body.get("start") else ctx.now()
+    by, _ = http.signed(body)
+    override_ = oncall.override(ctx, name, http.words(body, "contact", longest=64), start, _time(body, "end"), by)
+    return http.answer(override_, 201)
 
 
-@blueprint.delete(f"/overrides/{http.ID}")
-def withdraw(number: int) -> Response:
+@blueprint.delete(f"/overrides/{http.id_segment('override_id')}")
+def withdraw(override_id: int) -> Response:
     """Take an override back."""
-    oncall.withdraw(http.context(), number, http.caller().name)
-    return http.answer({"id": number, "state": "withdrawn"})
+    oncall.withdraw(http.context(), override_id, http.caller().name)
+    return http.answer({"id": override_id, "state": "withdrawn"})
 
 
-def _time(given: dict[str, Any], name: str) -> float:
+def _time(body: dict[str, Any], name: str) -> float:
     try:
-        return encode.seconds_of(http.words(given, name))
+        return encode.seconds_of(http.words(body, name))
     except (ValueError, OverflowError):
         raise BadInput(name, "must be a time like 2026-01-01T12:00:00Z") from None

@@ -35,12 +35,12 @@ def playbook(name: str) -> Response:
 @blueprint.post("/<name>/run")
 def run(name: str) -> Response:
     """Begin a playbook by hand, for `labels`; with `dry_run` it decides, and does nothing."""
-    given = http.fields("by", "comment", "labels", "dry_run")
-    labels, dry_run = given.get("labels", {}), given.get("dry_run", False)
+    body = http.fields("by", "comment", "labels", "dry_run")
+    labels, dry_run = body.get("labels", {}), body.get("dry_run", False)
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
         raise BadInput("labels", "must be names with their texts")
     if not isinstance(dry_run, bool):
         raise BadInput("dry_run", "must be true or false")
-    number, jobs = service.begin(http.context(), name, labels, http.signed(given)[0], dry_run)
+    incident_id, jobs = service.begin(http.context(), name, labels, http.signed(body)[0], dry_run)
     follow(jobs)
-    return http.answer(service.show(http.context(), number), 201)
+    return http.answer(service.show(http.context(), incident_id), 201)

@@ -44,7 +44,9 @@ def failed(error: MemmonError) -> Response:
     """Return any failure of memmon's in Prometheus' envelope."""
     if isinstance(error, BadQuery):
         return form.failure(OF_QUERY[error.kind], error.kind, str(error))
-    status, kind = next((found for cls, found in FAILURES.items() if isinstance(error, cls)), (500, "internal"))
+    status, kind = next(
+        (status_and_kind for cls, status_and_kind in FAILURES.items() if isinstance(error, cls)), (500, "internal")
+    )
     response = form.failure(status, kind, error.message if isinstance(error, BadInput) else str(error))
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="memmon"'
@@ -58,11 +60,11 @@ def query() -> Response:
     ctx = http.context()
     at = form.moment("time", ctx.now())
     kind, value, notes = service.value(ctx, form.parameter("query"), at, _timeout())
-    found, warnings = form.result(kind, value, at), list(notes.warnings)
+    result, warnings = form.result(kind, value, at), list(notes.warnings)
     if kind in ("vector", "matrix"):
-        found["result"], more = form.limited(found["result"], form.limit())
-        warnings += more
-    return form.success(found, warnings, notes.infos)
+        result["result"], limit_warnings = form.limited(result["result"], form.limit())
+        warnings += limit_warnings
+    return form.success(result, warnings, notes.infos)
 
 
 @blueprint.route("/query_range", methods=READ)
@@ -84,16 +86,16 @@ def query_range() -> Response:
             "exceeded maximum resolution of 11,000 points per timeseries. "
             "Try decreasing the query resolution (?step=XX)",
         )
-    found, notes = service.range(http.context(), form.parameter("query"), start, end, step, _timeout())
-    rows, warnings = form.limited(sorted(found, key=lambda row: row.labels), form.limit())
+    series, notes = service.range(http.context(), form.parameter("query"), start, end, step, _timeout())
+    rows, warnings = form.limited(sorted(series, key=lambda row: row.labels), form.limit())
     return form.success(form.matrix(rows), [*notes.warnings, *warnings], notes.infos)
 
 
 def _timeout() -> float:
-    given = form.seconds("timeout", service.QUERY_SECONDS)
-    if given <= 0:
+    requested = form.seconds("timeout", service.QUERY_SECONDS)
+    if requested <= 0:
         raise BadInput("timeout", 'invalid parameter "timeout": must be positive')
-    return given
+    return requested
 
 
 @blueprint.route("/format_query", methods=READ)
@@ -117,15 +119,15 @@ def series() -> Response:
     """Return the label sets that any `match[]` fits."""
     if not request.values.getlist("match[]"):
         raise BadInput("match[]", "no match[] parameter provided")
-    found, warnings = form.limited(_label_sets(http.context()), form.limit())
-    return form.success(form.of_labels(found), warnings)
+    label_sets_, warnings = form.limited(_label_sets(http.context()), form.limit())
+    return form.success(form.of_labels(label_sets_), warnings)
 
 
 @blueprint.route("/labels", methods=READ)
 @auth.needs("viewer")
 def labels() -> Response:
     """Return the names of labels."""
-    names = sorted({name for one in _label_sets(http.context()) for name, _ in one})
+    names = sorted({name for label_set in _label_sets(http.context()) for name, _ in label_set})
     return form.success(*form.limited(names, form.limit()))
 
 
@@ -134,33 +136,33 @@ def label_values(name: str) -> Response:
     """Return the values of one label."""
     if not label_sets.LABEL_NAME.fullmatch(name):
         raise BadInput("name", f'invalid label name: "{name}"')
-    values = sorted({value for one in _label_sets(http.context()) if (value := label_sets.get(one, name))})
+    values = sorted({value for label_set in _label_sets(http.context()) if (value := label_sets.get(label_set, name))})
     return form.success(*form.limited(values, form.limit()))
 
 
 def _label_sets(ctx: Context) -> list[Labels]:
     """Return the label sets that any `match[]` fits, all where there is none, between `start` and `end`."""
     start, end = form.moment("start", 0.0), form.moment("end", ctx.now())
-    wanted = form.matches()
-    if not wanted:
+    matcher_lists = form.matches()
+    if not matcher_lists:
         return service.every_series(ctx, start, end)
-    return sorted({one for matchers in wanted for one in service.series(ctx, matchers, start, end)})
+    return sorted({labels for matchers in matcher_lists for labels in service.series(ctx, matchers, start, end)})
 
 
 @blueprint.get("/metadata")
 def metadata() -> Response:
     """Return type and help of every metric, or of one."""
-    wanted = form.parameter("metric")
-    found = service.metadata(http.context())
-    names = [name for name in sorted(found) if not wanted or name == wanted]
+    metric = form.parameter("metric")
+    families = service.metadata(http.context())
+    names = [name for name in sorted(families) if not metric or name == metric]
     most = form.limit()
     return form.success(
         {
             name: [
                 {
-                    "type": found[name].kind.replace("untyped", "unknown"),
-                    "help": found[name].help,
-                    "unit": found[name].unit,
+                    "type": families[name].kind.replace("untyped", "unknown"),
+                    "help": families[name].help,
+                    "unit": families[name].unit,
                 }
             ]
             for name in (names[:most] if most else names)
@@ -176,26 +178,26 @@ def rules() -> Response:
         raise BadInput("type", f'invalid parameter "type": not supported value {kind!r}')
     ctx = http.context()
     groups: dict[str, list[dict[str, Any]]] = {}
-    names, wanted = request.args.getlist("rule_name[]"), request.args.getlist("rule_group[]")
+    names, group_names = request.args.getlist("rule_name[]"), request.args.getlist("rule_group[]")
     for rule in alerts.by_rule(ctx):
         if kind and kind != ("alert" if "alerts" in rule else "record"):
             continue
-        if (not names or rule["name"] in names) and (not wanted or rule["group"] in wanted):
+        if (not names or rule["name"] in names) and (not group_names or rule["group"] in group_names):
             groups.setdefault(rule["group"], []).append(_rule(rule))
-    return form.success({"groups": [_group(ctx, name, found) for name, found in groups.items()]})
+    return form.success({"groups": [_group(ctx, name, rules_) for name, rules_ in groups.items()]})
 
 
-def _group(ctx: Context, name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
-    known = next((group for group in ctx.config.rules.groups if group.name == name), None)
-    interval = known.interval if known and known.interval else ctx.settings.alert_evaluation_interval
+def _group(ctx: Context, name: str, rules_: list[dict[str, Any]]) -> dict[str, Any]:
+    group = next((group for group in ctx.config.rules.groups if group.name == name), None)
+    interval = group.interval if group and group.interval else ctx.settings.alert_evaluation_interval
     return {
         "name": name,
         "file": "rules.yml",
         "interval": interval,
-        "limit": known.limit if known else 0,
-        "rules": found,
-        "evaluationTime": sum(rule["evaluationTime"] for rule in found),
-        "lastEvaluation": max(rule["lastEvaluation"] for rule in found),
+        "limit": group.limit if group else 0,
+        "rules": rules_,
+        "evaluationTime": sum(rule["evaluationTime"] for rule in rules_),
+        "lastEvaluation": max(rule["lastEvaluation"] for rule in rules_),
     }
 
 
@@ -213,14 +215,14 @@ def _rule(rule: dict[str, Any]) -> dict[str, Any]:
 def _alerting(rule: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
     states = {alert["state"] for alert in rule["alerts"]}
     hidden = request.args.get("exclude_alerts", "").lower() in ("true", "1")
-    shown = {} if hidden else {"alerts": [_alert(alert) for alert in rule["alerts"]]}
+    alerts_json = {} if hidden else {"alerts": [_alert(alert) for alert in rule["alerts"]]}
     return {
         "type": "alerting",
         **about,
         "duration": rule["duration"],
         "keepFiringFor": rule["keep_firing_for"],
         "annotations": rule["annotations"],
-        **shown,
+        **alerts_json,
         "state": "firing" if "firing" in states else ("pending" if states else "inactive"),
     }
 
@@ -228,8 +230,8 @@ def _alerting(rule: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/alerts")
 def active() -> Response:
     """Return the pending and firing alerts of rules."""
-    found = [alert for alert in alerts.active(http.context()) if alert["source"] == "rule"]
-    return form.success({"alerts": [_alert(alert) for alert in found]})
+    active_alerts = [alert for alert in alerts.active(http.context()) if alert["source"] == "rule"]
+    return form.success({"alerts": [_alert(alert) for alert in active_alerts]})
 
 
 def _alert(alert: dict[str, Any]) -> dict[str, Any]:
@@ -251,28 +253,28 @@ def targets() -> Response:
         raise BadInput("state", f'invalid parameter "state": {state!r} is none of active, dropped, any')
     ctx = http.context()
     pool = request.args.get("scrapePool")
-    found = [_target(ctx, one) for one in collect.targets(ctx) if pool in (None, one["job"])]
+    targets = [_target(ctx, target) for target in collect.targets(ctx) if pool in (None, target["job"])]
     return form.success(
-        {"activeTargets": found if state != "dropped" else [], "droppedTargets": [], "droppedTargetCounts": {}}
+        {"activeTargets": targets if state != "dropped" else [], "droppedTargets": [], "droppedTargetCounts": {}}
     )
 
 
-def _target(ctx: Context, one: dict[str, Any]) -> dict[str, Any]:
-    health = {True: "up", False: "down"}.get(one["up"], "unknown")
-    url = one["url"] or f"memmon:{one['kind']}/{one['name']}"
-    interval, known = ctx.settings.intervals[one["tier"]], ctx.config.targets.get(one["name"])
+def _target(ctx: Context, target: dict[str, Any]) -> dict[str, Any]:
+    health = {True: "up", False: "down"}.get(target["up"], "unknown")
+    url = target["url"] or f"memmon:{target['kind']}/{target['name']}"
+    interval, target_config = ctx.settings.intervals[target["tier"]], ctx.config.targets.get(target["name"])
     return {
-        "discoveredLabels": {"__address__": one["instance"], "job": one["job"], "memmon_target": one["name"]},
-        "labels": one["labels"],
-        "scrapePool": one["job"],
+        "discoveredLabels": {"__address__": target["instance"], "job": target["job"], "memmon_target": target["name"]},
+        "labels": target["labels"],
+        "scrapePool": target["job"],
         "scrapeUrl": url,
         "globalUrl": url,
-        "lastError": one["error"] or "",
-        "lastScrape": encode.iso(one["last_scrape"]) or ZERO,
-        "lastScrapeDuration": one["duration"] or 0,
+        "lastError": target["error"] or "",
+        "lastScrape": encode.iso(target["last_scrape"]) or ZERO,
+        "lastScrapeDuration": target["duration"] or 0,
         "health": health,
         "scrapeInterval": duration.show(interval),
-        "scrapeTimeout": duration.show(min(interval, known.timeout if known else interval)),
+        "scrapeTimeout": duration.show(min(interval, target_config.timeout if target_config else interval)),
     }
 
 
@@ -296,11 +298,11 @@ def buildinfo() -> Response:
 def runtimeinfo() -> Response:
     """Return what of Prometheus' facts memmon has too."""
     ctx = http.context()
-    found = service.last_collection(ctx)
+    last_collection = service.last_collection(ctx)
     return form.success(
         {
             "serverTime": encode.iso(ctx.now()),
-            "lastCollection": encode.iso(found) or ZERO,
+            "lastCollection": encode.iso(last_collection) or ZERO,
             "storageRetention": duration.show(ctx.settings.retention_hours * 3600),
         }
     )

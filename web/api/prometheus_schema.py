@@ -33,60 +33,60 @@ def parameter(name: str) -> str:
 
 def moment(name: str, default: float | None = None) -> float:
     """Return the parameter `name` as Unix seconds: a number, or a time of RFC 3339."""
-    given = parameter(name)
-    if not given and default is not None:
+    text = parameter(name)
+    if not text and default is not None:
         return default
     try:
-        if _NUMBER.fullmatch(given):
-            seconds = float(given)
-        elif _RFC3339.fullmatch(given):
-            seconds = datetime.fromisoformat(given.upper()).timestamp()
+        if _NUMBER.fullmatch(text):
+            seconds = float(text)
+        elif _RFC3339.fullmatch(text):
+            seconds = datetime.fromisoformat(text.upper()).timestamp()
         else:
             raise ValueError
         if not abs(seconds) <= MOST_SECONDS:
             raise ValueError
     except (ValueError, OverflowError):
-        raise BadInput(name, f'invalid parameter "{name}": cannot parse {given!r} to a valid timestamp') from None
+        raise BadInput(name, f'invalid parameter "{name}": cannot parse {text!r} to a valid timestamp') from None
     return round(seconds, 3)
 
 
 def seconds(name: str, default: float | None = None) -> float:
     """Return the parameter `name` as seconds: a number, or a duration like 5m."""
-    given = parameter(name)
-    if not given and default is not None:
+    text = parameter(name)
+    if not text and default is not None:
         return default
     try:
-        found = float(given) if _NUMBER.fullmatch(given) else duration.parse(given)
-        if not abs(found) <= MOST_SECONDS:
+        value_seconds = float(text) if _NUMBER.fullmatch(text) else duration.parse(text)
+        if not abs(value_seconds) <= MOST_SECONDS:
             raise BadInput(name, "too long")
     except BadInput:
-        raise BadInput(name, f'invalid parameter "{name}": cannot parse {given!r} to a valid duration') from None
-    return found
+        raise BadInput(name, f'invalid parameter "{name}": cannot parse {text!r} to a valid duration') from None
+    return value_seconds
 
 
 def limit(name: str = "limit") -> int:
     """Return the whole number `name`; 0, as where it is missing, is no limit."""
-    given = parameter(name) or "0"
-    if not re.fullmatch(r"\d{1,9}", given, re.ASCII):
-        raise BadInput(name, f'invalid parameter "{name}": {given!r} is not a number from 0 on')
-    return int(given)
+    text = parameter(name) or "0"
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        raise BadInput(name, f'invalid parameter "{name}": {text!r} is not a number from 0 on')
+    return int(text)
 
 
 def matches() -> list[tuple[Matcher, ...]]:
     """Return the selectors of all `match[]`."""
-    given = request.values.getlist("match[]")
-    if len(given) > MOST_MATCHES:
+    selectors = request.values.getlist("match[]")
+    if len(selectors) > MOST_MATCHES:
         raise BadInput("match[]", f'invalid parameter "match[]": more than {MOST_MATCHES}')
     try:
-        return [parser.selector(text) for text in given]
+        return [parser.selector(text) for text in selectors]
     except BadQuery as error:
         raise BadInput("match[]", f'invalid parameter "match[]": {error}') from None
 
 
 def success(data: Any, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> Response:
     """Return the envelope around `data`, whose numbers are text already."""
-    more = {name: list(found) for name, found in (("warnings", warnings), ("infos", infos)) if found}
-    return _json({"status": "success", "data": data, **more}, 200)
+    messages = {name: list(texts) for name, texts in (("warnings", warnings), ("infos", infos)) if texts}
+    return _json({"status": "success", "data": data, **messages}, 200)
 
 
 def failure(status: int, kind: str, message: str) -> Response:
@@ -113,14 +113,14 @@ def result(kind: Kind, value: Value, at: float) -> dict[str, Any]:
     if isinstance(value, str):
         return {"resultType": kind, "result": [_stamp(ms), value]}
     if kind == "matrix":
-        return matrix(_of_window(one) for one in value if isinstance(one, Ranged))
-    points = [one for one in value if isinstance(one, Point)]
-    found = [{"metric": dict(point.labels), "value": _pair(ms, point.value)} for point in points]
-    return {"resultType": kind, "result": found}
+        return matrix(_of_window(ranged) for ranged in value if isinstance(ranged, Ranged))
+    points = [item for item in value if isinstance(item, Point)]
+    vector = [{"metric": dict(point.labels), "value": _pair(ms, point.value)} for point in points]
+    return {"resultType": kind, "result": vector}
 
 
-def _of_window(one: Ranged) -> Series:
-    return Series(one.labels, (one.window.times * 1000).round().astype(np.int64), one.window.values)
+def _of_window(ranged: Ranged) -> Series:
+    return Series(ranged.labels, (ranged.window.times * 1000).round().astype(np.int64), ranged.window.values)
 
 
 def matrix(rows: Iterable[Series]) -> dict[str, Any]:
@@ -141,6 +141,6 @@ def _stamp(ms: int) -> float | int:
     return ms // 1000 if ms % 1000 == 0 else ms / 1000
 
 
-def of_labels(found: Iterable[Labels]) -> list[dict[str, str]]:
+def of_labels(label_sets_: Iterable[Labels]) -> list[dict[str, str]]:
     """Return label sets as objects."""
-    return [dict(labels) for labels in found]
+    return [dict(labels) for labels in label_sets_]

@@ -43,14 +43,14 @@ def _unfit(error: BadInput) -> Response:
     return errors.failure(status, errors.CODES.get(status, "bad_input"), str(error), field=error.field)
 
 
-@groups.route('/metrics/<any("job", "job@base64"):head>/<path:rest>', methods=["PUT", "POST", "DELETE"])
+@groups.route('/metrics/<any("job", "job@base64"):head>/<path:path>', methods=["PUT", "POST", "DELETE"])
 @auth.needs("ingest")
 @http.up_to(MAX_PAGE)
-def push(head: str, rest: str) -> Response:
+def push(head: str, path: str) -> Response:
     """Replace a group, replace what has the same names in it, or delete it, as Pushgateway does."""
     ctx = http.context()
-    job, _, more = rest.rstrip("/").partition("/")
-    labels = group.labels_of(job, head.endswith(group.BASE64), more)
+    job, _, grouping = path.rstrip("/").partition("/")
+    labels = group.labels_of(job, head.endswith(group.BASE64), grouping)
     if request.method == "DELETE":
         service.delete(ctx, labels)
         _wake(ctx)

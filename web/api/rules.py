@@ -34,30 +34,30 @@ def report() -> Response:
 @auth.needs("viewer")
 def check() -> Response:
     """Say whether `rules`, the text of a rule file, are right."""
-    found = rule.book(_rules(http.fields("rules")))
-    return http.answer({"groups": len(found.groups), "rules": len(found.ids)})
+    book = rule.book(_rules(http.fields("rules")))
+    return http.answer({"groups": len(book.groups), "rules": len(book.ids)})
 
 
 @blueprint.post("/backtest")
 @auth.needs("viewer")
 def tried() -> Response:
     """Return what `rules` (and `routes`, those in force by default) would have done in the time `since`, a day by default."""
-    given = http.fields("rules", "routes", "since")
-    routes = _read(given, "routes", Routes) if "routes" in given else None
-    seconds = duration.parse(http.words(given, "since", "1d", 32), "since")
-    return http.answer(backtest(http.context(), _rules(given), seconds, routes))
+    body = http.fields("rules", "routes", "since")
+    routes = _read(body, "routes", Routes) if "routes" in body else None
+    seconds = duration.parse(http.words(body, "since", "1d", 32), "since")
+    return http.answer(backtest(http.context(), _rules(body), seconds, routes))
 
 
 @blueprint.put("/files/<name>")
 @auth.needs("admin")
 def save(name: str) -> Response:
     """Write `rules` to the operator's `rules/<name>.yml` and apply them; groups of the same name there are replaced."""
-    ctx, given = http.context(), http.fields("rules")
-    found = _rules(given)
-    config.save_rules(ctx.settings, _name(name), http.words(given, "rules", longest=MOST_TEXT))
+    ctx, body = http.context(), http.fields("rules")
+    rule_file = _rules(body)
+    config.save_rules(ctx.settings, _name(name), http.words(body, "rules", longest=MOST_TEXT))
     ctx.announce_config()
     return http.answer(
-        {"name": name, "groups": [group.name for group in found.groups], "rules": len(rule.book(found).ids)}
+        {"name": name, "groups": [group.name for group in rule_file.groups], "rules": len(rule.book(rule_file).ids)}
     )
 
 
@@ -77,19 +77,19 @@ def _name(text: str) -> str:
     return text
 
 
-def _rules(given: dict[str, Any]) -> RuleFile:
-    found: RuleFile = _read(given, "rules", RuleFile)
+def _rules(body: dict[str, Any]) -> RuleFile:
+    rule_file: RuleFile = _read(body, "rules", RuleFile)
     try:
-        rule.book(found)
+        rule.book(rule_file)
     except BadConfig as error:
         raise BadInput("rules", str(error)) from None
-    return found
+    return rule_file
 
 
-def _read(given: dict[str, Any], name: str, model: Any) -> Any:
+def _read(body: dict[str, Any], name: str, model: Any) -> Any:
     """Return what a text of YAML says."""
     try:
-        return model.model_validate(yaml.safe_load(http.words(given, name, longest=MOST_TEXT)) or {})
+        return model.model_validate(yaml.safe_load(http.words(body, name, longest=MOST_TEXT)) or {})
     except yaml.YAMLError as error:
         raise BadInput(name, f"is no YAML: {error}") from None
     except ValidationError as error:

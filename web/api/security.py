@@ -32,23 +32,23 @@ def security() -> Response:
 @http.up_to(EVENTS_SIZE)
 def report() -> Response:
     """Take in one event or a list; of a list the good ones are taken, and the others are named by their index."""
-    given = http.body()
-    found, jobs = service.record(http.context(), given, http.caller().name)
+    document = http.body()
+    recorded, jobs = service.record(http.context(), document, http.caller().name)
     follow(jobs)
-    if found["refused"] and not isinstance(given, list):
-        raise BadInput(found["refused"][0]["field"], found["refused"][0]["message"])
-    return http.answer(found, 201 if found["ids"] else 200)
+    if recorded["refused"] and not isinstance(document, list):
+        raise BadInput(recorded["refused"][0]["field"], recorded["refused"][0]["message"])
+    return http.answer(recorded, 201 if recorded["ids"] else 200)
 
 
-@blueprint.post(f"/incidents/{http.ID}/resolve")
-def resolve(number: int) -> Response:
+@blueprint.post(f"/incidents/{http.id_segment('incident_id')}/resolve")
+def resolve(restriction_id: int) -> Response:
     """Close an incident that security opened."""
     ctx = http.context()
-    if incidents.show(ctx, number)["labels"].get("category") != "security":
-        raise NotFound(f"incident {number} is none of security")
-    shown, jobs = incidents.resolve(ctx, number, *http.signature())
+    if incidents.show(ctx, restriction_id)["labels"].get("category") != "security":
+        raise NotFound(f"incident {restriction_id} is none of security")
+    incident, jobs = incidents.resolve(ctx, restriction_id, *http.signature())
     follow(jobs)
-    return http.answer(shown)
+    return http.answer(incident)
 
 
 @blueprint.get("/restrictions")
@@ -61,39 +61,39 @@ def restrictions() -> Response:
 def restrict() -> Response:
     """Block an address, throttle one (or all: *), or disable a feature for `duration` (`1h`, or seconds)."""
     ctx = http.context()
-    given = http.fields("kind", "subject", "duration", "reason", "target", "parameters", "by")
-    kind, subject = http.words(given, "kind"), http.words(given, "subject", longest=255).strip()
-    target = http.words(given, "target", "*")
+    body = http.fields("kind", "subject", "duration", "reason", "target", "parameters", "by")
+    kind, subject = http.words(body, "kind"), http.words(body, "subject", longest=255).strip()
+    target = http.words(body, "target", "*")
     if target != "*" and ctx.config.targets.get(target) is None:
         raise BadInput("target", f"there is no target {target}")
-    shown, jobs = service.restrict(
+    restriction, jobs = service.restrict(
         ctx,
         kind,
         subject,
-        http.duration(given, "duration", MAX_SECONDS),
-        http.words(given, "reason", "by hand"),
-        http.words(given, "by", http.caller().name, 64),
+        http.duration(body, "duration", MAX_SECONDS),
+        http.words(body, "reason", "by hand"),
+        http.words(body, "by", http.caller().name, 64),
         target=target,
-        parameters=_parameters(given.get("parameters"), kind),
+        parameters=_parameters(body.get("parameters"), kind),
     )
     follow(jobs)
-    return http.answer(shown, 201)
+    return http.answer(restriction, 201)
 
 
-def _parameters(given: Any, kind: str) -> dict[str, Any]:
-    if given is None:
+def _parameters(parameters: Any, kind: str) -> dict[str, Any]:
+    if parameters is None:
         return {}
-    if kind != "throttle" or not isinstance(given, dict) or not set(given) <= set(PARAMETERS):
+    if kind != "throttle" or not isinstance(parameters, dict) or not set(parameters) <= set(PARAMETERS):
         raise BadInput("parameters", "is an object with endpoint and per_minute, for a throttle only")
-    rate = given.get("per_minute", 1)
+    rate = parameters.get("per_minute", 1)
     if not isinstance(rate, int) or isinstance(rate, bool) or not 0 < rate <= MOST_PER_MINUTE:
         raise BadInput("parameters.per_minute", f"must be a whole number between 1 and {MOST_PER_MINUTE}")
-    http.words(given, "endpoint", "*", 255)
-    return given
+    http.words(parameters, "endpoint", "*", 255)
+    return parameters
 
 
-@blueprint.delete(f"/restrictions/{http.ID}")
-def lift(number: int) -> Response:
+@blueprint.delete(f"/restrictions/{http.id_segment('restriction_id')}")
+def lift(restriction_id: int) -> Response:
     """End a restriction before its time."""
-    follow(service.lift(http.context(), number, http.caller().name))
-    return http.answer({"id": number, "lifted": True})
+    follow(service.lift(http.context(), restriction_id, http.caller().name))
+    return http.answer({"id": restriction_id, "lifted": True})

@@ -30,48 +30,48 @@ def silences() -> Response:
 def create() -> Response:
     """Mute what `matchers` match, or exactly the labels of the alert with the id `alert`, for `duration` (`2h`, or seconds)."""
     ctx = http.context()
-    given = http.fields("matchers", "alert", "duration", "starts_at", "by", "comment")
-    wanted = _of_alert(ctx, given["alert"]) if "alert" in given else of_matchers(given.get("matchers"))
-    seconds = http.duration(given, "duration")
-    by, comment = http.signed(given)
-    return http.answer(service.silence(ctx, wanted, seconds, by, comment, _start(given)), 201)
+    body = http.fields("matchers", "alert", "duration", "starts_at", "by", "comment")
+    matchers = _of_alert(ctx, body["alert"]) if "alert" in body else of_matchers(body.get("matchers"))
+    seconds = http.duration(body, "duration")
+    by, comment = http.signed(body)
+    return http.answer(service.silence(ctx, matchers, seconds, by, comment, _start(body)), 201)
 
 
-def _of_alert(ctx: Context, number: Any) -> tuple[Matcher, ...]:
-    if not isinstance(number, int) or isinstance(number, bool):
+def _of_alert(ctx: Context, alert_id: Any) -> tuple[Matcher, ...]:
+    if not isinstance(alert_id, int) or isinstance(alert_id, bool):
         raise BadInput("alert", "must be the id of an alert")
-    found = alerts.by_ids(ctx, [number]) if 0 < number <= http.MOST_ID else []
-    if not found:
-        raise NotFound(f"no alert {number}")
-    return tuple(Matcher(name, "=", value) for name, value in sorted(found[0]["labels"].items()))
+    alert_rows = alerts.by_ids(ctx, [alert_id]) if 0 < alert_id <= http.MOST_ID else []
+    if not alert_rows:
+        raise NotFound(f"no alert {alert_id}")
+    return tuple(Matcher(name, "=", value) for name, value in sorted(alert_rows[0]["labels"].items()))
 
 
-def of_matchers(given: Any) -> tuple[Matcher, ...]:
+def of_matchers(document: Any) -> tuple[Matcher, ...]:
     """Return the matchers, each written like `severity="critical"` or as an object of Alertmanager."""
-    if not isinstance(given, list) or not 0 < len(given) <= MOST_MATCHERS:
+    if not isinstance(document, list) or not 0 < len(document) <= MOST_MATCHERS:
         raise BadInput("matchers", f"must be a list of 1 to {MOST_MATCHERS}")
-    found: list[Matcher] = []
-    for one in given:
-        if isinstance(one, str):
-            found += matcher.parse(one)
-        elif isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("value"), str):
-            found.append(matcher.checked(one["name"], matcher.op_of(one), one["value"]))
+    matchers: list[Matcher] = []
+    for item in document:
+        if isinstance(item, str):
+            matchers += matcher.parse(item)
+        elif isinstance(item, dict) and isinstance(item.get("name"), str) and isinstance(item.get("value"), str):
+            matchers.append(matcher.checked(item["name"], matcher.op_of(item), item["value"]))
         else:
             raise BadInput("matchers", 'each must be text like severity="critical", or {name, value, isRegex, isEqual}')
-    return tuple(found)
+    return tuple(matchers)
 
 
-def _start(given: dict[str, Any]) -> float | None:
-    if given.get("starts_at") is None:
+def _start(body: dict[str, Any]) -> float | None:
+    if body.get("starts_at") is None:
         return None
     try:
-        return encode.seconds_of(http.words(given, "starts_at"))
+        return encode.seconds_of(http.words(body, "starts_at"))
     except (ValueError, OverflowError):
         raise BadInput("starts_at", "must be a time like 2026-01-01T12:00:00Z") from None
 
 
-@blueprint.delete("/<uuid:number>")
-def expire(number: UUID) -> Response:
+@blueprint.delete("/<uuid:silence_id>")
+def expire(silence_id: UUID) -> Response:
     """End a silence now."""
-    service.expire_silence(http.context(), str(number))
-    return http.answer({"id": str(number), "status": {"state": "expired"}})
+    service.expire_silence(http.context(), str(silence_id))
+    return http.answer({"id": str(silence_id), "status": {"state": "expired"}})

@@ -60,10 +60,10 @@ def _of_file(ctx: Context, target: Target, path: Path, check: Check) -> Finding:
     if damage:
         return Finding("critical", f"the database is damaged: {damage}", detail)
     statuses: list[Status] = [_by_time(facts.read_seconds * 1000, check)]
-    own = page.value(ctx, target, P95) if target.metrics else None
-    if own is not None:
-        detail["query_p95_ms"] = own * 1000
-        statuses.append(_by_time(own * 1000, check))
+    percentile = page.value(ctx, target, P95) if target.metrics else None
+    if percentile is not None:
+        detail["query_p95_ms"] = percentile * 1000
+        statuses.append(_by_time(percentile * 1000, check))
     if not facts.counts:
         return Finding("unhealthy", "the file has no table of memories", detail)
     if not free:
@@ -72,7 +72,7 @@ def _of_file(ctx: Context, target: Target, path: Path, check: Check) -> Finding:
         statuses.append("critical")
     status = worst(statuses)
     message = f"{_shown(facts.memories)} memories, read in {facts.read_seconds * 1000:.1f} ms"
-    message += "" if own is None else f"; 95th percentile of its own queries is {own * 1000:.0f} ms"
+    message += "" if percentile is None else f"; 95th percentile of its own queries is {percentile * 1000:.0f} ms"
     message += "" if free else "; the write lock could not be had"
     message += "" if space >= LITTLE_SPACE else f"; only {space >> 20} MiB of disk left"
     return Finding(status, message, {**detail, "check_ms": took})
@@ -84,12 +84,12 @@ def _damage(ctx: Context, path: Path, seconds: float) -> str | None:
     if not lease.claim(ctx.redis, name, SOUNDNESS_SECONDS):
         return None
     try:
-        found = memmimic.damage(path, seconds)
+        damage = memmimic.damage(path, seconds)
     except Transient:
         return None  # Too large to be looked through in a check's time, which is no fault of the database.
-    if found:
+    if damage:
         lease.release(ctx.redis, name)
-    return found
+    return damage
 
 
 def _by_time(milliseconds: float, check: Check) -> Status:

@@ -22,8 +22,8 @@ def check(ctx: Context, target: Target, check: Check) -> Finding:
     if not target.metrics or (stored and stored.status != "healthy"):
         assert stored is not None  # The configuration demands one of the two.
         return stored
-    found = _of_page(ctx, target)
-    return found._replace(message=f"{found.message}; {stored.message}") if stored else found
+    finding = _of_page(ctx, target)
+    return finding._replace(message=f"{finding.message}; {stored.message}") if stored else finding
 
 
 def _of_file(path: Path, seconds: float) -> Finding:

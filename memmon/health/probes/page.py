@@ -17,10 +17,10 @@ def value(ctx: Context, target: Target, expr: str) -> float | None:
     """Return the value of `expr`, in which %s stands for the target's own labels and $span for a time that holds a few
     collections and soon forgets what is over; None where it has none."""
     span = max(SHORTEST_SPAN, 4 * ctx.settings.intervals[target.tier])
-    own = f'job="{escape(target.job)}",instance="{escape(target.identity)}"'
-    points = metrics.instant(ctx, expr.replace("%s", own).replace("$span", duration.show(span)))
-    found = points[0].value if points else math.nan
-    return None if math.isnan(found) else found
+    matchers = f'job="{escape(target.job)}",instance="{escape(target.identity)}"'
+    points = metrics.instant(ctx, expr.replace("%s", matchers).replace("$span", duration.show(span)))
+    value = points[0].value if points else math.nan
+    return None if math.isnan(value) else value
 
 
 def answers(ctx: Context, target: Target) -> bool:

@@ -53,7 +53,7 @@ ACTIONS: dict[str, Action] = {
 @cache
 def others() -> dict[str, Action]:
     """Return the actions of other packages. One that cannot be loaded is left out and said; none takes the name of memmon's."""
-    found: dict[str, Action] = {}
+    actions: dict[str, Action] = {}
     for point in entry_points(group=GROUP):
         try:
             action = point.load()
@@ -63,8 +63,8 @@ def others() -> dict[str, Action]:
         if point.name in ACTIONS or not isinstance(action, Action):
             log.error("the action %s of %s is left out: it is no Action, or its name is taken", point.name, point.value)
             continue
-        found[point.name] = action
-    return found
+        actions[point.name] = action
+    return actions
 
 
 def get(name: str) -> Action | None:

@@ -120,21 +120,21 @@ def text(call: Call, name: str, default: str | None = None) -> str:
 def number(call: Call, name: str, default: float) -> float:
     """Return the parameter `name` as a number; raise Permanent when it is none."""
     try:
-        found = float(call.parameters.get(name, default))
+        value = float(call.parameters.get(name, default))
     except (TypeError, ValueError):
-        found = math.nan
-    if not math.isfinite(found):
+        value = math.nan
+    if not math.isfinite(value):
         raise Permanent(f"parameter {name} must be a number")
-    return found
+    return value
 
 
 def target(ctx: Context, call: Call) -> Target:
     """Return the target that the action is about: the one it names, else the one whose labels the incident has."""
-    found = target_or_none(ctx, call)
-    if found is None:
-        given = call.parameters.get("target") or call.labels.get("instance") or "an unnamed instance"
-        raise Permanent(f"no target is {given}")
-    return found
+    target = target_or_none(ctx, call)
+    if target is None:
+        instance = call.parameters.get("target") or call.labels.get("instance") or "an unnamed instance"
+        raise Permanent(f"no target is {instance}")
+    return target
 
 
 def target_or_none(ctx: Context, call: Call) -> Target | None:
@@ -149,35 +149,41 @@ def target_or_none(ctx: Context, call: Call) -> Target | None:
 
 def target_subject(ctx: Context, call: Call) -> Subject:
     """Return the target as what is acted on, one of those of its job."""
-    found = target_or_none(ctx, call)
-    if found is None:
+    target = target_or_none(ctx, call)
+    if target is None:
         return Subject("")
-    return Subject(found.name, found.name, found.job, sum(t.job == found.job for t in ctx.config.targets.targets))
+    return Subject(target.name, target.name, target.job, sum(t.job == target.job for t in ctx.config.targets.targets))
 
 
 def clients(ctx: Context, call: Call) -> list[Target]:
     """Return the incident's target where it has a client, else every target that has one: what a host or an address does
     concerns all of them. Raise Permanent when there is none."""
-    own = target_or_none(ctx, call)
-    if own and own.client:
-        return [own]
-    found = [one for one in ctx.config.targets.targets if one.client and not (own and own.kind == "memmimic")]
-    if not found:
-        raise Permanent(f"{own.name if own else 'no target'} has no client of memmon in its process")
-    return found
+    incident_target = target_or_none(ctx, call)
+    if incident_target and incident_target.client:
+        return [incident_target]
+    targets = [
+        target
+        for target in ctx.config.targets.targets
+        if target.client and not (incident_target and incident_target.kind == "memmimic")
+    ]
+    if not targets:
+        raise Permanent(
+            f"{incident_target.name if incident_target else 'no target'} has no client of memmon in its process"
+        )
+    return targets
 
 
 def ask(targets: list[Target], method: str, path: str, body: Any = None) -> tuple[dict[str, Any], dict[str, str]]:
     """Return what the clients of these targets answer, and what went wrong with the others, by target: one that hangs holds
     nobody else up."""
 
-    def one(target: Target) -> tuple[Any, str | None]:
+    def ask_client(target: Target) -> tuple[Any, str | None]:
         try:
             return client.call(target, method, path, body), None
         except (Transient, Permanent) as error:
             return None, str(error)
 
     with ThreadPoolExecutor(max_workers=CALLS) as pool:
-        found = dict(zip((target.name for target in targets), pool.map(one, targets), strict=True))
-    answers = {name: answer for name, (answer, error) in found.items() if error is None}
-    return answers, {name: error for name, (_, error) in found.items() if error is not None}
+        answers_by_target = dict(zip((target.name for target in targets), pool.map(ask_client, targets), strict=True))
+    answers = {name: answer for name, (answer, error) in answers_by_target.items() if error is None}
+    return answers, {name: error for name, (_, error) in answers_by_target.items() if error is not None}

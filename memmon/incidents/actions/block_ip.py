@@ -13,8 +13,10 @@ HOUR = 3600.0
 
 def act(ctx: Context, call: Call) -> str:
     """Block it."""
-    found_by = (one for one in ctx.config.detectors.detectors if one.name == call.labels.get("alertname"))
-    default = next((one.block_for for one in found_by), HOUR)
+    found_by = (
+        detector for detector in ctx.config.detectors.detectors if detector.name == call.labels.get("alertname")
+    )
+    default = next((detector.block_for for detector in found_by), HOUR)
     return restriction.put(ctx, call, "block", base.text(call, "address"), base.number(call, "seconds", default))
 
 

@@ -33,22 +33,22 @@ _UNFIT = re.compile(r"[^\w.-]", re.ASCII)
 
 def act(ctx: Context, call: Call) -> str:
     """Gather the parts and write them down; a part that cannot be had is written down as missing, with the reason."""
-    wanted = call.parameters.get("include") or list(PARTS)
-    unknown = [name for name in wanted if name not in PARTS]
+    sections = call.parameters.get("include") or list(PARTS)
+    unknown = [name for name in sections if name not in PARTS]
     if unknown:
         raise Permanent(f"include: {unknown[0]} is none of {', '.join(PARTS)}")
-    found: dict[str, Any] = {"incident": call.incident_id, "at": encode.iso(ctx.now()), "labels": dict(call.labels)}
+    document: dict[str, Any] = {"incident": call.incident_id, "at": encode.iso(ctx.now()), "labels": dict(call.labels)}
     missing = []
-    for name in wanted:
+    for name in sections:
         try:
-            found[name] = PARTS[name](ctx, call)
+            document[name] = PARTS[name](ctx, call)
         except Exception as error:  # Whatever is wrong with one part, the others are worth keeping.
             log.info("incident %d: %s could not be had", call.incident_id, name, exc_info=error)
-            found[name] = {"missing": str(error) or repr(error)}
+            document[name] = {"missing": str(error) or repr(error)}
             missing.append(name)
     try:
         name = f"{_UNFIT.sub('-', call.key)}.json"
-        path = evidence.write(ctx.settings, call.incident_id, name, encode.dumps(found, indent=1))
+        path = evidence.write(ctx.settings, call.incident_id, name, encode.dumps(document, indent=1))
     except OSError as error:
         raise Transient(f"the evidence cannot be written: {error}") from error
     return f"kept {path.relative_to(ctx.settings.home)}" + (
@@ -81,7 +81,8 @@ PARTS: dict[str, Callable[[Context, Call], Any]] = {
 }
 
 INCLUDE = Kind(
-    f"a list of {', '.join(PARTS)}", lambda value: isinstance(value, list) and all(one in list(PARTS) for one in value)
+    f"a list of {', '.join(PARTS)}",
+    lambda value: isinstance(value, list) and all(section in list(PARTS) for section in value),
 )
 
 ACTION = Action(act, takes={"target": base.TEXT, "include": INCLUDE})

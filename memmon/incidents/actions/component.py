@@ -17,10 +17,10 @@ def part(ctx: Context, call: Call) -> Part:
     """Return the component that the action is about."""
     target = base.target(ctx, call)
     name = base.text(call, "component", "api")
-    found = target.components.get(name)
-    if found is None:
+    component_config = target.components.get(name)
+    if component_config is None:
         raise Permanent(f"target {target.name} has no component {name} in targets.yml")
-    return Part(target, name, found, call.key, call.timeout)
+    return Part(target, name, component_config, call.key, call.timeout)
 
 
 def control(of: Part) -> Control:
@@ -34,5 +34,5 @@ def subject(ctx: Context, call: Call) -> Subject:
     name = base.text(call, "component", "api")
     if target is None:
         return Subject("")
-    same = sum(one.job == target.job and name in one.components for one in ctx.config.targets.targets)
+    same = sum(peer.job == target.job and name in peer.components for peer in ctx.config.targets.targets)
     return Subject(f"{target.name}/{name}", target.name, f"{target.job}/{name}", max(1, same))

@@ -26,12 +26,12 @@ def act(ctx: Context, call: Call) -> str:
         timeout=call.timeout,
         allow_private=True,  # The operator wrote the address.
     )
-    said = f"{answer.status} {answer.body[:500].decode(errors='replace')}".strip()
+    response_text = f"{answer.status} {answer.body[:500].decode(errors='replace')}".strip()
     if answer.status in (408, 429) or answer.status >= 500:
-        raise Transient(said)
+        raise Transient(response_text)
     if answer.status >= 300:
-        raise Permanent(said)
-    return said
+        raise Permanent(response_text)
+    return response_text
 
 
 def probe(ctx: Context, call: Call) -> str | None:

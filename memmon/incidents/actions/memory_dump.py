@@ -28,24 +28,24 @@ _UNFIT = re.compile(r"[^\w.-]", re.ASCII)
 
 def act(ctx: Context, call: Call) -> str:
     """Write what can be had; say where, and what could not."""
-    wanted = call.parameters.get("include") or ("objects", "stacks", "map")
-    kept, missing = [], []
-    for name in wanted:
+    sections = call.parameters.get("include") or ("objects", "stacks", "map")
+    written, missing = [], []
+    for name in sections:
         try:
-            kept.append(PARTS[name](ctx, call))
+            written.append(PARTS[name](ctx, call))
         except (Transient, Permanent, OSError) as error:
             missing.append(f"{name} ({error})")
-    if not kept:
+    if not written:
         raise Permanent(f"nothing could be had: {'; '.join(missing)}")
-    return f"kept {', '.join(kept)}" + (f"; could not be had: {'; '.join(missing)}" if missing else "")
+    return f"kept {', '.join(written)}" + (f"; could not be had: {'; '.join(missing)}" if missing else "")
 
 
 def _objects(ctx: Context, call: Call) -> str:
-    found, failed = base.ask(base.clients(ctx, call), "GET", "memory")
-    if failed and not found:
+    answers, failed = base.ask(base.clients(ctx, call), "GET", "memory")
+    if failed and not answers:
         raise Transient("; ".join(failed.values()))
     return _write(
-        ctx, call, "objects.json", encode.dumps({**found, **{n: {"missing": e} for n, e in failed.items()}}, 1)
+        ctx, call, "objects.json", encode.dumps({**answers, **{n: {"missing": e} for n, e in failed.items()}}, 1)
     )
 
 
@@ -112,7 +112,7 @@ def _write(ctx: Context, call: Call, kind: str, text: str) -> str:
 
 
 def _is_include(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(one in list(PARTS) for one in value)
+    return isinstance(value, list) and bool(value) and all(section in list(PARTS) for section in value)
 
 
 INCLUDE = Kind(f"a list of {', '.join(PARTS)}", _is_include)

@@ -18,29 +18,29 @@ THOUSAND = 1000
 
 def act(ctx: Context, call: Call) -> str:
     """Return the line; the record of the action is the entry."""
-    said = [correlation.fill(str(call.parameters["text"]), call.labels)] if call.parameters.get("text") else []
+    texts = [correlation.fill(str(call.parameters["text"]), call.labels)] if call.parameters.get("text") else []
     values = call.parameters.get("values", {})
-    said += [f"{words}: {_value(ctx, str(expr), call)}" for words, expr in values.items()]
-    if not said:
+    texts += [f"{words}: {_value(ctx, str(expr), call)}" for words, expr in values.items()]
+    if not texts:
         raise Permanent("neither text nor values is given")
-    return "; ".join(said)
+    return "; ".join(texts)
 
 
 def _value(ctx: Context, expr: str, call: Call) -> str:
     try:
-        found = metrics.instant(ctx, correlation.fill_query(expr, call.labels))
+        points = metrics.instant(ctx, correlation.fill_query(expr, call.labels))
     except BadQuery as error:
         return f"could not be asked: {error}"
-    if not found:
+    if not points:
         return "nothing"
-    shown = [_series(dict(one.labels), one.value) for one in found[:MOST]]
-    return ", ".join(shown) + (f" and {len(found) - MOST} more" if len(found) > MOST else "")
+    series_texts = [_series(dict(point.labels), point.value) for point in points[:MOST]]
+    return ", ".join(series_texts) + (f" and {len(points) - MOST} more" if len(points) > MOST else "")
 
 
 def _series(labels: dict[str, str], value: float) -> str:
     left = {name: text for name, text in labels.items() if name not in ("__name__", "job", "instance")}
-    number = f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.4g}"
-    return number + (f" {label_sets.show(label_sets.of(left))}" if left else "")
+    value_text = f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.4g}"
+    return value_text + (f" {label_sets.show(label_sets.of(left))}" if left else "")
 
 
 ACTION = Action(act, takes={"text": base.TEXT, "values": base.TEXTS})

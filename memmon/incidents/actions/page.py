@@ -15,10 +15,10 @@ def act(ctx: Context, call: Call) -> str:
         return paging.tell_next(ctx, call.incident_id, call.key)
     receiver = call.parameters.get("receiver")
     try:
-        told = paging.tell(ctx, call.incident_id, [str(receiver)] if receiver else None, f"page:{call.key}")
+        receivers = paging.tell(ctx, call.incident_id, [str(receiver)] if receiver else None, f"page:{call.key}")
     except NotFound as error:
         raise Permanent(str(error)) from error
-    return f"paged {', '.join(told)}"
+    return f"paged {', '.join(receivers)}"
 
 
 ACTION = Action(act, takes={"receiver": TEXT, "next": FLAG})

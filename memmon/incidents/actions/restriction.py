@@ -27,21 +27,23 @@ def put(
     """Put it in force, and say who enforces it; nobody at all is no effect, and so a failure."""
     reason = f"incident {call.incident_id}"
     try:
-        shown, _ = security.restrict(
+        restriction, _ = security.restrict(
             ctx, kind, subject, seconds, reason, "memmon", call.incident_id, target=target, parameters=limits
         )
     except BadInput as error:
         raise Permanent(str(error)) from error
     security.enforce(ctx)
-    return f"{kind} {shown['subject']} until {shown['until']}, {_enforced(ctx, shown)}"
+    return f"{kind} {restriction['subject']} until {restriction['until']}, {_enforced(ctx, restriction)}"
 
 
-def _enforced(ctx: Context, shown: dict[str, Any]) -> str:
-    row = next((one for one in security.restrictions(ctx) if one["id"] == shown["id"]), shown)
+def _enforced(ctx: Context, restriction: dict[str, Any]) -> str:
+    row = next(
+        (candidate for candidate in security.restrictions(ctx) if candidate["id"] == restriction["id"]), restriction
+    )
     state = row["enforced"]
     if not state:
         raise Permanent("it is recorded, but no target has a client that could enforce it")
-    failed = {name: one["error"] for name, one in state.items() if one["error"]}
+    failed = {name: enforcement["error"] for name, enforcement in state.items() if enforcement["error"]}
     if failed:
         raise Transient("; ".join(f"{name}: {error}" for name, error in sorted(failed.items())))
     return f"enforced by {', '.join(sorted(state))}"
@@ -50,13 +52,14 @@ def _enforced(ctx: Context, shown: dict[str, Any]) -> str:
 def lift(ctx: Context, call: Call, kind: str, subject: str, target: str = "*") -> str:
     """End what this incident has put in force; what was there before it stays."""
     mine = [
-        one
-        for one in security.restrictions(ctx)
-        if (one["incident_id"], one["kind"], one["subject"], one["target"]) == (call.incident_id, kind, subject, target)
+        restriction
+        for restriction in security.restrictions(ctx)
+        if (restriction["incident_id"], restriction["kind"], restriction["subject"], restriction["target"])
+        == (call.incident_id, kind, subject, target)
     ]
-    for one in mine:
+    for restriction in mine:
         try:
-            security.lift(ctx, one["id"], "memmon")
+            security.lift(ctx, restriction["id"], "memmon")
         except NotFound:
             continue  # It has ended meanwhile.
     security.enforce(ctx)
@@ -65,5 +68,5 @@ def lift(ctx: Context, call: Call, kind: str, subject: str, target: str = "*") -
 
 def target(ctx: Context, call: Call) -> str:
     """Return the target that a restriction is about, * for all of them."""
-    found = base.target_or_none(ctx, call)
-    return found.name if found else "*"
+    target = base.target_or_none(ctx, call)
+    return target.name if target else "*"

@@ -54,12 +54,12 @@ def act(ctx: Context, call: Call) -> str:
         finally:
             _end(process)
         output.seek(max(0, output.seek(0, os.SEEK_END) - MOST_OUTPUT))
-        said = output.read().decode(errors="replace").strip()
+        output_text = output.read().decode(errors="replace").strip()
     if code == TEMPORARY_FAILURE:
-        raise Transient(f"{command.name}: status {code}: {said}")
+        raise Transient(f"{command.name}: status {code}: {output_text}")
     if code:
-        raise Permanent(f"{command.name}: {f'signal {-code}' if code < 0 else f'status {code}'}: {said}")
-    return f"{command.name}: {said or 'done'}"
+        raise Permanent(f"{command.name}: {f'signal {-code}' if code < 0 else f'status {code}'}: {output_text}")
+    return f"{command.name}: {output_text or 'done'}"
 
 
 def probe(ctx: Context, call: Call) -> str | None:
@@ -73,17 +73,17 @@ def probe(ctx: Context, call: Call) -> str | None:
 
 def subject(ctx: Context, call: Call) -> Subject:
     """Return the command as what is acted on."""
-    found = base.target_or_none(ctx, call)
-    return Subject(str(call.parameters.get("command", "")), found.name if found else "")
+    target = base.target_or_none(ctx, call)
+    return Subject(str(call.parameters.get("command", "")), target.name if target else "")
 
 
 def environment(command: Command, call: Call) -> dict[str, str]:
     """Return all variables that the command sees."""
-    own = {"PATH": PATH, "LANG": "C.UTF-8", **command.environment}
-    own |= {"MEMMON_INCIDENT": str(call.incident_id), "MEMMON_ACTION_KEY": call.key}
-    own |= {f"MEMMON_LABEL_{_name(name)}": value.replace("\0", "") for name, value in call.labels.items()}
+    environment = {"PATH": PATH, "LANG": "C.UTF-8", **command.environment}
+    environment |= {"MEMMON_INCIDENT": str(call.incident_id), "MEMMON_ACTION_KEY": call.key}
+    environment |= {f"MEMMON_LABEL_{_name(name)}": value.replace("\0", "") for name, value in call.labels.items()}
     values = call.parameters.get("values", {})
-    return own | {f"MEMMON_VALUE_{_name(name)}": str(value).replace("\0", "") for name, value in values.items()}
+    return environment | {f"MEMMON_VALUE_{_name(name)}": str(value).replace("\0", "") for name, value in values.items()}
 
 
 def _name(text: str) -> str:
@@ -92,10 +92,10 @@ def _name(text: str) -> str:
 
 def _command(ctx: Context, call: Call) -> Command:
     name = base.text(call, "command")
-    found = next((one for one in ctx.config.playbooks.commands if one.name == name), None)
-    if found is None:
+    command = next((candidate for candidate in ctx.config.playbooks.commands if candidate.name == name), None)
+    if command is None:
         raise Permanent(f"no command {name} in playbooks.yml")
-    return found
+    return command
 
 
 def _limits(command: Command) -> Callable[[], None]:

@@ -15,20 +15,20 @@ def before(ctx: Context, call: Call) -> dict[str, Any]:
     """Return how many there are and how many there are to be, once for all attempts: else each would add to the last one's."""
     part = component.part(ctx, call)
     size = component.control(part).size(ctx, part)
-    more = "to" not in call.parameters
-    wanted = size + round(base.number(call, "by", 1)) if more else round(base.number(call, "to", 0))
-    held = min(max(wanted, part.component.least), part.component.most)
-    return {"size": size, "wanted": held}
+    is_relative = "to" not in call.parameters
+    requested = size + round(base.number(call, "by", 1)) if is_relative else round(base.number(call, "to", 0))
+    clamped = min(max(requested, part.component.least), part.component.most)
+    return {"size": size, "wanted": clamped}
 
 
 def act(ctx: Context, call: Call) -> str:
     """Scale it; Refused where its bounds leave nothing to do."""
-    part, size, wanted = component.part(ctx, call), int(call.before["size"]), int(call.before["wanted"])
-    if wanted == size and "to" not in call.parameters:
+    part, size, requested = component.part(ctx, call), int(call.before["size"]), int(call.before["wanted"])
+    if requested == size and "to" not in call.parameters:
         raise Refused(
             f"{part.name} of {part.target.name} is {size}, and is to be {part.component.least} to {part.component.most}"
         )
-    return component.control(part).resize(ctx, part, wanted)
+    return component.control(part).resize(ctx, part, requested)
 
 
 def probe(ctx: Context, call: Call) -> str | None:

@@ -16,8 +16,8 @@ def act(ctx: Context, call: Call) -> str:
         "per_minute": max(1, round(base.number(call, "per_minute", 30))),
     }
     seconds = base.number(call, "seconds", restriction.QUARTER)
-    who = base.text(call, "subject", "*")
-    return restriction.put(ctx, call, "throttle", who, seconds, restriction.target(ctx, call), limits)
+    subject = base.text(call, "subject", "*")
+    return restriction.put(ctx, call, "throttle", subject, seconds, restriction.target(ctx, call), limits)
 
 
 def undo(ctx: Context, call: Call) -> str:

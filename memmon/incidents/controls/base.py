@@ -25,9 +25,9 @@ class Part(NamedTuple):
         return self.component.unit
 
 
-def _cannot(what: str) -> Callable[..., Any]:
+def _cannot(verb: str) -> Callable[..., Any]:
     def refuse(ctx: Context, part: Part, *_: Any) -> Any:
-        raise Permanent(f"{part.name} of {part.target.name} is under {part.component.control}, which cannot {what} it")
+        raise Permanent(f"{part.name} of {part.target.name} is under {part.component.control}, which cannot {verb} it")
 
     return refuse
 
@@ -48,11 +48,11 @@ class Control(NamedTuple):
     pid: Callable[[Context, Part], int] = _cannot("name the process of")
 
 
-def checked(answer: Response, what: str) -> Response:
+def checked(answer: Response, operation: str) -> Response:
     """Return an answer of 2xx; raise Transient for one that may be another next time, else Permanent."""
     if 200 <= answer.status < 300:
         return answer
-    said = f"{what}: {answer.status} {answer.body[:300].decode(errors='replace')}".strip()
+    summary = f"{operation}: {answer.status} {answer.body[:300].decode(errors='replace')}".strip()
     if answer.status in (408, 409, 429) or answer.status >= 500:
-        raise Transient(said)
-    raise Permanent(said)
+        raise Transient(summary)
+    raise Permanent(summary)

@@ -30,11 +30,11 @@ def _fleet(ctx: Context) -> Fleet:
 
 
 def _pools(ctx: Context, part: Part) -> dict[str, int]:
-    found = _fleet(ctx).pools(ANSWERS_WITHIN)
-    wanted = {name: now for name, now in found.items() if part.unit in (name, name.split("@")[0])}
-    if not wanted:
+    pools = _fleet(ctx).pools(ANSWERS_WITHIN)
+    matching_pools = {name: now for name, now in pools.items() if part.unit in (name, name.split("@")[0])}
+    if not matching_pools:
         raise Transient(f"no worker {part.unit} answers")
-    return wanted
+    return matching_pools
 
 
 CONTROL = Control(size=size, resize=resize)

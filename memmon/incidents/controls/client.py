@@ -19,16 +19,16 @@ def restart(ctx: Context, part: Part) -> str:
 
 def identity(ctx: Context, part: Part) -> str | None:
     """Return what the process calls this life of the part."""
-    found = _call(part, "GET").get("generation")
-    return None if found is None else str(found)
+    generation = _call(part, "GET").get("generation")
+    return None if generation is None else str(generation)
 
 
 def size(ctx: Context, part: Part) -> int:
     """Return how large the part is."""
-    found = _call(part, "GET").get("size")
-    if not isinstance(found, int):
+    size_ = _call(part, "GET").get("size")
+    if not isinstance(size_, int):
         raise Permanent(f"{part.unit} of {part.target.name} cannot be scaled")
-    return found
+    return size_
 
 
 def resize(ctx: Context, part: Part, to: int) -> str:
@@ -39,8 +39,8 @@ def resize(ctx: Context, part: Part, to: int) -> str:
 
 
 def _call(part: Part, method: str, body: Any = None) -> dict[str, Any]:
-    found: dict[str, Any] = client.call(part.target, method, f"parts/{quote(part.unit, safe='')}", body)
-    return found
+    answer: dict[str, Any] = client.call(part.target, method, f"parts/{quote(part.unit, safe='')}", body)
+    return answer
 
 
 CONTROL = Control(restart, identity, size, resize)

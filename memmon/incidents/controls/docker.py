@@ -25,11 +25,11 @@ def restart(ctx: Context, part: Part) -> str:
     if service is None:
         _call(part, "POST", f"containers/{quote(part.unit, safe='')}/restart?t={STOPS_WITHIN}")
         return f"restarted container {part.unit}"
-    found = _call(part, "GET", f"services/{service}")
-    spec = found["Spec"]
+    service_state = _call(part, "GET", f"services/{service}")
+    spec = service_state["Spec"]
     template = spec.setdefault("TaskTemplate", {})
     template["ForceUpdate"] = int(template.get("ForceUpdate", 0)) + 1
-    _call(part, "POST", f"services/{service}/update?version={found['Version']['Index']}", spec)
+    _call(part, "POST", f"services/{service}/update?version={service_state['Version']['Index']}", spec)
     return f"restarted the tasks of service {part.unit.removeprefix('service/')}"
 
 
@@ -49,20 +49,20 @@ def size(ctx: Context, part: Part) -> int:
 def resize(ctx: Context, part: Part, to: int) -> str:
     """Let the service have `to` replicas."""
     service = _needed(part)
-    found = _call(part, "GET", f"services/{service}")
-    spec = found["Spec"]
+    service_state = _call(part, "GET", f"services/{service}")
+    spec = service_state["Spec"]
     before = _replicated(spec, part)["Replicas"]
     spec["Mode"]["Replicated"]["Replicas"] = to
-    _call(part, "POST", f"services/{service}/update?version={found['Version']['Index']}", spec)
+    _call(part, "POST", f"services/{service}/update?version={service_state['Version']['Index']}", spec)
     return f"scaled service {part.unit.removeprefix('service/')}: {before} -> {to}"
 
 
 def pid(ctx: Context, part: Part) -> int:
     """Return the pid of the container's first process, as this machine sees it."""
-    found = int(_call(part, "GET", f"containers/{quote(part.unit, safe='')}/json")["State"].get("Pid", 0))
-    if not found:
+    process_id = int(_call(part, "GET", f"containers/{quote(part.unit, safe='')}/json")["State"].get("Pid", 0))
+    if not process_id:
         raise Permanent(f"container {part.unit} does not run")
-    return found
+    return process_id
 
 
 def _service(part: Part) -> str | None:
@@ -70,17 +70,17 @@ def _service(part: Part) -> str | None:
 
 
 def _needed(part: Part) -> str:
-    found = _service(part)
-    if found is None:
+    service_state = _service(part)
+    if service_state is None:
         raise Permanent(f"container {part.unit} is one; only a service (service/NAME) can be scaled")
-    return found
+    return service_state
 
 
 def _replicated(spec: dict[str, Any], part: Part) -> dict[str, Any]:
-    found: dict[str, Any] | None = spec.get("Mode", {}).get("Replicated")
-    if found is None:
+    replicated: dict[str, Any] | None = spec.get("Mode", {}).get("Replicated")
+    if replicated is None:
         raise Permanent(f"{part.unit} is not a replicated service")
-    return found
+    return replicated
 
 
 def _call(part: Part, method: str, path: str, body: Any = None) -> Any:

@@ -28,8 +28,8 @@ STRATEGIC, MERGE = "application/strategic-merge-patch+json", "application/merge-
 def restart(ctx: Context, part: Part) -> str:
     """Let the workload replace its pods; the annotation says which action did, so that a second one of the same changes nothing."""
     marks = {RESTARTED: encode.iso(ctx.now()), BY: part.key}
-    found = _call(part, "GET", "")
-    if _annotations(found).get(BY) == part.key:
+    workload = _call(part, "GET", "")
+    if _annotations(workload).get(BY) == part.key:
         return f"{part.unit} was restarted by this action before"
     _call(part, "PATCH", "", {"spec": {"template": {"metadata": {"annotations": marks}}}}, STRATEGIC)
     return f"restarted {part.unit}"
@@ -55,13 +55,13 @@ def resize(ctx: Context, part: Part, to: int) -> str:
     return f"scaled {part.unit}: {before} -> {to}"
 
 
-def _annotations(found: Any) -> dict[str, str]:
-    return found["spec"]["template"].get("metadata", {}).get("annotations") or {}
+def _annotations(workload: Any) -> dict[str, str]:
+    return workload["spec"]["template"].get("metadata", {}).get("annotations") or {}
 
 
 def _call(part: Part, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
-    namespace, what, name = part.unit.split("/")
-    where = f"{_api(part)}/apis/apps/v1/namespaces/{quote(namespace)}/{what}s/{quote(name)}{path}"
+    namespace, resource, name = part.unit.split("/")
+    where = f"{_api(part)}/apis/apps/v1/namespaces/{quote(namespace)}/{resource}s/{quote(name)}{path}"
     headers = {"Accept": "application/json", **({"Content-Type": kind} if body is not None else {})}
     token = _token(part)
     if token:

@@ -24,15 +24,15 @@ def identity(ctx: Context, part: Part) -> str | None:
 
 def pid(ctx: Context, part: Part) -> int:
     """Return its pid; Permanent while it does not run."""
-    found = _pid(ctx, part)
-    if not found:
+    process_id = _pid(ctx, part)
+    if not process_id:
         raise Permanent(f"{part.unit} does not run")
-    return found
+    return process_id
 
 
 def _pid(ctx: Context, part: Part) -> int:
-    known = {process.name: process for process in supervisor.processes(ctx.settings.supervisor_socket)}
-    return known[part.unit].pid if part.unit in known else 0
+    processes = {process.name: process for process in supervisor.processes(ctx.settings.supervisor_socket)}
+    return processes[part.unit].pid if part.unit in processes else 0
 
 
 CONTROL = Control(restart=restart, identity=identity, pid=pid)

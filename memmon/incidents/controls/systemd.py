@@ -29,15 +29,15 @@ def pid(ctx: Context, part: Part) -> int:
 
 
 def _systemctl(part: Part, *words: str) -> str:
-    what = f"systemctl {words[0]} {part.unit}"
+    command = f"systemctl {words[0]} {part.unit}"
     try:
         done = subprocess.run(["systemctl", *words], capture_output=True, text=True, timeout=part.seconds, check=False)
     except OSError as error:
         raise Permanent(f"systemctl cannot be run here: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise Transient(f"{what} did not end within {part.seconds:g} s") from error
+        raise Transient(f"{command} did not end within {part.seconds:g} s") from error
     if done.returncode:
-        raise Permanent(f"{what}: {done.stderr.strip() or done.returncode}")
+        raise Permanent(f"{command}: {done.stderr.strip() or done.returncode}")
     return done.stdout
 
 

@@ -77,30 +77,30 @@ class Window:
         """The period after the last."""
         return self.first + self.rows
 
-    def put(self, ring: int, given: Rows, may_correct: bool = False) -> None:
+    def put(self, ring: int, incoming: Rows, may_correct: bool = False) -> None:
         """Take in rows of one ring. What is known of a time already is passed over, unless the ring's writer may correct it."""
         place = self.places[ring]
-        inside = (given.periods >= self.first) & (given.periods < self.end)
-        rows = given.periods[inside] - self.first
-        times = given.times[inside][:, : len(place.members)]
-        held = self.times[rows[:, None], place.members]
-        newer = (times > 0) & ((times >= held) if may_correct else (times > held))
+        inside = (incoming.periods >= self.first) & (incoming.periods < self.end)
+        rows = incoming.periods[inside] - self.first
+        times = incoming.times[inside][:, : len(place.members)]
+        previous = self.times[rows[:, None], place.members]
+        newer = (times > 0) & ((times >= previous) if may_correct else (times > previous))
         changed = newer.any(axis=1)
         if not changed.any():
             return
-        rows, times, held, newer = rows[changed], times[changed], held[changed], newer[changed]
-        values = given.values[inside][changed][:, : len(place.columns)]
-        replaced = newer & (held != NO_ROW) & (times > held)
+        rows, times, previous, newer = rows[changed], times[changed], previous[changed], newer[changed]
+        values = incoming.values[inside][changed][:, : len(place.columns)]
+        replaced = newer & (previous != NO_ROW) & (times > previous)
         for row, member in np.argwhere(replaced).tolist():
-            own = self._member == place.members[member]
-            self.values.view(np.uint64)[int(rows[row]), own] = STALE_BITS
+            same_member = self._member == place.members[member]
+            self.values.view(np.uint64)[int(rows[row]), same_member] = STALE_BITS
         self._touched = min(self._touched, int(rows.min()))
         at = rows[:, None]
         if newer.all():
             self.times[at, place.members] = times
             self.values[at, place.columns] = values
         else:
-            self.times[at, place.members] = np.where(newer, times, held)
+            self.times[at, place.members] = np.where(newer, times, previous)
             wide = np.repeat(newer, len(place.columns) // max(1, len(place.members)), axis=1)
             self.values[at, place.columns] = np.where(wide, values, self.values[at, place.columns])
 
@@ -109,8 +109,8 @@ class Window:
         first = self._touched if self.ascends else 0
         since = self.times[first:]
         before = self.times[:first].max(axis=0, initial=NO_ROW)
-        held = np.maximum.accumulate(np.concatenate((before[None, :], since)), axis=0)[:-1]
-        self.ascends = bool(((since == NO_ROW) | (since > held)).all())
+        running_maximum = np.maximum.accumulate(np.concatenate((before[None, :], since)), axis=0)[:-1]
+        self.ascends = bool(((since == NO_ROW) | (since > running_maximum)).all())
         self._touched = self.rows
 
     def moved(self, first: int, rows: int) -> None:

@@ -44,22 +44,22 @@ class Batch(NamedTuple):
 
 def by_name(samples: Iterable[Sample]) -> dict[str, Batch]:
     """Return samples, each of which has a time, by metric name."""
-    found: dict[str, tuple[dict[Labels, int], list[int], list[int], list[float]]] = {}
-    known: dict[Labels, tuple[str, int]] = {}
+    by_name: dict[str, tuple[dict[Labels, int], list[int], list[int], list[float]]] = {}
+    positions: dict[Labels, tuple[str, int]] = {}
     for sample in samples:
-        where = known.get(sample.labels)
+        where = positions.get(sample.labels)
         if where is None:
             name = label_sets.name_of(sample.labels)
-            members = found.setdefault(name, ({}, [], [], []))[0]
+            members = by_name.setdefault(name, ({}, [], [], []))[0]
             position = members.setdefault(label_sets.without(sample.labels, label_sets.NAME), len(members))
-            where = known[sample.labels] = name, position
-        _, member, at, value = found[where[0]]
+            where = positions[sample.labels] = name, position
+        _, member, at, value = by_name[where[0]]
         member.append(where[1])
         at.append(sample.at or 0)
         value.append(sample.value)
     return {
         name: Batch(list(members), np.array(m, np.int64), np.array(a, np.int64), np.array(v, np.float64))
-        for name, (members, m, a, v) in found.items()
+        for name, (members, m, a, v) in by_name.items()
     }
 
 
@@ -71,9 +71,9 @@ class Cells(NamedTuple):
     at: NDArray[np.int64]
     value: NDArray[np.float64]
 
-    def only(self, wanted: NDArray[np.bool_]) -> Cells:
+    def only(self, mask: NDArray[np.bool_]) -> Cells:
         """Return the cells that are `wanted`."""
-        return Cells(self.member[wanted], self.period[wanted], self.at[wanted], self.value[wanted])
+        return Cells(self.member[mask], self.period[mask], self.at[mask], self.value[mask])
 
 
 def newest(
@@ -102,12 +102,12 @@ def runs(cells: Cells) -> list[tuple[int, int]]:
     return list(zip(edges[:-1], edges[1:], strict=True))
 
 
-def against(cells: Cells, held: NDArray[np.int64], slot_ms: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def against(cells: Cells, stored: NDArray[np.int64], slot_ms: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Return which cells go in where cells with the times `held` (0 for none) lie already, and the gaps (ms) between two samples of
     one period, of which only one is kept."""
-    wins = cells.at >= held
-    folded = (held // slot_ms == cells.period) & (held > 0) & (held != cells.at) & ~stale_mask(cells.value)
-    return wins, np.abs(cells.at - held)[folded]
+    wins = cells.at >= stored
+    folded = (stored // slot_ms == cells.period) & (stored > 0) & (stored != cells.at) & ~stale_mask(cells.value)
+    return wins, np.abs(cells.at - stored)[folded]
 
 
 def slots_of(slot_ms: int, window_ms: int) -> int:

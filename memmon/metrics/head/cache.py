@@ -46,7 +46,7 @@ class _Held:
         if not all(window.is_unique and window.ascends for window in windows):
             return False
         total = sum(len(window.labels) for window in windows)
-        return len(windows) < 2 or len({one for window in windows for one in window.labels}) == total
+        return len(windows) < 2 or len({label for window in windows for label in window.labels}) == total
 
 
 class Warm:
@@ -60,22 +60,22 @@ class Warm:
 
     def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Block]:
         """Return the series that fit, with their samples in (start, end] (Unix ms) or some more."""
-        others = tuple(matcher for matcher in matchers if matcher.name != label_sets.NAME)
+        label_matchers = tuple(matcher for matcher in matchers if matcher.name != label_sets.NAME)
         names = self.store.fitting_names(matchers)
         with self._lock:
             self._refresh([name for name in names if name not in self._pinned], start, end)
             self._extend([name for name in names if name in self._pinned], start, end)
-            found = [block for name in names for block in self._of_name(name, matchers, others, start, end)]
+            blocks = [block for name in names for block in self._of_name(name, matchers, label_matchers, start, end)]
             self._bound(names)
-        return found
+        return blocks
 
     @contextmanager
     def pinned(self, names: Iterable[str], span: int, end: int) -> Iterator[None]:
         """Read what is new of `names` at once, for the `span` ms before `end` (Unix ms), and let queries inside read no more."""
-        wanted = sorted(set(names))
+        pinned_names = sorted(set(names))
         with self._lock:
-            self._refresh(wanted, end - span, end)
-            self._pinned = frozenset(wanted)
+            self._refresh(pinned_names, end - span, end)
+            self._pinned = frozenset(pinned_names)
         try:
             yield
         finally:
@@ -84,28 +84,28 @@ class Warm:
     @property
     def size(self) -> int:
         """How many bytes the windows take."""
-        return sum(held.size for held in self._held.values())
+        return sum(cached.size for cached in self._held.values())
 
     def _of_name(
-        self, name: str, matchers: tuple[Matcher, ...], others: tuple[Matcher, ...], start: int, end: int
+        self, name: str, matchers: tuple[Matcher, ...], label_matchers: tuple[Matcher, ...], start: int, end: int
     ) -> list[Block]:
-        held = self._held[name]
-        held.used = time.monotonic()
-        if not held.is_plain:
-            exact = (Matcher(label_sets.NAME, "=", name), *others)
+        cached = self._held[name]
+        cached.used = time.monotonic()
+        if not cached.is_plain:
+            exact = (Matcher(label_sets.NAME, "=", name), *label_matchers)
             return [pack(self.store.select(exact, start, end))]
-        found = []
-        for window, known in held.windows.values():
-            wanted = rings.periods(known[0].schema, start, end)
-            block = window.block(others, wanted[0], wanted[-1])
+        blocks = []
+        for window, cached_rings in cached.windows.values():
+            periods = rings.periods(cached_rings[0].schema, start, end)
+            block = window.block(label_matchers, periods[0], periods[-1])
             if len(block.roster):
-                found.append(block)
-        return found
+                blocks.append(block)
+        return blocks
 
     def _extend(self, names: Sequence[str], start: int, end: int) -> None:
         """Read what pinned names lack, where a query looks further back than was thought."""
-        known = {name: held for name in names if (held := self._held.get(name)) is not None}
-        short = [name for name in names if name not in known or not known[name].reaches(start, end)]
+        cached = {name: cached_name for name in names if (cached_name := self._held.get(name)) is not None}
+        short = [name for name in names if name not in cached or not cached[name].reaches(start, end)]
         if short:
             self._refresh(short, start, end)
 
@@ -113,52 +113,53 @@ class Warm:
         """Bring the windows of `names` up to date: two round trips, whatever their number."""
         if not names:
             return
-        found: dict[str, list[Ring]] = {name: [] for name in names}
+        rings_by_name: dict[str, list[Ring]] = {name: [] for name in names}
         for ring in self.store.rings(names, start):
-            found[ring.name].append(ring)
-        wanted: list[tuple[_Held, Window, int, Ring, range]] = []
-        for name, now in found.items():
-            held = self._held.setdefault(name, _Held(end))
-            held.end = max(held.end, end)
-            held.span = max(held.span, held.end - start)
+            rings_by_name[ring.name].append(ring)
+        reads: list[tuple[_Held, Window, int, Ring, range]] = []
+        for name, now in rings_by_name.items():
+            cached = self._held.setdefault(name, _Held(end))
+            cached.end = max(cached.end, end)
+            cached.span = max(cached.span, cached.end - start)
             for slot_ms, of_slot in _by_slot(now).items():
-                wanted += self._prepare(held, name, slot_ms, of_slot)
-            for gone in held.windows.keys() - _by_slot(now).keys():
-                del held.windows[gone]
-        answers = self.store.ranges([(ring, periods) for _, _, _, ring, periods in wanted])
+                reads += self._prepare(cached, name, slot_ms, of_slot)
+            for gone in cached.windows.keys() - _by_slot(now).keys():
+                del cached.windows[gone]
+        answers = self.store.ranges([(ring, periods) for _, _, _, ring, periods in reads])
         touched = {}
-        for (held, window, index, ring, periods), raw in zip(wanted, answers, strict=True):
+        for (cached, window, index, ring, periods), raw in zip(reads, answers, strict=True):
             window.put(index, rings.rows(ring.schema, periods, raw), may_correct=ring.schema.timed)
-            touched[id(window)] = (window, held, periods)
-        for window, held, periods in touched.values():
+            touched[id(window)] = (window, cached, periods)
+        for window, cached, periods in touched.values():
             window.check()
-            held.read_until[window.slot_ms] = periods[-1]
+            cached.read_until[window.slot_ms] = periods[-1]
 
     def _prepare(
-        self, held: _Held, name: str, slot_ms: int, of_slot: list[Ring]
+        self, cached: _Held, name: str, slot_ms: int, of_slot: list[Ring]
     ) -> list[tuple[_Held, Window, int, Ring, range]]:
         """Return what is to be read so that a window has all that was ever asked about, and room for it."""
-        needed = rings.periods(of_slot[0].schema, held.end - held.span, held.end)
-        window, known = held.windows.get(slot_ms, (None, []))
-        if window is None or known != of_slot or needed[0] < window.first:
+        needed = rings.periods(of_slot[0].schema, cached.end - cached.span, cached.end)
+        window, cached_rings = cached.windows.get(slot_ms, (None, []))
+        if window is None or cached_rings != of_slot or needed[0] < window.first:
             window = Window(name, [ring.schema for ring in of_slot], needed[0], len(needed) + SLACK)
-            held.windows[slot_ms] = (window, of_slot)
+            cached.windows[slot_ms] = (window, of_slot)
             periods = needed
         else:
             late = rings.LATE_MS // slot_ms + 2
-            since = max(needed[0], held.read_until[slot_ms] - late)
+            since = max(needed[0], cached.read_until[slot_ms] - late)
             if needed[-1] >= window.end:
                 window.moved(needed[0], len(needed) + SLACK)
             periods = range(min(since, needed[-1]), needed[-1] + 1)
         # Samples with times of their own may come as late as they like: a sender that was away sends what it has kept.
         return [
-            (held, window, index, ring, needed if ring.schema.timed else periods) for index, ring in enumerate(of_slot)
+            (cached, window, index, ring, needed if ring.schema.timed else periods)
+            for index, ring in enumerate(of_slot)
         ]
 
     def _bound(self, in_use: Sequence[str]) -> None:
         """Forget what nobody asked for in a while, and what is more than a process may hold."""
         now = time.monotonic()
-        for name in [name for name, held in self._held.items() if now - held.used > UNUSED_SECONDS]:
+        for name in [name for name, cached in self._held.items() if now - cached.used > UNUSED_SECONDS]:
             del self._held[name]
         by_age = sorted(self._held, key=lambda name: self._held[name].used)
         size = self.size
@@ -169,8 +170,8 @@ class Warm:
                 size -= self._held.pop(name).size
 
 
-def _by_slot(found: Sequence[Ring]) -> dict[int, list[Ring]]:
+def _by_slot(rings: Sequence[Ring]) -> dict[int, list[Ring]]:
     by_slot: dict[int, list[Ring]] = {}
-    for ring in found:
+    for ring in rings:
         by_slot.setdefault(ring.schema.slot_ms, []).append(ring)
     return by_slot

@@ -27,11 +27,11 @@ def periods(schema: Schema, start: int, end: int) -> range:
     return range(max(first, last + 1 - schema.slots), last + 1)
 
 
-def spans(schema: Schema, wanted: range) -> list[tuple[int, int]]:
+def spans(schema: Schema, periods_: range) -> list[tuple[int, int]]:
     """Return the bytes (first, last) of the `wanted` periods: one stretch, or two where the ring begins anew between them."""
-    if len(wanted) >= schema.slots:
+    if len(periods_) >= schema.slots:
         return [(0, schema.slots * schema.width - 1)]
-    low, high = slot(schema, wanted[0]), slot(schema, wanted[-1])
+    low, high = slot(schema, periods_[0]), slot(schema, periods_[-1])
     if low <= high:
         return [(low * schema.width, (high + 1) * schema.width - 1)]
     return [
@@ -40,9 +40,9 @@ def spans(schema: Schema, wanted: range) -> list[tuple[int, int]]:
     ]
 
 
-def decode(schema: Schema, parts: list[bytes]) -> Table:
+def decode(schema: Schema, chunks: list[bytes]) -> Table:
     """Return what the bytes of `spans` say; a ring that was not written to its end is short."""
-    tables = [_table(schema, part) for part in parts]
+    tables = [_table(schema, part) for part in chunks]
     if len(tables) == 1:
         return tables[0]
     return Table(*(np.concatenate(pieces) for pieces in zip(*tables, strict=True)))
@@ -73,17 +73,17 @@ class Rows(NamedTuple):
     values: NDArray[np.float64]
 
 
-def rows(schema: Schema, wanted: range, parts: list[bytes]) -> Rows:
+def rows(schema: Schema, periods_: range, chunks: list[bytes]) -> Rows:
     """Return what the bytes of `spans(schema, wanted)` say of each period; times of an earlier turn of the ring are 0."""
-    tables = [_table(schema, part) for part in parts]
-    if len(wanted) >= schema.slots:
-        first = wanted[-1] + 1 - schema.slots
+    tables = [_table(schema, part) for part in chunks]
+    if len(periods_) >= schema.slots:
+        first = periods_[-1] + 1 - schema.slots
         turned = (np.arange(len(tables[0].times)) + schema.base - first) % schema.slots + first
         order = np.argsort(turned)
         periods, times, values = turned[order], tables[0].times[order], tables[0].values[order]
     else:
-        begin = slot(schema, wanted[0])
-        stretches = [wanted[: schema.slots - begin], wanted[schema.slots - begin :]]
+        begin = slot(schema, periods_[0])
+        stretches = [periods_[: schema.slots - begin], periods_[schema.slots - begin :]]
         numbers = [n for stretch, table in zip(stretches, tables, strict=False) for n in stretch[: len(table.times)]]
         periods = np.array(numbers, dtype=np.int64)
         times, values = (np.concatenate(pieces) for pieces in zip(*tables, strict=True))

@@ -85,13 +85,13 @@ class Schema:
     def choice(self, name: str, matchers: tuple[Matcher, ...]) -> Choice:
         """Return the series that fit `matchers`, none of which is about the name."""
         key = (name, matchers)
-        found = self._choices.get(key)
-        if found is None:
-            found = self._choose(name, matchers)
+        choice = self._choices.get(key)
+        if choice is None:
+            choice = self._choose(name, matchers)
             while len(self._choices) >= MAX_CHOICES:
                 self._choices.pop(next(iter(self._choices)), None)
-            self._choices[key] = found
-        return found
+            self._choices[key] = choice
+        return choice
 
     def _choose(self, name: str, matchers: tuple[Matcher, ...]) -> Choice:
         members, columns, chosen = [], [], []
@@ -143,16 +143,16 @@ def load(text: bytes | str) -> Schema:
     )
 
 
-def _pairs(given: list[list[str]]) -> Labels:
-    return tuple((name, value) for name, value in given)
+def _pairs(pairs: list[list[str]]) -> Labels:
+    return tuple((name, value) for name, value in pairs)
 
 
 def keep(schema: Schema) -> Schema:
     """Return the one schema of this content that the process knows; of a timed one, that with the most members."""
     with _lock:  # Threads share what is known.
-        held = _known.get(schema.version)
-        if held is not None and len(held.members) >= len(schema.members):
-            return held
+        schema_ = _known.get(schema.version)
+        if schema_ is not None and len(schema_.members) >= len(schema.members):
+            return schema_
         while len(_known) >= MAX_KNOWN:
             _known.pop(next(iter(_known)))
         _known[schema.version] = schema
@@ -176,14 +176,14 @@ def following(
         and all(column in old.column_at for column in columns)
     ):
         return old
-    kept: Sequence[Labels] = old.columns if old else ()
-    if len(kept) > 2 * len(columns) + SPARE_COLUMNS:
-        kept = ()
-    merged = sorted({*kept, *columns})
+    old_columns: Sequence[Labels] = old.columns if old else ()
+    if len(old_columns) > 2 * len(columns) + SPARE_COLUMNS:
+        old_columns = ()
+    merged = sorted({*old_columns, *columns})
     return keep(Schema(slot_ms, slots_of(window_ms, slot_ms), period, members, merged))
 
 
 def timed(slot_ms: int, window_ms: int, period: int, capacity: int) -> Schema:
     """Return a new timed schema without members."""
-    own = (f"{TIMED}{uuid.uuid4().hex[:15]}", capacity)
-    return Schema(slot_ms, slots_of(window_ms, slot_ms), period, (), (EMPTY,), own)
+    identity = (f"{TIMED}{uuid.uuid4().hex[:15]}", capacity)
+    return Schema(slot_ms, slots_of(window_ms, slot_ms), period, (), (EMPTY,), identity)

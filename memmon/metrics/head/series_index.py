@@ -50,21 +50,21 @@ def base_of(slot_ms: int, now: int) -> int:
     return (now - BACK_MS) // slot_ms
 
 
-def move(old: Schema | None, wanted: Sequence[Labels], slot_ms: int, now: int, window_ms: int, room: Room) -> Move:
+def move(old: Schema | None, incoming: Sequence[Labels], slot_ms: int, now: int, window_ms: int, room: Room) -> Move:
     """Return how the `wanted` members get places in slots of `slot_ms`, as many as there is room for."""
     slots = batches.slots_of(slot_ms, window_ms)
     if old is None:
-        return _begun(wanted, 0, slots, room)
-    new = [labels for labels in wanted if member(labels) not in old.member_at]
+        return _begun(incoming, 0, slots, room)
+    new = [labels for labels in incoming if member(labels) not in old.member_at]
     if not new and slot_ms == old.slot_ms:
         return Move()
     freed = Room(room.places + old.capacity, room.size + size_of(old))
     if new and now - old.base * old.slot_ms >= window_ms + BACK_MS:
-        return _begun(wanted, 0, slots, freed)
+        return _begun(incoming, 0, slots, freed)
     left = old.capacity - len(old.members)
     if slot_ms == old.slot_ms and len(new) <= left:
         return Move(tuple(new))
-    everybody = (*(one.labels for one in old.members), *new)
+    everybody = (*(member_.labels for member_ in old.members), *new)
     begun = _begun(everybody, 2 * old.capacity if new else old.capacity, slots, freed)
     has_more = len(begun.members) > len(old.members) + (left if slot_ms == old.slot_ms else -1)
     return begun if has_more else Move(tuple(new[:left]))
@@ -73,5 +73,5 @@ def move(old: Schema | None, wanted: Sequence[Labels], slot_ms: int, now: int, w
 def _begun(members: Sequence[Labels], capacity: int, slots: int, room: Room) -> Move:
     """Return the move to a ring of its own, of `members` as far as there is room, and with `capacity` for more."""
     most = max(0, min(room.places, room.size // (CELL * slots)))
-    kept = tuple(members[:most])
-    return Move(kept, min(max(capacity, len(kept)), most) if kept else 0)
+    kept_members = tuple(members[:most])
+    return Move(kept_members, min(max(capacity, len(kept_members)), most) if kept_members else 0)

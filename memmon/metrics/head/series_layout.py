@@ -57,10 +57,10 @@ class Row(NamedTuple):
 
 def _families(names: tuple[str, ...], columns: tuple[Labels, ...]) -> dict[str, dict[Labels, int]]:
     """Return by metric name where the values of its columns are."""
-    found: dict[str, dict[Labels, int]] = {}
+    rows_by_name: dict[str, dict[Labels, int]] = {}
     for index, (name, column) in enumerate(zip(names[:MAX_SERIES], columns, strict=False)):
-        found.setdefault(name, {}).setdefault(column, index)
-    return found
+        rows_by_name.setdefault(name, {}).setdefault(column, index)
+    return rows_by_name
 
 
 _known: dict[tuple[tuple[str, ...], tuple[Labels, ...]], Shape] = {}
@@ -71,20 +71,22 @@ def of(names: Sequence[str], columns: Sequence[Labels]) -> Shape:
     """Return the one shape of this content."""
     key = (tuple(names), tuple(columns))
     with _lock:  # The collecting worker's threads share what is known.
-        found = _known.get(key)
-        if found is None:
+        layout = _known.get(key)
+        if layout is None:
             while len(_known) >= MAX_KNOWN:
                 _known.pop(next(iter(_known)))
-            found = _known[key] = Shape(*key)
-    return found
+            layout = _known[key] = Shape(*key)
+    return layout
 
 
 def row_of(member: Member, samples: Iterable[Sample], at: int) -> Row:
     """Return samples as a row; labels that the member has too are left to it."""
-    given = {name for name, _ in member.labels}
+    member_names = {name for name, _ in member.labels}
     names, columns, values = [], [], []
     for sample in samples:
         names.append(label_sets.name_of(sample.labels))
-        columns.append(tuple(pair for pair in sample.labels if pair[0] != label_sets.NAME and pair[0] not in given))
+        columns.append(
+            tuple(pair for pair in sample.labels if pair[0] != label_sets.NAME and pair[0] not in member_names)
+        )
         values.append(sample.value)
     return Row(member, of(names, columns), np.array(values, dtype=np.float64), at)

@@ -37,5 +37,5 @@ def shorter(
     while len(_strikes) >= MAX_REMEMBERED:
         _strikes.pop(next(iter(_strikes)))
     _strikes[ring] = strikes, now
-    wanted = slot_for(int(np.median(gaps)))
-    return wanted if strikes >= FOLDS_TO_SHRINK and wanted < slot_ms else None
+    slot_wanted = slot_for(int(np.median(gaps)))
+    return slot_wanted if strikes >= FOLDS_TO_SHRINK and slot_wanted < slot_ms else None

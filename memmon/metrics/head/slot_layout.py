@@ -36,15 +36,15 @@ class Sheet(NamedTuple):
 class Plan:
     """The rings of a shard. `ended` are those that nobody gives any more, with the schema that they end in."""
 
-    def __init__(self, rows: Sequence[Row], held: Mapping[str, Schema], slot_ms: int, window_ms: int, period: int):
+    def __init__(self, rows: Sequence[Row], schemas: Mapping[str, Schema], slot_ms: int, window_ms: int, period: int):
         self.slot_ms = slot_ms
         self.members = tuple(row.member for row in rows)
         self.shapes = tuple(row.shape for row in rows)
         self._groups = _grouped(self.shapes)
-        self.sheets = [self._sheet(name, held.get(name), window_ms, period) for name in _names(self.shapes)]
+        self.sheets = [self._sheet(name, schemas.get(name), window_ms, period) for name in _names(self.shapes)]
         self.versions = {sheet.name: sheet.schema.version for sheet in self.sheets}
-        given = set(self.versions)
-        self.ended = {name: schema for name, schema in held.items() if name not in given}
+        names = set(self.versions)
+        self.ended = {name: schema for name, schema in schemas.items() if name not in names}
 
     def fits(self, rows: Sequence[Row], slot_ms: int, versions: Mapping[str, str]) -> bool:
         """Tell whether the plan is right for `rows`, and for what the shard was last written with."""
@@ -59,9 +59,9 @@ class Plan:
 
     def _sheet(self, name: str, old: Schema | None, window_ms: int, period: int) -> Sheet:
         giving = {index for index, shape in enumerate(self.shapes) if name in shape.families}
-        known = set(old.members) if old else set()
+        old_members = set(old.members) if old else set()
         # Those that gave it before and are still in the shard end here: their place is in the ring.
-        rows = [i for i, member in enumerate(self.members) if i in giving or member in known]
+        rows = [i for i, member in enumerate(self.members) if i in giving or member in old_members]
         members = [self.members[i] for i in rows]
         columns = {column: None for index in giving for column in self.shapes[index].families[name]}
         schema = schemas.following(old, members, list(columns), self.slot_ms, window_ms, period)
@@ -71,29 +71,29 @@ class Plan:
         return Sheet(name, schema, empty, np.array(rows, dtype=np.intp), places, self._pieces(name, schema))
 
     def _pieces(self, name: str, schema: Schema) -> tuple[Piece, ...]:
-        found = []
-        for number, (shape, rows) in enumerate(self._groups):
+        pieces = []
+        for index, (shape, rows) in enumerate(self._groups):
             family = shape.families.get(name)
             if family:
                 columns = np.array([schema.column_at[column] for column in family], dtype=np.intp)
                 members = np.array([schema.member_at[self.members[row]] for row in rows], dtype=np.intp)
                 into = schema.capacity + members[:, None] * len(schema.columns) + columns[None, :]
-                found.append(Piece(number, np.fromiter(family.values(), np.intp, len(family)), into))
-        return tuple(found)
+                pieces.append(Piece(index, np.fromiter(family.values(), np.intp, len(family)), into))
+        return tuple(pieces)
 
     def slots(self, rows: Sequence[Row]) -> list[tuple[Sheet, bytes]]:
         """Return the slot of each ring that `rows` come to."""
         times = np.array([row.at for row in rows], dtype="<i8")
         stacked = [np.stack([rows[index].values for index in indexes]) for _, indexes in self._groups]
-        found = []
+        stale = []
         for sheet in self.sheets:
             slot = sheet.empty.copy()
             slot.view("<i8")[sheet.times] = times[sheet.rows]
             floats = slot.view("<f8")
             for group, take, into in sheet.pieces:
                 floats[into] = stacked[group][:, take]
-            found.append((sheet, slot.tobytes()))
-        return found
+            stale.append((sheet, slot.tobytes()))
+        return stale
 
 
 def stale_slot(schema: Schema, at: int, members: Sequence[Member] | None = None) -> bytes:
@@ -107,10 +107,10 @@ def stale_slot(schema: Schema, at: int, members: Sequence[Member] | None = None)
 
 
 def _grouped(shapes: Sequence[Shape]) -> list[tuple[Shape, list[int]]]:
-    found: dict[int, tuple[Shape, list[int]]] = {}
+    groups: dict[int, tuple[Shape, list[int]]] = {}
     for index, shape in enumerate(shapes):
-        found.setdefault(id(shape), (shape, []))[1].append(index)
-    return list(found.values())
+        groups.setdefault(id(shape), (shape, []))[1].append(index)
+    return list(groups.values())
 
 
 def _names(shapes: Sequence[Shape]) -> list[str]:

@@ -72,8 +72,8 @@ class HotStore:
         if not rows:
             return Written(0, {})
         with client.edge():
-            known = cast("dict[bytes, bytes]", self.redis.hgetall(keys.hot_shard(shard)))
-            versions = {name.decode(): version.decode() for name, version in known.items()}
+            stored = cast("dict[bytes, bytes]", self.redis.hgetall(keys.hot_shard(shard)))
+            versions = {name.decode(): version.decode() for name, version in stored.items()}
             plan = _plans.get((self.window_ms, shard))
             is_new = plan is None or not plan.fits(rows, slot_ms, versions)
             if plan is None or is_new:
@@ -98,8 +98,8 @@ class HotStore:
 
     def _load(self, versions: dict[str, str]) -> dict[str, Schema]:
         """Return by name the schemas of `versions`; those are read that this process has not met."""
-        found = self.schemas(versions.values())
-        return {name: found[version] for name, version in versions.items() if version in found}
+        schemas = self.schemas(versions.values())
+        return {name: schemas[version] for name, version in versions.items() if version in schemas}
 
     def _announce(self, pipe: Any, shard: str, plan: Plan, versions: dict[str, str], period: int, at: int) -> None:
         """Say what the shard is written with from now on; end what nobody gives any more."""
@@ -128,9 +128,9 @@ class HotStore:
     def gone(self, target: str, at: int) -> None:
         """Mark every series of the member called `target` stale at `at` (Unix ms)."""
         with client.edge():
-            found = self.rings(self.names(at - self.window_ms), at - self.window_ms)
+            rings = self.rings(self.names(at - self.window_ms), at - self.window_ms)
             pipe = self.redis.pipeline(transaction=False)
-            for ring in found:
+            for ring in rings:
                 for member in ring.schema.members:
                     if member.name == target:
                         self._end(pipe, ring, member, at)
@@ -150,8 +150,8 @@ class HotStore:
     def names(self, since: int = 0) -> list[str]:
         """Return the metric names written since `since` (Unix ms)."""
         with client.edge():
-            found = cast("list[bytes]", self.redis.zrangebyscore(keys.hot_names(), since, "+inf"))
-        return sorted(name.decode() for name in found)
+            names = cast("list[bytes]", self.redis.zrangebyscore(keys.hot_names(), since, "+inf"))
+        return sorted(name.decode() for name in names)
 
     def rings(self, names: Sequence[str], since: int) -> list[Ring]:
         """Return the rings of `names` that were written since `since` (Unix ms), with what stands where in them."""
@@ -159,26 +159,28 @@ class HotStore:
             pipe = self.redis.pipeline(transaction=False)
             for name in names:
                 pipe.zrangebyscore(keys.hot_rings(name), since, "+inf")
-            found = [
+            ring_keys = [
                 (*entry.decode().split("\t"), name)
                 for name, entries in zip(names, pipe.execute(), strict=True)
                 for entry in entries
             ]
-            known = self.schemas(version for _, version, _ in found)
-        return [Ring(shard, name, known[version]) for shard, version, name in found if version in known]
+            schemas = self.schemas(version for _, version, _ in ring_keys)
+        return [Ring(shard, name, schemas[version]) for shard, version, name in ring_keys if version in schemas]
 
     def schemas(self, versions: Iterable[str]) -> dict[str, Schema]:
         """Return the schemas of `versions`, of timed ones with the newest members; one that Redis lost is not among them."""
-        wanted = dict.fromkeys(versions)
-        found = {one: schema for one in wanted if (schema := schemas.get(one)) is not None}
-        missing = [one for one in wanted if one not in found]
+        distinct_versions = dict.fromkeys(versions)
+        schemas_ = {version: schema for version in distinct_versions if (schema := schemas.get(version)) is not None}
+        missing = [version for version in distinct_versions if version not in schemas_]
         if missing:
-            texts = cast("list[bytes | None]", self.redis.mget([keys.hot_schema(one) for one in missing]))
-            found |= {one: schemas.load(text) for one, text in zip(missing, texts, strict=True) if text is not None}
-        growing = [schema for schema in found.values() if schema.timed and len(schema.members) < schema.capacity]
+            texts = cast("list[bytes | None]", self.redis.mget([keys.hot_schema(version) for version in missing]))
+            schemas_ |= {
+                version: schemas.load(text) for version, text in zip(missing, texts, strict=True) if text is not None
+            }
+        growing = [schema for schema in schemas_.values() if schema.timed and len(schema.members) < schema.capacity]
         if growing:
-            found |= {schema.version: schema for schema in self._grown(growing)}
-        return found
+            schemas_ |= {schema.version: schema for schema in self._grown(growing)}
+        return schemas_
 
     def _grown(self, growing: list[Schema]) -> list[Schema]:
         pipe = self.redis.pipeline(transaction=False)
@@ -195,27 +197,27 @@ class HotStore:
 
         However many names fit, it is four round trips: names, rings, schemas that are new to this process, slots.
         """
-        others = _but_name(matchers)
-        wanted = [
+        label_matchers = _but_name(matchers)
+        choices = [
             (ring, choice)
             for ring in self.rings(self.fitting_names(matchers), start)
-            if (choice := ring.schema.choice(ring.name, others)).labels
+            if (choice := ring.schema.choice(ring.name, label_matchers)).labels
         ]
-        parts: dict[Labels, list[tuple[Any, Any]]] = {}
-        for (ring, choice), raw in zip(wanted, self.slots([ring for ring, _ in wanted], start, end), strict=True):
-            _pick(rings.decode(ring.schema, raw), ring.schema, choice, start, end, parts)
-        return [_joined(key, pieces) for key, pieces in parts.items()]
+        pieces_by_series: dict[Labels, list[tuple[Any, Any]]] = {}
+        for (ring, choice), raw in zip(choices, self.slots([ring for ring, _ in choices], start, end), strict=True):
+            _pick(rings.decode(ring.schema, raw), ring.schema, choice, start, end, pieces_by_series)
+        return [_joined(key, pieces) for key, pieces in pieces_by_series.items()]
 
-    def slots(self, wanted: Sequence[Ring], start: int, end: int) -> list[list[bytes]]:
+    def slots(self, selected: Sequence[Ring], start: int, end: int) -> list[list[bytes]]:
         """Return the bytes of the slots of each ring that may have times in (start, end] (Unix ms), see `ring.decode`."""
-        return self.ranges([(ring, rings.periods(ring.schema, start, end)) for ring in wanted])
+        return self.ranges([(ring, rings.periods(ring.schema, start, end)) for ring in selected])
 
-    def ranges(self, wanted: Sequence[tuple[Ring, range]]) -> list[list[bytes]]:
+    def ranges(self, reads: Sequence[tuple[Ring, range]]) -> list[list[bytes]]:
         """Return the bytes of the slots of some periods of each ring, in one round trip."""
         with client.edge():
             pipe = self.redis.pipeline(transaction=False)
             counts = []
-            for ring, periods in wanted:
+            for ring, periods in reads:
                 spans = rings.spans(ring.schema, periods)
                 for first, last in spans:
                     pipe.getrange(ring.key, first, last)
@@ -225,25 +227,25 @@ class HotStore:
 
     def label_sets(self, matchers: tuple[Matcher, ...], since: int) -> set[Labels]:
         """Return the label sets that fit of what was written since `since` (Unix ms): a superset, since no sample is read."""
-        others = _but_name(matchers)
+        label_matchers = _but_name(matchers)
         return {
             labels
             for ring in self.rings(self.fitting_names(matchers), since)
-            for labels in ring.schema.choice(ring.name, others).labels
+            for labels in ring.schema.choice(ring.name, label_matchers).labels
         }
 
     def fitting_names(self, matchers: tuple[Matcher, ...]) -> list[str]:
         """Return the metric names that the matchers about the name leave."""
         about_name = tuple(m for m in matchers if m.name == label_sets.NAME)
         exact = [m.value for m in about_name if m.op == "="]
-        known = exact[:1] or self.names()
-        return [name for name in known if all_accept(about_name, ((label_sets.NAME, name),))]
+        candidates = exact[:1] or self.names()
+        return [name for name in candidates if all_accept(about_name, ((label_sets.NAME, name),))]
 
     def size(self) -> tuple[int, int]:
         """Return how many bytes the rings of the window take at most, and how many series they have places for."""
-        found = self.rings(self.names(), 0)
-        series = sum(len(ring.schema.members) * len(ring.schema.columns) for ring in found)
-        return sum(ring.schema.width * ring.schema.slots for ring in found), series
+        rings = self.rings(self.names(), 0)
+        series = sum(len(ring.schema.members) * len(ring.schema.columns) for ring in rings)
+        return sum(ring.schema.width * ring.schema.slots for ring in rings), series
 
     def describe(self, metadata: dict[str, Metadata]) -> None:
         """Keep what pages say of their families."""
@@ -284,20 +286,20 @@ def _pick(
     choice: Choice,
     start: int,
     end: int,
-    parts: dict[Labels, list[tuple[Any, Any]]],
+    pieces_by_series: dict[Labels, list[tuple[Any, Any]]],
 ) -> None:
     """Add the chosen series' samples in (start, end] to `parts`, each in order of time."""
     inside = (table.times > max(start, 0)) & (table.times <= end)
     rows: dict[int, tuple[Any, Any]] = {}
     for member, column, labels in zip(choice.members.tolist(), choice.columns.tolist(), choice.labels, strict=True):
         if member not in rows:
-            found = np.flatnonzero(inside[:, member])
-            order = found[np.argsort(table.times[found, member], kind="stable")]
+            indexes = np.flatnonzero(inside[:, member])
+            order = indexes[np.argsort(table.times[indexes, member], kind="stable")]
             rows[member] = (order, np.ascontiguousarray(table.times[order, member]))
         order, times = rows[member]
         if len(order):
             values = table.values[order, member * len(schema.columns) + column]
-            parts.setdefault(labels, []).append((times, values))
+            pieces_by_series.setdefault(labels, []).append((times, values))
 
 
 def _joined(labels: Labels, pieces: list[tuple[Any, Any]]) -> Series:

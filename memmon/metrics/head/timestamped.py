@@ -132,11 +132,11 @@ class TimedStore:
             else:
                 tally.refuse(OUT_OF_BOUNDS, sample.labels)
         left = head_batches.by_name(inside)
-        wanted = dict.fromkeys(left, slot_ms) if slot_ms else {}
+        slots_by_name = dict.fromkeys(left, slot_ms) if slot_ms else {}
         with client.edge():
             for _ in range(_ATTEMPTS):
                 if left:
-                    left = self._attempt(source, left, wanted, now, tally)
+                    left = self._attempt(source, left, slots_by_name, now, tally)
             if left:
                 self.redis.hdel(
                     keys.hot_timed(source), *left
@@ -146,35 +146,37 @@ class TimedStore:
         return Written(tally.kept, tally.folded, tally.refused, tally.examples)
 
     def _attempt(
-        self, source: str, batches: dict[str, Batch], wanted: dict[str, int], now: int, tally: _Tally
+        self, source: str, batches: dict[str, Batch], slots_by_name: dict[str, int], now: int, tally: _Tally
     ) -> dict[str, Batch]:
         """Write what can be written; return what is to be tried again, where others changed the schema at the same time, or where
         the slots turned out too long: then `wanted` has shorter ones."""
-        ready = self._prepare(source, batches, wanted, now)
+        ready = self._prepare(source, batches, slots_by_name, now)
         laid = {
             name: _lay(batches[name], Ring(source, name, schema))
             for name, schema in ready.items()
             if schema is not None
         }
         pipe = self.redis.pipeline(transaction=False)
-        for one in laid.values():
-            _ask_times(pipe, one)
+        for batch_write in laid.values():
+            _ask_times(pipe, batch_write)
         answers = iter(pipe.execute())
         pipe = self.redis.pipeline(transaction=True)  # A time is never seen without its value.
-        for name, one in laid.items():
-            held, slot_ms = _times(one, answers), one.ring.schema.slot_ms
-            wins, gaps = head_batches.against(one.cells, held, slot_ms)
-            shorter = slot_interval.shorter(f"{source} {name}", slot_ms, one.gaps, gaps, len(one.cells.at), now)
-            if shorter and name not in wanted:
-                wanted[name] = shorter
+        for name, batch_write in laid.items():
+            stored_times, slot_ms = _times(batch_write, answers), batch_write.ring.schema.slot_ms
+            wins, gaps = head_batches.against(batch_write.cells, stored_times, slot_ms)
+            shorter = slot_interval.shorter(
+                f"{source} {name}", slot_ms, batch_write.gaps, gaps, len(batch_write.cells.at), now
+            )
+            if shorter and name not in slots_by_name:
+                slots_by_name[name] = shorter
                 del ready[name]
                 continue
             if not wins.all():
-                winners = one.cells.only(wins)
-                one = one._replace(cells=winners, runs=head_batches.runs(winners))
-            self._put(pipe, one, now, is_new=not held.any())
+                winners = batch_write.cells.only(wins)
+                batch_write = batch_write._replace(cells=winners, runs=head_batches.runs(winners))
+            self._put(pipe, batch_write, now, is_new=not stored_times.any())
             tally.kept += int(wins.sum())
-            tally.folded += len(one.gaps) + len(gaps)
+            tally.folded += len(batch_write.gaps) + len(gaps)
         if written := [name for name in laid if name in ready]:
             pipe.zadd(keys.hot_names(), dict.fromkeys(written, now))
         pipe.pexpire(keys.hot_timed(source), self.window.life_ms)
@@ -184,28 +186,28 @@ class TimedStore:
         return {name: batch for name, batch in batches.items() if name not in ready}
 
     def _prepare(
-        self, source: str, batches: dict[str, Batch], wanted: dict[str, int], now: int
+        self, source: str, batches: dict[str, Batch], slots_by_name: dict[str, int], now: int
     ) -> dict[str, Schema | None]:
         """Return the schema of each name with places for what `batches` have, None where there is no room; a name is left out
         where another writer was quicker."""
-        held = self._held(source)
-        room = _room(held)
+        held_rings = self._held(source)
+        room = _room(held_rings)
         if room.places <= 0 or room.size <= 0:
-            held = self._swept(source, held)
-            room = _room(held)
-        known = self._known(held, batches)
+            held_rings = self._swept(source, held_rings)
+            room = _room(held_rings)
+        current = self._known(held_rings, batches)
         ready: dict[str, Schema | None] = {}
         adds: dict[str, tuple[Schema, Move]] = {}
         begins: dict[str, tuple[Schema, Move]] = {}
         for name, batch in batches.items():
-            old = known.get(name)
-            slot_ms = wanted.get(name) or (old.slot_ms if old else slot_interval.SLOTS_MS[-1])
+            old = current.get(name)
+            slot_ms = slots_by_name.get(name) or (old.slot_ms if old else slot_interval.SLOTS_MS[-1])
             move = series_index.move(old, batch.members, slot_ms, now, self.window_ms, room)
             ready[name] = old
             if move.capacity:
                 span = self.window_ms + head_batches.FUTURE_MS
                 new = schemas.timed(slot_ms, span, series_index.base_of(slot_ms, now), move.capacity)
-                before = held.get(name, _NOTHING)
+                before = held_rings.get(name, _NOTHING)
                 room = Room(
                     room.places + before.places - move.capacity, room.size + before.size - series_index.size_of(new)
                 )
@@ -213,7 +215,7 @@ class TimedStore:
             elif move.members and old is not None:
                 adds[name] = old, move
         self._add([*adds.values(), *begins.values()], now)
-        lost = self._lost(source, held, {name: schema for name, (schema, _) in begins.items()})
+        lost = self._lost(source, held_rings, {name: schema for name, (schema, _) in begins.items()})
         changed = {name: schema for name, (schema, _) in {**adds, **begins}.items()}
         grown = self.window.schemas(schema.version for schema in changed.values())
         for name, schema in changed.items():
@@ -227,73 +229,75 @@ class TimedStore:
                 lost.append(name)  # Others took the places.
         return {name: schema for name, schema in ready.items() if name not in lost}
 
-    def _known(self, held: dict[str, _Held], batches: dict[str, Batch]) -> dict[str, Schema]:
+    def _known(self, held_rings: dict[str, _Held], batches: dict[str, Batch]) -> dict[str, Schema]:
         """Return by name what is known of the rings in force; Redis is asked where that is not enough."""
-        found: dict[str, Schema] = {}
+        cached_schemas: dict[str, Schema] = {}
         ask = {}
-        for name in batches.keys() & held.keys():
-            schema = schemas.get(held[name].version)
-            if schema is None or any(series_index.member(one) not in schema.member_at for one in batches[name].members):
-                ask[name] = held[name].version
+        for name in batches.keys() & held_rings.keys():
+            schema = schemas.get(held_rings[name].version)
+            if schema is None or any(
+                series_index.member(labels) not in schema.member_at for labels in batches[name].members
+            ):
+                ask[name] = held_rings[name].version
             else:
-                found[name] = schema
+                cached_schemas[name] = schema
         asked = self.window.schemas(ask.values()) if ask else {}
-        return found | {name: asked[version] for name, version in ask.items() if version in asked}
+        return cached_schemas | {name: asked[version] for name, version in ask.items() if version in asked}
 
-    def _add(self, wanted: Sequence[tuple[Schema, Move]], now: int) -> None:
+    def _add(self, moves: Sequence[tuple[Schema, Move]], now: int) -> None:
         """Give members their places; keep what begins."""
-        if not wanted:
+        if not moves:
             return
         pipe = self.redis.pipeline(transaction=False)
-        for schema, move in wanted:
-            own = (keys.hot_places(schema.version), keys.hot_members(schema.version))
+        for schema, move in moves:
+            ring_keys = (keys.hot_places(schema.version), keys.hot_members(schema.version))
             texts = [json.dumps(labels) for labels in move.members]
             if move.capacity:
                 pipe.set(keys.hot_schema(schema.version), schema.dump(), px=self.window.life_ms)
-            pipe.eval(_ADD, 2, *own, schema.capacity, *texts)
-            for key in own:
+            pipe.eval(_ADD, 2, *ring_keys, schema.capacity, *texts)
+            for key in ring_keys:
                 pipe.pexpire(key, self.window.life_ms)
         pipe.execute()
 
     def _held(self, source: str) -> dict[str, _Held]:
         """Return what `source` has of each name."""
         stored = cast("dict[bytes, bytes]", self.redis.hgetall(keys.hot_timed(source)))
-        found = {}
+        held_rings = {}
         for name, text in stored.items():
             version, places, size = text.decode().split(":")
-            found[name.decode()] = _Held(version, int(places), int(size))
-        return found
+            held_rings[name.decode()] = _Held(version, int(places), int(size))
+        return held_rings
 
-    def _swept(self, source: str, held: dict[str, _Held]) -> dict[str, _Held]:
+    def _swept(self, source: str, held_rings: dict[str, _Held]) -> dict[str, _Held]:
         """Forget the names of which nothing was written for so long that no ring is left; look at most once a minute."""
         if not lease.claim(self.redis, f"timed-sweep:{source}", SWEEP_EVERY):
-            return held
+            return held_rings
         pipe = self.redis.pipeline(transaction=False)
-        for name in held:
+        for name in held_rings:
             pipe.exists(keys.hot_rings(name))
-        gone = [name for name, is_there in zip(held, pipe.execute(), strict=True) if not is_there]
+        gone = [name for name, is_there in zip(held_rings, pipe.execute(), strict=True) if not is_there]
         if gone:
             self.redis.hdel(keys.hot_timed(source), *gone)
-        return {name: one for name, one in held.items() if name not in gone}
+        return {name: ring for name, ring in held_rings.items() if name not in gone}
 
-    def _lost(self, source: str, held: dict[str, _Held], begun: dict[str, Schema]) -> list[str]:
+    def _lost(self, source: str, held_rings: dict[str, _Held], begun: dict[str, Schema]) -> list[str]:
         """Put new rings in force; return the names for which another writer did so first."""
         if not begun:
             return []
         words: list[str] = []
         for name, schema in begun.items():
             new = _Held(schema.version, schema.capacity, series_index.size_of(schema))
-            words += [name, held[name].dump() if name in held else "", new.dump()]
+            words += [name, held_rings[name].dump() if name in held_rings else "", new.dump()]
         won = cast("list[int]", self.redis.eval(_SWAP, 1, keys.hot_timed(source), *words))
         return [name for name, is_won in zip(begun, won, strict=True) if not is_won]
 
-    def _put(self, pipe: Any, one: _Laid, now: int, is_new: bool) -> None:
+    def _put(self, pipe: Any, laid: _Laid, now: int, is_new: bool) -> None:
         """Write cells, and let readers find them. What need not live longer yet is left as it is: it is most of the commands."""
-        ring, found = one.ring, one.cells
-        for first, end in one.runs:
-            start = _offset(ring.schema, found, first)
-            pipe.setrange(ring.key, start, found.at[first:end].astype("<i8").tobytes())
-            pipe.setrange(ring.key, start + 8 * ring.schema.capacity, found.value[first:end].astype("<f8").tobytes())
+        ring, cells = laid.ring, laid.cells
+        for first, end in laid.runs:
+            start = _offset(ring.schema, cells, first)
+            pipe.setrange(ring.key, start, cells.at[first:end].astype("<i8").tobytes())
+            pipe.setrange(ring.key, start + 8 * ring.schema.capacity, cells.value[first:end].astype("<f8").tobytes())
         pipe.zadd(keys.hot_rings(ring.name), {f"{ring.shard}\t{ring.schema.version}": now})
         if is_new or not 0 <= now - _extended.get(ring.key, 0) < EXTEND_MS:
             while len(_extended) >= MAX_REMEMBERED:
@@ -302,35 +306,35 @@ class TimedStore:
             self.window.extend(pipe, ring)
 
 
-def _room(held: dict[str, _Held]) -> Room:
+def _room(held_rings: dict[str, _Held]) -> Room:
     """Return how much more a source may have."""
-    places, size = sum(one.places for one in held.values()), sum(one.size for one in held.values())
+    places, size = sum(ring.places for ring in held_rings.values()), sum(ring.size for ring in held_rings.values())
     return Room(MAX_SERIES - places, MAX_BYTES - size)
 
 
 def _lay(batch: Batch, ring: Ring) -> _Laid:
-    place = np.array([ring.schema.member_at.get(series_index.member(one), -1) for one in batch.members], np.int64)
+    place = np.array([ring.schema.member_at.get(series_index.member(labels), -1) for labels in batch.members], np.int64)
     member = place[batch.member]
     housed = member >= 0
-    found, gaps = head_batches.newest(member[housed], batch.at[housed], batch.value[housed], ring.schema.slot_ms)
-    return _Laid(ring, found, head_batches.runs(found), gaps)
+    cells, gaps = head_batches.newest(member[housed], batch.at[housed], batch.value[housed], ring.schema.slot_ms)
+    return _Laid(ring, cells, head_batches.runs(cells), gaps)
 
 
-def _offset(schema: Schema, found: Cells, index: int) -> int:
+def _offset(schema: Schema, cells: Cells, index: int) -> int:
     """Return where in its ring the time of a cell is; its value is 8 * capacity bytes further."""
-    return rings.offset(schema, int(found.period[index])) + 8 * int(found.member[index])
+    return rings.offset(schema, int(cells.period[index])) + 8 * int(cells.member[index])
 
 
-def _ask_times(pipe: Any, one: _Laid) -> None:
-    for first, end in one.runs:
-        start = _offset(one.ring.schema, one.cells, first)
-        pipe.getrange(one.ring.key, start, start + 8 * (end - first) - 1)
+def _ask_times(pipe: Any, laid: _Laid) -> None:
+    for first, end in laid.runs:
+        start = _offset(laid.ring.schema, laid.cells, first)
+        pipe.getrange(laid.ring.key, start, start + 8 * (end - first) - 1)
 
 
-def _times(one: _Laid, answers: Iterator[bytes]) -> NDArray[np.int64]:
+def _times(laid: _Laid, answers: Iterator[bytes]) -> NDArray[np.int64]:
     """Return the times of the cells that are there already, 0 for none."""
-    held = b"".join(next(answers).ljust(8 * (end - first), b"\0") for first, end in one.runs)
-    return np.frombuffer(held, dtype="<i8").astype(np.int64)
+    stored = b"".join(next(answers).ljust(8 * (end - first), b"\0") for first, end in laid.runs)
+    return np.frombuffer(stored, dtype="<i8").astype(np.int64)
 
 
 def _tell_homeless(name: str, batch: Batch, schema: Schema | None, tally: _Tally) -> None:

@@ -43,9 +43,9 @@ def roll_up(ctx: Context, window: HotStore) -> int:
 def _done(ctx: Context) -> int:
     """Return up to when minutes are rolled up (Unix seconds), 0 where none is."""
     with client.edge():
-        known = cast("bytes | None", ctx.redis.get(keys.rolled_up()))
-    if known is not None:
-        return int(known)
+        stored = cast("bytes | None", ctx.redis.get(keys.rolled_up()))
+    if stored is not None:
+        return int(stored)
     with ctx.read() as session:
         newest = store.newest(session, MINUTE)
     # An hour earlier, since it is not known whether the coarser ones of the last minutes were made.
@@ -55,18 +55,18 @@ def _done(ctx: Context) -> int:
 def _roll_minute(ctx: Context, window: HotStore, minute: int) -> None:
     low, high = (minute - 2 * MINUTE) * 1000, (minute + MINUTE) * 1000
     everything = window.select(EVERYTHING, low, high)
-    found = {one.labels: rolled for one in everything if (rolled := rollup.of_samples(one, minute, MINUTE))}
+    rollups = {series.labels: rolled for series in everything if (rolled := rollup.of_samples(series, minute, MINUTE))}
     with ctx.write() as session:
-        ids = store.series_ids(session, found)
-        store.add_rollups(session, MINUTE, {ids[labels]: rolled for labels, rolled in found.items()})
+        ids = store.series_ids(session, rollups)
+        store.add_rollups(session, MINUTE, {ids[labels]: rolled for labels, rolled in rollups.items()})
 
 
 def _roll_level(ctx: Context, level: int, start: int) -> None:
     finer = LEVELS[LEVELS.index(level) - 1]
     with ctx.write() as session:
-        parts = store.finer(session, finer, start, start + level)
-        found: dict[int, Rollup] = {n: r for n, rows in parts.items() if (r := rollup.of_rollups(rows, start))}
-        store.add_rollups(session, level, found)
+        finer_rows = store.finer(session, finer, start, start + level)
+        rollups: dict[int, Rollup] = {n: r for n, rows in finer_rows.items() if (r := rollup.of_rollups(rows, start))}
+        store.add_rollups(session, level, rollups)
 
 
 def prune(ctx: Context, window: HotStore) -> int:
@@ -74,11 +74,11 @@ def prune(ctx: Context, window: HotStore) -> int:
     gone = 0
     for level in LEVELS:
         before = ctx.now() - rollup.retention(level, ctx.settings.retention_hours)
-        many = PRUNED_AT_ONCE
-        while many >= PRUNED_AT_ONCE:
+        limit = PRUNED_AT_ONCE
+        while limit >= PRUNED_AT_ONCE:
             with ctx.write() as session:
-                many = store.prune(session, level, before, PRUNED_AT_ONCE)
-            gone += many
+                limit = store.prune(session, level, before, PRUNED_AT_ONCE)
+            gone += limit
     with ctx.write() as session:
         gone += store.prune_series(session)
     window.forget_old(round(ctx.now() * 1000))

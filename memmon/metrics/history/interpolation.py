@@ -37,14 +37,14 @@ def needed(hint: Hint) -> tuple[str, ...]:
     return ("count", column or "last")
 
 
-def spread(given: Stretches, hint: Hint, most: int) -> tuple[NDArray[np.int64], Floats]:
+def spread(stretches: Stretches, hint: Hint, most: int) -> tuple[NDArray[np.int64], Floats]:
     """Return times (Unix ms) and values of some samples, evenly over each stretch and the last of them at its end.
 
     A counter is laid through the increases, which know of resets, backwards from its last value. Others hold what they were for
     the whole stretch: the least, the greatest, the mean; a sum is divided among its samples. Where it matters how many they are
     there are as many as there were, unless that is more than `most`; then a range still has two.
     """
-    starts, lengths, columns = given
+    starts, lengths, columns = stretches
     counts = columns["count"].astype(np.intp)
     if hint.function not in (*COUNTERS, *SUMMED) or counts.sum() > most:
         # So near that a range has two, and that a selector finds one within its lookback.
@@ -66,10 +66,10 @@ def rising(values: Floats) -> Floats:
     real = values[there]
     steps = np.diff(real)
     risen = np.concatenate((real[:1], np.where(steps < 0, real[1:], steps))).cumsum()
-    found = values.copy()
+    result = values.copy()
     # No rate then takes it for one that has just begun at 0.
-    found[there] = risen - risen[0] + 2 * (risen[-1] - risen[0])
-    return found
+    result[there] = risen - risen[0] + 2 * (risen[-1] - risen[0])
+    return result
 
 
 def _values(

@@ -38,18 +38,18 @@ def of_samples(series: Series, start: int, level: int) -> Rollup | None:
     return Rollup(start, min(inside), max(inside), sum(inside), len(inside), inside[-1], float(increase))
 
 
-def of_rollups(parts: Sequence[Rollup], start: int) -> Rollup | None:
+def of_rollups(rollups: Sequence[Rollup], start: int) -> Rollup | None:
     """Return what finer rollups, in order of time, come to together."""
-    if not parts:
+    if not rollups:
         return None
     return Rollup(
         start,
-        min(part.min for part in parts),
-        max(part.max for part in parts),
-        sum(part.sum for part in parts),
-        sum(part.count for part in parts),
-        parts[-1].last,
-        sum(part.increase for part in parts),
+        min(part.min for part in rollups),
+        max(part.max for part in rollups),
+        sum(part.sum for part in rollups),
+        sum(part.count for part in rollups),
+        rollups[-1].last,
+        sum(part.increase for part in rollups),
     )
 
 

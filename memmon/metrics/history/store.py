@@ -21,11 +21,11 @@ from memmon.promql.matcher import Matcher, all_accept
 _fingerprint = lru_cache(maxsize=100_000)(label_sets.fingerprint)
 
 
-def series_ids(session: Session, wanted: Iterable[Labels]) -> dict[Labels, int]:
+def series_ids(session: Session, label_sets_: Iterable[Labels]) -> dict[Labels, int]:
     """Return the id of each label set, made where it is new."""
-    by_hash = {_fingerprint(labels): labels for labels in wanted}
-    found = _ids(session, list(by_hash))
-    new = [key for key in by_hash if key not in found]
+    by_hash = {_fingerprint(labels): labels for labels in label_sets_}
+    ids_by_hash = _ids(session, list(by_hash))
+    new = [key for key in by_hash if key not in ids_by_hash]
     if new:
         rows = [
             {"hash": key, "name": label_sets.name_of(labels), "labels": dict(labels), "kind": "untyped"}
@@ -33,31 +33,31 @@ def series_ids(session: Session, wanted: Iterable[Labels]) -> dict[Labels, int]:
             for labels in (by_hash[key],)
         ]
         upsert.insert_many(session, SeriesRow, rows)
-        found |= _ids(session, new)
-    return {by_hash[key]: number for key, number in found.items()}
+        ids_by_hash |= _ids(session, new)
+    return {by_hash[key]: series_id for key, series_id in ids_by_hash.items()}
 
 
 def _ids(session: Session, hashes: list[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    ids_by_hash: dict[str, int] = {}
     for start in range(0, len(hashes), upsert.CHUNK):
         query = select(SeriesRow.hash, SeriesRow.id).where(SeriesRow.hash.in_(hashes[start : start + upsert.CHUNK]))
-        found |= {row.hash: row.id for row in session.execute(query)}
-    return found
+        ids_by_hash |= {row.hash: row.id for row in session.execute(query)}
+    return ids_by_hash
 
 
 def add_rollups(session: Session, level: int, rollups: dict[int, Rollup]) -> None:
     """Write the rollups by series id; one that is there already stays as it is."""
-    rows = [{"series_id": number, "level": level, **rollup._asdict()} for number, rollup in rollups.items()]
+    rows = [{"series_id": series_id, "level": level, **rollup._asdict()} for series_id, rollup in rollups.items()]
     upsert.insert_many(session, RollupRow, rows)
 
 
 def finer(session: Session, level: int, start: int, end: int) -> dict[int, list[Rollup]]:
     """Return the rollups of `level` that begin in [start, end), by series id and in order of time."""
     query = _rollups(level, start, end)
-    found: dict[int, list[Rollup]] = {}
-    for number, *values in session.execute(query):
-        found.setdefault(number, []).append(Rollup(*values))
-    return found
+    rollups_by_series: dict[int, list[Rollup]] = {}
+    for series_id, *values in session.execute(query):
+        rollups_by_series.setdefault(series_id, []).append(Rollup(*values))
+    return rollups_by_series
 
 
 def _rollups(level: int, start: int, end: int) -> Select[Any]:
@@ -75,13 +75,13 @@ def history(
 ) -> dict[Labels, list[Rollup]]:
     """Return the rollups of the series that fit, beginning in [start, end), in order of time."""
     fitting = series(session, matchers)
-    found: dict[Labels, list[Rollup]] = {}
-    wanted = list(fitting)
-    for first in range(0, len(wanted), upsert.CHUNK):
-        some = RollupRow.series_id.in_(wanted[first : first + upsert.CHUNK])
-        for number, *values in session.execute(_rollups(level, start, end).where(some)):
-            found.setdefault(fitting[number], []).append(Rollup(*values))
-    return found
+    rollups_by_labels: dict[Labels, list[Rollup]] = {}
+    series_ids_ = list(fitting)
+    for first in range(0, len(series_ids_), upsert.CHUNK):
+        in_chunk = RollupRow.series_id.in_(series_ids_[first : first + upsert.CHUNK])
+        for series_id, *values in session.execute(_rollups(level, start, end).where(in_chunk)):
+            rollups_by_labels.setdefault(fitting[series_id], []).append(Rollup(*values))
+    return rollups_by_labels
 
 
 def series(session: Session, matchers: tuple[Matcher, ...]) -> dict[int, Labels]:
@@ -91,27 +91,27 @@ def series(session: Session, matchers: tuple[Matcher, ...]) -> dict[int, Labels]
     for matcher in about_name:
         if matcher.op == "=":
             query = query.where(SeriesRow.name == matcher.value)
-    found: dict[int, Labels] = {}
-    for number, name, labels in session.execute(query):
+    labels_by_id: dict[int, Labels] = {}
+    for series_id, name, labels in session.execute(query):
         if all_accept(about_name, ((label_sets.NAME, name),)):
             full = label_sets.of(labels)
             if all_accept(matchers, full):
-                found[number] = full
-    return found
+                labels_by_id[series_id] = full
+    return labels_by_id
 
 
 def stretches(
-    session: Session, wanted: Sequence[int], level: int, start: int, end: int, columns: Sequence[str]
+    session: Session, series_ids_: Sequence[int], level: int, start: int, end: int, columns: Sequence[str]
 ) -> dict[int, Stretches]:
     """Return some columns of the rollups of series, beginning in [start, end), by series id and in order of time."""
-    found: dict[int, Stretches] = {}
+    stretches_by_id: dict[int, Stretches] = {}
     if start >= end:
-        return found
+        return stretches_by_id
     of = RollupRow.__table__.c  # Past the ORM, whose own work on as many rows takes longer than the database's.
     chosen = select(of.series_id, of.start, *(of[name] for name in columns))
-    for first in range(0, len(wanted), upsert.CHUNK):
+    for first in range(0, len(series_ids_), upsert.CHUNK):
         query = (
-            chosen.where(of.series_id.in_(wanted[first : first + upsert.CHUNK]), of.level == level)
+            chosen.where(of.series_id.in_(series_ids_[first : first + upsert.CHUNK]), of.level == level)
             .where(of.start >= start, of.start < end)
             .order_by(of.series_id, of.start)
         )
@@ -120,10 +120,12 @@ def stretches(
             continue
         table = np.array([tuple(row) for row in rows], dtype=np.float64)
         numbers, begins = np.unique(table[:, 0], return_index=True)
-        for number, one in zip(numbers.tolist(), np.split(table, begins[1:]), strict=True):
-            values = {name: one[:, 2 + at] for at, name in enumerate(columns)}
-            found[int(number)] = Stretches(one[:, 1].astype(np.int64), np.full(len(one), level), values)
-    return found
+        for series_id, series_table in zip(numbers.tolist(), np.split(table, begins[1:]), strict=True):
+            values = {name: series_table[:, 2 + at] for at, name in enumerate(columns)}
+            stretches_by_id[int(series_id)] = Stretches(
+                series_table[:, 1].astype(np.int64), np.full(len(series_table), level), values
+            )
+    return stretches_by_id
 
 
 def newest(session: Session, level: int) -> int | None:

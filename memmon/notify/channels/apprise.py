@@ -22,8 +22,8 @@ def send(config: AppriseConfig, message: Message, settings: Settings, defaults: 
     if not service.add(address):
         raise Permanent("Apprise knows no service by this URL")
     kind = apprise.NotifyType.SUCCESS if message.payload.get("status") == "resolved" else apprise.NotifyType.WARNING
-    said = io.StringIO()
-    handler = logging.StreamHandler(said)
+    log_output = io.StringIO()
+    handler = logging.StreamHandler(log_output)
     logger = logging.getLogger("apprise")
     logger.addHandler(handler)
     try:
@@ -32,5 +32,5 @@ def send(config: AppriseConfig, message: Message, settings: Settings, defaults: 
     finally:
         logger.removeHandler(handler)
     if not done:
-        raise Transient(f"Apprise could not send it: {said.getvalue().strip().replace(address, '<url>')[:500]}")
+        raise Transient(f"Apprise could not send it: {log_output.getvalue().strip().replace(address, '<url>')[:500]}")
     return "taken by Apprise"

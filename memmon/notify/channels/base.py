@@ -52,9 +52,9 @@ class Message(NamedTuple):
     def fill_all(self, value: Any) -> Any:
         """Return a tree of lists and maps with the templates of all its texts filled in."""
         if isinstance(value, dict):
-            return {name: self.fill_all(one) for name, one in value.items()}
+            return {name: self.fill_all(item) for name, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self.fill_all(one) for one in value]
+            return [self.fill_all(item) for item in value]
         return self.fill(value, self.text) if isinstance(value, str) else value
 
 

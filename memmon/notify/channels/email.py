@@ -28,16 +28,16 @@ def send(config: EmailConfig, message: Message, settings: Settings, defaults: Gl
     sender = config.sender or defaults.smtp_from or settings.email_from
     mail = compose(message, message.fill(sender), message.fill(config.to), config)
     hello = config.hello or defaults.smtp_hello
-    own = config.tls_config or defaults.smtp_tls_config
+    tls_config = config.tls_config or defaults.smtp_tls_config
     forced = config.force_implicit_tls if config.force_implicit_tls is not None else defaults.smtp_force_implicit_tls
     try:
-        with _connected(host, port, http.tls(own) if own else None, hello, forced) as server:
+        with _connected(host, port, http.tls(tls_config) if tls_config else None, hello, forced) as server:
             server.ehlo()
             _secure(server, host, config, settings, defaults)
             refused = server.send_message(mail)
     except smtplib.SMTPResponseException as error:
-        said = f"{error.smtp_code} {error.smtp_error!r}"
-        raise (Permanent if error.smtp_code >= 500 else Transient)(said) from error
+        reply = f"{error.smtp_code} {error.smtp_error!r}"
+        raise (Permanent if error.smtp_code >= 500 else Transient)(reply) from error
     except smtplib.SMTPNotSupportedError as error:
         raise Permanent(f"{host}:{port}: {error}") from error
     except smtplib.SMTPRecipientsRefused as error:
@@ -51,27 +51,31 @@ def send(config: EmailConfig, message: Message, settings: Settings, defaults: Gl
 def compose(message: Message, sender: str, to: str, config: EmailConfig | None = None) -> EmailMessage:
     """Return the mail as text and as HTML in which everything is escaped, or as the configuration's templates have them."""
     mail = EmailMessage()
-    given = config or EmailConfig(to=to)
-    own = {name.title(): one_line(message.fill(text)) for name, text in given.headers.items()}
-    mail["Subject"] = own.pop("Subject", "") or message.subject
+    email_config = config or EmailConfig(to=to)
+    headers = {name.title(): one_line(message.fill(text)) for name, text in email_config.headers.items()}
+    mail["Subject"] = headers.pop("Subject", "") or message.subject
     mail["From"] = sender
     mail["To"] = to
     mail["Date"] = formatdate(localtime=False)
     mail["Message-ID"] = _id(message)
     mail["Auto-Submitted"] = "auto-generated"
-    for name, text in own.items():
+    for name, text in headers.items():
         del mail[name]
         mail[name] = text
-    mail.set_content(message.fill(given.text, message.text) if given.text else message.text)
-    shown = message.fill(given.html, "") if given.html else ""
-    mail.add_alternative(shown or f"<pre>{html.escape(message.text)}</pre>", subtype="html")
+    mail.set_content(message.fill(email_config.text, message.text) if email_config.text else message.text)
+    html_text = message.fill(email_config.html, "") if email_config.html else ""
+    mail.add_alternative(html_text or f"<pre>{html.escape(message.text)}</pre>", subtype="html")
     return mail
 
 
 def _id(message: Message) -> str:
     """Return the same id at each try, so that a mailbox can tell that it has the mail already."""
-    given = message.payload.get("id")
-    return f"<{hashlib.sha256(given.encode()).hexdigest()[:32]}@memmon>" if given else make_msgid(domain="memmon")
+    message_id = message.payload.get("id")
+    return (
+        f"<{hashlib.sha256(message_id.encode()).hexdigest()[:32]}@memmon>"
+        if message_id
+        else make_msgid(domain="memmon")
+    )
 
 
 def _connected(
@@ -95,13 +99,15 @@ def _secure(server: smtplib.SMTP, host: str, config: EmailConfig, settings: Sett
     """Go over to TLS, and log in. A smarthost of the routes must offer TLS unless they say otherwise, and so must a server of
     the environment's that gets a password over the network."""
     user = config.auth_username or defaults.smtp_auth_username or settings.smtp_username
-    own = bool(config.smarthost or defaults.smtp_smarthost)
-    usual = defaults.smtp_require_tls if own else bool(user) and not _is_here(host)
+    has_smarthost = bool(config.smarthost or defaults.smtp_smarthost)
+    usual = defaults.smtp_require_tls if has_smarthost else bool(user) and not _is_here(host)
     demanded = config.require_tls if config.require_tls is not None else usual
     if not isinstance(server, smtplib.SMTP_SSL):
         if server.has_extn("starttls"):
-            given = config.tls_config or defaults.smtp_tls_config
-            context = http.tls(given) if given else ssl.create_default_context() if demanded else _opportunistic()
+            tls_config = config.tls_config or defaults.smtp_tls_config
+            context = (
+                http.tls(tls_config) if tls_config else ssl.create_default_context() if demanded else _opportunistic()
+            )
             server.starttls(context=context)
             server.ehlo()
         elif demanded:
@@ -126,10 +132,10 @@ def _opportunistic() -> ssl.SSLContext:
 
 
 def _password(config: EmailConfig, settings: Settings, defaults: Global) -> str:
-    given = config.auth_password or defaults.smtp_auth_password
+    password = config.auth_password or defaults.smtp_auth_password
     path = config.auth_password_file or defaults.smtp_auth_password_file
-    if given:
-        return given
+    if password:
+        return password
     if path:
         try:
             return path.read_text(encoding="utf-8").strip()

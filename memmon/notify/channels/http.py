@@ -77,8 +77,8 @@ def tls(config: TlsConfig) -> ssl.SSLContext:
 
 def _headers(config: HttpConfig) -> dict[str, str]:
     headers = dict(config.headers)
-    for name, one in config.http_headers.items():
-        values = [*one.values, *one.secrets, *(content(path) for path in one.files)]
+    for name, header in config.http_headers.items():
+        values = [*header.values, *header.secrets, *(content(path) for path in header.files)]
         headers[name] = ", ".join(values)
     if config.authorization:
         secret = config.authorization.credentials or content(config.authorization.credentials_file)

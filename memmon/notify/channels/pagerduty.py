@@ -45,10 +45,10 @@ def body(config: PagerDutyConfig, message: Message, key: str) -> dict[str, Any]:
         "client": message.fill(config.client, "memmon"),
         "client_url": message.fill(config.client_url, message.payload.get("external_url", "")),
         "payload": {name: value for name, value in about.items() if value},
-        "links": [{"href": message.fill(one.href), "text": message.fill(one.text)} for one in config.links],
+        "links": [{"href": message.fill(link.href), "text": message.fill(link.text)} for link in config.links],
         "images": [
-            {"src": message.fill(one.src), "alt": message.fill(one.alt), "href": message.fill(one.href)}
-            for one in config.images
+            {"src": message.fill(image.src), "alt": message.fill(image.alt), "href": message.fill(image.href)}
+            for image in config.images
         ],
     }
     return {name: value for name, value in event.items() if value}
@@ -67,24 +67,26 @@ def _dedup(payload: dict[str, Any]) -> str:
 
 
 def _severity(config: PagerDutyConfig, message: Message) -> str:
-    given = message.fill(config.severity)
-    if not given and message.is_alert:
-        given = common(message.payload["alerts"], "labels").get("severity", "")
-        found = {one["labels"].get("severity") for one in message.payload["alerts"] if one["status"] == "firing"}
-        given = given or next((one for one in SEVERITIES if one in found), "")
-    return given if given in SEVERITIES else "error"
+    severity = message.fill(config.severity)
+    if not severity and message.is_alert:
+        severity = common(message.payload["alerts"], "labels").get("severity", "")
+        severities = {
+            alert["labels"].get("severity") for alert in message.payload["alerts"] if alert["status"] == "firing"
+        }
+        severity = severity or next((severity_ for severity_ in SEVERITIES if severity_ in severities), "")
+    return severity if severity in SEVERITIES else "error"
 
 
 def _details(config: PagerDutyConfig, message: Message) -> dict[str, str]:
-    found = {name: message.fill(text) for name, text in config.details.items()}
+    details = {name: message.fill(text) for name, text in config.details.items()}
     if message.is_alert:
-        states = [one["status"] == "firing" for one in message.payload["alerts"]]
-        found = {
+        states = [alert["status"] == "firing" for alert in message.payload["alerts"]]
+        details = {
             "firing": message.fill('{{ template "pagerduty.default.instances" .Alerts.Firing }}'),
             "num_firing": str(sum(states)),
             "num_resolved": str(len(states) - sum(states)),
-            **found,
+            **details,
         }
     else:
-        found = {"text": message.text, **found}
-    return {name: value[:MAX_DETAIL] for name, value in found.items()}
+        details = {"text": message.text, **details}
+    return {name: value[:MAX_DETAIL] for name, value in details.items()}

@@ -22,11 +22,11 @@ def send(config: SlackConfig, message: Message, settings: Settings, defaults: Gl
     answer = http.post(url, body(config, message), config.http_config, defaults, config.timeout)
     if answer.body.lstrip().startswith(b"{"):
         try:
-            told = json.loads(answer.body)
+            answer_body = json.loads(answer.body)
         except ValueError:
-            told = {}
-        if told.get("ok") is False:
-            raise Permanent(f"Slack refused it: {told.get('error')}")
+            answer_body = {}
+        if answer_body.get("ok") is False:
+            raise Permanent(f"Slack refused it: {answer_body.get('error')}")
     return http.said(answer)
 
 

@@ -44,20 +44,20 @@ def quantile(q: float, points: Sequence[Point], grouping: Grouping) -> list[Poin
     ]
 
 
-def extremes(op: str, wanted: float, points: Sequence[Point], grouping: Grouping) -> list[Point]:
+def extremes(op: str, parameter: float, points: Sequence[Point], grouping: Grouping) -> list[Point]:
     """Return the `wanted` largest or smallest points of each group, in order, NaN last."""
-    if math.isnan(wanted):
+    if math.isnan(parameter):
         raise BadQuery("Parameter value is NaN", "execution")
-    if abs(wanted) >= 2.0**63:
-        how = "overflows" if wanted > 0 else "underflows"
-        raise BadQuery(f"Scalar value {numbers.general(wanted)} {how} int64", "execution")
-    number = max(0, int(wanted))
+    if abs(parameter) >= 2.0**63:
+        how = "overflows" if parameter > 0 else "underflows"
+        raise BadQuery(f"Scalar value {numbers.general(parameter)} {how} int64", "execution")
+    count = max(0, int(parameter))
     sign = -1 if op == "topk" else 1
 
     def rank(point: Point) -> tuple[bool, float]:
         return math.isnan(point.value), sign * point.value
 
-    return [point for _, group in _groups(points, grouping) for point in sorted(group, key=rank)[:number]]
+    return [point for _, group in _groups(points, grouping) for point in sorted(group, key=rank)[:count]]
 
 
 def count_values(label: str, points: Sequence[Point], grouping: Grouping) -> list[Point]:
@@ -73,7 +73,7 @@ def count_values(label: str, points: Sequence[Point], grouping: Grouping) -> lis
 
 
 def _groups(points: Sequence[Point], grouping: Grouping) -> list[tuple[Labels, list[Point]]]:
-    found: dict[Labels, list[Point]] = {}
+    points_by_group: dict[Labels, list[Point]] = {}
     for point in points:
-        found.setdefault(grouping.key(point.labels), []).append(point)
-    return list(found.items())
+        points_by_group.setdefault(grouping.key(point.labels), []).append(point)
+    return list(points_by_group.items())

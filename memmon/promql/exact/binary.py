@@ -31,7 +31,7 @@ def with_number(node: Binary, left: list[Point] | float, right: list[Point] | fl
         rows = [(point, left, point.value) for point in right] if isinstance(right, list) else []
     else:
         rows = [(point, point.value, right) for point in left] if isinstance(right, float) else []
-    return [found for point, a, b in rows if (found := _combine(node, point.labels, point.value, a, b))]
+    return [combined for point, a, b in rows if (combined := _combine(node, point.labels, point.value, a, b))]
 
 
 def both(node: Binary, left: list[Point], right: list[Point]) -> list[Point]:
@@ -41,23 +41,23 @@ def both(node: Binary, left: list[Point], right: list[Point]) -> list[Point]:
     if not left or not right:
         return []  # Before anything of the other side could be found wrong.
     swapped = node.card == "OneToMany"
-    many, one = (right, left) if swapped else (left, right)
+    many_side, one_side = (right, left) if swapped else (left, right)
     matching = node.matching or _BY_ALL
     ones: dict[Labels, Point] = {}
-    for point in one:
+    for point in one_side:
         key = matching.key(point.labels)
         if key in ones:
             raise many_to_many(key, "left" if swapped else "right", (ones[key].labels, point.labels))
         ones[key] = point
-    return _matched(node, many, ones, matching, swapped)
+    return _matched(node, many_side, ones, matching, swapped)
 
 
 def many_to_many(key: Labels, side: str, doubled: tuple[Labels, Labels]) -> BadQuery:
     """Return the error that names two series of one match group on the side that may have only one."""
-    shown = ", ".join(sorted(_braced(labels) for labels in doubled))
+    duplicates = ", ".join(sorted(_braced(labels) for labels in doubled))
     return BadQuery(
         f"found duplicate series for the match group {_braced(key)} on the {side} hand-side of the operation: "
-        f"[{shown}];many-to-many matching not allowed: matching labels must be unique on one side",
+        f"[{duplicates}];many-to-many matching not allowed: matching labels must be unique on one side",
         "execution",
     )
 
@@ -67,11 +67,11 @@ def _braced(labels: Labels) -> str:
 
 
 def _matched(
-    node: Binary, many: Sequence[Point], ones: dict[Labels, Point], matching: Grouping, swapped: bool
+    node: Binary, many_side: Sequence[Point], ones: dict[Labels, Point], matching: Grouping, swapped: bool
 ) -> list[Point]:
-    found: list[Point] = []
+    points: list[Point] = []
     matched: set[tuple[Labels, Labels]] = set()
-    for point in many:
+    for point in many_side:
         key = matching.key(point.labels)
         other = ones.get(key)
         if other is None:
@@ -85,8 +85,8 @@ def _matched(
         matched.add(match)
         result = _combine(node, labels, a, a, b)
         if result:
-            found.append(Point(labels, result.value))
-    return found
+            points.append(Point(labels, result.value))
+    return points
 
 
 _TOO_MANY = {
@@ -111,12 +111,12 @@ def result_labels(node: Binary, labels: Labels, other: Labels) -> Labels:
     return labels
 
 
-def _combine(node: Binary, labels: Labels, kept: float, a: float, b: float) -> Point | None:
+def _combine(node: Binary, labels: Labels, left_value: float, a: float, b: float) -> Point | None:
     if node.op in operators.COMPARISON:
         holds = operators.COMPARISON[node.op](a, b)
         if node.as_bool:
             return nameless(labels, float(holds))
-        return Point(labels, kept) if holds else None
+        return Point(labels, left_value) if holds else None
     return nameless(labels, operators.ARITHMETIC[node.op](a, b))
 
 

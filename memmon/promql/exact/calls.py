@@ -29,9 +29,9 @@ def call(query: Exact, node: tree.Call, at: float) -> Value:
     if name in ranges.FUNCTIONS:
         return _over_range(query, node, args[0], at, ranges.FUNCTIONS[name])
     if name in functions.BY_VALUE:
-        rest = [query.number(arg, at) for arg in args[1:]]
+        parameters = [query.number(arg, at) for arg in args[1:]]
         function = functions.BY_VALUE[name]
-        return [nameless(p.labels, function(p.value, *rest)) for p in query.vector(args[0], at)]
+        return [nameless(p.labels, function(p.value, *parameters)) for p in query.vector(args[0], at)]
     if name in functions.BY_TIME:
         points = query.vector(args[0], at) if args else [Point((), at)]
         return [nameless(p.labels, functions.BY_TIME[name](p.value)) for p in points]
@@ -43,18 +43,18 @@ def call(query: Exact, node: tree.Call, at: float) -> Value:
 def _over_range(
     query: Exact, node: tree.Call, arg: tree.Node, at: float, function: Callable[[Window], float | None]
 ) -> list[Point]:
-    found = []
+    points = []
     keeps_name = node.name in ranges.KEEPS_NAME
-    given, told = query.ranged(arg, at), []
+    windows, non_counters = query.ranged(arg, at), []
     with np.errstate(all="ignore"):
-        for labels, window in given:
+        for labels, window in windows:
             value = function(window)
             if value is not None:
-                told.append(label_sets.name_of(labels))
-                found.append(Point(labels, value) if keeps_name else nameless(labels, value))
+                non_counters.append(label_sets.name_of(labels))
+                points.append(Point(labels, value) if keeps_name else nameless(labels, value))
     if node.name in RATED:
-        query.notes.not_counters(node, told)
-    return found
+        query.notes.not_counters(node, non_counters)
+    return points
 
 
 def _quantile_over_time(query: Exact, node: tree.Call, at: float) -> list[Point]:
@@ -103,24 +103,24 @@ def _timestamp(query: Exact, node: tree.Call, at: float) -> list[Point]:
     arg = node.args[0]
     if not isinstance(arg, tree.Selector):
         return [nameless(point.labels, at) for point in query.vector(arg, at)]
-    return [nameless(held.labels, float(held.times[index]) / 1000) for held, index in query.newest(arg, at)]
+    return [nameless(series.labels, float(series.times[index]) / 1000) for series, index in query.newest(arg, at)]
 
 
 def _histogram_quantile(query: Exact, node: tree.Call, at: float) -> list[Point]:
     q = query.number(node.args[0], at)
     query.notes.quantile(node, q)
-    found = []
+    points = []
     for key, buckets in _histograms(query, node, 1, at):
         value, lift = histogram.quantile_of(q, buckets)
         if lift:
             query.notes.not_monotonic(node, label_sets.name_of(key), lift, at)
-        found.append(nameless(key, value))
-    return found
+        points.append(nameless(key, value))
+    return points
 
 
 def _histogram_fraction(query: Exact, node: tree.Call, at: float) -> list[Point]:
     low, high = query.number(node.args[0], at), query.number(node.args[1], at)
-    return [nameless(key, histogram.fraction(low, high, found)) for key, found in _histograms(query, node, 2, at)]
+    return [nameless(key, histogram.fraction(low, high, buckets)) for key, buckets in _histograms(query, node, 2, at)]
 
 
 def _histograms(

@@ -125,31 +125,31 @@ class Exact:
         return [nameless(point.labels, -point.value) for point in _points(value)]
 
     def _selector(self, node: tree.Selector, at: float) -> list[Point]:
-        return [Point(held.labels, float(held.values[index])) for held, index in self.newest(node, at)]
+        return [Point(series.labels, float(series.values[index])) for series, index in self.newest(node, at)]
 
     def newest(self, node: tree.Selector, at: float) -> list[tuple[Held, int]]:
         """Return the series of `node` with the index of the sample that counts at `at`."""
         moment = round(self.moment(node, at) * 1000)
-        found = []
-        for held in self.series(node, LOOKBACK_MS):
-            index = int(held.times.searchsorted(moment, side="right")) - 1
-            if index < 0 or held.times[index] <= moment - LOOKBACK_MS:
+        rows = []
+        for series in self.series(node, LOOKBACK_MS):
+            index = int(series.times.searchsorted(moment, side="right")) - 1
+            if index < 0 or series.times[index] <= moment - LOOKBACK_MS:
                 continue
-            if held.values[index : index + 1].view(np.uint64)[0] != STALE_BITS:
-                found.append((held, index))
-        return found
+            if series.values[index : index + 1].view(np.uint64)[0] != STALE_BITS:
+                rows.append((series, index))
+        return rows
 
     def _matrix(self, node: tree.Matrix, at: float) -> list[Ranged]:
         end = self.moment(node.selector, at)
         start = end - node.span
         bounds = np.array((round(start * 1000), round(end * 1000)), dtype=np.int64)
-        found = []
-        for held in self.series(node.selector, round(node.span * 1000)):
-            low, high = held.real_times.searchsorted(bounds, side="right")
+        rows = []
+        for series in self.series(node.selector, round(node.span * 1000)):
+            low, high = series.real_times.searchsorted(bounds, side="right")
             if low < high:
-                window = Window(held.real_seconds[low:high], held.real_values[low:high], start, end)
-                found.append(Ranged(held.labels, window))
-        return found
+                window = Window(series.real_seconds[low:high], series.real_values[low:high], start, end)
+                rows.append(Ranged(series.labels, window))
+        return rows
 
     def _subquery(self, node: tree.Subquery, at: float) -> list[Ranged]:
         step, end = round((node.step or DEFAULT_STEP) * 1000), round(self.moment(node, at) * 1000)

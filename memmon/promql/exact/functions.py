@@ -59,13 +59,15 @@ def date_of(seconds: int) -> Date:
 
     Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
     """
-    days, rest = divmod(seconds, 86_400)
+    days, remainder = divmod(seconds, 86_400)
     era, day = divmod(days + 719_468, 146_097)
     year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
     of_year = day - (365 * year + year // 4 - year // 100)
     month = (5 * of_year + 2) // 153
-    shown = month + 3 if month < 10 else month - 9
-    return Date(year + era * 400 + (shown <= 2), shown, of_year - (153 * month + 2) // 5 + 1, days, rest)
+    civil_month = month + 3 if month < 10 else month - 9
+    return Date(
+        year + era * 400 + (civil_month <= 2), civil_month, of_year - (153 * month + 2) // 5 + 1, days, remainder
+    )
 
 
 def _is_leap(year: int) -> bool:

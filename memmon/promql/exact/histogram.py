@@ -111,5 +111,5 @@ def _monotonic(ordered: list[tuple[float, float]]) -> tuple[list[float], list[fl
         elif count < before:
             counts[index] = before
             lifts.append((ordered[index][0], before - count))
-    found = Lift(lifts[0][0], lifts[-1][0], max(more for _, more in lifts)) if lifts else None
-    return [upper for upper, _ in ordered], counts, found
+    lift = Lift(lifts[0][0], lifts[-1][0], max(upper_lift for _, upper_lift in lifts)) if lifts else None
+    return [upper for upper, _ in ordered], counts, lift

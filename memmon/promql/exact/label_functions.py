@@ -20,15 +20,15 @@ def replace(points: Sequence[Point], target: str, template: str, source: str, pa
     """Set `target` to `template`, filled from the match, where all of `source` fits `pattern`."""
     _check_name(target, "label_replace")
     try:
-        program, found = compiled(pattern), []
+        program, points_ = compiled(pattern), []
     except BadQuery as error:
         raise BadQuery(f"invalid regular expression in label_replace(): {pattern} ({error})", "execution") from None
     for point in points:
         match = program.search(label_sets.get(point.labels, source))
         if match:
             point = Point(label_sets.merge(point.labels, {target: _expand(template, match)}), point.value)
-        found.append(point)
-    return found
+        points_.append(point)
+    return points_
 
 
 def join(points: Sequence[Point], target: str, separator: str, sources: Sequence[str]) -> list[Point]:
@@ -36,13 +36,13 @@ def join(points: Sequence[Point], target: str, separator: str, sources: Sequence
     for name in sources:
         _check_name(name, "label_join", "source")
     _check_name(target, "label_join")
-    found = []
+    points_ = []
     for point in points:
-        parts = [label_sets.get(point.labels, name) for name in sources]
-        if sum(map(len, parts)) + len(separator) * len(parts) > MAX_VALUE:
+        label_values = [label_sets.get(point.labels, name) for name in sources]
+        if sum(map(len, label_values)) + len(separator) * len(label_values) > MAX_VALUE:
             raise BadQuery(f"label_join makes a value longer than {MAX_VALUE} characters", "execution")
-        found.append(Point(label_sets.merge(point.labels, {target: separator.join(parts)}), point.value))
-    return found
+        points_.append(Point(label_sets.merge(point.labels, {target: separator.join(label_values)}), point.value))
+    return points_
 
 
 def of_absent(node: Node) -> Labels:
@@ -50,22 +50,22 @@ def of_absent(node: Node) -> Labels:
     selector = node.selector if isinstance(node, Matrix) else node
     if not isinstance(selector, Selector):
         return ()
-    found: dict[str, str] = {}
+    absent_labels: dict[str, str] = {}
     seen: set[str] = set()
     for matcher in selector.matchers:
         if matcher.name == label_sets.NAME:
             continue
         if matcher.op == "=" and matcher.name not in seen:
             seen.add(matcher.name)
-            found[matcher.name] = matcher.value
+            absent_labels[matcher.name] = matcher.value
         else:
-            found.pop(matcher.name, None)  # Said twice, or otherwise than with `=`.
-    return label_sets.of(found)
+            absent_labels.pop(matcher.name, None)  # Said twice, or otherwise than with `=`.
+    return label_sets.of(absent_labels)
 
 
-def _check_name(name: str, function: str, which: str = "destination") -> None:
+def _check_name(name: str, function: str, role: str = "destination") -> None:
     if not name:  # Any text will do otherwise, as in Prometheus since 3.0.
-        raise BadQuery(f"invalid {which} label name in {function}(): {name}", "execution")
+        raise BadQuery(f"invalid {role} label name in {function}(): {name}", "execution")
 
 
 def _expand(template: str, match: Any) -> str:

@@ -47,42 +47,42 @@ def aggregated(op: str, frame: Frame, grouping: Grouping) -> Frame | None:
     """Return the aggregation that needs no parameter; None where it has to go the exact way."""
     if op not in _SIMPLE or not len(frame.roster):
         return None
-    found = groups(frame.roster, grouping)
-    counts = _counts(frame, found)
+    grouped = groups(frame.roster, grouping)
+    counts = _counts(frame, grouped)
     with np.errstate(all="ignore"):
-        values = _SIMPLE[op](frame, found, counts)
-    return Frame(found.roster, values, None if frame.present is None else counts > 0)
+        values = _SIMPLE[op](frame, grouped, counts)
+    return Frame(grouped.roster, values, None if frame.present is None else counts > 0)
 
 
 def quantile(q: Floats, frame: Frame, grouping: Grouping) -> Frame:
     """Return the quantile `q` [K] of each group."""
-    found = groups(frame.roster, grouping)
+    grouped = groups(frame.roster, grouping)
     present = frame.there()
-    values = np.zeros((len(frame.values), len(found.roster)))
-    for group in range(len(found.roster)):
-        members = found.members(group)
+    values = np.zeros((len(frame.values), len(grouped.roster)))
+    for group in range(len(grouped.roster)):
+        members = grouped.members(group)
         for step in range(len(values)):
             inside = frame.values[step, members][present[step, members]]
             values[step, group] = ranges.quantile(float(q[step]), inside)
-    return Frame(found.roster, values, None if frame.present is None else _counts(frame, found) > 0)
+    return Frame(grouped.roster, values, None if frame.present is None else _counts(frame, grouped) > 0)
 
 
-def _counts(frame: Frame, found: Groups) -> Indexes:
+def _counts(frame: Frame, grouped: Groups) -> Indexes:
     if frame.present is None:
-        sizes = np.diff(np.append(found.starts, len(found.order)))
+        sizes = np.diff(np.append(grouped.starts, len(grouped.order)))
         return np.broadcast_to(sizes, (len(frame.values), len(sizes)))
-    counted: Indexes = np.add.reduceat(frame.present[:, found.order].astype(np.intp), found.starts, axis=1)
+    counted: Indexes = np.add.reduceat(frame.present[:, grouped.order].astype(np.intp), grouped.starts, axis=1)
     return counted
 
 
-def _laid(frame: Frame, found: Groups, empty: float) -> Floats:
+def _laid(frame: Frame, grouped: Groups, empty: float) -> Floats:
     """Return the values in the order of the groups, `empty` where there is none."""
-    values = frame.values[:, found.order]
-    return values if frame.present is None else np.where(frame.present[:, found.order], values, empty)
+    values = frame.values[:, grouped.order]
+    return values if frame.present is None else np.where(frame.present[:, grouped.order], values, empty)
 
 
-def _inside(frame: Frame, found: Groups, step: int, group: int) -> list[float]:
-    members = found.members(group)
+def _inside(frame: Frame, grouped: Groups, step: int, group: int) -> list[float]:
+    members = grouped.members(group)
     row: Floats = frame.values[step, members]
     if frame.present is not None:
         row = row[frame.present[step, members]]
@@ -90,38 +90,38 @@ def _inside(frame: Frame, found: Groups, step: int, group: int) -> list[float]:
     return inside
 
 
-def _sum(frame: Frame, found: Groups, counts: Indexes) -> Floats:
-    laid = _laid(frame, found, 0.0)
-    sums, sizes = np.add.reduceat(laid, found.starts, axis=1), np.add.reduceat(np.abs(laid), found.starts, axis=1)
-    return exactly(sums, sizes, lambda k, g: numbers.total(_inside(frame, found, k, g)))
+def _sum(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
+    laid = _laid(frame, grouped, 0.0)
+    sums, sizes = np.add.reduceat(laid, grouped.starts, axis=1), np.add.reduceat(np.abs(laid), grouped.starts, axis=1)
+    return exactly(sums, sizes, lambda k, g: numbers.total(_inside(frame, grouped, k, g)))
 
 
-def _mean(frame: Frame, found: Groups, counts: Indexes) -> Floats:
-    laid = _laid(frame, found, 0.0)
-    sums, sizes = np.add.reduceat(laid, found.starts, axis=1), np.add.reduceat(np.abs(laid), found.starts, axis=1)
+def _mean(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
+    laid = _laid(frame, grouped, 0.0)
+    sums, sizes = np.add.reduceat(laid, grouped.starts, axis=1), np.add.reduceat(np.abs(laid), grouped.starts, axis=1)
     means = sums / counts
     for k, g in np.argwhere(suspicious(sums, sizes) & (counts > 0)).tolist():
-        means[k, g] = numbers.mean(_inside(frame, found, k, g))
+        means[k, g] = numbers.mean(_inside(frame, grouped, k, g))
     return means
 
 
-def _least(frame: Frame, found: Groups, counts: Indexes) -> Floats:
-    least: Floats = np.fmin.reduceat(_laid(frame, found, np.nan), found.starts, axis=1)
+def _least(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
+    least: Floats = np.fmin.reduceat(_laid(frame, grouped, np.nan), grouped.starts, axis=1)
     return least
 
 
-def _greatest(frame: Frame, found: Groups, counts: Indexes) -> Floats:
-    greatest: Floats = np.fmax.reduceat(_laid(frame, found, np.nan), found.starts, axis=1)
+def _greatest(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
+    greatest: Floats = np.fmax.reduceat(_laid(frame, grouped, np.nan), grouped.starts, axis=1)
     return greatest
 
 
 def _each(op: str) -> Callable[[Frame, Groups, Indexes], Floats]:
     """Return the aggregation done group by group, for what has no kernel."""
 
-    def each(frame: Frame, found: Groups, counts: Indexes) -> Floats:
+    def each(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
         values = np.zeros(counts.shape)
         for k, g in np.argwhere(counts > 0).tolist():
-            values[k, g] = aggregation.SIMPLE[op](_inside(frame, found, k, g))
+            values[k, g] = aggregation.SIMPLE[op](_inside(frame, grouped, k, g))
         return values
 
     return each
@@ -132,16 +132,16 @@ _SIMPLE: dict[str, Callable[[Frame, Groups, Indexes], Floats]] = {
     "avg": _mean,
     "min": _least,
     "max": _greatest,
-    "count": lambda frame, found, counts: counts.astype(float),
-    "group": lambda frame, found, counts: np.ones(counts.shape),
+    "count": lambda frame, grouped, counts: counts.astype(float),
+    "group": lambda frame, grouped, counts: np.ones(counts.shape),
     "stddev": _each("stddev"),
     "stdvar": _each("stdvar"),
 }
 
 
-def any_of(present: Bools, found: Groups) -> Bools:
+def any_of(present: Bools, grouped: Groups) -> Bools:
     """Return where any series of a group is there: [K, groups]."""
     if not present.shape[1]:
         return np.zeros((len(present), 0), dtype=bool)
-    some: Bools = np.logical_or.reduceat(present[:, found.order], found.starts, axis=1)
-    return some
+    group_present: Bools = np.logical_or.reduceat(present[:, grouped.order], grouped.starts, axis=1)
+    return group_present

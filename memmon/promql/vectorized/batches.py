@@ -22,27 +22,27 @@ MOST_STEPS = 2_000
 
 def value(engine: Exact, at: float) -> Value:
     """Return what the expression is at one moment."""
-    found = Kernels(engine, [float(at)]).answer(engine.tree)
-    if isinstance(found, str):
-        return found
-    if isinstance(found, Frame):
-        frames.refuse_duplicates(found)
-        return found.points(0)
-    return float(found[0])
+    answer = Kernels(engine, [float(at)]).answer(engine.tree)
+    if isinstance(answer, str):
+        return answer
+    if isinstance(answer, Frame):
+        frames.refuse_duplicates(answer)
+        return answer.points(0)
+    return float(answer[0])
 
 
 def steps(engine: Exact, moments: Sequence[float]) -> list[Series]:
     """Return the series of the expression at `moments`."""
     turn = _turn(engine)
-    found: dict[Any, list[tuple[Any, Any]]] = {}
+    pieces_by_series: dict[Any, list[tuple[Any, Any]]] = {}
     for first in range(0, len(moments), turn):
-        some = moments[first : first + turn]
-        answer = Kernels(engine, some).answer(engine.tree)
-        times = np.array([round(moment * 1000) for moment in some], dtype=np.int64)
+        batch = moments[first : first + turn]
+        answer = Kernels(engine, batch).answer(engine.tree)
+        times = np.array([round(moment * 1000) for moment in batch], dtype=np.int64)
         for labels, at, values in _series(answer, times):
             engine.selection.charge(len(at))
-            found.setdefault(labels, []).append((at, values))
-    return [_of_parts(labels, parts) for labels, parts in found.items()]
+            pieces_by_series.setdefault(labels, []).append((at, values))
+    return [_of_parts(labels, pieces) for labels, pieces in pieces_by_series.items()]
 
 
 def _turn(engine: Exact) -> int:
@@ -59,14 +59,14 @@ def _series(answer: Answer, times: Any) -> list[tuple[Any, Any, Any]]:
         return [((), times, answer)]
     frames.refuse_duplicates(answer)
     if answer.present is None:
-        return [(one, times, answer.values[:, at]) for at, one in enumerate(answer.roster.labels)]
+        return [(labels, times, answer.values[:, at]) for at, labels in enumerate(answer.roster.labels)]
     columns = zip(answer.roster.labels, answer.present.T, answer.values.T, strict=True)
-    return [(one, times[there], row[there]) for one, there, row in columns if there.any()]
+    return [(labels, times[there], row[there]) for labels, there, row in columns if there.any()]
 
 
-def _of_parts(labels: Any, parts: list[tuple[Any, Any]]) -> Series:
-    times, values = (np.concatenate(one) for one in zip(*parts, strict=True))
-    if len(parts) > 1 and (np.diff(times) < 0).any():  # Two columns of one label set, at steps of their own.
+def _of_parts(labels: Any, pieces: list[tuple[Any, Any]]) -> Series:
+    times, values = (np.concatenate(columns) for columns in zip(*pieces, strict=True))
+    if len(pieces) > 1 and (np.diff(times) < 0).any():  # Two columns of one label set, at steps of their own.
         order = np.argsort(times, kind="stable")
         times, values = times[order], values[order]
     return Series(labels, times, np.ascontiguousarray(values))

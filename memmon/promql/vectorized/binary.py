@@ -40,8 +40,8 @@ def scalars(op: str, left: Floats, right: Floats) -> Floats:
     """Return `left op right` of two scalars at all steps."""
     with np.errstate(all="ignore"):
         if op in COMPARISON:
-            found: Floats = COMPARISON[op](left, right).astype(float)
-            return found
+            comparison: Floats = COMPARISON[op](left, right).astype(float)
+            return comparison
         result: Floats = ARITHMETIC[op](left, right)
         return result
 
@@ -53,7 +53,7 @@ def with_scalar(node: Binary, frame: Frame, scalar: Floats, scalar_is_left: bool
     return _applied(node, frame.roster, left, right, frame.values, frame.present)
 
 
-def _applied(node: Binary, roster: Roster, left: Any, right: Any, kept: Floats, present: Bools | None) -> Frame:
+def _applied(node: Binary, roster: Roster, left: Any, right: Any, left_values: Floats, present: Bools | None) -> Frame:
     """Return what the operator makes of values side by side; a comparison that is no `bool` keeps what holds."""
     with np.errstate(all="ignore"):
         if node.op not in COMPARISON:
@@ -61,7 +61,7 @@ def _applied(node: Binary, roster: Roster, left: Any, right: Any, kept: Floats, 
         holds = COMPARISON[node.op](left, right)
     if node.as_bool:
         return Frame(frames.nameless(roster), holds.astype(float), present)
-    return Frame(roster, kept, holds if present is None else holds & present)
+    return Frame(roster, left_values, holds if present is None else holds & present)
 
 
 class Match(NamedTuple):
@@ -77,43 +77,45 @@ def between(node: Binary, left: Frame, right: Frame) -> Frame | None:
     if node.op in ("and", "or", "unless"):
         return _set(node, left, right)
     swapped = node.card == "OneToMany"
-    many, one = (right, left) if swapped else (left, right)
+    many_side, one_side = (right, left) if swapped else (left, right)
     key = (
         "match",
         node.op in COMPARISON and not node.as_bool,
         node.card,
         _about(node.matching),
         node.include,
-        one.roster,
+        one_side.roster,
     )
-    match = known(many.roster, key, lambda: _match(node, many.roster, one.roster))
+    match = known(many_side.roster, key, lambda: _match(node, many_side.roster, one_side.roster))
     if match is None:
         return None
-    a, b = many.values[:, match.many], one.values[:, match.one]
-    present = _both(many, match.many, one, match.one)
+    a, b = many_side.values[:, match.many], one_side.values[:, match.one]
+    present = _both(many_side, match.many, one_side, match.one)
     if swapped:
         a, b = b, a
-    found = _applied(node, match.result, a, b, a, present)
-    return found._replace(roster=match.result)
+    combined = _applied(node, match.result, a, b, a, present)
+    return combined._replace(roster=match.result)
 
 
 def _about(matching: Grouping | None) -> Any:
     return (matching.only, matching.names) if matching else None
 
 
-def _match(node: Binary, many: Roster, one: Roster) -> Match | None:
+def _match(node: Binary, many_side: Roster, one_side: Roster) -> Match | None:
     """Return how the two sides meet, None where a group has several series on a side that may have one."""
     matching = node.matching or _BY_ALL
-    keys = [matching.key(labels) for labels in one.labels]
+    keys = [matching.key(labels) for labels in one_side.labels]
     ones = {key: index for index, key in enumerate(keys)}
-    pairs = [(index, ones[key]) for index, labels in enumerate(many.labels) if (key := matching.key(labels)) in ones]
+    pairs = [
+        (index, ones[key]) for index, labels in enumerate(many_side.labels) if (key := matching.key(labels)) in ones
+    ]
     is_filter = node.op in COMPARISON and not node.as_bool
     results = []
     for left, right in pairs:
-        labels = many.labels[left]
+        labels = many_side.labels[left]
         if not is_filter:
             labels = label_sets.without(labels, label_sets.NAME)
-        results.append(binary.result_labels(node, labels, one.labels[right]))
+        results.append(binary.result_labels(node, labels, one_side.labels[right]))
     doubled = len(ones) != len(keys) or (node.card == "OneToOne" and len({right for _, right in pairs}) != len(pairs))
     if doubled or len(set(results)) != len(results):
         return None
@@ -122,11 +124,11 @@ def _match(node: Binary, many: Roster, one: Roster) -> Match | None:
 
 
 def _both(left: Frame, at_left: Indexes, right: Frame, at_right: Indexes) -> Bools | None:
-    found = None if left.present is None else left.present[:, at_left]
+    present = None if left.present is None else left.present[:, at_left]
     if right.present is not None:
         other = right.present[:, at_right]
-        found = other if found is None else found & other
-    return found
+        present = other if present is None else present & other
+    return present
 
 
 def _set(node: Binary, left: Frame, right: Frame) -> Frame:
@@ -142,15 +144,15 @@ def _set(node: Binary, left: Frame, right: Frame) -> Frame:
     return Frame(left.roster, left.values, left.there() & (has if node.op == "and" else ~has))
 
 
-def _has(one: Frame, other: Frame, matching: Grouping) -> Bools:
+def _has(frame: Frame, other: Frame, matching: Grouping) -> Bools:
     """Return at each step which series of `other` have one of `one` in their group."""
-    ours, theirs = aggregation.groups(one.roster, matching), aggregation.groups(other.roster, matching)
-    some = aggregation.any_of(one.there(), ours)
-    key = ("meets", _about(matching), one.roster)
+    ours, theirs = aggregation.groups(frame.roster, matching), aggregation.groups(other.roster, matching)
+    group_present = aggregation.any_of(frame.there(), ours)
+    key = ("meets", _about(matching), frame.roster)
     at = known(other.roster, key, lambda: _places(ours.roster, theirs.roster))
-    by_group = np.where(at[None, :] >= 0, some[:, at], False)
-    found: Bools = by_group[:, theirs.of]
-    return found
+    by_group = np.where(at[None, :] >= 0, group_present[:, at], False)
+    by_series: Bools = by_group[:, theirs.of]
+    return by_series
 
 
 def _places(ours: Roster, theirs: Roster) -> Indexes:

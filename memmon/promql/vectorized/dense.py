@@ -40,11 +40,11 @@ def split(block: Block, first: int, last: int) -> list[Dense]:
     careful = is_gap[block.member] | is_marked[block.place]
     if not careful.any():
         return [Dense(times, values, block.member, block.place, everyone)]
-    plain, rest = everyone[~careful], everyone[careful]
-    found = [_packed(times[:, block.member[rest]], values[:, block.place[rest]], rest)]
+    plain, gapped = everyone[~careful], everyone[careful]
+    packed = [_packed(times[:, block.member[gapped]], values[:, block.place[gapped]], gapped)]
     if len(plain):
-        found.append(Dense(times, values, block.member[plain], block.place[plain], plain))
-    return found
+        packed.append(Dense(times, values, block.member[plain], block.place[plain], plain))
+    return packed
 
 
 def _rows(block: Block, first: int, last: int) -> tuple[NDArray[np.int64], Floats]:
@@ -62,21 +62,21 @@ def _packed(times: NDArray[np.int64], values: Floats, series: Indexes) -> Dense:
     bad = (times == NO_ROW) | (values.view(np.uint64) == _STALE)
     order = np.argsort(bad, axis=0, kind="stable")
     times = np.take_along_axis(np.where(bad, NEVER, times), order, axis=0)
-    own = np.arange(len(series), dtype=np.intp)
-    return Dense(times, np.take_along_axis(values, order, axis=0), own, own, series)
+    positions = np.arange(len(series), dtype=np.intp)
+    return Dense(times, np.take_along_axis(values, order, axis=0), positions, positions, series)
 
 
 def rows_until(times: NDArray[np.int64], moments: NDArray[np.int64]) -> Indexes:
     """Return how many rows of each member are at or before each moment: [K, M]. Times ascend in every column."""
     steps, (rows, members) = len(moments), times.shape
-    found = np.empty((steps, members), dtype=np.intp)
+    offsets = np.empty((steps, members), dtype=np.intp)
     if steps * rows > 64 * max(members, 1) and members < 4096:
         for member in range(members):
-            found[:, member] = times[:, member].searchsorted(moments, side="right")
-        return found
+            offsets[:, member] = times[:, member].searchsorted(moments, side="right")
+        return offsets
     for step in range(steps):
         if step and moments[step] == moments[step - 1]:
-            found[step] = found[step - 1]
+            offsets[step] = offsets[step - 1]
         else:
-            found[step] = (times <= moments[step]).sum(axis=0)
-    return found
+            offsets[step] = (times <= moments[step]).sum(axis=0)
+    return offsets

@@ -46,10 +46,10 @@ class Kernels:
         """Return what `node` is at all moments."""
         if self._engine.expired():
             raise BadQuery("query timed out in expression evaluation", "timeout")
-        found = self._answer(node)
-        if isinstance(node, RENAMING) and isinstance(found, Frame):
-            frames.refuse_duplicates(found)
-        return found
+        answer = self._answer(node)
+        if isinstance(node, RENAMING) and isinstance(answer, Frame):
+            frames.refuse_duplicates(answer)
+        return answer
 
     def _answer(self, node: tree.Node) -> Answer:
         match node:
@@ -71,17 +71,17 @@ class Kernels:
 
     def scalar(self, node: tree.Node) -> Floats:
         """Return the scalar that `node` is at all moments."""
-        found = self.answer(node)
-        if isinstance(found, str | Frame):
+        frame_ = self.answer(node)
+        if isinstance(frame_, str | Frame):
             raise BadQuery("a scalar is expected here")
-        return found
+        return frame_
 
     def frame(self, node: tree.Node) -> Frame:
         """Return the instant vector that `node` is at all moments."""
-        found = self.answer(node)
-        if not isinstance(found, Frame):
+        frame_ = self.answer(node)
+        if not isinstance(frame_, Frame):
             raise BadQuery("an instant vector is expected here")
-        return found
+        return frame_
 
     def width(self, node: tree.Node) -> int:
         """Return how many series a selector reads."""
@@ -98,36 +98,36 @@ class Kernels:
     def _selector(self, node: tree.Selector) -> tuple[Frame, Floats]:
         """Return the newest values, and when they were given (Unix seconds)."""
         moments = _in_ms(self._moments(node))
-        found, ages = [], []
+        frame_list, ages = [], []
         for block in self._blocks(node, LOOKBACK_MS):
             values, present, times = instant.of(block, moments)
-            found.append(Frame(block.roster, values, None if present.all() else present))
+            frame_list.append(Frame(block.roster, values, None if present.all() else present))
             ages.append(times)
-        if not found:
+        if not frame_list:
             return _nothing(len(moments)), np.zeros((len(moments), 0))
-        return frames.joined(found), np.concatenate(ages, axis=1) / 1000.0
+        return frames.joined(frame_list), np.concatenate(ages, axis=1) / 1000.0
 
     def _negation(self, node: tree.Negation) -> Answer:
-        found = self.answer(node.expr)
-        if isinstance(found, str):
+        operand = self.answer(node.expr)
+        if isinstance(operand, str):
             raise BadQuery("a text has no sign")
-        if isinstance(found, Frame):
-            return Frame(frames.nameless(found.roster), -found.values, found.present)
-        return -found
+        if isinstance(operand, Frame):
+            return Frame(frames.nameless(operand.roster), -operand.values, operand.present)
+        return -operand
 
     def _aggregation(self, node: tree.Aggregation) -> Answer:
         if node.op == "quantile" and node.param is not None:
-            q, given = self.scalar(node.param), self.frame(node.expr)
-            for one in np.unique(q).tolist():
-                self._engine.notes.quantile(node, one)
-            return aggregation.quantile(q, given, node.grouping) if len(given.roster) else given
+            q, operand = self.scalar(node.param), self.frame(node.expr)
+            for quantile in np.unique(q).tolist():
+                self._engine.notes.quantile(node, quantile)
+            return aggregation.quantile(q, operand, node.grouping) if len(operand.roster) else operand
         if node.param is None:
-            given = self.frame(node.expr)
-            if not len(given.roster):
-                return given
-            found = aggregation.aggregated(node.op, given, node.grouping)
-            if found is not None:
-                return found
+            operand = self.frame(node.expr)
+            if not len(operand.roster):
+                return operand
+            aggregated = aggregation.aggregated(node.op, operand, node.grouping)
+            if aggregated is not None:
+                return aggregated
         return self._exactly(node)
 
     def _binary(self, node: tree.Binary) -> Answer:
@@ -135,8 +135,8 @@ class Kernels:
         if isinstance(left, str) or isinstance(right, str):
             raise BadQuery(f"the operator {node.op} does not work on a text")
         if isinstance(left, Frame) and isinstance(right, Frame):
-            found = binary.between(node, left, right)
-            return self._exactly(node, {id(node.left): left, id(node.right): right}) if found is None else found
+            combined = binary.between(node, left, right)
+            return self._exactly(node, {id(node.left): left, id(node.right): right}) if combined is None else combined
         if node.op in ("and", "or", "unless"):
             raise BadQuery(f"the operator {node.op} needs an instant vector on both sides")
         if isinstance(left, Frame):
@@ -150,10 +150,12 @@ class Kernels:
         if name in vectorized_ranges.FUNCTIONS and isinstance(args[0], tree.Matrix):
             return self._over_range(node, args[0])
         if name in _BY_VALUE:
-            given = self.frame(args[0])
-            rest = [self.scalar(arg)[:, None] for arg in args[1:]]
+            operand = self.frame(args[0])
+            parameters = [self.scalar(arg)[:, None] for arg in args[1:]]
             with np.errstate(all="ignore"):
-                return Frame(frames.nameless(given.roster), _BY_VALUE[name](given.values, *rest), given.present)
+                return Frame(
+                    frames.nameless(operand.roster), _BY_VALUE[name](operand.values, *parameters), operand.present
+                )
         if name in _SPECIAL:
             return _SPECIAL[name](self, node)
         return self._exactly(node)
@@ -163,7 +165,7 @@ class Kernels:
         ends = self._moments(arg.selector)
         starts = ends - arg.span
         low, high = _in_ms(starts), _in_ms(ends)
-        found = []
+        frame_list = []
         for block in self._blocks(arg.selector, round(arg.span * 1000)):
             values = np.zeros((len(ends), len(block.roster)))
             present = np.zeros(values.shape, dtype=bool)
@@ -179,38 +181,38 @@ class Kernels:
                     values, present = result, good
                 else:
                     values[:, part.series], present[:, part.series] = result, good
-            found.append(Frame(block.roster, values, None if present.all() else present))
-            told: Bools = np.logical_or.reduce(present, axis=0)
-            self._say_of_counters(node, block.roster, told)
-        return self._named(node, frames.joined(found) if found else _nothing(len(ends)))
+            frame_list.append(Frame(block.roster, values, None if present.all() else present))
+            affected: Bools = np.logical_or.reduce(present, axis=0)
+            self._say_of_counters(node, block.roster, affected)
+        return self._named(node, frames.joined(frame_list) if frame_list else _nothing(len(ends)))
 
-    def _say_of_counters(self, node: tree.Call, roster: Roster, told: Bools) -> None:
+    def _say_of_counters(self, node: tree.Call, roster: Roster, affected: Bools) -> None:
         if node.name in calls.RATED:
             names = frames.names(roster)
             suspects = frames.known(roster, "no counters", lambda: _no_counters(names))
-            self._engine.notes.not_counters(node, (names[at] for at in suspects if told[at]))
+            self._engine.notes.not_counters(node, (names[at] for at in suspects if affected[at]))
 
-    def _named(self, node: tree.Call, found: Frame) -> Frame:
-        return found if node.name in ranges.KEEPS_NAME else found._replace(roster=frames.nameless(found.roster))
+    def _named(self, node: tree.Call, frame: Frame) -> Frame:
+        return frame if node.name in ranges.KEEPS_NAME else frame._replace(roster=frames.nameless(frame.roster))
 
-    def _exactly(self, node: tree.Node, given: dict[int, Answer] | None = None) -> Answer:
+    def _exactly(self, node: tree.Node, answers: dict[int, Answer] | None = None) -> Answer:
         """Return what the exact evaluator makes of `node`, step by step, out of what is below it, which goes the fast way."""
-        given = dict(given or {})
+        answers = dict(answers or {})
         for child in tree.children(node):
-            if id(child) not in given and not isinstance(child, tree.Matrix | tree.Subquery | tree.Text):
-                given[id(child)] = self.answer(child)
+            if id(child) not in answers and not isinstance(child, tree.Matrix | tree.Subquery | tree.Text):
+                answers[id(child)] = self.answer(child)
         engine = self._engine
         step_of = {float(at): step for step, at in enumerate(self._at)}
-        engine.given = {key: _reader(answer, step_of) for key, answer in given.items()}
+        engine.given = {key: _reader(answer, step_of) for key, answer in answers.items()}
         try:
-            found = [engine.apply(node, float(at)) for at in self._at]
+            steps = [engine.apply(node, float(at)) for at in self._at]
         finally:
             engine.given = {}
-        if all(isinstance(one, float) for one in found):
-            return np.array(found)
-        if isinstance(found[0], str):
-            return found[0]
-        return frames.of_points([as_points(one) for one in found])
+        if all(isinstance(step, float) for step in steps):
+            return np.array(steps)
+        if isinstance(steps[0], str):
+            return steps[0]
+        return frames.of_points([as_points(step) for step in steps])
 
     def _time(self, node: tree.Call) -> Floats:
         return self._at
@@ -222,44 +224,44 @@ class Kernels:
         return Frame(Roster([()]), self.scalar(node.args[0])[:, None])
 
     def _to_scalar(self, node: tree.Call) -> Floats:
-        given = self.frame(node.args[0])
-        there = given.there()
+        operand = self.frame(node.args[0])
+        there = operand.there()
         alone = there.sum(axis=1) == 1
-        found = np.full(len(self._at), np.nan)
-        found[alone] = np.where(there, given.values, 0.0).sum(axis=1)[alone] if there.shape[1] else 0.0
-        return found
+        values = np.full(len(self._at), np.nan)
+        values[alone] = np.where(there, operand.values, 0.0).sum(axis=1)[alone] if there.shape[1] else 0.0
+        return values
 
     def _absent(self, node: tree.Call) -> Frame:
-        given = self.frame(node.args[0])
-        none: Bools = np.logical_not(np.logical_or.reduce(given.there(), axis=1, keepdims=True))
+        operand = self.frame(node.args[0])
+        none: Bools = np.logical_not(np.logical_or.reduce(operand.there(), axis=1, keepdims=True))
         return Frame(Roster([label_functions.of_absent(node.args[0])]), np.ones((len(self._at), 1)), none)
 
     def _timestamp(self, node: tree.Call) -> Answer:
         if not isinstance(node.args[0], tree.Selector):
-            given = self.frame(node.args[0])
+            operand = self.frame(node.args[0])
             return Frame(
-                frames.nameless(given.roster), np.repeat(self._at[:, None], len(given.roster), 1), given.present
+                frames.nameless(operand.roster), np.repeat(self._at[:, None], len(operand.roster), 1), operand.present
             )
-        found, times = self._selector(node.args[0])
-        return Frame(frames.nameless(found.roster), times, found.present)
+        frame_, times = self._selector(node.args[0])
+        return Frame(frames.nameless(frame_.roster), times, frame_.present)
 
     def _histogram_quantile(self, node: tree.Call) -> Answer:
-        q, given = self.scalar(node.args[0]), self.frame(node.args[1])
+        q, operand = self.scalar(node.args[0]), self.frame(node.args[1])
         notes = self._engine.notes
-        for one in np.unique(q).tolist():
-            notes.quantile(node, one)
-        found = histogram.quantiles(q, given)
-        if found is None:
-            return self._exactly(node, {id(node.args[1]): given})
-        for labels in found.without_bound:
+        for quantile in np.unique(q).tolist():
+            notes.quantile(node, quantile)
+        quantiles = histogram.quantiles(q, operand)
+        if quantiles is None:
+            return self._exactly(node, {id(node.args[1]): operand})
+        for labels in quantiles.without_bound:
             notes.bucket(node, dict(labels).get("__name__", ""), dict(labels).get("le", ""))
-        for name, lift, step in found.lifted:
+        for name, lift, step in quantiles.lifted:
             notes.not_monotonic(node, name, lift, float(self._at[step]))
-        return found.frame
+        return quantiles.frame
 
 
 def _in_ms(seconds: Floats) -> Any:
-    return np.array([round(one * 1000) for one in seconds.tolist()], dtype=np.int64)
+    return np.array([round(second * 1000) for second in seconds.tolist()], dtype=np.int64)
 
 
 def _nothing(count: int) -> Frame:
@@ -286,8 +288,8 @@ def _reader(answer: Answer, step_of: dict[float, int]) -> Callable[[float], Valu
 
 def _round(values: Floats, to: Any = 1.0) -> Floats:
     inverse = np.float64(1.0) / to
-    found: Floats = np.floor(values * inverse + 0.5) / inverse
-    return found
+    rounded: Floats = np.floor(values * inverse + 0.5) / inverse
+    return rounded
 
 
 _BY_VALUE: dict[str, Callable[..., Any]] = {

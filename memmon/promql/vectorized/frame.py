@@ -49,14 +49,14 @@ def known(roster: Roster, key: Any, make: Callable[[], T]) -> T:
         if len(roster.known) >= MAX_KNOWN:
             roster.known.clear()
         roster.known[key] = make()
-    found: T = roster.known[key]
-    return found
+    value: T = roster.known[key]
+    return value
 
 
 def nameless(roster: Roster) -> Roster:
     """Return the roster without metric names."""
     return known(
-        roster, "nameless", lambda: Roster([label_sets.without(one, label_sets.NAME) for one in roster.labels])
+        roster, "nameless", lambda: Roster([label_sets.without(label, label_sets.NAME) for label in roster.labels])
     )
 
 
@@ -67,7 +67,7 @@ def is_unique(roster: Roster) -> bool:
 
 def names(roster: Roster) -> list[str]:
     """Return the metric name of each series."""
-    return known(roster, "names", lambda: [label_sets.name_of(one) for one in roster.labels])
+    return known(roster, "names", lambda: [label_sets.name_of(label) for label in roster.labels])
 
 
 def of_points(rows: Sequence[Sequence[Point]]) -> Frame:
@@ -95,16 +95,18 @@ def joined(frames: Sequence[Frame]) -> Frame:
     """Return frames side by side."""
     if len(frames) == 1:
         return frames[0]
-    first, *rest = (frame.roster for frame in frames)
-    roster = known(first, ("joined", *rest), lambda: Roster([one for frame in frames for one in frame.roster.labels]))
+    first, *other_rosters = (frame.roster for frame in frames)
+    roster = known(
+        first, ("joined", *other_rosters), lambda: Roster([label for frame in frames for label in frame.roster.labels])
+    )
     values = np.concatenate([frame.values for frame in frames], axis=1)
     if all(frame.present is None for frame in frames):
         return Frame(roster, values)
     return Frame(roster, values, np.concatenate([frame.there() for frame in frames], axis=1))
 
 
-def refuse_duplicates(found: Frame) -> None:
+def refuse_duplicates(frame: Frame) -> None:
     """Raise BadQuery where two series of one label set have a value at the same step."""
-    if not is_unique(found.roster):
-        for step in range(len(found.values)):
-            binary.refuse_duplicates(found.points(step))
+    if not is_unique(frame.roster):
+        for step in range(len(frame.values)):
+            binary.refuse_duplicates(frame.points(step))

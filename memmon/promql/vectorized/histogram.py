@@ -84,20 +84,20 @@ class Answer(NamedTuple):
 
 def quantiles(q: Floats, frame: Frame) -> Answer | None:
     """Return the quantile `q` [K] of each histogram; None where two differ in nothing but their names."""
-    found = histograms(frame.roster)
-    if not frames.is_unique(found.roster):
+    grouped = histograms(frame.roster)
+    if not frames.is_unique(grouped.roster):
         return None
     there = frame.there()
-    values = np.zeros((len(q), len(found.roster)))
+    values = np.zeros((len(q), len(grouped.roster)))
     present = np.zeros(values.shape, dtype=bool)
     lifted: list[Lifted] = []
-    for family in found.families:
-        _family(q, frame, there, family, values, present, found.names, lifted)
-    for group, buckets in found.odd:
+    for family in grouped.families:
+        _family(q, frame, there, family, values, present, grouped.names, lifted)
+    for group, buckets in grouped.odd:
         for step in range(len(q)):
-            _one(q, frame, there, step, group, buckets, values, present, found.names, lifted)
-    bad = [frame.roster.labels[i] for i in found.without_bound if there[:, i].any()]
-    return Answer(Frame(found.roster, values, None if present.all() else present), lifted, bad)
+            _one(q, frame, there, step, group, buckets, values, present, grouped.names, lifted)
+    bad = [frame.roster.labels[i] for i in grouped.without_bound if there[:, i].any()]
+    return Answer(Frame(grouped.roster, values, None if present.all() else present), lifted, bad)
 
 
 def _family(
@@ -112,18 +112,18 @@ def _family(
 ) -> None:
     """Fill in the histograms of one family, those that lack buckets at a step one by one."""
     counts = frame.values[:, family.places]
-    held = there[:, family.places]
-    whole = held.all(axis=2) & ~np.isnan(counts).any(axis=2)
+    bucket_present = there[:, family.places]
+    whole = bucket_present.all(axis=2) & ~np.isnan(counts).any(axis=2)
     result, raised = _interpolated(q, family.bounds, counts)
     values[:, family.groups] = result
-    present[:, family.groups] = held.any(axis=2)
+    present[:, family.groups] = bucket_present.any(axis=2)
     usable = (q >= 0) & (q <= 1)
     # Broken data are few as a rule, so that what is said of them may be found one by one.
     for step, group in np.argwhere(raised & whole & usable[:, None]).tolist():
         _, lift = histogram.quantile_of(0.5, zip(family.bounds.tolist(), counts[step, group].tolist(), strict=True))
         if lift:
             lifted.append(Lifted(names[family.groups[group]], lift, step))
-    for step, group in np.argwhere(~whole & held.any(axis=2)).tolist():
+    for step, group in np.argwhere(~whole & bucket_present.any(axis=2)).tolist():
         buckets = list(zip(family.bounds.tolist(), family.places[group].tolist(), strict=True))
         _one(q, frame, there, step, int(family.groups[group]), buckets, values, present, names, lifted)
 
@@ -140,10 +140,10 @@ def _one(
     names: list[str],
     lifted: list[Lifted],
 ) -> None:
-    given = [(bound, float(frame.values[step, index])) for bound, index in buckets if there[step, index]]
-    present[step, group] = bool(given)
-    if given:
-        values[step, group], lift = histogram.quantile_of(float(q[step]), given)
+    bucket_values = [(bound, float(frame.values[step, index])) for bound, index in buckets if there[step, index]]
+    present[step, group] = bool(bucket_values)
+    if bucket_values:
+        values[step, group], lift = histogram.quantile_of(float(q[step]), bucket_values)
         if lift:
             lifted.append(Lifted(names[group], lift, step))
 
@@ -167,9 +167,9 @@ def _interpolated(q: Floats, bounds: Floats, counts: Floats) -> tuple[Floats, Bo
         low = np.where(index > 0, np.take_along_axis(counts, below[:, :, None], axis=2)[:, :, 0], 0.0)
         inside = np.take_along_axis(counts, index[:, :, None], axis=2)[:, :, 0] - low
         start = np.where(index > 0, bounds[below], 0.0)
-        found = np.where(inside == 0, np.nan, start + (bounds[index] - start) * ((rank - low) / inside))
-        found = np.where((index == 0) & (bounds[0] <= 0), bounds[0], found)
-        found = np.where(index == len(bounds) - 1, bounds[-2], found)
-        found = np.where((total == 0) | np.isnan(total) | np.isnan(q)[:, None], np.nan, found)
-        found = np.where((q < 0)[:, None], -np.inf, np.where((q > 1)[:, None], np.inf, found))
-    return found, raised
+        quantile_values = np.where(inside == 0, np.nan, start + (bounds[index] - start) * ((rank - low) / inside))
+        quantile_values = np.where((index == 0) & (bounds[0] <= 0), bounds[0], quantile_values)
+        quantile_values = np.where(index == len(bounds) - 1, bounds[-2], quantile_values)
+        quantile_values = np.where((total == 0) | np.isnan(total) | np.isnan(q)[:, None], np.nan, quantile_values)
+        quantile_values = np.where((q < 0)[:, None], -np.inf, np.where((q > 1)[:, None], np.inf, quantile_values))
+    return quantile_values, raised

@@ -31,9 +31,9 @@ def of(block: Block, moments: Any) -> tuple[Floats, Bools, Any]:
         if step and moment == moments[step - 1]:
             rows[step] = rows[step - 1]
         elif low < high:
-            some = times[low:high]
-            given: NDArray[np.bool_] = np.logical_and(some > NO_ROW, some <= moment)
-            rows[step] = np.where(given.any(axis=0), high - 1 - given[::-1].argmax(axis=0), -1)
+            window_times = times[low:high]
+            is_sample: NDArray[np.bool_] = np.logical_and(window_times > NO_ROW, window_times <= moment)
+            rows[step] = np.where(is_sample.any(axis=0), high - 1 - is_sample[::-1].argmax(axis=0), -1)
     at = np.where(rows >= 0, times[np.maximum(rows, 0), np.arange(times.shape[1])], NO_ROW)
     fresh = (rows >= 0) & (at > moments[:, None] - LOOKBACK_MS)
     values = block.values[np.maximum(rows, 0)[:, block.member], block.place]

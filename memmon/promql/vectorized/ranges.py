@@ -44,29 +44,29 @@ class Windows:
         if rows.size and (rows == rows[:, :1]).all():
             picked: Floats = values[np.clip(rows[:, 0], 0, last)]
             return picked if len(place) == values.shape[1] and _is_order(place) else picked[:, place]
-        found: Floats = values[np.clip(self.per_series(rows), 0, last), place]
-        return found
+        sample_values: Floats = values[np.clip(self.per_series(rows), 0, last), place]
+        return sample_values
 
     def seconds(self, rows: Indexes) -> Floats:
         """Return the times at one row for each member and step, in seconds: [K, M]."""
         times = self.dense.times
-        found: Floats = times[np.clip(rows, 0, len(times) - 1), np.arange(times.shape[1])] / 1000.0
-        return found
+        sample_times: Floats = times[np.clip(rows, 0, len(times) - 1), np.arange(times.shape[1])] / 1000.0
+        return sample_times
 
     def reduced(self, function: Callable[[Floats, Bools], Floats]) -> Floats:
         """Return `function` of the windows laid side by side: values [k, L, S] and what of them counts; [K, S]."""
         steps, length = len(self.low), int((self.high - self.low).max(initial=0))
-        found = np.zeros((steps, len(self.dense.place)))
+        results = np.zeros((steps, len(self.dense.place)))
         if not length:
-            return found
-        many = max(1, GATHERED // max(1, length * len(self.dense.place)))
-        for first in range(0, steps, many):
-            some = slice(first, min(first + many, steps))
-            found[some] = function(*self._laid(some, length))
-        return found
+            return results
+        steps_at_once = max(1, GATHERED // max(1, length * len(self.dense.place)))
+        for first in range(0, steps, steps_at_once):
+            batch = slice(first, min(first + steps_at_once, steps))
+            results[batch] = function(*self._laid(batch, length))
+        return results
 
-    def _laid(self, some: slice, length: int) -> tuple[Floats, Bools]:
-        low, high, values, place = self.low[some], self.high[some], self.dense.values, self.dense.place
+    def _laid(self, batch: slice, length: int) -> tuple[Floats, Bools]:
+        low, high, values, place = self.low[batch], self.high[batch], self.dense.values, self.dense.place
         if len(low) == 1 and (low == low[:, :1]).all() and (high == high[:, :1]).all():
             rows = values[int(low[0, 0]) : int(high[0, 0])]
             picked = rows if len(place) == values.shape[1] and _is_order(place) else rows[:, place]
@@ -103,8 +103,8 @@ def extrapolated(windows: Windows, counter: bool, per_second: bool) -> tuple[Flo
         capped = np.minimum(to_start, sampled * (first / change))
         to_start = np.where((change > 0) & (first >= 0), capped, to_start)
     factor = (sampled + to_start + to_end) / sampled
-    found: Floats = change * factor
-    return (found / (end - start) if per_second else found), good
+    extrapolated_change: Floats = change * factor
+    return (extrapolated_change / (end - start) if per_second else extrapolated_change), good
 
 
 def _drops(windows: Windows) -> Floats | float:
@@ -118,13 +118,13 @@ def _drops(windows: Windows) -> Floats | float:
         return 0.0
     columns = np.flatnonzero(fallen)
     lost = np.where(falls, values[:-1], 0.0)[:, place[columns]]
-    found = np.zeros((len(windows.low), len(place)))
+    results = np.zeros((len(windows.low), len(place)))
     rows = np.arange(len(lost))[:, None]
     member = windows.dense.member[columns]
-    for step in range(len(found)):
+    for step in range(len(results)):
         inside = (rows >= windows.low[step, member]) & (rows < windows.high[step, member] - 1)
-        found[step, columns] = np.where(inside, lost, 0.0).sum(axis=0)
-    return found
+        results[step, columns] = np.where(inside, lost, 0.0).sum(axis=0)
+    return results
 
 
 def instant_change(windows: Windows, per_second: bool) -> tuple[Floats, Bools]:
@@ -139,16 +139,16 @@ def instant_change(windows: Windows, per_second: bool) -> tuple[Floats, Bools]:
 
 
 def _sum(values: Floats, counts: Bools) -> Floats:
-    held = np.where(counts, values, 0.0)
-    found, size = held.sum(axis=1), np.abs(held).sum(axis=1)
-    return exactly(found, size, lambda k, s: numbers.total(values[k, counts[k, :, s], s].tolist()))
+    counted = np.where(counts, values, 0.0)
+    sums, size = counted.sum(axis=1), np.abs(counted).sum(axis=1)
+    return exactly(sums, size, lambda k, s: numbers.total(values[k, counts[k, :, s], s].tolist()))
 
 
 def _mean(values: Floats, counts: Bools) -> Floats:
-    held, number = np.where(counts, values, 0.0), np.maximum(counts.sum(axis=1), 1)
-    found, size = held.sum(axis=1), np.abs(held).sum(axis=1)
-    wrong = suspicious(found, size)
-    means: Floats = found / number
+    counted, sizes = np.where(counts, values, 0.0), np.maximum(counts.sum(axis=1), 1)
+    sums, size = counted.sum(axis=1), np.abs(counted).sum(axis=1)
+    wrong = suspicious(sums, size)
+    means: Floats = sums / sizes
     for k, s in np.argwhere(wrong & counts.any(axis=1)).tolist():
         means[k, s] = numbers.mean(values[k, counts[k, :, s], s].tolist())
     return means
@@ -157,8 +157,8 @@ def _mean(values: Floats, counts: Bools) -> Floats:
 def suspicious(sums: Floats, sizes: Floats) -> Bools:
     """Tell where a sum of floats may be far from what an exact one would be: it cancels out, or overflows."""
     with np.errstate(invalid="ignore"):
-        found: Bools = (np.abs(sums) < CANCELLED * sizes) | np.isinf(sizes)
-    return found
+        is_inexact: Bools = (np.abs(sums) < CANCELLED * sizes) | np.isinf(sizes)
+    return is_inexact
 
 
 def exactly(sums: Floats, sizes: Floats, again: Callable[[int, int], float]) -> Floats:
@@ -169,24 +169,24 @@ def exactly(sums: Floats, sizes: Floats, again: Callable[[int, int], float]) -> 
 
 
 def _least(values: Floats, counts: Bools) -> Floats:
-    found: Floats = np.fmin.reduce(np.where(counts, values, np.nan), axis=1)
-    return found
+    minima: Floats = np.fmin.reduce(np.where(counts, values, np.nan), axis=1)
+    return minima
 
 
 def _greatest(values: Floats, counts: Bools) -> Floats:
-    found: Floats = np.fmax.reduce(np.where(counts, values, np.nan), axis=1)
-    return found
+    maxima: Floats = np.fmax.reduce(np.where(counts, values, np.nan), axis=1)
+    return maxima
 
 
 def _changes(values: Floats, counts: Bools) -> Floats:
     a, b = values[:, :-1], values[:, 1:]
-    found: Floats = (counts[:, 1:] & (a != b) & ~(np.isnan(a) & np.isnan(b))).sum(axis=1).astype(float)
-    return found
+    change_counts: Floats = (counts[:, 1:] & (a != b) & ~(np.isnan(a) & np.isnan(b))).sum(axis=1).astype(float)
+    return change_counts
 
 
 def _resets(values: Floats, counts: Bools) -> Floats:
-    found: Floats = (counts[:, 1:] & (values[:, 1:] < values[:, :-1])).sum(axis=1).astype(float)
-    return found
+    reset_counts: Floats = (counts[:, 1:] & (values[:, 1:] < values[:, :-1])).sum(axis=1).astype(float)
+    return reset_counts
 
 
 def _reducing(function: Callable[[Floats, Bools], Floats]) -> Callable[[Windows], tuple[Floats, Bools]]:

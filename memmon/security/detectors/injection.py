@@ -75,14 +75,14 @@ class Finding(NamedTuple):
 
 def inspect(params: Mapping[str, str]) -> list[Finding]:
     """Return the families of attack that the parameters look like, each once a parameter."""
-    found = []
+    matches = []
     for name, value in params.items():
         plain = {decoded(name), decoded(value)}
         texts = plain | {_COMMENT.sub(" ", text) for text in plain}  # A comment stands for a space in SQL.
         for family, program in _programs():
             if any(program.search(text) for text in texts):
-                found.append(Finding(family, name[:64]))
-    return found
+                matches.append(Finding(family, name[:64]))
+    return matches
 
 
 def decoded(text: str) -> str:
@@ -100,4 +100,7 @@ def decoded(text: str) -> str:
 def _programs() -> list[tuple[str, Any]]:
     options = re2.Options()
     options.log_errors = False
-    return [(family, re2.compile("|".join(f"(?:{p})" for p in parts), options)) for family, parts in SIGNATURES.items()]
+    return [
+        (family, re2.compile("|".join(f"(?:{p})" for p in patterns), options))
+        for family, patterns in SIGNATURES.items()
+    ]

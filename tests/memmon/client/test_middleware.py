@@ -223,7 +223,7 @@ def test_a_failing_middleware_lets_the_host_answer(base: str, monkeypatch: pytes
     monkeypatch.setattr(module.address, "of_client", broken)
     assert ask(f"{base}/page").body == b"hello world"
     monkeypatch.undo()
-    monkeypatch.setattr(module.suspicion, "suspicious", broken)
+    monkeypatch.setattr(module.prefilter, "suspicious", broken)
     assert ask(f"{base}/page").body == b"hello world"
 
 

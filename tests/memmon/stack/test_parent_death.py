@@ -13,7 +13,9 @@ child = subprocess.Popen([sys.executable, "-c", sys.argv[1]])
 print(child.pid, flush=True)
 time.sleep(60)
 """
-CHILD = "import time; from memmon.stack import lifeline; lifeline.tie(); print('tied', flush=True); time.sleep(60)"
+CHILD = (
+    "import time; from memmon.stack import parent_death; parent_death.tie(); print('tied', flush=True); time.sleep(60)"
+)
 
 
 def test_a_process_dies_with_its_killed_parent() -> None:
@@ -27,7 +29,7 @@ def test_a_process_dies_with_its_killed_parent() -> None:
 
 
 def test_one_whose_parent_is_gone_already_ends_at_once() -> None:
-    code = f"from memmon.stack import lifeline; lifeline.tie(parent={os.getppid()}); print('went on')"
+    code = f"from memmon.stack import parent_death; parent_death.tie(parent={os.getppid()}); print('went on')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     assert "is gone" in done.stderr
