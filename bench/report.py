@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 class Figure(NamedTuple):
     """One thing that was measured: memmon's number and, where it can be had, that of Prometheus; `goal` is the most it may be."""
 
-    what: str
+    label: str
     unit: str
     memmon: float
     goal: float | None = None
@@ -52,7 +52,7 @@ def table(figures: Sequence[Figure]) -> str:
     for figure in figures:
         rows.append(
             (
-                f"{figure.what} ({figure.unit})" + (f"; {figure.note}" if figure.note else ""),
+                f"{figure.label} ({figure.unit})" + (f"; {figure.note}" if figure.note else ""),
                 f"{figure.memmon:.3g}",
                 "" if figure.goal is None else f"<= {figure.goal:.3g}",
                 "" if figure.prometheus is None else f"{figure.prometheus:.3g}",

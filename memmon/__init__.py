@@ -3,4 +3,4 @@
 This module imports nothing, so that `python3 -m memmon` works before anything is installed.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

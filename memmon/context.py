@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from memmon import config as configuration
 from memmon.config import Config
 from memmon.db import engine as db_engine
-from memmon.errors import BadConfig
+from memmon.db import migrate
+from memmon.errors import BadConfig, Transient
 from memmon.settings import Settings
 from memmon.state import client, keys
 
@@ -56,6 +57,7 @@ class Context:
         self._config = config
         self._version: bytes | None = None
         self._looked_at: float | None = None
+        self._schema_is_current = False
 
     @property
     def config(self) -> Config:
@@ -108,15 +110,27 @@ class Context:
         """The SQLAlchemy engine."""
         return db_engine.create(self.settings.database_address)
 
+    def check_schema(self) -> None:
+        """Raise Transient until the database has the schema of this version; `memmon up` and
+        `memmon migrate` upgrade an older one."""
+        if self._schema_is_current:
+            return
+        schema = migrate.schema(self.engine)
+        if schema.state != "current":
+            raise Transient(f"database: {schema}; run `memmon migrate` with the newer of the two versions")
+        self._schema_is_current = True
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that only reads."""
+        self.check_schema()
         with db_engine.reading(self.engine) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that takes the write lock at once and commits at the end."""
+        self.check_schema()
         with db_engine.writing(self.engine) as session:
             session.info["settings"] = self.settings
             yield session

@@ -18,12 +18,12 @@ from memmon.settings import Settings
 def key(settings: Settings, purpose: str) -> bytes:
     """Return the key for one purpose: another one for each, so that what is signed for one is worth nothing for another."""
     secret = settings.secret
-    root = secret.get_secret_value().encode() if secret else kept(settings.run_dir / "secret.key")
+    root = secret.get_secret_value().encode() if secret else load_or_create(settings.run_dir / "secret.key")
     return hmac.new(root, purpose.encode(), hashlib.sha256).digest()
 
 
 @cache
-def kept(path: Path) -> bytes:
+def load_or_create(path: Path) -> bytes:
     """Return the secret at `path`; whoever is first makes it, and the others, threads and processes, read it."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

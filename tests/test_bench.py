@@ -44,7 +44,7 @@ def test_a_small_run_measures_every_part_and_writes_it_down(
 ) -> None:
     told, printed = run(tmp_path, command)
     assert told["machine"]["cores"]
-    whats = " ".join(figure["what"] for figure in told["figures"])
+    whats = " ".join(figure["label"] for figure in told["figures"])
     for part in parts:
         assert part in whats
     assert all(figure["memmon"] > 0 for figure in told["figures"])

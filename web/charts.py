@@ -65,7 +65,7 @@ def drawn(ctx: Context, window: int) -> dict[str, Any]:
     count = window // step
     end = math.floor(now / step) * step  # On a fixed grid the line moves on, and does not tremble.
     grid = [end - (count - at) * step for at in range(count + 1)]
-    times = [*grid, now] if now > end else grid
+    times: list[float] = [*grid, now] if now > end else [*grid]
     limits = {rule.name: rule.threshold for rule in alerts.rules(ctx)}
     return {
         "now": now,

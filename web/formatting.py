@@ -26,7 +26,7 @@ def unit_of(expr: str) -> str:
     return next((unit for pattern, unit in UNITS if re.search(pattern, expr)), "number")
 
 
-def number(value: float | None, unit: str = "number") -> str:
+def format_number(value: float | None, unit: str = "number") -> str:
     """Return `value` with its unit, at most three digits that mean something; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
@@ -130,16 +130,20 @@ def howto(url: Any) -> str | None:
     return text if address.scheme in ("http", "https") and address.netloc else None
 
 
-def told(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a parameter's value in words."""
     if isinstance(value, list | tuple):
-        return ", ".join(told(item) for item in value)
-    return ", ".join(f"{name} {told(item)}" for name, item in value.items()) if isinstance(value, dict) else str(value)
+        return ", ".join(format_value(item) for item in value)
+    return (
+        ", ".join(f"{name} {format_value(item)}" for name, item in value.items())
+        if isinstance(value, dict)
+        else str(value)
+    )
 
 
 FILTERS = {
-    "told": told,
-    "number": number,
+    "told": format_value,
+    "number": format_number,
     "span": span,
     "minutes": minutes,
     "left": left,

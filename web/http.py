@@ -145,7 +145,7 @@ def words(fields: Mapping[str, Any], name: str, default: str | None = None, long
     return value
 
 
-def number(name: str, default: float, low: float, high: float) -> float:
+def float_parameter(name: str, default: float, low: float, high: float) -> float:
     """Return the number `name` of the query, between `low` and `high`."""
     text = request.args.get(name)
     try:

@@ -72,7 +72,7 @@ def _hub() -> Hub:
     return feed
 
 
-@sock.route("/ws", bp=blueprint)
+@sock.route("/ws", bp=blueprint)  # type: ignore[untyped-decorator]
 def ws(connection: Server) -> None:
     """Serve one client until it leaves."""
     hub, subscriber = _hub(), Subscriber()

@@ -113,7 +113,7 @@ class Hub:
             time.sleep(AGAIN_AFTER)
 
     def _forward(self, connection: redis.Redis) -> None:
-        feed = connection.pubsub(ignore_subscribe_messages=True)
+        feed = connection.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         prefix = keys.live("")
         try:
             feed.psubscribe(keys.live("*"))

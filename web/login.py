@@ -88,7 +88,7 @@ def sign_out() -> Response:
 
 @blueprint.get("/api/session")
 @auth.needs("open")
-def shown() -> Response:
+def show_login() -> Response:
     """Say who is signed in, and the CSRF token of writes."""
     ctx = http.context()
     signed_in = session.current(ctx)

@@ -1,23 +1,25 @@
 """Collection: a tick that says what is due, and a task for each shard of targets."""
 
 from memmon.collect import service
+from memmon.context import Context
+from memmon.jobs import Job
 from memmon.push import service as push
 from workers.base import task
 
 
 @task
-def tick(ctx):
+def tick(ctx: Context) -> list[Job]:
     """Send what is due."""
     return service.due(ctx)
 
 
 @task
-def run(ctx, shard, names, period):
+def run(ctx: Context, shard: str, names: list[str], period: float) -> list[Job]:
     """Collect one shard."""
     return service.run(ctx, shard, names, period)
 
 
 @task
-def replay(ctx):
+def replay(ctx: Context) -> None:
     """Show pushed groups again."""
     push.replay(ctx, ctx.now())

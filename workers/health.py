@@ -2,18 +2,20 @@
 
 from celery.exceptions import SoftTimeLimitExceeded
 
+from memmon.context import Context
 from memmon.health import service
+from memmon.jobs import Job
 from workers.base import task
 
 
 @task
-def tick(ctx):
+def tick(ctx: Context) -> list[Job]:
     """Begin a round."""
     return service.due(ctx)
 
 
 @task
-def check(ctx, target, name, round_number):
+def check(ctx: Context, target: str, name: str, round_number: int) -> None:
     """Do one check; a hung one is cut by its time limit and says so."""
     try:
         service.check(ctx, target, name, round_number)

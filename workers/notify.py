@@ -1,16 +1,18 @@
 """Notification: a tick, also sent when alerts changed, that flushes groups and finds what is due, and one task a message."""
 
+from memmon.context import Context
+from memmon.jobs import Job
 from memmon.notify import service
 from workers.base import task
 
 
 @task
-def tick(ctx):
+def tick(ctx: Context) -> list[Job]:
     """Look at the groups that are due, and at messages that wait."""
     return service.flush(ctx)
 
 
 @task
-def deliver(ctx, notification_id):
+def deliver(ctx: Context, notification_id: int) -> None:
     """Send one message."""
     service.deliver(ctx, notification_id)

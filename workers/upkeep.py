@@ -1,20 +1,22 @@
 """Keeping house: rollups, and forgetting."""
 
+from memmon.context import Context
 from memmon.incidents import service as incidents
+from memmon.jobs import Job
 from memmon.metrics import service as metrics
 from memmon.upkeep import service as upkeep
 from workers.base import task
 
 
 @task
-def rollup(ctx):
+def rollup(ctx: Context) -> None:
     """Roll the minutes up that are over, and say what is usual."""
     metrics.roll_up(ctx)
     metrics.tell_usual(ctx)
 
 
 @task
-def prune(ctx):
+def prune(ctx: Context) -> None:
     """Forget what has been kept long enough."""
     metrics.prune(ctx)
     upkeep.prune(ctx)
@@ -23,6 +25,6 @@ def prune(ctx):
 
 
 @task
-def audit(ctx):
+def audit(ctx: Context) -> list[Job]:
     """Look whether every incident goes on."""
     return incidents.audit(ctx)

@@ -33,7 +33,7 @@ class Asked(NamedTuple):
     or why that cannot be said. A recording rule has written what it found, and holds for nothing."""
 
     rule: AlertRule | RecordingRule
-    held: dict[Labels, Point]
+    holding: dict[Labels, Point]
     clear: list[Point]
     error: str | None
     seconds: float
@@ -82,13 +82,15 @@ class _Step:
     def of(self, rule: AlertRule, rule_rows: Sequence[AlertRow], asked: Asked) -> list[Transition]:
         """Move the rule's alerts on; return the transitions that were made here and not by another worker first."""
         now = self._now
-        labels_by_key = {store.key(rule.id, labels): labels for labels in asked.held}
+        labels_by_key = {store.key(rule.id, labels): labels for labels in asked.holding}
         labels_by_key |= {
             store.key(rule.id, name): name for name in (machine.identity(rule, p.labels) for p in asked.clear)
         }
         rows = {labels_by_key.get(row.active or "", label_sets.of(row.labels)): row for row in rule_rows}
         active = {labels: store.as_active(row)._replace(labels=labels) for labels, row in rows.items()}
-        holding = machine.kept(rule, active, asked.held, asked.clear) if asked.clear else asked.held
+        holding = (
+            machine.merge_clear_condition(rule, active, asked.holding, asked.clear) if asked.clear else asked.holding
+        )
         after, transitions = machine.step(rule, active, holding, now)
         moved = {transition.alert.labels: transition for transition in transitions}
         done: list[Transition] = []

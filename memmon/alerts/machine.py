@@ -59,7 +59,7 @@ def holding(rule: AlertRule, vector: Sequence[Point]) -> dict[Labels, Point]:
     return points
 
 
-def kept(
+def merge_clear_condition(
     rule: AlertRule, active: Mapping[Labels, Active], holding: Mapping[Labels, Point], clear: Sequence[Point]
 ) -> dict[Labels, Point]:
     """Return for which alerts the condition counts as holding: `held`, and those that fire and have not come to the level at

@@ -64,27 +64,27 @@ def firing_labels(ctx: Context) -> list[tuple[int, str, Labels]]:
 def firing(ctx: Context) -> list[dict[str, Any]]:
     """Return the firing alerts."""
     with ctx.read() as session:
-        return [shown(row) for row in store.firing(session)]
+        return [to_json(row) for row in store.firing(session)]
 
 
 def active(ctx: Context) -> list[dict[str, Any]]:
     """Return the pending and firing alerts."""
     with ctx.read() as session:
-        return [shown(row) for row in store.active_rows(session)]
+        return [to_json(row) for row in store.active_rows(session)]
 
 
 def by_ids(ctx: Context, ids: list[int]) -> list[dict[str, Any]]:
     """Return those of the alerts that exist, in the order of their ids."""
     with ctx.read() as session:
-        return some(session, ids)
+        return alerts_by_id(session, ids)
 
 
-def some(session: Session, ids: list[int]) -> list[dict[str, Any]]:
+def alerts_by_id(session: Session, ids: list[int]) -> list[dict[str, Any]]:
     """The same inside a transaction of the caller's."""
-    return [shown(row) for row in store.some(session, ids)]
+    return [to_json(row) for row in store.rows_by_id(session, ids)]
 
 
-def shown(row: Any) -> dict[str, Any]:
+def to_json(row: Any) -> dict[str, Any]:
     """Return an alert as it is shown; `row` has the columns of its table."""
     annotations = row.annotations
     name = row.labels.get("alertname", "")
@@ -121,9 +121,9 @@ def overview(
     at most `active` above the id `after`; `next` is where to go on, None at the end."""
     alert_rules = rules(ctx)
     with ctx.read() as session:
-        active_alerts = [shown(row) for row in store.page(session, active, after, worst_first)] if active else []
+        active_alerts = [to_json(row) for row in store.page(session, active, after, worst_first)] if active else []
         counted = store.by_state(session)
-        past = [shown(row) for row in store.history(session, limit)] if limit else []
+        past = [to_json(row) for row in store.history(session, limit)] if limit else []
         health = store.health(session)
         total, resolved = store.counts(session)
     firing_now = {severity: count for (state, severity), count in counted.items() if state == "firing"}
@@ -175,7 +175,7 @@ def by_rule(ctx: Context) -> list[dict[str, Any]]:
     for group in book(ctx).groups:
         for definition in group.rules:
             if isinstance(definition, AlertRule):
-                rule_alerts = [shown(row) for row in mine if row.rule == definition.id]
+                rule_alerts = [to_json(row) for row in mine if row.rule == definition.id]
                 listed.append({**_shown_rule(definition, health.get(definition.id)), "alerts": rule_alerts})
             else:
                 listed.append(_recorded(definition, health.get(definition.id)))

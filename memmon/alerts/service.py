@@ -17,6 +17,7 @@ from memmon.alerts.queries import (
     Past,
     Unplaced,
     active,
+    alerts_by_id,
     by_ids,
     by_rule,
     fired_between,
@@ -26,8 +27,7 @@ from memmon.alerts.queries import (
     overview,
     past,
     rule_of,
-    shown,
-    some,
+    to_json,
     unplaced,
 )
 from memmon.alerts.transitions import announce
@@ -43,6 +43,7 @@ __all__ = [
     "Unplaced",
     "acknowledge",
     "active",
+    "alerts_by_id",
     "announce",
     "by_ids",
     "by_rule",
@@ -58,7 +59,6 @@ __all__ = [
     "resolve",
     "rule_of",
     "rules",
-    "some",
     "unacknowledge",
     "unplaced",
 ]
@@ -151,7 +151,7 @@ def resolve(ctx: Context, alert_id: int, by: str, comment: str = "") -> tuple[di
 
 def _by_hand(ctx: Context, alert_id: int, **values: Any) -> tuple[dict[str, Any], AlertRow]:
     with ctx.write() as session:
-        row = store.held(session, alert_id)
+        row = store.lock_alert(session, alert_id)
         if row is None:
             raise NotFound(f"no alert {alert_id}")
         if row.state != "firing":
@@ -159,6 +159,6 @@ def _by_hand(ctx: Context, alert_id: int, **values: Any) -> tuple[dict[str, Any]
         store.swap(session, row.id, row.version, **values)
         session.flush()
         session.refresh(row)
-        alert = shown(row)
+        alert = to_json(row)
     live.publish(ctx.redis, "alerts", [alert])
     return alert, row

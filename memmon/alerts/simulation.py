@@ -66,7 +66,7 @@ class Trial:
         self._limit(group, len(holding))
         active = self._active.get(rule.id, {})
         if rule.clear:
-            holding = machine.kept(rule, active, holding, self._ask(rule.clear, at))
+            holding = machine.merge_clear_condition(rule, active, holding, self._ask(rule.clear, at))
         after, transitions = machine.step(rule, active, holding, now)
         self._active[rule.id] = {labels: self._flapping(rule, alert, now) for labels, alert in after.items()}
         last_points = {**self._points.get(rule.id, {}), **{labels: (point, now) for labels, point in holding.items()}}

@@ -73,12 +73,12 @@ def get(session: Session, alert_id: int) -> AlertRow | None:
     return session.get(AlertRow, alert_id)
 
 
-def held(session: Session, alert_id: int) -> AlertRow | None:
+def lock_alert(session: Session, alert_id: int) -> AlertRow | None:
     """Return one alert, which nobody else changes until the transaction's end."""
     return session.get(AlertRow, alert_id, with_for_update=True)
 
 
-def some(session: Session, numbers: Sequence[int]) -> Sequence[Any]:
+def rows_by_id(session: Session, numbers: Sequence[int]) -> Sequence[Any]:
     """Return those of the alerts that exist, with all their columns; to look at, not to change."""
     rows: list[Any] = []
     for at in range(0, len(numbers), upsert.CHUNK):

@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import text
 
-from memmon import encode
+from memmon import __version__, encode
 from memmon.alerts import service as alert_room
 from memmon.analysis import component_status
 from memmon.collect import broker
 from memmon.context import Context
+from memmon.db import migrate
 from memmon.errors import Transient
 from memmon.health import service as health_room
 from memmon.incidents import service as incident_room
@@ -55,7 +56,7 @@ def status(ctx: Context) -> dict[str, Any]:
         outside, summaries["components"], summaries["queues"], summaries["health"], summaries["alerts"]
     )
     now = encode.iso(ctx.now())
-    return {"timestamp": now, "system_status": judged, "reasons": why, **outside, **summaries}
+    return {"timestamp": now, "version": __version__, "system_status": judged, "reasons": why, **outside, **summaries}
 
 
 def _part(possible: bool, ask: Callable[[], Any], instead: Any) -> Any:
@@ -80,12 +81,14 @@ def _redis(ctx: Context) -> dict[str, Any]:
 
 
 def _database(ctx: Context) -> dict[str, Any]:
+    revision = None
     try:
+        revision = migrate.revision(ctx.engine)
         with ctx.read() as session:
             session.execute(text("SELECT 1"))
     except Transient as error:
-        return {"status": "down", "reason": str(error)}
-    return {"status": "up", "reason": None}
+        return {"status": "down", "reason": str(error), "schema": revision}
+    return {"status": "up", "reason": None, "schema": revision}
 
 
 def intervals(ctx: Context) -> dict[str, float]:
@@ -147,14 +150,17 @@ def alerts(ctx: Context, limit: int = 100, active: int = alert_room.MOST_SHOWN, 
     overview, view = alert_room.overview(ctx, limit, active, after), View(ctx, ctx.now())
     for alert_status in standing_of(view, overview["active_alerts"]):
         alert = alert_status.alert
-        alert["silenced_by"] = [suppression.by for suppression in alert_status.held if suppression.kind == "silence"]
+        alert["silenced_by"] = [
+            suppression.by for suppression in alert_status.suppressions if suppression.kind == "silence"
+        ]
         alert["held"] = [
-            {**suppression.to_json(), "until": encode.iso(suppression.until)} for suppression in alert_status.held
+            {**suppression.to_json(), "until": encode.iso(suppression.until)}
+            for suppression in alert_status.suppressions
         ]
         alert["muted_by"] = alert_status.muted_by
         if alert_status.muted:
             alert["status"] = "suppressed"
-    suppressed = sum(bool(view.held(labels)) for _, _, labels in alert_room.firing_labels(ctx))
+    suppressed = sum(bool(view.suppressions_of(labels)) for _, _, labels in alert_room.firing_labels(ctx))
     sent = notify_room.counts(ctx)
     overview["summary"] |= {
         "notifications_sent": sent.get("sent", 0),

@@ -69,6 +69,32 @@ def _write(session: Session) -> None:
     _put_mark(session, signer, "end", last)
 
 
+def sign_unsigned(ctx: Context) -> int:
+    """Sign the entries of a database that an earlier schema left without a hash chain; return how many.
+
+    Only a database without an end mark has such entries: migration 0002 writes them. Once the
+    chain has an end, an unsigned entry is a change made by someone else and stays a problem.
+    """
+    with ctx.write() as session:
+        if _mark(session, "end") is not None:
+            return 0
+        rows = session.scalars(select(IncidentEntry).order_by(IncidentEntry.seq)).all()
+        if not rows or any(row.hash for row in rows):
+            return 0
+        signer, last = key(ctx.settings), BEGIN
+        for row in rows:
+            line = Line(*(getattr(row, name) for name in Line._fields))
+            signed = signing.sign(signer, line, last.hash)
+            row.previous, row.hash, row.signed_by = signed.previous, signed.hash, signed.signed_by
+            last = Mark(row.seq, row.hash)
+        first = rows[0].seq - 1
+        if first:
+            _put_mark(session, signer, "start", Mark(first, START))
+        session.flush()
+        _put_mark(session, signer, "end", last)
+        return len(rows)
+
+
 def _mark(session: Session, name: str) -> Mark | None:
     row = session.get(EntryMark, name, populate_existing=True)
     return Mark(row.seq, row.hash) if row else None
@@ -104,7 +130,10 @@ def verify(ctx: Context, whole: bool = True) -> dict[str, Any]:
         problems += _seen(ctx, session, start)
     if not problems and end is not None:
         _remember(ctx, signer, end)
-    rows = [problem._asdict() for problem in sorted(problems)]
+    rows = [
+        {"seq": problem.seq, "incident_id": problem.incident_id, "what": problem.description}
+        for problem in sorted(problems)
+    ]
     return {"lines": counted[0], "since": start.seq, "end": end.seq if end else 0, "problems": rows}
 
 

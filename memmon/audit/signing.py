@@ -42,7 +42,7 @@ class Problem(NamedTuple):
 
     seq: int
     incident_id: int | None
-    what: str
+    description: str
 
 
 def name_of(key: bytes) -> str:

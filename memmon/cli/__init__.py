@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from memmon import __version__
 from memmon.errors import BadConfig, MemmonError
 
 COMMANDS = {
@@ -63,5 +64,6 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands)
+@click.version_option(__version__, prog_name="memmon")
 def main() -> None:
     """Monitoring, alerting and automated incident response for MemMimic."""

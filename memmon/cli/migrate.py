@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from memmon.audit import service as audit
 from memmon.context import Context
 from memmon.db import migrate
 from memmon.settings import load
@@ -15,6 +16,7 @@ def command() -> None:
     ctx = Context(load())
     try:
         migrate.upgrade(ctx.engine)
+        audit.sign_unsigned(ctx)
         click.echo(f"the schema is at revision {migrate.revision(ctx.engine)}")
     finally:
         ctx.close()

@@ -70,7 +70,7 @@ class Control:
         return bool(self._token) and scheme.lower() == "bearer" and same
 
     def _show(self) -> Answer:
-        return Answer(200, self._restrictions.shown())
+        return Answer(200, self._restrictions.to_json())
 
     def _restrict(self, body: bytes) -> Answer:
         if len(body) > MAX_BODY:
@@ -106,4 +106,4 @@ class Control:
         return Answer(200, evidence.memory())
 
     def _evidence(self) -> Answer:
-        return Answer(200, evidence.collect(RECORDER, self._restrictions.shown()))
+        return Answer(200, evidence.collect(RECORDER, self._restrictions.to_json()))

@@ -26,7 +26,7 @@ class Recorder:
         self.requests: deque[dict[str, Any]] = deque(maxlen=requests)
         self.errors: deque[dict[str, Any]] = deque(maxlen=errors)
 
-    def shown(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         """Return both, oldest first."""
         return {"recent_requests": list(self.requests), "recent_errors": list(self.errors)}
 
@@ -39,7 +39,7 @@ def collect(recorder: Recorder, restrictions: dict[str, Any]) -> dict[str, Any]:
         "memory_bytes": memory_bytes(),
         "threads": threads(),
         "restrictions": restrictions,
-        **recorder.shown(),
+        **recorder.snapshot(),
     }
 
 

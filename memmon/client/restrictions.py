@@ -66,7 +66,7 @@ class Restrictions:
             throttled = {(throttle.subject, throttle.endpoint) for throttle in state.throttled}
             self._buckets = {key: bucket for key, bucket in self._buckets.items() if key in throttled}
 
-    def shown(self) -> dict[str, list[dict[str, Any]]]:
+    def to_json(self) -> dict[str, list[dict[str, Any]]]:
         """Return what is in force, in the form that `replace` takes."""
         now, state = self.now(), self._state
         return {

@@ -22,9 +22,9 @@ class Known(NamedTuple):
 
     heads: tuple[str, ...]
     samples: Callable[[Any], tuple[str, ...]]
-    others: Callable[[Any], tuple[str, ...]]
+    pick_others: Callable[[Any], tuple[str, ...]]
     words: tuple[str, ...]
-    said: Collected
+    collected: Collected
 
 
 def read(text: str, previous: Known | None) -> tuple[Collected, Known | None]:
@@ -32,13 +32,13 @@ def read(text: str, previous: Known | None) -> tuple[Collected, Known | None]:
     none. `known` is how the target's last page looked."""
     lines = [line.rpartition(" ") for line in text.split("\n")]
     heads, _, tails = zip(*lines, strict=True)
-    if previous is not None and heads == previous.heads and previous.others(tails) == previous.words:
+    if previous is not None and heads == previous.heads and previous.pick_others(tails) == previous.words:
         numbers = previous.samples(tails)
         joined = "".join(numbers)
         # What float() reads and the format does not have: digits in groups, and blanks of other kinds.
         if "_" not in joined and joined.split() == [joined]:
             try:
-                return previous.said._replace(values=np.array(list(map(float, numbers)))), previous
+                return previous.collected._replace(values=np.array(list(map(float, numbers)))), previous
             except ValueError:
                 pass  # The strict parser says which line it is.
     page = exposition.parse(text)

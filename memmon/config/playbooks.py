@@ -103,7 +103,7 @@ AnyStep = Annotated[Annotated[Step, Tag("step")] | Annotated[Together, Tag("toge
 class Numbered(NamedTuple):
     """A step and its number in its stage, from 0, those of a parallel group counted one by one."""
 
-    number: int
+    step_number: int
     step: Step
 
 

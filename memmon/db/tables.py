@@ -274,7 +274,7 @@ class NotificationRow(Base):
     payload: Mapped[dict[str, Any]]
     incident_id: Mapped[int | None] = mapped_column(index=True)
     group_key: Mapped[str | None] = mapped_column(String(512), index=True)
-    told: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    log_entry: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(String(16), index=True)  # waiting, sending, sent, failed or superseded
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[float] = mapped_column(index=True)

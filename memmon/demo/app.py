@@ -120,7 +120,7 @@ class App:
 
     def _show_faults(self, call: Call) -> tuple[int, Any]:
         self._need_token(call)
-        return 200, self._faults.shown()
+        return 200, self._faults.to_json()
 
     def _switch_fault(self, call: Call) -> tuple[int, Any]:
         self._need_token(call)

@@ -49,9 +49,9 @@ class Faults:
             self._start_leak()
         if name == "crash" and seconds:
             threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGKILL)).start()  # After the answer.
-        return self.shown()
+        return self.to_json()
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the faults that are on, until when (Unix seconds), and all that there are."""
         now = time.time()
         return {

@@ -20,7 +20,7 @@ def text(value: Any) -> str:
     return value
 
 
-def number(value: Any) -> float:
+def to_float(value: Any) -> float:
     """Return a number, also one that is written as text or as a duration."""
     if isinstance(value, timedelta):
         return value.total_seconds()
@@ -44,7 +44,7 @@ def fixed(value: float, digits: int = 4) -> str:
 
 def humanize_duration(seconds_value: Any) -> str:
     """Return seconds as days, hours, minutes and seconds; below one in thousandths and so on."""
-    value = number(seconds_value)
+    value = to_float(seconds_value)
     if not math.isfinite(value):
         return fixed(value)
     sign, left = ("-" if value < 0 else ""), abs(value)

@@ -214,7 +214,7 @@ class _Parser:
                     ord(strings.unquote('"' + token.text[1:-1].replace("\\'", "'") + '"', token.line)[:1] or "\0")
                 )
             case "number":
-                return Literal(strings.number(token.text, token.line))
+                return Literal(strings.parse_number(token.text, token.line))
             case "field":
                 return Chain(Dot(), (token.text[1:],))
             case "dot":

@@ -9,14 +9,14 @@ from typing import Any
 from urllib.parse import quote_plus, urlsplit
 
 from memmon import duration
-from memmon.gotemplate.common import COMMON, fixed, number, small, text
+from memmon.gotemplate.common import COMMON, fixed, small, text, to_float
 from memmon.gotemplate.functions import Misused
 from memmon.gotemplate.values import Record
 
 
 def humanize(quantity: Any) -> str:
     """Return a number with the prefix of its power of thousand."""
-    value = number(quantity)
+    value = to_float(quantity)
     if value == 0 or not math.isfinite(value):
         return fixed(value)
     return small(value) if abs(value) < 1 else _prefixed(value, 1000, ("k", "M", "G", "T", "P", "E", "Z", "Y"))
@@ -24,7 +24,7 @@ def humanize(quantity: Any) -> str:
 
 def humanize1024(quantity: Any) -> str:
     """Return a number with the prefix of its power of 1024."""
-    value = number(quantity)
+    value = to_float(quantity)
     if abs(value) <= 1 or not math.isfinite(value):
         return fixed(value)
     return _prefixed(value, 1024, ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"))
@@ -41,7 +41,7 @@ def _prefixed(value: float, base: int, prefixes: Sequence[str]) -> str:
 
 def to_time(timestamp: Any) -> datetime | None:
     """Return the time of a number of seconds."""
-    value = number(timestamp)
+    value = to_float(timestamp)
     if not math.isfinite(value):
         return None
     try:
@@ -54,7 +54,7 @@ def humanize_timestamp(timestamp: Any) -> str:
     """Return the time of a number of seconds, as text."""
     from_number = to_time(timestamp)
     if from_number is None:
-        return fixed(number(timestamp))
+        return fixed(to_float(timestamp))
     fraction = f".{from_number.microsecond:06d}".rstrip("0") if from_number.microsecond else ""
     return f"{from_number:%Y-%m-%d %H:%M:%S}{fraction} +0000 UTC"
 
@@ -102,7 +102,7 @@ PROMETHEUS: dict[str, Callable[..., Any]] = {
     **COMMON,
     "humanize": humanize,
     "humanize1024": humanize1024,
-    "humanizePercentage": lambda ratio: f"{fixed(number(ratio) * 100)}%",
+    "humanizePercentage": lambda ratio: f"{fixed(to_float(ratio) * 100)}%",
     "humanizeTimestamp": humanize_timestamp,
     "toTime": to_time,
     "parseDuration": lambda value: duration.parse(text(value)),

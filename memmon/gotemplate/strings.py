@@ -37,7 +37,7 @@ def unquote(text: str, line: int) -> str:
     return _ESCAPE.sub(plain, text[1:-1])
 
 
-def number(text: str, line: int) -> int | float:
+def parse_number(text: str, line: int) -> int | float:
     """Return the number that `text` writes."""
     try:
         return int(text, 0) if re.fullmatch(r"[+-]?(0[xX][0-9a-fA-F_]+|[\d_]+)", text) else float(text)

@@ -39,7 +39,7 @@ def write(
     label. `target` is the one that its `where` has chosen."""
     step, stage = run.step, run.stage.name
     key = (
-        f"{row.id}/{stage}/{run.number}"
+        f"{row.id}/{stage}/{run.step_number}"
         + (f"/{action_number}" if action_number else "")
         + ("/undo" if run.undo else "")
     )
@@ -48,7 +48,7 @@ def write(
         "key": key,
         "round": action_number,
         "stage": stage,
-        "step": run.number,
+        "step": run.step_number,
         "undo": run.undo,
         "action": step.action,
         "parameters": dict(step.parameters),
@@ -108,7 +108,7 @@ def _undoing(session: Session, row: IncidentRow, run: Run, action_number: int) -
         raise Permanent(f"{run.step.action} has no rollback")
     if undo.action is not None:
         return {"action": undo.action, "parameters": dict(undo.parameters)}
-    place = (run.stage.name, run.number, action_number, False)
+    place = (run.stage.name, run.step_number, action_number, False)
     done_action = next(
         (a for a in action_store.of(session, row.id) if (a.stage, a.step, a.round, a.undo) == place), None
     )

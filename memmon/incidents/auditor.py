@@ -37,7 +37,7 @@ class Finding(NamedTuple):
     """What is wrong with an incident, 0 for memmon itself."""
 
     incident: int
-    what: str
+    description: str
 
 
 def audit(ctx: Context) -> list[Job]:
@@ -50,12 +50,15 @@ def audit(ctx: Context) -> list[Job]:
     findings += _record(ctx)
     findings += _parts(ctx, now)
     for finding in findings:
-        log.error("audit: %s%s", f"incident {finding.incident}: " if finding.incident else "", finding.what)
+        log.error("audit: %s%s", f"incident {finding.incident}: " if finding.incident else "", finding.description)
     if findings:
         counters.add(ctx.redis, "memmon_audit_findings_total", by=len(findings))
     sent = _heartbeat(ctx) if not findings else None
     counters.add(ctx.redis, "memmon_audits_total", {"result": "findings" if findings else "clean"})
-    detail: dict[str, Any] = {"findings": [finding._asdict() for finding in findings[:20]], "heartbeat": sent}
+    detail: dict[str, Any] = {
+        "findings": [{"incident": finding.incident, "what": finding.description} for finding in findings[:20]],
+        "heartbeat": sent,
+    }
     heartbeat.beat(ctx.redis, COMPONENT, "failed" if findings or sent is False else "ok", now, **detail)
     return jobs
 

@@ -16,7 +16,7 @@ class Page(NamedTuple):
     is due (Unix seconds)."""
 
     level: Level
-    number: int
+    level_index: int
     again: bool
     next_at: float
 

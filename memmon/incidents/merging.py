@@ -34,7 +34,7 @@ def merge(ctx: Context, incident_id: int, into: int, by: str, comment: str = "")
         responders.close(ctx, session, row, by, f"merged into incident {into}{suffix}")
     responders.closed(ctx, row)
     live.publish(ctx.redis, "incidents", {"id": incident_id, "state": "resolved"})
-    return responders.told(ctx, into), [*jobs, Job("incidents.advance", (into,)), Job("notify.tick")]
+    return responders.publish_change(ctx, into), [*jobs, Job("incidents.advance", (into,)), Job("notify.tick")]
 
 
 def split(ctx: Context, incident_id: int, sources: Sequence[str], by: str, comment: str = "") -> responders.Answer:
@@ -70,7 +70,7 @@ def split(ctx: Context, incident_id: int, sources: Sequence[str], by: str, comme
         text = f"{len(moved)} of its sources are incident {other.id} now{suffix}"
         audit.note(session, incident_id, now, "split", by, text)
     opening.announce(ctx, other, "opened")
-    return responders.told(ctx, other.id), [
+    return responders.publish_change(ctx, other.id), [
         Job("incidents.advance", (other.id,)),
         Job("incidents.advance", (incident_id,)),
     ]

@@ -91,19 +91,19 @@ class Run(NamedTuple):
     """Do this step of this stage, or take it back."""
 
     stage: Stage
-    number: int
+    step_number: int
     undo: bool = False
 
     @property
     def step(self) -> Step:
-        return self.stage.every[self.number]
+        return self.stage.every[self.step_number]
 
 
 class Withdraw(NamedTuple):
     """Nobody need approve the step `number` of this stage any more."""
 
     stage: str
-    number: int
+    step_number: int
 
 
 class Escalate(NamedTuple):

@@ -33,7 +33,7 @@ def level(ctx: Context, session: Session, row: IncidentRow, reason: str, hurry: 
     whatever the time."""
     now, chain = ctx.now(), chain_of(row)
     due = escalation.page(chain, row.level, row.responds_from, now, _applies(ctx, row, now), hurry)
-    name = "again" if due.again else f"level {due.number + 1}"
+    name = "again" if due.again else f"level {due.level_index + 1}"
     people = people_of(ctx, session, due.level, now)
     title = f"{name}, {due.level.name}: {_name(row)}"
     receivers, unknown = _send(ctx, session, row, people.receivers, "page", title, f"page:{row.id}:{row.pages}")
@@ -51,11 +51,11 @@ def level(ctx: Context, session: Session, row: IncidentRow, reason: str, hurry: 
         "page",
         "memmon",
         text,
-        level=due.number + 1,
+        level=due.level_index + 1,
         receivers=receivers,
         key=f"page:{row.id}:{row.pages}",
     )
-    row.level = max(row.level, due.number + 1)
+    row.level = max(row.level, due.level_index + 1)
     row.pages += 1
     row.next_level_at = None if row.acknowledged_at else due.next_at
 

@@ -77,7 +77,7 @@ def _group(
     due: list[float] = []
     begun_at = progress.acted_at
     for numbered_step in stage.groups[progress.group]:
-        if numbered_step.number in progress.passed:
+        if numbered_step.step_number in progress.passed:
             continue
         step_result = _step(situation, progress, stage, numbered_step, commands, answers, now, begun_at)
         if isinstance(step_result, Ask):

@@ -36,7 +36,7 @@ def acknowledge(ctx: Context, incident_id: int, by: str, comment: str = "") -> A
         _acknowledge(ctx, row, by)
         audit.note(session, incident_id, ctx.now(), "acknowledged", by, comment or "acknowledged")
     _count_acknowledged(ctx, row)
-    return told(ctx, incident_id), []
+    return publish_change(ctx, incident_id), []
 
 
 def take_over(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answer:
@@ -47,7 +47,7 @@ def take_over(ctx: Context, incident_id: int, by: str, comment: str = "") -> Ans
         text = f"took over from {before}" if before else "took over"
         audit.note(session, incident_id, ctx.now(), "acknowledged", by, f"{text}: {comment}" if comment else text)
     _count_acknowledged(ctx, row)
-    return told(ctx, incident_id), []
+    return publish_change(ctx, incident_id), []
 
 
 def snooze(ctx: Context, incident_id: int, by: str, seconds: float, comment: str = "") -> Answer:
@@ -60,7 +60,7 @@ def snooze(ctx: Context, incident_id: int, by: str, seconds: float, comment: str
         text = f"snoozed until {encode.iso(row.acknowledged_until)}" + (f": {comment}" if comment else "")
         audit.note(session, incident_id, ctx.now(), "acknowledged", by, text)
     _count_acknowledged(ctx, row)
-    return told(ctx, incident_id), []
+    return publish_change(ctx, incident_id), []
 
 
 def _acknowledge(ctx: Context, row: IncidentRow, by: str) -> None:
@@ -127,7 +127,7 @@ def resolve(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answe
         jobs = take_back(ctx, session, row)
         close(ctx, session, row, by, comment or "resolved by hand")
     closed(ctx, row)
-    return told(ctx, incident_id), [*jobs, Job("notify.tick")]
+    return publish_change(ctx, incident_id), [*jobs, Job("notify.tick")]
 
 
 def take_back(ctx: Context, session: Session, row: IncidentRow) -> list[Job]:
@@ -176,7 +176,7 @@ def escalate(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answ
         stirred(ctx, row)
         audit.note(session, incident_id, ctx.now(), "escalated", by, comment or "escalated by hand")
         paging.level(ctx, session, row, f"escalated by {by}", hurry=True)
-    return told(ctx, incident_id), [Job("notify.tick")]
+    return publish_change(ctx, incident_id), [Job("notify.tick")]
 
 
 def note(ctx: Context, incident_id: int, by: str, comment: str) -> Answer:
@@ -189,7 +189,7 @@ def note(ctx: Context, incident_id: int, by: str, comment: str) -> Answer:
             raise NotFound(f"no incident {incident_id}")
         stirred(ctx, row)
         audit.note(session, incident_id, ctx.now(), "note", by, comment)
-    return told(ctx, incident_id), []
+    return publish_change(ctx, incident_id), []
 
 
 def decide(
@@ -220,7 +220,7 @@ def decide(
         job = (
             action_queue.job(action_row.id, action_row.timeout) if approve else Job("incidents.advance", (incident_id,))
         )
-    return told(ctx, incident_id), [job]
+    return publish_change(ctx, incident_id), [job]
 
 
 def _action(session: Session, incident_id: int, action: int) -> IncidentAction:
@@ -250,7 +250,7 @@ def changing(ctx: Context, incident_id: int) -> Iterator[tuple[Session, Incident
         yield session, still_open(session, incident_id)
 
 
-def told(ctx: Context, incident_id: int) -> dict[str, Any]:
+def publish_change(ctx: Context, incident_id: int) -> dict[str, Any]:
     """Tell whoever looks that an incident changed, and return it."""
     show = queries.show(ctx, incident_id)
     live.publish(ctx.redis, "incidents", {"id": incident_id, "state": show["state"]})

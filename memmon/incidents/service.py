@@ -125,7 +125,7 @@ def advance(ctx: Context, incident_id: int) -> list[Job]:
     if not (snapshot.is_readable(row.playbook) or decision.progress.manual):
         decision = playbook.lost(decision)
     runs = [command for command in decision.commands if isinstance(command, Run)]
-    chosen = {(run.stage.name, run.number): _chosen(ctx, run, row.labels) for run in runs}
+    chosen = {(run.stage.name, run.step_number): _chosen(ctx, run, row.labels) for run in runs}
     return _apply(ctx, row.id, row.version, situation, decision, chosen)
 
 
@@ -169,7 +169,7 @@ def _firing(ctx: Context, session: Session, row: IncidentRow, responding: bool, 
         ids.setdefault(source.kind, []).append(source.source_id)
     if BY_HAND in ids and responding:
         return True
-    if any(alert["state"] == "firing" for alert in alerts.some(session, ids.get("alert", []))):
+    if any(alert["state"] == "firing" for alert in alerts.alerts_by_id(session, ids.get("alert", []))):
         return True
     return any(event["received_at"] > ctx.now() - window for event in security.events_by_ids(ctx, ids.get("event", [])))
 

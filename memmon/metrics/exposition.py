@@ -50,7 +50,8 @@ def render(points: Iterable[Point], metadata: Mapping[str, Metadata]) -> str:
         help_text = (about.help or name.replace("_", " ")).replace("\\", "\\\\").replace("\n", "\\n")
         lines += [f"# HELP {name} {help_text}", f"# TYPE {name} {about.kind}"]
         lines += [
-            f"{label_sets.show(point.labels)} {number(point.value)}" for point in sorted(families[name], key=_order)
+            f"{label_sets.show(point.labels)} {format_value(point.value)}"
+            for point in sorted(families[name], key=_order)
         ]
     return "\n".join([*lines, ""])
 
@@ -64,7 +65,7 @@ def family_of(name: str, metadata: Mapping[str, Metadata]) -> str:
     return name
 
 
-def number(value: float) -> str:
+def format_value(value: float) -> str:
     """Return `value` as the format writes it."""
     if value != value:
         return "NaN"

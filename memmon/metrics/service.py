@@ -120,7 +120,7 @@ def ingest_timed(
     window = hot(ctx)
     written = timestamped.TimedStore(window).write(source, samples, now, slot_ms)
     window.describe(dict(metadata))
-    if written.kept:
+    if written.accepted:
         with client.edge():
             ctx.redis.set(keys.last_collection(), now)
     if written.folded:

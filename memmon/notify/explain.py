@@ -30,7 +30,7 @@ def explain(ctx: Context, alert_id: int) -> dict[str, Any]:
     view = View(ctx, ctx.now())
     nodes = route.match(view.top, dispatcher.routed(labels, alert["flaps"]))
     is_firing = alert["state"] == "firing"
-    suppressions = view.held(labels) if is_firing else []
+    suppressions = view.suppressions_of(labels) if is_firing else []
     groups = _groups(ctx, alert_id, alert)
     explanation = {
         "alert": alert,
@@ -63,7 +63,8 @@ def _groups(ctx: Context, alert_id: int, alert: dict[str, Any]) -> list[dict[str
             messages = [
                 row
                 for row in store.of_group(session, place.group_key, since)
-                if alert_id in (row.told or {}).get("firing", ()) or alert_id in (row.told or {}).get("resolved", ())
+                if alert_id in (row.log_entry or {}).get("firing", ())
+                or alert_id in (row.log_entry or {}).get("resolved", ())
             ]
             tried = store.attempts(session, [row.id for row in messages])
             groups.append(
@@ -109,13 +110,13 @@ def _message(row: NotificationRow, tried: Sequence[Any]) -> dict[str, Any]:
     return {
         "id": row.id,
         "channel": row.channel,
-        "reason": (row.told or {}).get("reason"),
+        "reason": (row.log_entry or {}).get("reason"),
         "state": row.state,
         "created_at": encode.iso(row.created_at),
         "sent_at": encode.iso(row.sent_at),
         "next_attempt_at": encode.iso(row.due_at),
         "error": row.error,
-        "attempts": store.shown(tried),
+        "attempts": store.attempts_json(tried),
     }
 
 

@@ -55,7 +55,7 @@ def _row(now: float, key: str, receiver: str, channel: str, payload: Mapping[str
         "payload": {**payload, "id": key, "receiver": receiver, "channel": channel.split("[")[0]},
         "incident_id": None,
         "group_key": None,
-        "told": None,
+        "log_entry": None,
         "state": "waiting",
         "attempts": 0,
         "created_at": now,
@@ -95,8 +95,8 @@ class Groups:
                 row.state,
                 row.attempts,
                 row.created_at,
-                frozenset((row.told or {}).get("firing", ())),
-                frozenset((row.told or {}).get("resolved", ())),
+                frozenset((row.log_entry or {}).get("firing", ())),
+                frozenset((row.log_entry or {}).get("resolved", ())),
             )
             for row in store.undelivered(session, group_key)
         }
@@ -117,11 +117,11 @@ class Groups:
         now, log_entry = self._ctx.now(), note._asdict()
         row = _row(now, _short(f"{group_key}@{uuid.uuid4().hex}:{channel}"), receiver, channel, channel_payload)
         if old is None:
-            store.add(session, [{**row, "group_key": group_key, "told": log_entry}])
+            store.add(session, [{**row, "group_key": group_key, "log_entry": log_entry}])
             return
         # What was tried may have arrived: news is not to be taken for the same message once more.
         changed = {name: row[name] for name in ("payload", "deadline", "kind")} | {
-            "told": log_entry,
+            "log_entry": log_entry,
             "state": "waiting",
         }
         if old.state == "failed":

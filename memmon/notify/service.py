@@ -101,7 +101,7 @@ def deliver(ctx: Context, notification_id: int) -> None:
             row.attempts,
             row.deadline,
         )
-        group_key, log_entry = row.group_key, row.told
+        group_key, log_entry = row.group_key, row.log_entry
     began = time.perf_counter()
     outcome, answer, wait = _send(ctx, receiver, channel, payload, attempts)
     seconds = time.perf_counter() - began
@@ -204,7 +204,7 @@ def recent(ctx: Context, limit: int = 50, incident_id: int | None = None) -> lis
                 "sent_at": encode.iso(row.sent_at),
                 "next_attempt_at": encode.iso(row.due_at),
                 "error": row.error,
-                "attempts": store.shown(tried.get(row.id, [])),
+                "attempts": store.attempts_json(tried.get(row.id, [])),
             }
             for row in rows
         ]

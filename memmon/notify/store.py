@@ -112,7 +112,7 @@ def attempts(session: Session, numbers: Sequence[int]) -> dict[int, list[Notific
     return attempts_by_id
 
 
-def shown(tried: Sequence[NotificationAttempt]) -> list[dict[str, Any]]:
+def attempts_json(tried: Sequence[NotificationAttempt]) -> list[dict[str, Any]]:
     """Return attempts as they are shown."""
     return [{"at": encode.iso(a.at), "seconds": a.seconds, "outcome": a.outcome, "answer": a.answer} for a in tried]
 

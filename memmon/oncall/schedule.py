@@ -36,7 +36,7 @@ def _moment(at: datetime, zone: ZoneInfo) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()
 
 
-def who(schedule: Schedule, shifts_given: Sequence[Shift], at: float) -> Shift:
+def shift_at(schedule: Schedule, shifts_given: Sequence[Shift], at: float) -> Shift:
     """Return who is on call at `at`, as a shift without length; `given` are overrides and events of the calendar."""
     for why in ("override", "calendar"):
         matching = [shift for shift in shifts_given if shift.why == why and shift.start <= at < shift.end]
@@ -89,7 +89,7 @@ def shifts(schedule: Schedule, shifts_given: Sequence[Shift], start: float, end:
     edges = {start, *(at for at in _edges(schedule, shifts_given, start, end) if start < at < end)}
     shifts_: list[Shift] = []
     for at in sorted(edges):
-        now = who(schedule, shifts_given, at)
+        now = shift_at(schedule, shifts_given, at)
         if shifts_ and (shifts_[-1].contact, shifts_[-1].why) == (now.contact, now.why):
             continue
         if shifts_:

@@ -26,7 +26,7 @@ def current(ctx: Context, session: Session, name: str, at: float) -> Shift:
     schedule = ctx.config.escalation.schedule(name)
     if schedule is None:
         return Shift(at, at, None)
-    return oncall_schedule.who(schedule, _given(ctx, session, schedule, at, at + 1), at)
+    return oncall_schedule.shift_at(schedule, _given(ctx, session, schedule, at, at + 1), at)
 
 
 def _given(ctx: Context, session: Session, schedule: Schedule, start: float, end: float) -> list[Shift]:
@@ -66,9 +66,9 @@ def overview(ctx: Context) -> list[dict[str, Any]]:
             {
                 "schedule": schedule.name,
                 "timezone": schedule.timezone,
-                "now": shown(ctx, coming[0]),
-                "next": shown(ctx, after) if after else None,
-                "gaps": [shown(ctx, gap) for gap in oncall_schedule.gaps(coming)],
+                "now": shift_json(ctx, coming[0]),
+                "next": shift_json(ctx, after) if after else None,
+                "gaps": [shift_json(ctx, gap) for gap in oncall_schedule.gaps(coming)],
                 "calendar": _standing(ctx, schedule, now, now + AHEAD * DAY),
             }
         )
@@ -85,8 +85,8 @@ def schedule(ctx: Context, name: str, days: float = AHEAD, start: float | None =
     return {
         "schedule": name,
         "timezone": _known(ctx, name).timezone,
-        "shifts": [shown(ctx, shift) for shift in plan],
-        "gaps": [shown(ctx, gap) for gap in oncall_schedule.gaps(plan)],
+        "shifts": [shift_json(ctx, shift) for shift in plan],
+        "gaps": [shift_json(ctx, gap) for gap in oncall_schedule.gaps(plan)],
         "overrides": overrides,
         "calendar": _standing(ctx, _known(ctx, name), start, start + days * DAY),
     }
@@ -102,7 +102,7 @@ def calendar(ctx: Context, name: str, days: float = 90) -> str:
     return ical.write(name, shifts(ctx, name, ctx.now(), days), ctx.now())
 
 
-def shown(ctx: Context, shift: Shift) -> dict[str, Any]:
+def shift_json(ctx: Context, shift: Shift) -> dict[str, Any]:
     """Return a shift as it is shown."""
     contact = ctx.config.escalation.contact(shift.contact) if shift.contact else None
     return {

@@ -25,7 +25,7 @@ class Lifted(NamedTuple):
     first: float
     last: float
 
-    def more(self, lift: Lift, at: float) -> Lifted:
+    def add(self, lift: Lift, at: float) -> Lifted:
         """Return it with one more."""
         low, high, most = self.lift
         joined = Lift(min(low, lift.low), max(high, lift.high), max(most, lift.most))
@@ -84,7 +84,7 @@ class Notes:
         place = self._place(node, 1)
         key = f"PromQL info: {text}{place}"
         lifted = self._lifted.get(key, Lifted(lift, 0, at, at))
-        self._lifted[key] = lifted_ = lifted.more(lift, at)
+        self._lifted[key] = lifted_ = lifted.add(lift, at)
         self._infos[key] = f"PromQL info: {text}{lifted_}{place}"
 
     def not_counters(self, node: tree.Node, names: Iterable[str]) -> None:
@@ -106,7 +106,7 @@ class Notes:
         place = positions.of(self._text, self._root).get(id(node))
         if place is None or (arg is not None and arg >= len(place.args)):
             return ""
-        return f" {positions.shown(self._text, place.start if arg is None else place.args[arg])}"
+        return f" {positions.line_and_column(self._text, place.start if arg is None else place.args[arg])}"
 
 
 def _of(name: str) -> str:

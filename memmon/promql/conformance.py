@@ -125,12 +125,12 @@ def _compare(expected: Expected, value: Value, kind: str) -> str:
     if isinstance(value, str):
         return f"found the text {value!r}"
     if isinstance(value, float):
-        if expected.number is None:
+        if expected.scalar is None:
             return f"found the scalar {numbers.short(value)}"
         return (
             ""
-            if is_same(value, expected.number)
-            else f"expected {expected.number}, found scalar {numbers.short(value)}"
+            if is_same(value, expected.scalar)
+            else f"expected {expected.scalar}, found scalar {numbers.short(value)}"
         )
     if kind == "matrix":
         series_by_labels = {
@@ -144,8 +144,8 @@ def _compare(expected: Expected, value: Value, kind: str) -> str:
 
 def _compare_points(expected: Expected, points: list[Point]) -> str:
     expected_rows = [(labels, values_[0]) for labels, values_ in expected.rows if values_ and values_[0] is not None]
-    if expected.number is not None:
-        expected_rows = [((), expected.number)]
+    if expected.scalar is not None:
+        expected_rows = [((), expected.scalar)]
     if len({point.labels for point in points}) != len(points):
         return "a label set came twice"
     if expected.ordered and [labels for labels, _ in expected_rows] != [point.labels for point in points]:
@@ -162,8 +162,8 @@ def _compare_rows(expected: Expected, series_by_labels: dict[Labels, Series], st
         labels: values_ for labels, values_ in expected.rows if any(value is not None for value in values_)
     }
     moments = range(steps.start, steps.end + 1, steps.step)
-    if expected.number is not None:
-        expected_rows = {(): [expected.number] * len(moments)}
+    if expected.scalar is not None:
+        expected_rows = {(): [expected.scalar] * len(moments)}
     by_time = {
         labels: dict(zip(series.times.tolist(), series.values.tolist(), strict=True))
         for labels, series in series_by_labels.items()

@@ -34,7 +34,7 @@ class Literals:
         match = _TOKEN.fullmatch(token)
         return self._texts[int(match.group(1))] if match else token
 
-    def shown(self, text: str) -> str:
+    def restore(self, text: str) -> str:
         """Return `text`, something that the parser wrote, with texts where it has tokens."""
         return re.sub(f'"?{_TOKEN.pattern}"?', lambda match: quoted(self._texts[int(match.group(1))]), text)
 

@@ -48,7 +48,7 @@ def pretty(text: str) -> str:
     literals = check(text)
     if _NEGATIVE_AT.search(literals.bare):
         raise BadQuery("an expression with a negative time after @ cannot be laid out")
-    return literals.shown(_careful(lambda: str(promql_parser.parse(literals.bare).prettify()), literals))
+    return literals.restore(_careful(lambda: str(promql_parser.parse(literals.bare).prettify()), literals))
 
 
 def _later(match: re.Match[str]) -> str:
@@ -66,7 +66,7 @@ def _careful(work: Callable[[], T], literals: Literals) -> T:
         return work()
     except (ValueError, OverflowError) as error:
         features.refuse_modifiers(literals.bare)
-        raise BadQuery(f"parse error: {literals.shown(str(error))}") from None
+        raise BadQuery(f"parse error: {literals.restore(str(error))}") from None
     except BaseException as error:
         # A panic in the parser is none of Exception's; it must cost its caller an error and not the process.
         if type(error).__name__ != "PanicException":

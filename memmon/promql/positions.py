@@ -33,7 +33,7 @@ def of(text: str, root: tree.Node) -> dict[int, Place]:
     return {id(node): place for node, place in zip(calls, places, strict=True)}
 
 
-def shown(text: str, offset: int) -> str:
+def line_and_column(text: str, offset: int) -> str:
     """Return `offset` as line and column, both from 1 on."""
     before = text[:offset]
     return f"({before.count(chr(10)) + 1}:{offset - (before.rfind(chr(10)) + 1) + 1})"

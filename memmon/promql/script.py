@@ -61,7 +61,7 @@ class Expected:
     no_infos: bool = False
     ordered: bool = False
     text: str | None = None
-    number: float | None = None
+    scalar: float | None = None
     vector: Steps | None = None
     rows: list[tuple[Labels, list[float | None]]] = field(default_factory=list)
 
@@ -205,7 +205,7 @@ def _expected(block: list[str], how: str | None) -> Expected:
         if line.startswith(("expect ", "expected_fail")):
             _expect(expected, line)
         elif re.fullmatch(_NUMBER, line, re.IGNORECASE):
-            expected.number = float(line)
+            expected.scalar = float(line)
         else:
             labels, value_text = labels_of(line)
             if "{{" not in value_text:

@@ -69,7 +69,7 @@ def _keep(
         other_groups = [other for other in store.kinds(session) if other.key != key]
         # A series has the job of its group: only groups of this job can have it too.
         rivals = [o.key for o in other_groups if o.job == labels["job"] and o.kinds.keys() & families.keys()]
-        taken = (point.labels for rival in store.some(session, rivals) for point in groups.points(rival))
+        taken = (point.labels for rival in store.groups_by_key(session, rivals) for point in groups.points(rival))
         problem = groups.conflict(after, [other.kinds for other in other_groups], taken)
         if problem:
             raise Inconsistent("body", problem)
@@ -79,7 +79,7 @@ def _keep(
 
 def _check_room(session: Session, key: str, group: Group) -> None:
     """Raise BadInput when with `group` there would be too much."""
-    group_count, series = store.others(session, key)
+    group_count, series = store.totals_of_others(session, key)
     if group_count >= MAX_GROUPS:
         raise BadInput("job", f"there are {MAX_GROUPS} groups already; delete some")
     if series + len(groups.points(group)) > MAX_SERIES:
@@ -185,7 +185,7 @@ def _take_in(ctx: Context, protocol: str, source: str, pushed: Pushed) -> Refusa
     written = metrics.ingest_timed(ctx, source, pushed.samples, pushed.metadata)
     refused = pushed.refused
     refused.add_all(written.refused, written.examples)
-    _count(ctx, protocol, written.kept)
+    _count(ctx, protocol, written.accepted)
     if refused:
         _count_refused(ctx, protocol, refused.counts)
         if lease.claim(ctx.redis, f"push-said:{source}", SAY_EVERY):

@@ -35,7 +35,7 @@ def kinds(session: Session) -> list[Kinds]:
     return [Kinds(*row) for row in session.execute(query)]
 
 
-def some(session: Session, keys: Sequence[str]) -> list[Group]:
+def groups_by_key(session: Session, keys: Sequence[str]) -> list[Group]:
     """Return the groups of `keys`."""
     groups: list[Group] = []
     for start in range(0, len(keys), upsert.CHUNK):
@@ -49,7 +49,7 @@ def everything(session: Session) -> list[Group]:
     return [_group(row) for row in session.scalars(select(PushGroupRow).order_by(PushGroupRow.key))]
 
 
-def others(session: Session, key: str) -> tuple[int, int]:
+def totals_of_others(session: Session, key: str) -> tuple[int, int]:
     """Return how many groups there are but that of `key`, and how many series they have."""
     query = select(func.count(), func.coalesce(func.sum(PushGroupRow.series), 0)).where(PushGroupRow.key != key)
     group_count, series = session.execute(query).one()

@@ -22,28 +22,28 @@ class Standing(NamedTuple):
 
     alert: dict[str, Any]
     labels: Labels
-    held: list[Held]
+    suppressions: list[Held]
     nodes: list[Node]
     muted_by: list[str]
 
     @property
     def muted(self) -> bool:
         """Tell whether nobody is told of it for now."""
-        return bool(self.held or self.muted_by)
+        return bool(self.suppressions or self.muted_by)
 
     @property
     def silenced_by(self) -> list[str]:
         """The silences and maintenance windows that mute it."""
         return [
             suppression.by if suppression.kind == "silence" else f"maintenance/{suppression.by}"
-            for suppression in self.held
+            for suppression in self.suppressions
             if suppression.kind in ("silence", "maintenance")
         ]
 
     @property
     def inhibited_by(self) -> list[str]:
         """The fingerprints of the alerts that inhibit it, and the failed targets that it depends on."""
-        return [suppression.by for suppression in self.held if suppression.kind in ("inhibition", "dependency")]
+        return [suppression.by for suppression in self.suppressions if suppression.kind in ("inhibition", "dependency")]
 
 
 def standing(ctx: Context, matchers: tuple[Matcher, ...] = ()) -> list[Standing]:
@@ -64,7 +64,7 @@ def standing_of(view: View, alert_rows: list[dict[str, Any]]) -> list[Standing]:
         nodes = route.match(view.top, dispatcher.routed(labels, alert["flaps"]))
         names = [closed[node.id] for node in nodes]
         muted_by = sorted({name for interval_name in names for name in interval_name}) if all(names) else []
-        statuses.append(Standing(alert, labels, view.held(labels), nodes, muted_by))
+        statuses.append(Standing(alert, labels, view.suppressions_of(labels), nodes, muted_by))
     return statuses
 
 
@@ -74,5 +74,5 @@ def suppressed(ctx: Context, numbers: Collection[int] | None = None) -> dict[int
     view = View(ctx, ctx.now())
     requested = None if numbers is None else frozenset(numbers)
     labels_by_id = ((n, labels) for n, _, labels in alerts.firing_labels(ctx) if requested is None or n in requested)
-    suppressions = {alert_id: view.held(labels) for alert_id, labels in labels_by_id}
+    suppressions = {alert_id: view.suppressions_of(labels) for alert_id, labels in labels_by_id}
     return {alert_id: suppressions_ for alert_id, suppressions_ in suppressions.items() if suppressions_}

@@ -68,7 +68,7 @@ class Work(NamedTuple):
     row: GroupRow
     node: Node
     channels: list[Channel]
-    told: dict[str, Told]
+    log_entries: dict[str, Told]
     pending: dict[str, Pending]
 
 
@@ -76,13 +76,13 @@ class Split(NamedTuple):
     """A group's alerts: those that may be told, and why each other one that fires is kept back."""
 
     open: dict[int, dict[str, Any]]
-    held: dict[int, list[Held]]
+    suppressions: dict[int, list[Held]]
 
     def members(self) -> Members:
         """Return the ids of both, as decisions want them."""
         firing = frozenset(alert_id for alert_id, alert in self.open.items() if alert["state"] == "firing")
         cared = bool(firing) and all(self.open[alert_id]["status"] == "acknowledged" for alert_id in firing)
-        return Members(firing, frozenset(self.open) - firing, frozenset(self.held), cared)
+        return Members(firing, frozenset(self.open) - firing, frozenset(self.suppressions), cared)
 
 
 def flush(ctx: Context, outbox: Outbox) -> int:
@@ -109,7 +109,7 @@ def _flush_one(
 ) -> int:
     """Claim, decide and send in one transaction: who loses the claim has sent nothing."""
     with ctx.write() as session:
-        row = store.held(session, key)
+        row = store.lock_group(session, key)
         if row is None or row.due_at is None or view.now < row.due_at <= latest:
             return 0  # Another worker got there first.
         node = nodes.get((row.route, row.receiver))
@@ -117,13 +117,13 @@ def _flush_one(
             store.drop_group(session, key, view.now)  # The routes changed; its alerts are placed anew.
             return 0
         channels, pending = told_channels(ctx, row.receiver), outbox.pending(session, key)
-        work = Work(ctx, session, view, row, node, channels, store.told(session, key), pending)
-        group_alerts = alerts.some(session, store.members(session, key))
+        work = Work(ctx, session, view, row, node, channels, store.log_entries(session, key), pending)
+        group_alerts = alerts.alerts_by_id(session, store.members(session, key))
         over = frozenset() if pending else _over(group_alerts, work)
         store.leave(session, key, over, view.now)
         split = _split(work, [alert for alert in group_alerts if alert["id"] not in over])
         sent = _tell(work, split, outbox)
-    if split.held:
+    if split.suppressions:
         counters.add(ctx.redis, "memmon_notifications_suppressed_total", {"receiver": row.receiver})
     return sent
 
@@ -131,7 +131,7 @@ def _flush_one(
 def _over(group_alerts: list[dict[str, Any]], work: Work) -> frozenset[int]:
     """Return the alerts of whose end all have heard who want to."""
     ended = frozenset(alert["id"] for alert in group_alerts if alert["state"] != "firing")
-    return (ended & _told_of(work.told, "resolved")) - _owed(work.told, work.channels)
+    return (ended & _told_of(work.log_entries, "resolved")) - _owed(work.log_entries, work.channels)
 
 
 def _owed(log_entries: dict[str, Told], channels: list[Channel]) -> frozenset[int]:
@@ -149,14 +149,16 @@ def _split(work: Work, group_alerts: list[dict[str, Any]]) -> Split:
     end from who heard that it fires."""
     split = Split({}, {})
     view, closed = work.view, work.view.route_held(work.node)
-    heard = _told_of(work.told, "firing")
+    heard = _told_of(work.log_entries, "firing")
     for alert in group_alerts:
         alert_id, is_firing = alert["id"], alert["state"] == "firing"
-        suppressions = closed + view.held(view.labels_of(alert)) if is_firing or alert_id not in heard else closed
+        suppressions = (
+            closed + view.suppressions_of(view.labels_of(alert)) if is_firing or alert_id not in heard else closed
+        )
         if not suppressions:
             split.open[alert_id] = alert
         elif is_firing or alert_id in heard:
-            split.held[alert_id] = suppressions
+            split.suppressions[alert_id] = suppressions
     return split
 
 
@@ -165,7 +167,7 @@ def _tell(work: Work, split: Split, outbox: Outbox) -> int:
     members, now, row = split.members(), work.view.now, work.row
     verdicts: dict[str, Verdict] = {}
     for channel in work.channels:
-        before, old = work.told.get(channel.name), work.pending.get(channel.name)
+        before, old = work.log_entries.get(channel.name), work.pending.get(channel.name)
         verdict = group.decide(channel, members, before, old, work.node.repeat_interval, now, LIFE)
         verdicts[channel.name] = verdict
         heard = (before.firing if before else frozenset()) & members.muted
@@ -208,12 +210,12 @@ def _keep(work: Work, split: Split, members: Members, verdicts: dict[str, Verdic
         resolved=sorted(members.resolved),
         muted={
             str(alert_id): [suppression.to_json() for suppression in suppressions]
-            for alert_id, suppressions in sorted(split.held.items())
+            for alert_id, suppressions in sorted(split.suppressions.items())
         },
     )
     is_busy = any(verdict.act in ("send", "wait") for verdict in verdicts.values())
     is_idle = not members.firing and not members.muted
-    owed = _owed(store.told(session, row.key), work.channels)
+    owed = _owed(store.log_entries(session, row.key), work.channels)
     if not is_busy:
         store.leave_but(session, row.key, members.firing | members.muted | owed, now)
     if is_idle and not is_busy and not owed & members.resolved:
@@ -221,7 +223,7 @@ def _keep(work: Work, split: Split, members: Members, verdicts: dict[str, Verdic
         return
     ends = [
         suppression.until
-        for suppressions in split.held.values()
+        for suppressions in split.suppressions.values()
         for suppression in suppressions
         if suppression.until is not None and suppression.until > now
     ]

@@ -36,7 +36,7 @@ class View:
         """Return the label set of an alert that is shown."""
         return self._labels.get(alert["id"]) or label_sets.of(alert["labels"])
 
-    def held(self, labels: Labels) -> list[Held]:
+    def suppressions_of(self, labels: Labels) -> list[Held]:
         """Return why an alert with `labels` is not to be told now."""
         suppressions = [
             Held(

@@ -57,7 +57,7 @@ def plan(
     with ctx.write() as session:
         session.add(row)
         session.flush()
-        window = shown(row, now)
+        window = window_json(row, now)
     log.info("maintenance %s by %s: %s", row.id, by, name)
     live.publish(ctx.redis, "alerts", {"maintenance": row.id})
     return window
@@ -72,7 +72,7 @@ def approve(ctx: Context, window_id: int, by: str) -> dict[str, Any]:
         if row.created_by == by:
             raise Conflict(f"maintenance {window_id} must be approved by somebody else than {by}, who planned it")
         row.approved_by, row.approved_at = by, ctx.now()
-        window = shown(row, ctx.now())
+        window = window_json(row, ctx.now())
     live.publish(ctx.redis, "alerts", {"maintenance": window_id})
     return window
 
@@ -86,7 +86,7 @@ def end(ctx: Context, window_id: int, by: str) -> dict[str, Any]:
         if current_window is None:
             raise Conflict(f"maintenance {window_id} does not hold now")
         row.ended = {**row.ended, str(current_window.start): {"at": now, "by": by}}
-        window = shown(row, now)
+        window = window_json(row, now)
     live.publish(ctx.redis, "alerts", {"maintenance": window_id})
     return window
 
@@ -110,13 +110,13 @@ def windows(ctx: Context) -> list[dict[str, Any]]:
     """Return every window that holds or will come again, with its next occurrences."""
     now = ctx.now()
     with ctx.read() as session:
-        return [shown(row, now) for row in store.maintenances(session, now)]
+        return [window_json(row, now) for row in store.maintenances(session, now)]
 
 
 def get(ctx: Context, window_id: int) -> dict[str, Any]:
     """Return one window."""
     with ctx.read() as session:
-        return shown(_get(session, window_id), ctx.now())
+        return window_json(_get(session, window_id), ctx.now())
 
 
 def in_force(session: Session, now: float) -> list[Window]:
@@ -140,7 +140,7 @@ def _window(row: MaintenanceRow, now: float) -> Window | None:
     return Window(row.id, row.name, matchers, occurrence.start, occurrence.end)
 
 
-def shown(row: MaintenanceRow, now: float) -> dict[str, Any]:
+def window_json(row: MaintenanceRow, now: float) -> dict[str, Any]:
     """Return a window as the API shows it."""
     when = Schedule(**row.schedule)
     current_window = _window(row, now) if row.approved_at is not None else None

@@ -16,7 +16,7 @@ from memmon.errors import BadInput, NotFound
 from memmon.promql.matcher import Matcher
 from memmon.routing import store
 from memmon.routing.matcher import checked, to_json
-from memmon.routing.silences import MAX_SILENCE, shown
+from memmon.routing.silences import MAX_SILENCE, silence_json
 from memmon.state import live
 
 log = logging.getLogger(__name__)
@@ -108,4 +108,4 @@ def get(ctx: Context, silence_id: str) -> dict[str, Any]:
         row = store.silence(session, silence_id)
         if row is None:
             raise NotFound(f"no silence {silence_id}")
-        return shown(row, ctx.now())
+        return silence_json(row, ctx.now())

@@ -66,7 +66,7 @@ def silence(
     with ctx.write() as session:
         store.save_silence(session, **values)
         row = store.silence(session, values["id"])
-        silence_ = shown(row, now)  # type: ignore[arg-type]
+        silence_ = silence_json(row, now)  # type: ignore[arg-type]
     log.info("silence %s by %s for %g s: %s", silence_["id"], by, seconds, ", ".join(map(str, matchers)))
     live.publish(ctx.redis, "alerts", {"silence": silence_["id"]})
     return silence_
@@ -90,10 +90,10 @@ def silences(ctx: Context, ended_since: float = 3600.0) -> list[dict[str, Any]]:
     """Return the silences that hold, will hold, or ended in the last `ended_since` seconds."""
     now = ctx.now()
     with ctx.read() as session:
-        return [shown(row, now) for row in store.silences(session, now - ended_since)]
+        return [silence_json(row, now) for row in store.silences(session, now - ended_since)]
 
 
-def shown(row: SilenceRow, now: float) -> dict[str, Any]:
+def silence_json(row: SilenceRow, now: float) -> dict[str, Any]:
     """Return a silence in Alertmanager's shape."""
     state = "expired" if row.ends_at <= now else ("active" if row.starts_at <= now else "pending")
     return {

@@ -17,7 +17,7 @@ class Event(NamedTuple):
     """An alert that began to fire, or ended, at a time (Unix seconds); `number` is the alert's."""
 
     at: float
-    number: int
+    alert_number: int
     labels: Labels
     fires: bool
 
@@ -68,9 +68,9 @@ class _Rehearsal:
 
     def _take(self, event: Event) -> None:
         if event.fires:
-            self._firing[event.number] = event.labels
+            self._firing[event.alert_number] = event.labels
         else:
-            self._firing.pop(event.number, None)
+            self._firing.pop(event.alert_number, None)
         for node in route.match(self._top, event.labels):
             key = f"{node.receiver}|{node.id}|{route.group_key(node, event.labels)}"
             group = self._groups.get(key)
@@ -80,9 +80,9 @@ class _Rehearsal:
             if group is None:
                 continue
             if event.fires:
-                group.firing[event.number] = event.labels
-            elif group.firing.pop(event.number, None) is not None:
-                group.ended.add(event.number)
+                group.firing[event.alert_number] = event.labels
+            elif group.firing.pop(event.alert_number, None) is not None:
+                group.ended.add(event.alert_number)
 
     def _flush_until(self, until: float, is_before: bool) -> None:
         while self._due and (self._due[0][0] < until if is_before else self._due[0][0] <= until):

@@ -24,7 +24,7 @@ def groups(session: Session, keys: Sequence[str]) -> dict[str, GroupRow]:
     return {row.key: row for row in rows}
 
 
-def held(session: Session, key: str) -> GroupRow | None:
+def lock_group(session: Session, key: str) -> GroupRow | None:
     """Return one group, which nobody else changes until the transaction's end."""
     return session.get(GroupRow, key, with_for_update=True)
 
@@ -101,7 +101,7 @@ def placements(session: Session, alert_id: int) -> Sequence[PlacementRow]:
     ).all()
 
 
-def told(session: Session, key: str) -> dict[str, Told]:
+def log_entries(session: Session, key: str) -> dict[str, Told]:
     """Return by channel what was last delivered of a group."""
     rows = session.scalars(select(NotificationLog).where(NotificationLog.group_key == key))
     return {

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from memmon.collect import broker
 from memmon.context import Context
-from memmon.db import migrate
+from memmon.db import engine, migrate
 from memmon.errors import MemmonError
 from memmon.jobs import QUEUES
 from memmon.notify import service as notify
@@ -143,13 +143,15 @@ def _database(ctx: Context, stack: Running | None) -> Finding:
     settings = ctx.settings
     if _is_without_database(settings):
         return Finding("database", WARN, "there is none yet", "`memmon up` makes it")
-    with ctx.read() as session:
+    with engine.reading(ctx.engine) as session:
         dialect = session.get_bind().dialect.name
         session.connection()
-    there, newest = migrate.revision(ctx.engine), migrate.newest()
-    if there != newest:
-        return Finding("database", FAIL, f"{dialect} at revision {there}, {newest} is wanted", "run `memmon migrate`")
-    return Finding("database", OK, f"{dialect} at revision {there}")
+    schema = migrate.schema(ctx.engine)
+    if schema.state == "newer":
+        return Finding("database", FAIL, f"{dialect}: {schema}", "install the version of memmon that made it")
+    if schema.state != "current":
+        return Finding("database", FAIL, f"{dialect}: {schema}", "run `memmon migrate`")
+    return Finding("database", OK, f"{dialect} at schema {schema.revision}")
 
 
 def _is_without_database(settings: Settings) -> bool:

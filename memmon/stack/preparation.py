@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 
 from memmon import files
 from memmon import settings as environment
+from memmon.audit import service as audit
 from memmon.context import Context
 from memmon.db import migrate
 from memmon.errors import BadConfig, Transient
@@ -111,6 +112,7 @@ def plan(settings: Settings, environ: Mapping[str, str], options: Wanted) -> Pla
         _answers(settings)
     ctx = Context(settings)
     migrate.upgrade(ctx.engine)
+    audit.sign_unsigned(ctx)
     ctx.close()
     return Plan(settings, stack_environ, programs, url, made_token)
 

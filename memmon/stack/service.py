@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from memmon import logs
+from memmon import __version__, logs
 from memmon.errors import NotFound, Transient
 from memmon.settings import Settings
 from memmon.stack import address, lock, main_loop, preparation, readiness, running
@@ -42,7 +42,7 @@ def up(environ: Mapping[str, str], options: Wanted, say: Say) -> None:
     home_lock = running.lock_path(settings)
     home_fd = lock.take(home_lock, "MEMMON_HOME")
     logs.setup(settings.log_path, settings.log_level)
-    say(f"memmon: starting; the log is {settings.log_path}")
+    say(f"memmon: starting version {__version__}; the log is {settings.log_path}")
     log.info("memmon starts in %s", settings.home)
     try:
         plan = preparation.plan(settings, environ, options)

@@ -13,7 +13,7 @@ from tests.support import at_once
 def test_threads_that_ask_at_once_are_given_one_secret(tmp_path: Path) -> None:
     for trial in range(20):
         path = tmp_path / str(trial) / "secret.key"
-        given = at_once(*[partial(secret.kept.__wrapped__, path)] * 8)
+        given = at_once(*[partial(secret.load_or_create.__wrapped__, path)] * 8)
         assert set(given) == {path.read_bytes()}
         assert [left.name for left in path.parent.iterdir()] == [path.name]
 
@@ -21,7 +21,7 @@ def test_threads_that_ask_at_once_are_given_one_secret(tmp_path: Path) -> None:
 def test_the_secret_is_32_bytes_that_only_its_user_can_read(tmp_path: Path) -> None:
     path = tmp_path / "run" / "secret.key"
 
-    assert len(secret.kept(path)) == 32
+    assert len(secret.load_or_create(path)) == 32
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -29,4 +29,4 @@ def test_a_secret_that_cannot_be_kept_is_an_error_that_names_its_place(tmp_path:
     (tmp_path / "run").write_text("a file where the folder would be")
 
     with pytest.raises(BadConfig, match="the secret cannot be kept at"):
-        secret.kept(tmp_path / "run" / "secret.key")
+        secret.load_or_create(tmp_path / "run" / "secret.key")

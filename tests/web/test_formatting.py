@@ -28,7 +28,7 @@ from web import formatting
     ],
 )
 def test_a_number_is_worded_with_its_unit(value: float | None, unit: str, text: str) -> None:
-    assert formatting.number(value, unit) == text
+    assert formatting.format_number(value, unit) == text
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,6 @@ def test_only_the_web_and_the_own_runbook_are_linked(given: str | None, link: st
 
 
 def test_a_parameter_is_told_in_words() -> None:
-    assert formatting.told(["alerts", "log"]) == "alerts, log"
-    assert formatting.told({"limit": 3, "of": ["a", "b"]}) == "limit 3, of a, b"
-    assert formatting.told(3600) == "3600"
+    assert formatting.format_value(["alerts", "log"]) == "alerts, log"
+    assert formatting.format_value({"limit": 3, "of": ["a", "b"]}) == "limit 3, of a, b"
+    assert formatting.format_value(3600) == "3600"

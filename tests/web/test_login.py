@@ -145,7 +145,7 @@ def test_a_session_of_the_administrator_ends_when_the_environments_token_changes
 
 def test_another_web_process_knows_the_session(client: FlaskClient, ctx: Context, token: str) -> None:
     cookie = sign_in(client, token).headers["Set-Cookie"].split(";")[0]
-    secret.kept.cache_clear()  # As a process that starts now.
+    secret.load_or_create.cache_clear()  # As a process that starts now.
     other = create_app(ctx).test_client(use_cookies=False)
     assert other.get("/api/alerts", environ_base=OUTSIDE, headers={"Cookie": cookie}).status_code == 200
     path: Path = ctx.settings.run_dir / "secret.key"

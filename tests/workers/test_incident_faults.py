@@ -180,7 +180,7 @@ def test_a_worker_killed_in_the_middle_of_each_action_loses_and_doubles_nothing(
     assert len(receiver.came) == (0 if step == "act" else 1)
     appended = tmp_path / "appended"
     assert (appended.read_text() if appended.exists() else "") == ("" if step == "act" else "x\n")
-    held = RESTRICTIONS.shown()
+    held = RESTRICTIONS.to_json()
     assert [one["address"] for one in held["blocked"]] == ["203.0.113.9"]
     assert sorted(one["feature"] for one in held["disabled"]) == ["*", "search"]
     assert len(held["throttled"]) == 1

@@ -62,7 +62,7 @@ def receivers() -> Response:
 def alerts() -> Response:
     """Return the firing alerts."""
     ctx = http.context()
-    statuses = form.wanted(
+    statuses = form.filter_alerts(
         standing(ctx, form.filters()), _receivers(ctx), ("active", "silenced", "inhibited", "unprocessed", "muted")
     )
     return http.answer(
@@ -95,7 +95,7 @@ def receive() -> Response:
     taken, wrong = [], []
     for index, posted_alert in enumerate(body):
         try:
-            taken.append(form.given(index, posted_alert, ctx.now(), life))
+            taken.append(form.posted_alert(index, posted_alert, ctx.now(), life))
         except BadInput as error:
             wrong.append(error)
     if taken:
@@ -111,7 +111,7 @@ def groups() -> Response:
     ctx = http.context()
     pattern = compiled(request.args["receiver"]) if request.args.get("receiver") else None
     groups: dict[tuple[Any, str, str], list[dict[str, Any]]] = {}
-    for alert_status_ in form.wanted(
+    for alert_status_ in form.filter_alerts(
         standing(ctx, form.filters()), _receivers(ctx), ("active", "silenced", "inhibited", "muted")
     ):
         alert_json = _alert(ctx, alert_status_)

@@ -37,7 +37,9 @@ def filters() -> tuple[Matcher, ...]:
     return tuple(matcher_ for text in request.args.getlist("filter") for matcher_ in matchers.parse(text, "filter"))
 
 
-def wanted(statuses: list[Standing], receivers: Mapping[str, Receiver], flags: tuple[str, ...]) -> list[Standing]:
+def filter_alerts(
+    statuses: list[Standing], receivers: Mapping[str, Receiver], flags: tuple[str, ...]
+) -> list[Standing]:
     """Return the alerts that the request's other parameters than `filter` let through; `flags` are those that it may have."""
     on = {name: flag(name) for name in flags}
     receiver = request.args.get("receiver")
@@ -82,7 +84,7 @@ def alert(alert_status_: Standing, ends_at: float) -> dict[str, Any]:
     }
 
 
-def given(index: int, document: Any, now: float, life: float) -> Given:
+def posted_alert(index: int, document: Any, now: float, life: float) -> Given:
     """Return the alert that was posted as number `index`; without an end it lives `life` seconds from now."""
     where = f"[{index}]"
     if not isinstance(document, dict):
@@ -151,10 +153,10 @@ def of_matchers(value: Any) -> list[Matcher]:
     return matchers_
 
 
-def fits(silence: dict[str, Any], matchers: tuple[Matcher, ...]) -> bool:
-    """Tell whether a silence has every one of the `wanted` matchers, in name, operator and value."""
+def fits(silence: dict[str, Any], filters: tuple[Matcher, ...]) -> bool:
+    """Tell whether a silence has every one of the matchers `filters`, in name, operator and value."""
     silence_matchers = {(m["name"], matchers.op_of(m), m["value"]) for m in silence["matchers"]}
-    return all(tuple(matcher_) in silence_matchers for matcher_ in matchers)
+    return all(tuple(matcher_) in silence_matchers for matcher_ in filters)
 
 
 ORDER = {"active": 0, "pending": 1, "expired": 2}

@@ -27,7 +27,7 @@ def incidents() -> Response:
 @blueprint.get("/stats")
 def stats() -> Response:
     """Return how the incidents of the last `days` went, against their targets."""
-    return http.answer(service.stats(http.context(), http.number("days", 30, 0.01, 366)))
+    return http.answer(service.stats(http.context(), http.float_parameter("days", 30, 0.01, 366)))
 
 
 @blueprint.get("/record")

@@ -56,7 +56,7 @@ def _schedule(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get(f"/{http.id_segment('window_id')}")
-def one(window_id: int) -> Response:
+def get_window(window_id: int) -> Response:
     """Return one window with its next occurrences."""
     return http.answer(maintenance.get(http.context(), window_id))
 

@@ -41,6 +41,6 @@ def prometheus() -> Response:
 
 
 @blueprint.get("/metrics")
-def own() -> Response:
+def own_metrics() -> Response:
     """Return memmon's own metrics in text format 0.0.4."""
     return http.text(analysis.own_page(http.context()), TEXT)

@@ -23,7 +23,7 @@ def overview() -> Response:
 @blueprint.get("/<name>")
 def schedule(name: str) -> Response:
     """Return the shifts of a schedule for the `days` that come."""
-    return http.answer(oncall.schedule(http.context(), name, http.number("days", oncall.AHEAD, 0.01, 366)))
+    return http.answer(oncall.schedule(http.context(), name, http.float_parameter("days", oncall.AHEAD, 0.01, 366)))
 
 
 @blueprint.get("/<name>.ics")

@@ -15,4 +15,4 @@ MOST_HOURS = 8760
 @blueprint.get("/api/performance")
 def performance() -> Response:
     """Return history, baselines, trends and advice of the last `hours`."""
-    return http.answer(service.performance(http.context(), http.number("hours", 1, 0.1, MOST_HOURS)))
+    return http.answer(service.performance(http.context(), http.float_parameter("hours", 1, 0.1, MOST_HOURS)))

@@ -27,7 +27,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 @blueprint.get("/report")
 def report() -> Response:
     """Return how the rules did in the last `days`."""
-    return http.answer(rule_report(http.context(), http.number("days", 30, 0.01, 366) * 86400))
+    return http.answer(rule_report(http.context(), http.float_parameter("days", 30, 0.01, 366) * 86400))
 
 
 @blueprint.post("/check")

@@ -41,12 +41,12 @@ def report() -> Response:
 
 
 @blueprint.post(f"/incidents/{http.id_segment('incident_id')}/resolve")
-def resolve(restriction_id: int) -> Response:
+def resolve(incident_id: int) -> Response:
     """Close an incident that security opened."""
     ctx = http.context()
-    if incidents.show(ctx, restriction_id)["labels"].get("category") != "security":
-        raise NotFound(f"incident {restriction_id} is none of security")
-    incident, jobs = incidents.resolve(ctx, restriction_id, *http.signature())
+    if incidents.show(ctx, incident_id)["labels"].get("category") != "security":
+        raise NotFound(f"incident {incident_id} is none of security")
+    incident, jobs = incidents.resolve(ctx, incident_id, *http.signature())
     follow(jobs)
     return http.answer(incident)
 

@@ -51,7 +51,7 @@ ACTIONS: dict[str, Action] = {
 
 
 @cache
-def others() -> dict[str, Action]:
+def entry_point_actions() -> dict[str, Action]:
     """Return the actions of other packages. One that cannot be loaded is left out and said; none takes the name of memmon's."""
     actions: dict[str, Action] = {}
     for point in entry_points(group=GROUP):
@@ -69,9 +69,9 @@ def others() -> dict[str, Action]:
 
 def get(name: str) -> Action | None:
     """Return the action called `name`."""
-    return ACTIONS.get(name) or others().get(name)
+    return ACTIONS.get(name) or entry_point_actions().get(name)
 
 
 def names() -> list[str]:
     """Return the names of all actions."""
-    return sorted({*ACTIONS, *others()})
+    return sorted({*ACTIONS, *entry_point_actions()})

@@ -117,7 +117,7 @@ def text(call: Call, name: str, default: str | None = None) -> str:
     return str(value)
 
 
-def number(call: Call, name: str, default: float) -> float:
+def number_parameter(call: Call, name: str, default: float) -> float:
     """Return the parameter `name` as a number; raise Permanent when it is none."""
     try:
         value = float(call.parameters.get(name, default))

@@ -17,7 +17,9 @@ def act(ctx: Context, call: Call) -> str:
         detector for detector in ctx.config.detectors.detectors if detector.name == call.labels.get("alertname")
     )
     default = next((detector.block_for for detector in found_by), HOUR)
-    return restriction.put(ctx, call, "block", base.text(call, "address"), base.number(call, "seconds", default))
+    return restriction.put(
+        ctx, call, "block", base.text(call, "address"), base.number_parameter(call, "seconds", default)
+    )
 
 
 def undo(ctx: Context, call: Call) -> str:

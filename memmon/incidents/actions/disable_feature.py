@@ -14,7 +14,7 @@ def act(ctx: Context, call: Call) -> str:
     feature = base.text(call, "feature")
     if feature == "*":
         raise Permanent("feature: * would be the whole service; that is what isolate is for")
-    seconds = base.number(call, "seconds", restriction.QUARTER)
+    seconds = base.number_parameter(call, "seconds", restriction.QUARTER)
     return restriction.put(ctx, call, "disable", feature, seconds, restriction.target(ctx, call))
 
 

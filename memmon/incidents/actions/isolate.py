@@ -11,7 +11,7 @@ from memmon.incidents.actions.base import Action, Call
 def act(ctx: Context, call: Call) -> str:
     """Isolate it; one target and never all."""
     target = base.target(ctx, call)
-    seconds = base.number(call, "seconds", restriction.QUARTER)
+    seconds = base.number_parameter(call, "seconds", restriction.QUARTER)
     return restriction.put(ctx, call, "disable", "*", seconds, target.name)
 
 

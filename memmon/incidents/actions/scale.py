@@ -16,7 +16,11 @@ def before(ctx: Context, call: Call) -> dict[str, Any]:
     part = component.part(ctx, call)
     size = component.control(part).size(ctx, part)
     is_relative = "to" not in call.parameters
-    requested = size + round(base.number(call, "by", 1)) if is_relative else round(base.number(call, "to", 0))
+    requested = (
+        size + round(base.number_parameter(call, "by", 1))
+        if is_relative
+        else round(base.number_parameter(call, "to", 0))
+    )
     clamped = min(max(requested, part.component.least), part.component.most)
     return {"size": size, "wanted": clamped}
 

@@ -13,9 +13,9 @@ def act(ctx: Context, call: Call) -> str:
     """Put the limit in force."""
     limits = {
         "endpoint": base.text(call, "endpoint", "*"),
-        "per_minute": max(1, round(base.number(call, "per_minute", 30))),
+        "per_minute": max(1, round(base.number_parameter(call, "per_minute", 30))),
     }
-    seconds = base.number(call, "seconds", restriction.QUARTER)
+    seconds = base.number_parameter(call, "seconds", restriction.QUARTER)
     subject = base.text(call, "subject", "*")
     return restriction.put(ctx, call, "throttle", subject, seconds, restriction.target(ctx, call), limits)
 

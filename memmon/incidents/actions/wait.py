@@ -15,7 +15,7 @@ LOOK_EVERY = 5.0
 
 def act(ctx: Context, call: Call) -> str:
     """Say when to look again, until the time has come."""
-    now, seconds, expr = ctx.now(), base.number(call, "seconds", 60), call.parameters.get("expr")
+    now, seconds, expr = ctx.now(), base.number_parameter(call, "seconds", 60), call.parameters.get("expr")
     end = call.created_at + seconds
     if expr:
         expr = correlation.fill_query(str(expr), call.labels)

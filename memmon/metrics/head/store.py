@@ -35,7 +35,7 @@ SPARE_LIFE_MS = 900_000
 class Written(NamedTuple):
     """How many samples went in, and how many of each member were dropped because it has too many series."""
 
-    kept: int
+    accepted: int
     dropped: dict[str, int]
 
 

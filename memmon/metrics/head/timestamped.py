@@ -70,7 +70,7 @@ class Written(NamedTuple):
     """How many samples were kept, how many a newer one of their slot displaced, and how many were refused: by reason, with the
     first example of each."""
 
-    kept: int
+    accepted: int
     folded: int
     refused: dict[str, int]
     examples: dict[str, str]

@@ -46,7 +46,7 @@ def post(
     return answer
 
 
-def said(answer: outbound.Response) -> str:
+def answer_text(answer: outbound.Response) -> str:
     """Return an answer as a line for the record."""
     return f"{answer.status} {answer.body[:200].decode(errors='replace')}".strip()
 
@@ -57,8 +57,8 @@ def judge(answer: outbound.Response, retried: frozenset[int] = RETRIED) -> None:
         return
     if answer.status in retried or answer.status >= 500:
         after = answer.headers.get("Retry-After")
-        raise Busy(said(answer), seconds(after)) if after else Transient(said(answer))
-    raise Permanent(said(answer))
+        raise Busy(answer_text(answer), seconds(after)) if after else Transient(answer_text(answer))
+    raise Permanent(answer_text(answer))
 
 
 def tls(config: TlsConfig) -> ssl.SSLContext:

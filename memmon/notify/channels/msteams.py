@@ -16,7 +16,7 @@ MAX_TEXT = 24_000
 def send(config: TeamsConfig, message: Message, settings: Settings, defaults: Global) -> str:
     """Post the card."""
     url = config.webhook_url or http.content(config.webhook_url_file)
-    return http.said(http.post(url, body(config, message), config.http_config, defaults, config.timeout))
+    return http.answer_text(http.post(url, body(config, message), config.http_config, defaults, config.timeout))
 
 
 def body(config: TeamsConfig, message: Message) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def send(config: PagerDutyConfig, message: Message, settings: Settings, defaults
     key = config.routing_key or http.content(config.routing_key_file)
     url = config.url or defaults.pagerduty_url
     answer = http.post(url, body(config, message, key), config.http_config, defaults, config.timeout)
-    return http.said(answer)
+    return http.answer_text(answer)
 
 
 def body(config: PagerDutyConfig, message: Message, key: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def send(config: SlackConfig, message: Message, settings: Settings, defaults: Gl
             answer_body = {}
         if answer_body.get("ok") is False:
             raise Permanent(f"Slack refused it: {answer_body.get('error')}")
-    return http.said(answer)
+    return http.answer_text(answer)
 
 
 def body(config: SlackConfig, message: Message) -> dict[str, Any]:

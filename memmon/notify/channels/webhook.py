@@ -23,4 +23,4 @@ def send(config: WebhookConfig, message: Message, settings: Settings, defaults: 
     headers = {"Idempotency-Key": http.header(payload.get("id", ""))}
     if config.url and config.url == (settings.webhook_url or settings.alert_webhook):
         headers |= settings.webhook_header_map  # They may hold a secret, which is for this address alone.
-    return http.said(http.post(url, body, config.http_config, defaults, config.timeout, headers))
+    return http.answer_text(http.post(url, body, config.http_config, defaults, config.timeout, headers))

@@ -29,7 +29,7 @@ def call(query: Exact, node: tree.Call, at: float) -> Value:
     if name in ranges.FUNCTIONS:
         return _over_range(query, node, args[0], at, ranges.FUNCTIONS[name])
     if name in functions.BY_VALUE:
-        parameters = [query.number(arg, at) for arg in args[1:]]
+        parameters = [query.scalar(arg, at) for arg in args[1:]]
         function = functions.BY_VALUE[name]
         return [nameless(p.labels, function(p.value, *parameters)) for p in query.vector(args[0], at)]
     if name in functions.BY_TIME:
@@ -58,18 +58,18 @@ def _over_range(
 
 
 def _quantile_over_time(query: Exact, node: tree.Call, at: float) -> list[Point]:
-    q = query.number(node.args[0], at)
+    q = query.scalar(node.args[0], at)
     query.notes.quantile(node, q)
     return _over_range(query, node, node.args[1], at, lambda window: ranges.quantile(q, window.values))
 
 
 def _predict_linear(query: Exact, node: tree.Call, at: float) -> list[Point]:
-    ahead = query.number(node.args[1], at)
+    ahead = query.scalar(node.args[1], at)
     return _over_range(query, node, node.args[0], at, lambda window: ranges.predicted(window, at, ahead))
 
 
 def _clamp(query: Exact, node: tree.Call, at: float) -> list[Point]:
-    low, high = query.number(node.args[1], at), query.number(node.args[2], at)
+    low, high = query.scalar(node.args[1], at), query.scalar(node.args[2], at)
     points = query.vector(node.args[0], at)
     return [] if low > high else [nameless(p.labels, functions.clamp(p.value, low, high)) for p in points]
 
@@ -83,7 +83,7 @@ def _pi(query: Exact, node: tree.Call, at: float) -> float:
 
 
 def _to_vector(query: Exact, node: tree.Call, at: float) -> list[Point]:
-    return [Point((), query.number(node.args[0], at))]
+    return [Point((), query.scalar(node.args[0], at))]
 
 
 def _to_scalar(query: Exact, node: tree.Call, at: float) -> float:
@@ -107,7 +107,7 @@ def _timestamp(query: Exact, node: tree.Call, at: float) -> list[Point]:
 
 
 def _histogram_quantile(query: Exact, node: tree.Call, at: float) -> list[Point]:
-    q = query.number(node.args[0], at)
+    q = query.scalar(node.args[0], at)
     query.notes.quantile(node, q)
     points = []
     for key, buckets in _histograms(query, node, 1, at):
@@ -119,7 +119,7 @@ def _histogram_quantile(query: Exact, node: tree.Call, at: float) -> list[Point]
 
 
 def _histogram_fraction(query: Exact, node: tree.Call, at: float) -> list[Point]:
-    low, high = query.number(node.args[0], at), query.number(node.args[1], at)
+    low, high = query.scalar(node.args[0], at), query.scalar(node.args[1], at)
     return [nameless(key, histogram.fraction(low, high, buckets)) for key, buckets in _histograms(query, node, 2, at)]
 
 

@@ -88,7 +88,7 @@ class Exact:
             binary.refuse_duplicates(as_points(value))
         return value
 
-    def number(self, node: tree.Node, at: float) -> float:
+    def scalar(self, node: tree.Node, at: float) -> float:
         """Return the scalar that `node` is."""
         value = self.eval(node, at)
         if not isinstance(value, float):
@@ -210,9 +210,9 @@ class Exact:
         if node.param is None or node.op not in aggregation.WITH_PARAMETER:
             raise BadQuery(f"parse error: unknown aggregation {node.op!r}")
         if node.op in aggregation.EXTREMES:
-            return aggregation.extremes(node.op, self.number(node.param, at), points, node.grouping)
+            return aggregation.extremes(node.op, self.scalar(node.param, at), points, node.grouping)
         if node.op == "quantile":
-            q = self.number(node.param, at)
+            q = self.scalar(node.param, at)
             self.notes.quantile(node, q)
             return aggregation.quantile(q, points, node.grouping)
         return aggregation.count_values(self.text(node.param, at), points, node.grouping)

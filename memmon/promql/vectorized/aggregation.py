@@ -11,7 +11,7 @@ from memmon.promql import numbers
 from memmon.promql.block import Roster
 from memmon.promql.exact import aggregation, ranges
 from memmon.promql.tree import Grouping
-from memmon.promql.vectorized.frame import Bools, Floats, Frame, Indexes, known
+from memmon.promql.vectorized.frame import Bools, Floats, Frame, Indexes, memoized
 from memmon.promql.vectorized.ranges import exactly, suspicious
 
 
@@ -31,7 +31,7 @@ class Groups(NamedTuple):
 
 def groups(roster: Roster, grouping: Grouping) -> Groups:
     """Return which series of `roster` belong together."""
-    return known(roster, ("groups", grouping.only, grouping.names), lambda: _grouped(roster, grouping))
+    return memoized(roster, ("groups", grouping.only, grouping.names), lambda: _grouped(roster, grouping))
 
 
 def _grouped(roster: Roster, grouping: Grouping) -> Groups:

@@ -13,7 +13,7 @@ from memmon.promql.exact import binary
 from memmon.promql.tree import Binary, Grouping
 from memmon.promql.vectorized import aggregation
 from memmon.promql.vectorized import frame as frames
-from memmon.promql.vectorized.frame import Bools, Floats, Frame, Indexes, known
+from memmon.promql.vectorized.frame import Bools, Floats, Frame, Indexes, memoized
 
 _BY_ALL = Grouping(False, ())
 
@@ -67,8 +67,8 @@ def _applied(node: Binary, roster: Roster, left: Any, right: Any, left_values: F
 class Match(NamedTuple):
     """Which series of the many side meet which of the one side, and what comes out."""
 
-    many: Indexes
-    one: Indexes
+    many_side: Indexes
+    one_side: Indexes
     result: Roster
 
 
@@ -86,11 +86,11 @@ def between(node: Binary, left: Frame, right: Frame) -> Frame | None:
         node.include,
         one_side.roster,
     )
-    match = known(many_side.roster, key, lambda: _match(node, many_side.roster, one_side.roster))
+    match = memoized(many_side.roster, key, lambda: _match(node, many_side.roster, one_side.roster))
     if match is None:
         return None
-    a, b = many_side.values[:, match.many], one_side.values[:, match.one]
-    present = _both(many_side, match.many, one_side, match.one)
+    a, b = many_side.values[:, match.many_side], one_side.values[:, match.one_side]
+    present = _both(many_side, match.many_side, one_side, match.one_side)
     if swapped:
         a, b = b, a
     combined = _applied(node, match.result, a, b, a, present)
@@ -149,7 +149,7 @@ def _has(frame: Frame, other: Frame, matching: Grouping) -> Bools:
     ours, theirs = aggregation.groups(frame.roster, matching), aggregation.groups(other.roster, matching)
     group_present = aggregation.any_of(frame.there(), ours)
     key = ("meets", _about(matching), frame.roster)
-    at = known(other.roster, key, lambda: _places(ours.roster, theirs.roster))
+    at = memoized(other.roster, key, lambda: _places(ours.roster, theirs.roster))
     by_group = np.where(at[None, :] >= 0, group_present[:, at], False)
     by_series: Bools = by_group[:, theirs.of]
     return by_series

@@ -189,7 +189,7 @@ class Kernels:
     def _say_of_counters(self, node: tree.Call, roster: Roster, affected: Bools) -> None:
         if node.name in calls.RATED:
             names = frames.names(roster)
-            suspects = frames.known(roster, "no counters", lambda: _no_counters(names))
+            suspects = frames.memoized(roster, "no counters", lambda: _no_counters(names))
             self._engine.notes.not_counters(node, (names[at] for at in suspects if affected[at]))
 
     def _named(self, node: tree.Call, frame: Frame) -> Frame:

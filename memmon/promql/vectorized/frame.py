@@ -43,7 +43,7 @@ class Frame(NamedTuple):
         return [Point(self.roster.labels[at], row[at]) for at in np.flatnonzero(self.present[step]).tolist()]
 
 
-def known(roster: Roster, key: Any, make: Callable[[], T]) -> T:
+def memoized(roster: Roster, key: Any, make: Callable[[], T]) -> T:
     """Return what was worked out of `roster` under `key`, worked out now where it is new."""
     if key not in roster.known:
         if len(roster.known) >= MAX_KNOWN:
@@ -55,19 +55,19 @@ def known(roster: Roster, key: Any, make: Callable[[], T]) -> T:
 
 def nameless(roster: Roster) -> Roster:
     """Return the roster without metric names."""
-    return known(
+    return memoized(
         roster, "nameless", lambda: Roster([label_sets.without(label, label_sets.NAME) for label in roster.labels])
     )
 
 
 def is_unique(roster: Roster) -> bool:
     """Tell whether no label set is twice in the roster."""
-    return known(roster, "unique", lambda: len(set(roster.labels)) == len(roster))
+    return memoized(roster, "unique", lambda: len(set(roster.labels)) == len(roster))
 
 
 def names(roster: Roster) -> list[str]:
     """Return the metric name of each series."""
-    return known(roster, "names", lambda: [label_sets.name_of(label) for label in roster.labels])
+    return memoized(roster, "names", lambda: [label_sets.name_of(label) for label in roster.labels])
 
 
 def of_points(rows: Sequence[Sequence[Point]]) -> Frame:
@@ -96,7 +96,7 @@ def joined(frames: Sequence[Frame]) -> Frame:
     if len(frames) == 1:
         return frames[0]
     first, *other_rosters = (frame.roster for frame in frames)
-    roster = known(
+    roster = memoized(
         first, ("joined", *other_rosters), lambda: Roster([label for frame in frames for label in frame.roster.labels])
     )
     values = np.concatenate([frame.values for frame in frames], axis=1)

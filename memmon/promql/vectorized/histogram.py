@@ -12,7 +12,7 @@ from memmon.promql.block import Roster
 from memmon.promql.exact import histogram
 from memmon.promql.exact.histogram import Lift
 from memmon.promql.vectorized import frame as frames
-from memmon.promql.vectorized.frame import Bools, Floats, Frame, Indexes, known
+from memmon.promql.vectorized.frame import Bools, Floats, Frame, Indexes, memoized
 
 
 class Family(NamedTuple):
@@ -35,7 +35,7 @@ class Histograms(NamedTuple):
 
 def histograms(roster: Roster) -> Histograms:
     """Return the histograms of `roster`."""
-    return known(roster, "histograms", lambda: _histograms(roster))
+    return memoized(roster, "histograms", lambda: _histograms(roster))
 
 
 def _histograms(roster: Roster) -> Histograms:

@@ -53,7 +53,7 @@ def test_lines_that_were_put_in_the_place_of_others_do_not_follow() -> None:
     signed = signing.sign(OTHER, forged, some[1].hash)
     found = wrong([*some[:2], signed, some[3]], mark(some[-1]))
     assert [one.seq for one in found] == [3, 4]
-    assert "another key" in found[0].what
+    assert "another key" in found[0].description
 
 
 def test_a_line_signed_anew_by_who_has_no_key_breaks_what_follows() -> None:

@@ -35,7 +35,7 @@ def test_a_block_ends_by_itself(restrictions: Restrictions, clock: Clock) -> Non
     assert restrictions.blocks(None) is None
     clock.now += 60
     assert restrictions.blocks("203.0.113.9") is None
-    assert restrictions.shown()["blocked"] == []
+    assert restrictions.to_json()["blocked"] == []
 
 
 def test_a_feature_is_off_until_its_time(restrictions: Restrictions, clock: Clock) -> None:
@@ -149,4 +149,4 @@ def test_what_is_shown_can_be_told_again(restrictions: Restrictions) -> None:
         "disabled": [{"feature": "search", "until": NOW + 60}],
     }
     restrictions.replace(state)
-    assert restrictions.shown() == state
+    assert restrictions.to_json() == state

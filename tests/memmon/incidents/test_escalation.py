@@ -26,7 +26,7 @@ def test_the_levels_follow_at_their_times() -> None:
 
 def test_the_last_level_is_repeated() -> None:
     again = escalation.page(CHAIN, 3, 100.0, 9000.0)
-    assert (again.level.name, again.number, again.again, again.next_at) == ("Management", 2, True, 10800.0)
+    assert (again.level.name, again.level_index, again.again, again.next_at) == ("Management", 2, True, 10800.0)
 
 
 def test_a_level_that_is_late_does_not_hold_the_next_one_up() -> None:
@@ -52,7 +52,7 @@ def test_a_level_that_repeats_is_told_again_until_the_next_ones_time() -> None:
 
 def test_a_level_that_does_not_apply_is_passed_over_and_somebody_is_always_told() -> None:
     not_seniors = escalation.page(CHAIN, 1, 100.0, 1000.0, lambda level: level.name != "Senior Engineers")
-    assert (not_seniors.level.name, not_seniors.number) == ("Management", 2)
+    assert (not_seniors.level.name, not_seniors.level_index) == ("Management", 2)
     only_first = escalation.page(CHAIN, 1, 100.0, 1000.0, lambda level: level.name == "Operations Team")
     assert (only_first.level.name, only_first.again) == ("Operations Team", True)
     assert escalation.page(CHAIN, 1, 100.0, 1000.0, lambda level: False).level.name == "Management"

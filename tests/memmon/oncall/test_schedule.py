@@ -26,7 +26,7 @@ WEEKLY = {"members": ["ann", "bob"], "start": "2026-01-05", "turn": "weekly", "h
 
 
 def at(schedule: Schedule, text: str, given: list[Shift] | None = None) -> str | None:
-    return oncall_schedule.who(schedule, given or [], berlin(text)).contact
+    return oncall_schedule.shift_at(schedule, given or [], berlin(text)).contact
 
 
 def test_the_week_is_handed_over_at_its_hour_and_goes_round() -> None:
@@ -121,7 +121,7 @@ def test_shifts_say_of_each_moment_what_who_says_and_leave_none_out(
     assert all(a.end == b.start for a, b in zip(found, found[1:], strict=False))
     for moment in moments:
         one = next(s for s in found if s.start <= start + moment < s.end)
-        assert one.contact == oncall_schedule.who(schedule, [], start + moment).contact
+        assert one.contact == oncall_schedule.shift_at(schedule, [], start + moment).contact
 
 
 @pytest.mark.parametrize("wrong", [{"turn": 0}, {"members": []}, {"handover": "9"}, {"start": "soon"}])

@@ -23,9 +23,9 @@ def points(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         EntryPoint("broken", "no.such.package:action", actions.GROUP),
     ]
     monkeypatch.setattr(actions, "entry_points", lambda group: found)
-    actions.others.cache_clear()
+    actions.entry_point_actions.cache_clear()
     yield
-    actions.others.cache_clear()
+    actions.entry_point_actions.cache_clear()
 
 
 @pytest.mark.usefixtures("points")
@@ -37,6 +37,6 @@ def test_another_package_adds_an_action_and_none_takes_the_place_of_memmons() ->
 
 @pytest.mark.usefixtures("points")
 def test_what_is_no_action_or_cannot_be_loaded_is_left_out_and_said(caplog: pytest.LogCaptureFixture) -> None:
-    assert set(actions.others()) == {"sing"}
+    assert set(actions.entry_point_actions()) == {"sing"}
     for words in ("the action odd of", "the action broken of", "the action restart of"):
         assert words in caplog.text

@@ -122,7 +122,7 @@ def test_pushed_samples_are_seen_however_late_they_come(sqlite_ctx: Context) -> 
 
 def test_members_without_a_sample_are_nothing_to_write(sqlite_ctx: Context) -> None:
     store = HotStore(sqlite_ctx.redis, 60)
-    assert store.write("s", [row("t", T0)], T0 // SECOND, SECOND).kept == 0
+    assert store.write("s", [row("t", T0)], T0 // SECOND, SECOND).accepted == 0
     assert Warm(store).blocks(X, T0 - SECOND, T0) == []
 
 

@@ -112,7 +112,7 @@ def test_a_batch_of_fast_samples_is_kept_whole(store: TimedStore, now: int, seen
 def test_slots_of_a_known_interval_stay(store: TimedStore, now: int, ctx: Context) -> None:
     given = [sample(now - n * SECOND, float(n)) for n in range(30)]
     written = store.write("known", given, now, slot_ms=10_000)
-    assert written.kept + written.folded == 30
+    assert written.accepted + written.folded == 30
     assert schema_of(ctx, "known").slot_ms == 10_000
 
 
@@ -144,7 +144,7 @@ def test_the_oldest_sample_that_is_taken_and_the_earliest_share_no_slot(
     for slot_ms in slot_interval.SLOTS_MS:
         name = f"m{slot_ms}"
         ends = [sample(now - WINDOW * SECOND, 1, name), sample(now + batches.FUTURE_MS, 2, name)]
-        assert store.write("s", ends, now, slot_ms).kept == 2
+        assert store.write("s", ends, now, slot_ms).accepted == 2
         assert [value for _, value in seen(name)] == [1, 2]
 
 
@@ -172,7 +172,7 @@ def test_writers_at_the_same_time_lose_nothing(ctx: Context, now: int) -> None:
         mine = TimedStore(service.hot(ctx))
         series = [str(w) for w in (worker, worker + 1, 99)]
         return sum(
-            mine.write("s", [sample(now - 15_000 * n, float(n), w=w) for w in series], now).kept for n in range(10)
+            mine.write("s", [sample(now - 15_000 * n, float(n), w=w) for w in series], now).accepted for n in range(10)
         )
 
     with ThreadPoolExecutor() as pool:
@@ -190,8 +190,8 @@ def test_series_over_the_limit_are_counted_and_the_others_kept(
     given = [sample(now, 1, name, n=str(n)) for name in ("a", "b", "c") for n in range(4)]
     second = store.write("s", given, now)
     assert second.refused == {"too_many_series": 8}  # The ring of a has the fifth place to spare.
-    assert second.kept == 4
-    assert store.write("other", [sample(now, 1, "c")], now).kept == 1
+    assert second.accepted == 4
+    assert store.write("other", [sample(now, 1, "c")], now).accepted == 1
 
 
 def test_a_source_has_no_more_bytes_than_it_may(
@@ -212,7 +212,7 @@ def test_names_that_went_make_room_once_their_rings_are_gone(
     store.write("s", [sample(now, 1, name) for name in ("a", "b", "c")], now)
     assert store.write("s", [sample(now, 1, "d")], now).refused == {"too_many_series": 1}
     ctx.redis.delete(keys.hot_rings("a"), keys.lease("timed-sweep:s"))  # As Redis does when they expire.
-    assert store.write("s", [sample(now, 1, "d")], now).kept == 1
+    assert store.write("s", [sample(now, 1, "d")], now).accepted == 1
 
 
 def test_series_that_went_make_room_after_a_window(store: TimedStore, now: int, ctx: Context) -> None:
@@ -231,7 +231,7 @@ def test_series_that_went_make_room_after_a_window(store: TimedStore, now: int, 
 def test_a_process_that_knows_no_schema_reads_them(store: TimedStore, now: int, seen: Callable[..., object]) -> None:
     store.write("s", [sample(now, 1)], now)
     schemas._known.clear()
-    assert store.write("s", [sample(now - 15_000, 2)], now).kept == 1
+    assert store.write("s", [sample(now - 15_000, 2)], now).accepted == 1
     schemas._known.clear()
     assert seen() == [(-15_000, 2), (0, 1)]
 
@@ -245,7 +245,7 @@ def test_a_ring_whose_members_redis_lost_is_begun_anew(
         store.redis.delete(key, key.replace(b"members", b"places"))
     with pytest.raises(Transient, match="change faster"):
         store.write("s", [sample(now, 1, n="4")], now)
-    assert store.write("s", [sample(now, 1, n="4")], now).kept == 1
+    assert store.write("s", [sample(now, 1, n="4")], now).accepted == 1
     assert seen(n="4") == [(0, 1)]
 
 
