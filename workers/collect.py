@@ -14,7 +14,7 @@ def tick(ctx: Context) -> list[Job]:
 
 
 @task
-def run(ctx: Context, shard: str, names: list[str], period: float) -> list[Job]:
+def run(ctx: Context, shard: str, names: list[str], period: int) -> list[Job]:
     """Collect one shard."""
     return service.run(ctx, shard, names, period)
 
