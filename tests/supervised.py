@@ -58,6 +58,6 @@ def supervised(folder: Path, socket: Path) -> Iterator[Path]:
 
 def _runs(socket: Path) -> bool:
     try:
-        return any(one.name == "demo" and one.state == "RUNNING" for one in supervisor.processes(socket))
+        return any(process.name == "demo" and process.state == "RUNNING" for process in supervisor.processes(socket))
     except Transient:
         return False

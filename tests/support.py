@@ -40,12 +40,12 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
     """Make the calls, each in a thread of its own, and return their answers in order; the first failure is raised."""
     together = threading.Barrier(len(calls))
 
-    def made(call: Callable[[], T]) -> T:
+    def created(call: Callable[[], T]) -> T:
         together.wait()
         return call()
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(made, calls))
+        return list(pool.map(created, calls))
 
 
 def free_port() -> int:

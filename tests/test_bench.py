@@ -29,7 +29,7 @@ def run(tmp_path: Path, *words: str) -> tuple[dict[str, Any], str]:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("command", "parts"),
+    ("command", "pieces"),
     [
         (
             "metrics",
@@ -40,12 +40,12 @@ def run(tmp_path: Path, *words: str) -> tuple[dict[str, Any], str]:
     ],
 )
 def test_a_small_run_measures_every_part_and_writes_it_down(
-    tmp_path: Path, command: str, parts: tuple[str, ...]
+    tmp_path: Path, command: str, pieces: tuple[str, ...]
 ) -> None:
-    told, printed = run(tmp_path, command)
-    assert told["machine"]["cores"]
-    whats = " ".join(figure["label"] for figure in told["figures"])
-    for part in parts:
+    received, printed = run(tmp_path, command)
+    assert received["machine"]["cores"]
+    whats = " ".join(figure["label"] for figure in received["figures"])
+    for part in pieces:
         assert part in whats
-    assert all(figure["memmon"] > 0 for figure in told["figures"])
-    assert printed.count("\n|") >= len(told["figures"])
+    assert all(figure["memmon"] > 0 for figure in received["figures"])
+    assert printed.count("\n|") >= len(received["figures"])

@@ -21,13 +21,13 @@ OTHERS = ("redis", "postgres")
 
 
 def raw() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(composed.FILE.read_text())
-    return found
+    actual: dict[str, Any] = yaml.safe_load(composed.FILE.read_text())
+    return actual
 
 
 def services() -> dict[str, Any]:
-    found: dict[str, Any] = composed.read(composed.NEEDED)["services"]
-    return found
+    actual: dict[str, Any] = composed.read(composed.NEEDED)["services"]
+    return actual
 
 
 def ours() -> dict[str, Any]:
@@ -63,21 +63,21 @@ def test_no_secret_stands_in_the_file() -> None:
 
 
 def test_every_setting_of_memmon_is_one_that_it_knows_and_takes() -> None:
-    known = {str(field.alias) for field in Settings.model_fields.values()}
+    existing = {str(field.alias) for field in Settings.model_fields.values()}
     for name, service in ours().items():
-        given = service["environment"]
+        arguments = service["environment"]
         if name == "demo":
-            environment.load(given)
+            environment.load(arguments)
             continue
-        unknown = {key for key in given if key not in known and not key.startswith("FLOWER_")}
+        unknown = {key for key in arguments if key not in existing and not key.startswith("FLOWER_")}
         assert unknown == set()
-        load({key: str(value) for key, value in given.items()})
+        load({key: str(value) for key, value in arguments.items()})
 
 
 def test_every_setting_of_flower_is_one_that_it_knows() -> None:
     assert flower_options.default_options is not None
-    given = [key for service in ours().values() for key in service["environment"] if key.startswith("FLOWER_")]
-    assert given == ["FLOWER_BASIC_AUTH"]
+    arguments = [key for service in ours().values() for key in service["environment"] if key.startswith("FLOWER_")]
+    assert arguments == ["FLOWER_BASIC_AUTH"]
     assert "basic_auth" in tornado_options
 
 

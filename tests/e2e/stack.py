@@ -173,13 +173,15 @@ class Stack:
 
     def account(self) -> str:
         """Return incidents, active alerts and the end of the log, for who has to find out why a test failed."""
-        told = []
+        received = []
         try:
             for row in self.get("/api/incidents")["incidents"]:
                 whole = self.get(f"/api/incidents/{row['id']}")
-                told += [f"incident {row['id']} {row['state']}: {row['title']}"]
-                told += [f"  {entry['at']} {entry['kind']}: {entry['text']}" for entry in whole["timeline"]]
-            told += [f"alert {alert['name']} {alert['labels']}" for alert in self.get("/api/alerts")["active_alerts"]]
+                received += [f"incident {row['id']} {row['state']}: {row['title']}"]
+                received += [f"  {entry['at']} {entry['kind']}: {entry['text']}" for entry in whole["timeline"]]
+            received += [
+                f"alert {alert['name']} {alert['labels']}" for alert in self.get("/api/alerts")["active_alerts"]
+            ]
         except (OSError, ValueError) as error:
-            told.append(f"the API does not answer: {error}")
-        return "\n".join([*told, *self.log().splitlines()[-60:]])
+            received.append(f"the API does not answer: {error}")
+        return "\n".join([*received, *self.log().splitlines()[-60:]])

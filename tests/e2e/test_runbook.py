@@ -37,8 +37,8 @@ def commands() -> list[str]:
         return []
     blocks = re.findall(r"```bash\n(.*?)```", RUNBOOK.read_text(), re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    found = [" ".join(line.split()) for line in lines]
-    return [line for line in found if line and not line.startswith("#") and not re.match(r"[A-Z_]+=", line)]
+    results = [" ".join(line.split()) for line in lines]
+    return [line for line in results if line and not line.startswith("#") and not re.match(r"[A-Z_]+=", line)]
 
 
 def positive(text: str) -> bool:
@@ -105,12 +105,12 @@ def test_a_look_at_the_machine_finds_memmon(stack: Stack, command: str) -> None:
 
 
 def test_every_other_command_is_tested_elsewhere_and_said_where() -> None:
-    rest = [
+    remainder = [
         c
         for c in commands()
         if not c.startswith(("curl", "ps", "df", "free", "netstat", "grep", "tar", "/var", "/etc"))
     ]
-    assert [c for c in rest if c not in NOT_RUN] == []
+    assert [c for c in remainder if c not in NOT_RUN] == []
 
 
 def test_the_log_has_the_words_that_the_runbook_looks_for(stack: Stack) -> None:
@@ -126,8 +126,8 @@ def test_the_log_has_the_words_that_the_runbook_looks_for(stack: Stack) -> None:
 
 def test_the_patterns_of_the_runbook_find_memmon_and_not_the_demo(stack: Stack) -> None:
     assert stack.process is not None
-    found = [stack.process.pid, *(child.pid for child in psutil.Process(stack.process.pid).children(recursive=True))]
-    titles = [title(pid) for pid in found if title(pid)]
+    results = [stack.process.pid, *(child.pid for child in psutil.Process(stack.process.pid).children(recursive=True))]
+    titles = [title(pid) for pid in results if title(pid)]
     demo = [line for line in titles if line.startswith("demo-memory-service")]
     assert demo
     for line in titles:

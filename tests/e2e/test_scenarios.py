@@ -18,12 +18,12 @@ from tests.web.browser import chromium, picture
 pytestmark = pytest.mark.e2e
 
 
-def told(inbox: Inbox, alert: str, status: str, instance: str = "") -> bool:
+def is_notified(inbox: Inbox, alert: str, status: str, instance: str = "") -> bool:
     """Tell whether the webhook got the alert `alert` (of `instance`, where one is given) with `status`."""
-    alerts = [one for message in inbox.received if message["kind"] == "alert" for one in message["alerts"]]
+    alerts = [entry for message in inbox.received if message["kind"] == "alert" for entry in message["alerts"]]
     return any(
-        one["name"] == alert and one["status"] == status and instance in ("", one["labels"].get("instance"))
-        for one in alerts
+        entry["name"] == alert and entry["status"] == status and instance in ("", entry["labels"].get("instance"))
+        for entry in alerts
     )
 
 
@@ -46,8 +46,8 @@ def done(incident: dict[str, Any], action: str) -> bool:
 
 
 def demo(stack: Stack) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((stack.home / "run" / "demo.json").read_text())
-    return found
+    actual: dict[str, Any] = json.loads((stack.home / "run" / "demo.json").read_text())
+    return actual
 
 
 def demo_pid(stack: Stack) -> int:
@@ -62,7 +62,7 @@ def demo_pid(stack: Stack) -> int:
 @pytest.mark.long
 def test_slow_queries_are_seen_told_repaired_and_closed(stack: Stack, inbox: Inbox) -> None:
     assert stack.run("simulate", "slow-database", "--for", "2m").returncode == 0
-    eventually(lambda: told(inbox, "quick_database_slow", "firing"), within=60)
+    eventually(lambda: is_notified(inbox, "quick_database_slow", "firing"), within=60)
     incident = eventually(lambda: incident_of(stack, "quick_database_slow"), within=20)
     assert incident["severity"] == "high"
     if chromium():
@@ -70,7 +70,7 @@ def test_slow_queries_are_seen_told_repaired_and_closed(stack: Stack, inbox: Inb
     incident = eventually(lambda: closed(stack, "quick_database_slow"), within=120, every=0.5)
     assert done(incident, "restart")
     assert done(incident, "collect_evidence")
-    eventually(lambda: told(inbox, "quick_database_slow", "resolved"), within=30)
+    eventually(lambda: is_notified(inbox, "quick_database_slow", "resolved"), within=30)
 
 
 @pytest.mark.long
@@ -84,20 +84,20 @@ def test_a_crash_is_answered_with_a_new_process(stack: Stack, inbox: Inbox) -> N
     assert done(incident, "restart")
     assert demo_pid(stack) != before
     title = f"Critical failure of {instance}"
-    eventually(lambda: any(one["kind"] == "page" and title in one["title"] for one in inbox.received), within=30)
+    eventually(lambda: any(entry["kind"] == "page" and title in entry["title"] for entry in inbox.received), within=30)
 
 
 def restarted(stack: Stack, instance: str, since: str) -> dict[str, Any] | None:
     """Return the resolved incident in which an instance was restarted since a moment (ISO 8601), whole: at the start of a stack the
     demo may come late, and that is an incident too."""
-    for one in stack.get("/api/incidents?state=resolved")["incidents"]:
-        if one["labels"].get("instance") == instance and one["playbook"] == "critical_system_failure":
-            found: dict[str, Any] = stack.get(f"/api/incidents/{one['id']}")
+    for entry in stack.get("/api/incidents?state=resolved")["incidents"]:
+        if entry["labels"].get("instance") == instance and entry["playbook"] == "critical_system_failure":
+            actual: dict[str, Any] = stack.get(f"/api/incidents/{entry['id']}")
             ends = (
-                a["finished_at"] or "" for a in found["actions"] if (a["action"], a["state"]) == ("restart", "done")
+                a["finished_at"] or "" for a in actual["actions"] if (a["action"], a["state"]) == ("restart", "done")
             )
             if any(end > since for end in ends):
-                return found
+                return actual
     return None
 
 
@@ -133,7 +133,7 @@ def test_brute_force_is_blocked_and_the_block_ends(stack: Stack, inbox: Inbox) -
     address = event["source_ip"]
     eventually(lambda: status_from(stack, address) == 403, within=15)
     assert status_from(stack, "192.0.2.200") == 200
-    eventually(lambda: told(inbox, "brute_force_attack", "firing"), within=30)
+    eventually(lambda: is_notified(inbox, "brute_force_attack", "firing"), within=30)
     incident = eventually(lambda: incident_of(stack, "brute_force_attack"), within=20)
     assert incident["severity"] == "critical"
     eventually(lambda: status_from(stack, address) == 200, within=90, every=0.5)

@@ -40,22 +40,22 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def stack(folder: Path, inbox: Inbox) -> Iterator[Stack]:
     """A stack that a test starts and ends itself."""
-    made = Stack(folder, inbox)
-    yield made
-    made.stop()
+    processes = Stack(folder, inbox)
+    yield processes
+    processes.stop()
 
 
 @pytest.fixture(scope="module")
 def up(inbox: Inbox) -> Iterator[Stack]:
     """One that runs for several tests; the last of this module ends it."""
     with tempfile.TemporaryDirectory(prefix="mmup") as name:
-        made = Stack(Path(name), inbox)
+        processes = Stack(Path(name), inbox)
         try:
-            made.start("--demo")
-            eventually(lambda: "memmon is up" in banner(made), within=30)
-            yield made
+            processes.start("--demo")
+            eventually(lambda: "memmon is up" in banner(processes), within=30)
+            yield processes
         finally:
-            made.stop()
+            processes.stop()
 
 
 def banner(stack: Stack) -> str:
@@ -97,12 +97,12 @@ def begun(stack: Stack, *options: str, **environ: str) -> subprocess.CompletedPr
 
 
 def test_it_says_where_everything_is_and_keeps_its_secrets(up: Stack) -> None:
-    said = banner(up)
-    assert f"dashboard  {up.base}/dashboard" in said
-    assert f"{up.home}/run/api.token" in said
-    assert f"the log is {up.home}/monitoring.log" in said
-    assert "Ctrl-C" in said
-    assert up.token not in said
+    output = banner(up)
+    assert f"dashboard  {up.base}/dashboard" in output
+    assert f"{up.home}/run/api.token" in output
+    assert f"the log is {up.home}/monitoring.log" in output
+    assert "Ctrl-C" in output
+    assert up.token not in output
     for name in ("api.token", "ingest.key", "client.token", "valkey.password", "stack.json"):
         assert stat.S_IMODE((up.home / "run" / name).stat().st_mode) == 0o600
     assert stat.S_IMODE((up.home / "run").stat().st_mode) == 0o700
@@ -172,14 +172,14 @@ def test_another_stack_runs_beside_it_open_to_the_network_with_a_token(up: Stack
         [sys.executable, "-m", "memmon.cli", "up", "--no-demo"], env=other.environ, stdout=subprocess.PIPE, text=True
     )
     try:
-        found = eventually(lambda: ready(other), within=40)
-        with urllib.request.urlopen(f"{found.url}/api/health", timeout=5) as answer:
+        actual = eventually(lambda: ready(other), within=40)
+        with urllib.request.urlopen(f"{actual.url}/api/health", timeout=5) as answer:
             assert answer.status == 200
         done = other.run("down")
         assert (done.returncode, done.stderr) == (0, "")
-        said = process.communicate(timeout=5)[0]
+        output = process.communicate(timeout=5)[0]
         assert process.returncode == 0
-        assert f"{other.token} (shown this once)" in said
+        assert f"{other.token} (shown this once)" in output
         assert other.run("status").returncode == 1
         assert up.get("/api/metrics")
     finally:
@@ -187,8 +187,8 @@ def test_another_stack_runs_beside_it_open_to_the_network_with_a_token(up: Stack
 
 
 def ready(stack: Stack) -> running.Running | None:
-    found = running.read(load(stack.environ))
-    return found if found and found.ready_at else None
+    actual = running.read(load(stack.environ))
+    return actual if actual and actual.ready_at else None
 
 
 def test_it_ends_without_a_trace(up: Stack) -> None:
@@ -338,14 +338,14 @@ def test_the_monitoring_server_watches_an_api_and_ends(stack: Stack, monkeypatch
         monkeypatch.setenv(name, value)
     api = Api()
     server = MonitoringServer(api, dashboard_port=stack.port)
-    others = set(psutil.Process().children(recursive=True))  # Another test's stack may run beside it.
+    children = set(psutil.Process().children(recursive=True))  # Another test's stack may run beside it.
 
     async def watch() -> list[psutil.Process]:
         await server.start()
         await asyncio.to_thread(answers)
         api.remember("tea is hot")
         await asyncio.to_thread(eventually, counted, 20)
-        beside = set(psutil.Process().children(recursive=True)) - others
+        beside = set(psutil.Process().children(recursive=True)) - children
         await server.stop()
         return list(beside)
 

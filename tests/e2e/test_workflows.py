@@ -39,19 +39,19 @@ RULES = f"""{QUICK_RULES.rstrip()}
 
 def playbooks(emergency: bool = False) -> str:
     """Return the default playbooks with times that a test can wait for; with `emergency` whatever is critical is one."""
-    found = yaml.safe_load((DEFAULTS / "playbooks.yml").read_text())["playbooks"]
-    for one in found:
-        critical = one["name"] == "critical_system_failure"
-        one["verification"] |= {"settle": 2, "hold": 4, "timeout": 45 if critical else 120}
-        one["reopen"] = 0
+    actual = yaml.safe_load((DEFAULTS / "playbooks.yml").read_text())["playbooks"]
+    for entry in actual:
+        critical = entry["name"] == "critical_system_failure"
+        entry["verification"] |= {"settle": 2, "hold": 4, "timeout": 45 if critical else 120}
+        entry["reopen"] = 0
         if critical and emergency:
-            one["stages"][0]["when"] = "vector(1)"
-            del one["stages"][0]["steps"][-1]["when"]
-        for stage in one["stages"]:
+            entry["stages"][0]["when"] = "vector(1)"
+            del entry["stages"][0]["steps"][-1]["when"]
+        for stage in entry["stages"]:
             for step in stage["steps"]:
                 if "delay" in step:
                     step["delay"] = min(5, int(step["delay"].rstrip("s")))
-    return str(yaml.safe_dump({"playbooks": found, **yaml.safe_load(LIMITS)}))
+    return str(yaml.safe_dump({"playbooks": actual, **yaml.safe_load(LIMITS)}))
 
 
 @pytest.fixture(scope="module")
@@ -100,17 +100,17 @@ def instance(stack: Stack) -> str:
 def raise_alert(stack: Stack, name: str, severity: str, seconds: float = 600, **labels: str) -> None:
     """Let an alert come in from outside."""
     ends = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
-    given = {"alertname": name, "severity": severity, **labels}
-    body = json.dumps([{"labels": given, "annotations": {"summary": name}, "endsAt": ends}]).encode()
+    arguments = {"alertname": name, "severity": severity, **labels}
+    body = json.dumps([{"labels": arguments, "annotations": {"summary": name}, "endsAt": ends}]).encode()
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {stack.token}"}
     urllib.request.urlopen(urllib.request.Request(f"{stack.base}/api/v2/alerts", body, headers), timeout=10).close()
 
 
 def action(incident: dict[str, Any], name: str, undo: bool = False) -> dict[str, Any]:
-    return next(one for one in incident["actions"] if one["action"] == name and one["undo"] == undo)
+    return next(entry for entry in incident["actions"] if entry["action"] == name and entry["undo"] == undo)
 
 
-def said(incident: dict[str, Any], name: str) -> str:
+def last_output(incident: dict[str, Any], name: str) -> str:
     return str(action(incident, name)["results"][-1]["output"])
 
 
@@ -119,8 +119,8 @@ def kinds(incident: dict[str, Any]) -> list[str]:
 
 
 def value(stack: Stack, query: str) -> float:
-    found = stack.get(f"/api/v1/query?query={urllib.request.quote(query)}")["data"]["result"]  # type: ignore[attr-defined]
-    return float(found[0]["value"][1]) if found else float("nan")
+    actual = stack.get(f"/api/v1/query?query={urllib.request.quote(query)}")["data"]["result"]  # type: ignore[attr-defined]
+    return float(actual[0]["value"][1]) if actual else float("nan")
 
 
 def evidence(stack: Stack, incident: dict[str, Any]) -> list[str]:
@@ -131,12 +131,12 @@ def whole(stack: Stack, alert: str, ready: Callable[[dict[str, Any]], bool], wit
     """Return the incident of an alert once something is true of it."""
 
     def look() -> dict[str, Any] | None:
-        found = incident_of(stack, alert)
-        return found if found and ready(found) else None
+        actual = incident_of(stack, alert)
+        return actual if actual and ready(actual) else None
 
-    found = eventually(look, within=within, every=0.3)
-    assert found
-    return found
+    actual = eventually(look, within=within, every=0.3)
+    assert actual
+    return actual
 
 
 def calm(stack: Stack) -> None:
@@ -148,7 +148,7 @@ def calm(stack: Stack) -> None:
         return (
             value(stack, f"min_over_time(memmimic_health_score{{{here}}}[10s])") >= 0.5
             and value(stack, f"min_over_time(up{{{here}}}[10s])") == 1
-            and all(one["labels"].get("instance") != instance(stack) for one in opened)
+            and all(entry["labels"].get("instance") != instance(stack) for entry in opened)
         )
 
     eventually(well, within=90, every=0.5)
@@ -162,9 +162,9 @@ def test_below_a_half_it_is_isolated_restarted_and_resolved(stack: Stack, inbox:
     before = eventually(lambda: demo_pid(stack))
     assert stack.run("simulate", "errors", "--for", "5m").returncode == 0
     assert burst(stack) == {500}
-    sick = whole(stack, "quick_health_critical", lambda one: done(one, "isolate"), within=150)
+    sick = whole(stack, "quick_health_critical", lambda entry: done(entry, "isolate"), within=150)
     eventually(lambda: answered(stack, "192.0.2.77") == 503, within=30)  # Its callers are kept away; its page goes on.
-    assert any(one["kind"] == "page" for one in inbox.received)
+    assert any(entry["kind"] == "page" for entry in inbox.received)
     assert "emergency response began" in [entry["text"] for entry in sick["timeline"]]
     over = eventually(lambda: closed(stack, "quick_health_critical"), within=240, every=1)
     assert demo_pid(stack) != before
@@ -183,7 +183,9 @@ def test_a_crash_needs_no_isolation(stack: Stack) -> None:
     over = eventually(lambda: restarted(stack, instance(stack), since), within=90, every=0.5)
     assert demo_pid(stack) != before
     assert "isolate is not needed: its condition does not hold" in [entry["text"] for entry in over["timeline"]]
-    first = next(one for one in over["timeline"] if one["kind"] == "action" and one["text"].startswith("restart done"))
+    first = next(
+        entry for entry in over["timeline"] if entry["kind"] == "action" and entry["text"].startswith("restart done")
+    )
     assert first
 
 
@@ -195,8 +197,8 @@ def test_a_critical_alert_of_something_healthy_gets_the_standard_response(stack:
     )
     over = eventually(lambda: closed(stack, "quota_nearly_used"), within=60, every=0.5)
     assert [stage["state"] for stage in over["stages"]] == ["skipped", "done"]
-    assert not any(one["action"] in ("restart", "isolate") for one in over["actions"])
-    assert "while" in said(over, "note")
+    assert not any(entry["action"] in ("restart", "isolate") for entry in over["actions"])
+    assert "while" in last_output(over, "note")
 
 
 def test_an_action_that_fails_is_for_people(stack: Stack) -> None:
@@ -209,31 +211,31 @@ def test_an_action_that_fails_is_for_people(stack: Stack) -> None:
         ).returncode
         == 0
     )
-    number = stack.get("/api/incidents")["incidents"][0]["id"]
-    manual = eventually(lambda: state(stack, number, "manual"), within=60, every=0.3)
+    index = stack.get("/api/incidents")["incidents"][0]["id"]
+    manual = eventually(lambda: state(stack, index, "manual"), within=60, every=0.3)
     assert action(manual, "restart")["state"] == "failed"
     assert "escalated" in kinds(manual)
     assert "emergency response stopped: people must do the rest" in [entry["text"] for entry in manual["timeline"]]
-    for one in stack.get("/api/incidents?state=open")["incidents"]:
-        if one["labels"].get("instance") == "nobody:1":
-            stack.post(f"/api/incidents/{one['id']}/resolve", {"by": "test"})
+    for entry in stack.get("/api/incidents?state=open")["incidents"]:
+        if entry["labels"].get("instance") == "nobody:1":
+            stack.post(f"/api/incidents/{entry['id']}/resolve", {"by": "test"})
     (stack.home / "config" / "playbooks.yml").write_text(playbooks())
     assert stack.run("config", "reload").returncode == 0
 
 
-def state(stack: Stack, number: int, wanted: str) -> dict[str, Any] | None:
-    found: dict[str, Any] = stack.get(f"/api/incidents/{number}")
-    return found if found["state"] == wanted else None
+def state(stack: Stack, index: int, expected: str) -> dict[str, Any] | None:
+    actual: dict[str, Any] = stack.get(f"/api/incidents/{index}")
+    return actual if actual["state"] == expected else None
 
 
 def test_a_restart_that_mends_nothing_is_for_people_too(stack: Stack, inbox: Inbox) -> None:
     """H yes, I, K no: J. The endpoint of `zombie` says that it was restarted, and nothing answers all the same."""
 
     def of_zombie() -> dict[str, Any] | None:
-        for one in stack.get("/api/incidents?state=open")["incidents"]:
-            if one["labels"].get("instance") == "zombie:1" and one["state"] == "manual":
-                found: dict[str, Any] = stack.get(f"/api/incidents/{one['id']}")
-                return found
+        for entry in stack.get("/api/incidents?state=open")["incidents"]:
+            if entry["labels"].get("instance") == "zombie:1" and entry["state"] == "manual":
+                actual: dict[str, Any] = stack.get(f"/api/incidents/{entry['id']}")
+                return actual
         return None
 
     manual = eventually(of_zombie, within=120, every=0.5)
@@ -251,11 +253,11 @@ def test_performance_is_detected_diagnosed_mitigated_and_verified(stack: Stack) 
     before = eventually(lambda: running(stack) and demo_pid(stack), within=60)
     eventually(lambda: value(stack, f'memmimic_cache_entries{{instance="{instance(stack)}"}}') > 3, within=60)
     assert stack.run("simulate", "slow-database", "--for", "2m").returncode == 0
-    acted = whole(stack, "quick_database_slow", lambda one: done(one, "throttle") and done(one, "scale"))
-    assert said(acted, "scale") == "scaled connections of demo: 8 -> 12"
+    acted = whole(stack, "quick_database_slow", lambda entry: done(entry, "throttle") and done(entry, "scale"))
+    assert last_output(acted, "scale") == "scaled connections of demo: 8 -> 12"
     connections = f'memmimic_db_connections_max{{instance="{instance(stack)}"}}'
     eventually(lambda: value(stack, connections) == 12, within=10)
-    cleared = said(acted, "clear_cache")
+    cleared = last_output(acted, "clear_cache")
     assert int(cleared.split("cleared ")[1].split()[0]) > 0, cleared
     assert 429 in burst(stack)
     over = eventually(lambda: closed(stack, "quick_database_slow"), within=150, every=0.5)
@@ -304,10 +306,13 @@ def test_a_breach_is_contained_assessed_and_investigated(stack: Stack) -> None:
     eventually(lambda: answered(stack, address) == 403, within=30)
     assert time.monotonic() - began < 30
     # Many addresses at once: the block of one does not end it.
-    more = [{**events[0], "source_ip": f"203.0.113.{n % 3 + 100}"} for n in range(60)]
-    stack.post("/api/security/events", more)
+    extra = [{**events[0], "source_ip": f"203.0.113.{n % 3 + 100}"} for n in range(60)]
+    stack.post("/api/security/events", extra)
     breach = whole(
-        stack, "injection_attempt", lambda one: any(a["action"] == "disable_feature" for a in one["actions"]), within=60
+        stack,
+        "injection_attempt",
+        lambda entry: any(a["action"] == "disable_feature" for a in entry["actions"]),
+        within=60,
     )
     assert done(breach, "block_ip")
     assert done(breach, "throttle")
@@ -319,15 +324,15 @@ def test_a_breach_is_contained_assessed_and_investigated(stack: Stack) -> None:
     later = whole(
         stack,
         "injection_attempt",
-        lambda one: one["id"] == breach["id"] and done(one, "note") and investigated(one),
+        lambda entry: entry["id"] == breach["id"] and done(entry, "note") and investigated(entry),
         within=60,
     )
     assert len(evidence(stack, later)) == 2
     record = stack.get("/api/incidents/record")
     assert record["problems"] == []
-    for one in stack.get("/api/incidents?state=open&limit=200")["incidents"]:
-        if one["playbook"] == "security_breach":
-            stack.post(f"/api/incidents/{one['id']}/resolve", {"by": "test"})
+    for entry in stack.get("/api/incidents?state=open&limit=200")["incidents"]:
+        if entry["playbook"] == "security_breach":
+            stack.post(f"/api/incidents/{entry['id']}/resolve", {"by": "test"})
     eventually(lambda: answered(stack, "192.0.2.5") == 200, within=20)  # What was for the end is taken back.
 
 
@@ -341,27 +346,27 @@ def investigated(incident: dict[str, Any]) -> bool:
 def test_high_memory_clears_caches_keeps_a_dump_and_restarts_the_largest(stack: Stack) -> None:
     before = eventually(lambda: running(stack) and demo_pid(stack), within=60)
     raise_alert(stack, "high_memory_usage", "warning", 30, category="performance", instance="somehost", job="host")
-    acted = whole(stack, "high_memory_usage", lambda one: done(one, "restart"), within=90)
+    acted = whole(stack, "high_memory_usage", lambda entry: done(entry, "restart"), within=90)
     assert demo_pid(stack) != before
-    kept = evidence(stack, acted)
-    assert {name.rsplit("-", 1)[-1] for name in kept} >= {"objects.json", "map.txt"}
-    assert "resident bytes" in "".join(str(one["results"]) for one in acted["actions"])
+    remaining = evidence(stack, acted)
+    assert {name.rsplit("-", 1)[-1] for name in remaining} >= {"objects.json", "map.txt"}
+    assert "resident bytes" in "".join(str(entry["results"]) for entry in acted["actions"])
     eventually(lambda: closed(stack, "high_memory_usage"), within=90, every=0.5)
 
 
 def test_a_slow_database_is_backed_up_and_escalated_by_its_criteria(stack: Stack) -> None:
     raise_alert(stack, "database_slow", "warning", 25, category="performance", instance=instance(stack), job="memmimic")
-    acted = whole(stack, "database_slow", lambda one: done(one, "backup"), within=60)
+    acted = whole(stack, "database_slow", lambda entry: done(entry, "backup"), within=60)
     [copy] = (stack.home / "backups" / "demo").iterdir()
     assert copy.stat().st_size > 4096
-    assert "sound" in said(acted, "backup")
+    assert "sound" in last_output(acted, "backup")
     over = eventually(lambda: closed(stack, "database_slow"), within=120, every=0.5)
-    assert "queries, 95 %, seconds" in said(over, "note")
+    assert "queries, 95 %, seconds" in last_output(over, "note")
 
 
 def test_the_record_is_whole_and_what_was_done_can_be_looked_back_on(stack: Stack) -> None:
-    number = stack.run("playbook", "run", "high_memory_usage", "--label", "instance=tried", "--dry-run")
-    assert number.returncode == 0, number.stderr
+    index = stack.run("playbook", "run", "high_memory_usage", "--label", "instance=tried", "--dry-run")
+    assert index.returncode == 0, index.stderr
     assert stack.run("incidents", "verify").returncode == 0
     assert stack.get("/api/incidents/stats?days=1")["incidents"] >= 1
     assert "high_memory_usage (dry run)" in stack.run("playbook", "history").stdout

@@ -27,8 +27,8 @@ class Pages:
             def do_GET(self) -> None:
                 if self.path == "/hang":
                     outer.release.wait(20)
-                known = self.path in outer.pages or self.path == "/huge"
-                self.send_response(200 if known else 404)
+                existing = self.path in outer.pages or self.path == "/huge"
+                self.send_response(200 if existing else 404)
                 self.end_headers()
                 if self.path == "/huge":
                     self._pour()

@@ -27,11 +27,11 @@ def test_what_is_shown_reads_back(milliseconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "output"),
     [
         (0, "0s"), (0.0412, "41ms"), (9.5, "9s500ms"), (9.9996, "10s"), (306.632, "5m7s"), (3599.7, "1h"), (7290, "2h2m"),
         (200000, "2d7h33m"),
     ],
 )  # fmt: skip
-def test_what_is_said_about_a_length_is_no_more_exact_than_anybody_reads(seconds: float, said: str) -> None:
-    assert duration.about(seconds) == said
+def test_what_is_said_about_a_length_is_no_more_exact_than_anybody_reads(seconds: float, output: str) -> None:
+    assert duration.about(seconds) == output

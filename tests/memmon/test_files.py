@@ -45,4 +45,4 @@ def test_what_cannot_be_written_leaves_what_was_there_and_nothing_else(tmp_path:
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):
         files.write(tmp_path / "folder", "text")
-    assert [one.name for one in tmp_path.iterdir()] == ["folder"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]

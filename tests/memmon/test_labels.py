@@ -36,6 +36,6 @@ def test_a_wrong_label_name_is_refused(name: str) -> None:
 @pytest.mark.skipif(not VECTORS.exists(), reason="the shared test data is not here")
 def test_fingerprints_are_those_of_alertmanager() -> None:
     for vector in json.loads(VECTORS.read_text())["vectors"]:
-        given = vector["labels"]
-        if all(given.values()):
-            assert labels.fingerprint(labels.of(given)) == vector["fingerprint"], given
+        arguments = vector["labels"]
+        if all(arguments.values()):
+            assert labels.fingerprint(labels.of(arguments)) == vector["fingerprint"], arguments

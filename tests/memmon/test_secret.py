@@ -13,8 +13,8 @@ from tests.support import at_once
 def test_threads_that_ask_at_once_are_given_one_secret(tmp_path: Path) -> None:
     for trial in range(20):
         path = tmp_path / str(trial) / "secret.key"
-        given = at_once(*[partial(secret.load_or_create.__wrapped__, path)] * 8)
-        assert set(given) == {path.read_bytes()}
+        arguments = at_once(*[partial(secret.load_or_create.__wrapped__, path)] * 8)
+        assert set(arguments) == {path.read_bytes()}
         assert [left.name for left in path.parent.iterdir()] == [path.name]
 
 

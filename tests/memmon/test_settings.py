@@ -39,7 +39,7 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "output"),
     [
         ("MEMMIMIC_DASHBOARD_PORT", "abc", "must be a whole number between 0 and 65535 (got 'abc')"),
         ("MEMMIMIC_HEALTH_CHECK_INTERVAL", "0", "must be a number between 1 and 3600 (got '0')"),
@@ -51,10 +51,10 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, value: str) -> None:
         ("MEMMON_REDIS_URL", "http://x", "must begin with redis://, rediss:// or unix://"),
     ],
 )
-def test_a_refusal_says_what_is_allowed(name: str, value: str, said: str) -> None:
+def test_a_refusal_says_what_is_allowed(name: str, value: str, output: str) -> None:
     with pytest.raises(BadConfig) as caught:
         load({"HOME": "/nowhere", name: value})
-    assert str(caught.value) == f"{name}: {said}"
+    assert str(caught.value) == f"{name}: {output}"
 
 
 def test_every_wrong_value_is_named_at_once() -> None:

@@ -20,7 +20,7 @@ def socket(short_dir: Path) -> Iterator[Path]:
 
 
 def demo(socket: Path) -> supervisor.Process:
-    return next(one for one in supervisor.processes(socket) if one.name == "demo")
+    return next(process for process in supervisor.processes(socket) if process.name == "demo")
 
 
 def test_a_restart_makes_a_new_process(socket: Path) -> None:

@@ -31,8 +31,8 @@ document.addEventListener('securitypolicyviolation', (e) => window.violations.pu
 
 def chromium() -> str | None:
     """Return the path of a Chromium, the environment's MEMMON_CHROMIUM first; None means that there is only Playwright's own."""
-    given = os.environ.get("MEMMON_CHROMIUM")
-    return given or next((path for name in NAMES if (path := shutil.which(name))), None)
+    environ = os.environ.get("MEMMON_CHROMIUM")
+    return environ or next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 @contextmanager
@@ -67,7 +67,7 @@ class Visit:
         if scripts:
             self.context.add_init_script(WATCH)
         self.page: Page = self.context.new_page()
-        self.page.on("console", lambda said: self._heard(said.type, said.text))
+        self.page.on("console", lambda output: self._heard(output.type, output.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def _heard(self, kind: str, text: str) -> None:
@@ -88,8 +88,8 @@ class Visit:
 
     def violations(self) -> list[str]:
         """Return what the policy of the page's content forbade."""
-        found: list[str] = self.page.evaluate("window.violations")
-        return found
+        actual: list[str] = self.page.evaluate("window.violations")
+        return actual
 
     def overflows(self) -> int:
         """Return by how many pixels the page is wider than the window."""

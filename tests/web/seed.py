@@ -85,32 +85,32 @@ def past(ctx: Context, clock: Clock, minutes: int = 20, slow_for: int = 8) -> No
     configure(ctx)
     end = time.time()
     step = 30
-    for number in range(minutes * 60 // step + 1):
-        clock.now = end - minutes * 60 + number * step
+    for index in range(minutes * 60 // step + 1):
+        clock.now = end - minutes * 60 + index * step
         slow = end - clock.now <= slow_for * 60
-        _samples(ctx, clock.now, number, slow)
-        if number % 2 == 0:
-            _checks(ctx, number, slow)
-        if slow and number % 4 == 0:
+        _samples(ctx, clock.now, index, slow)
+        if index % 2 == 0:
+            _checks(ctx, index, slow)
+        if slow and index % 4 == 0:
             run(ctx, alerts.evaluate(ctx))
     clock.now = end
     ctx.now = time.time
     run(ctx, alerts.evaluate(ctx))
 
 
-def _samples(ctx: Context, now: float, number: int, slow: bool) -> None:
+def _samples(ctx: Context, now: float, index: int, slow: bool) -> None:
     """Take in one collection of each target."""
-    wave = (number * 7919 % 13) / 13
-    more = 30 * (300 + 90 * wave)
+    wave = (index * 7919 % 13) / 13
+    extra = 30 * (300 + 90 * wave)
     values: dict[str, float] = {
-        "memmimic_searches_total": _total(ctx, "searches", more),
-        "memmimic_errors_total": _total(ctx, "errors", 3 if slow else number % 5 == 0),
+        "memmimic_searches_total": _total(ctx, "searches", extra),
+        "memmimic_errors_total": _total(ctx, "errors", 3 if slow else index % 5 == 0),
         "up": 1.0,
     }
     for bound in BOUNDS:
         share = SLOW[bound] if slow else QUICK[bound]
-        values[f"memmimic_db_query_duration_seconds_bucket{{{bound:g}}}"] = _total(ctx, bound, more * share)
-    values["memmimic_db_query_duration_seconds_bucket{+Inf}"] = _total(ctx, "all", more)
+        values[f"memmimic_db_query_duration_seconds_bucket{{{bound:g}}}"] = _total(ctx, bound, extra * share)
+    values["memmimic_db_query_duration_seconds_bucket{+Inf}"] = _total(ctx, "all", extra)
     samples = [Sample(_labels(name, "memmimic", "api-1"), value) for name, value in values.items()]
     metrics.ingest(ctx, "memory-api", samples, KINDS, now, 30)
     host = {"memmimic_memory_usage_percent": 61 + 4 * wave, "up": 1.0}
@@ -120,19 +120,19 @@ def _samples(ctx: Context, now: float, number: int, slow: bool) -> None:
 _sums: dict[tuple[int, object], float] = {}
 
 
-def _total(ctx: Context, name: object, more: float) -> float:
+def _total(ctx: Context, name: object, extra: float) -> float:
     """Return what a counter stands at after `more`."""
-    _sums[id(ctx), name] = _sums.get((id(ctx), name), 0.0) + more
+    _sums[id(ctx), name] = _sums.get((id(ctx), name), 0.0) + extra
     return _sums[id(ctx), name]
 
 
 def _labels(name: str, job: str, instance: str) -> label_sets.Labels:
     bare, _, bound = name.rstrip("}").partition("{")
-    given = {label_sets.NAME: bare, "job": job, "instance": instance}
-    return label_sets.of({**given, "le": bound} if bound else given)
+    arguments = {label_sets.NAME: bare, "job": job, "instance": instance}
+    return label_sets.of({**arguments, "le": bound} if bound else arguments)
 
 
-def _checks(ctx: Context, number: int, slow: bool) -> None:
+def _checks(ctx: Context, index: int, slow: bool) -> None:
     """Keep one round of checks."""
     findings = {
         "database": Finding("unhealthy", "reading took 640 ms, more than 500 ms; 12 MiB, WAL 0.4 MiB")

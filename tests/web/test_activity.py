@@ -6,7 +6,7 @@ from memmon import encode
 from web import activity
 
 
-def alert(at: float, **more: Any) -> dict[str, Any]:
+def alert(at: float, **extra: Any) -> dict[str, Any]:
     base = {
         "name": "slow",
         "message": "it is slow",
@@ -14,7 +14,7 @@ def alert(at: float, **more: Any) -> dict[str, Any]:
         "acknowledged_at": None,
         "acknowledged_by": None,
     }
-    return {**base, "created_at": encode.iso(at), **more}
+    return {**base, "created_at": encode.iso(at), **extra}
 
 
 def message(channel: str, state: str, tries: int = 1, error: str | None = None) -> dict[str, Any]:
@@ -32,8 +32,8 @@ def message(channel: str, state: str, tries: int = 1, error: str | None = None) 
 
 def test_the_newest_stands_first() -> None:
     ended = alert(5, resolved_at=encode.iso(30))
-    found = activity.merged([alert(300), ended], [], [], [])
-    assert [(line["at"], line["kind"]) for line in found] == [
+    result = activity.merged([alert(300), ended], [], [], [])
+    assert [(line["at"], line["kind"]) for line in result] == [
         (encode.iso(300), "alert"),
         (encode.iso(30), "resolved"),
         (encode.iso(5), "alert"),
@@ -42,7 +42,7 @@ def test_the_newest_stands_first() -> None:
 
 def test_a_message_is_one_line_with_how_each_channel_went() -> None:
     (line,) = activity.merged([], [], [], [message("log[0]", "sent"), message("webhook[0]", "failed", 3, "refused")])
-    assert [one["text"] for one in line["states"]] == ["ops, log: sent", "ops, webhook: failed after 3 tries"]
+    assert [entry["text"] for entry in line["states"]] == ["ops, log: sent", "ops, webhook: failed after 3 tries"]
     assert line["states"][1]["error"] == "refused"
 
 
@@ -51,15 +51,15 @@ def test_of_an_incident_only_what_matters_beside_it_is_told() -> None:
         {"at": encode.iso(n), "kind": kind, "text": kind, "by": "memmon"}
         for n, kind in enumerate(("opened", "note", "page"))
     ]
-    found = activity.merged([], [{"id": 7, "timeline": timeline}], [], [])
-    assert [line["text"] for line in found] == ["page", "opened"]
-    assert found[0]["link"] == "/dashboard/incidents/7"
+    result = activity.merged([], [{"id": 7, "timeline": timeline}], [], [])
+    assert [line["text"] for line in result] == ["page", "opened"]
+    assert result[0]["link"] == "/dashboard/incidents/7"
 
 
 def test_many_alerts_that_begin_together_are_one_line() -> None:
-    found = activity.merged([alert(10 + n, name=f"a{n}") for n in range(9)], [], [], [])
-    assert len(found) == 1
-    assert found[0]["text"] == "and 8 more fire: it is slow"
+    result = activity.merged([alert(10 + n, name=f"a{n}") for n in range(9)], [], [], [])
+    assert len(result) == 1
+    assert result[0]["text"] == "and 8 more fire: it is slow"
 
 
 def test_the_list_is_bounded() -> None:
@@ -70,5 +70,5 @@ def test_what_a_person_did_says_who() -> None:
     def line(text: str) -> dict[str, Any]:
         return {"at": encode.iso(1), "kind": "resolved", "text": text, "by": "dana"}
 
-    found = activity.merged([], [{"id": 7, "timeline": [line("resolved"), line("all is well")]}], [], [])
-    assert [one["text"] for one in found] == ["resolved by dana", "resolved by dana: all is well"]
+    result = activity.merged([], [{"id": 7, "timeline": [line("resolved"), line("all is well")]}], [], [])
+    assert [entry["text"] for entry in result] == ["resolved by dana", "resolved by dana: all is well"]

@@ -25,8 +25,8 @@ BASE = "/api/v2"
 Headers = dict[str, str]
 
 
-def alert(name: str = "disk_full", **more: Any) -> dict[str, Any]:
-    return {"labels": {"alertname": name, "severity": "critical", "instance": "a"}, **more}
+def alert(name: str = "disk_full", **extra: Any) -> dict[str, Any]:
+    return {"labels": {"alertname": name, "severity": "critical", "instance": "a"}, **extra}
 
 
 @pytest.fixture
@@ -53,14 +53,14 @@ def ask(client: FlaskClient, path: str, **query: Any) -> Any:
     return answer.json
 
 
-def silence(clock: Clock, seconds: float = 3600, **more: Any) -> dict[str, Any]:
+def silence(clock: Clock, seconds: float = 3600, **extra: Any) -> dict[str, Any]:
     return {
         "matchers": [{"name": "instance", "value": "a", "isRegex": False}],
         "startsAt": encode.iso(clock()),
         "endsAt": encode.iso(clock() + seconds),
         "createdBy": "tom",
         "comment": "repair",
-        **more,
+        **extra,
     }
 
 
@@ -69,13 +69,13 @@ def test_a_posted_alert_fires_until_it_is_posted_as_ended(
 ) -> None:
     begun = encode.iso(clock() - 60)
     post("/alerts", [alert(startsAt=begun, annotations={"summary": "full"}, generatorURL="http://x/graph")])
-    [found] = ask(client, "/alerts")
-    assert found["labels"] == alert()["labels"]
-    assert (found["annotations"], found["generatorURL"]) == ({"summary": "full"}, "http://x/graph")
-    assert (found["startsAt"], found["endsAt"]) == (begun, encode.iso(clock() + 300))
-    assert found["status"] == {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []}
-    assert found["fingerprint"] == labels.fingerprint(labels.of(alert()["labels"]))
-    assert found["receivers"] == ask(client, "/receivers")
+    [actual] = ask(client, "/alerts")
+    assert actual["labels"] == alert()["labels"]
+    assert (actual["annotations"], actual["generatorURL"]) == ({"summary": "full"}, "http://x/graph")
+    assert (actual["startsAt"], actual["endsAt"]) == (begun, encode.iso(clock() + 300))
+    assert actual["status"] == {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []}
+    assert actual["fingerprint"] == labels.fingerprint(labels.of(alert()["labels"]))
+    assert actual["receivers"] == ask(client, "/receivers")
     assert sent() == ["incidents.correlate", "notify.tick"]
     post("/alerts", [alert(startsAt=begun, endsAt=encode.iso(clock()))])
     assert ask(client, "/alerts") == []
@@ -131,7 +131,9 @@ def test_the_good_ones_are_taken_although_another_is_wrong(client: FlaskClient, 
 
 def test_alerts_are_chosen_by_filter_and_receiver(client: FlaskClient, post: Callable[..., Any]) -> None:
     post("/alerts", [alert("a"), alert("b")])
-    names = [one["labels"]["alertname"] for one in ask(client, "/alerts", filter=['alertname=~"a|c"', "instance=a"])]
+    names = [
+        entry["labels"]["alertname"] for entry in ask(client, "/alerts", filter=['alertname=~"a|c"', "instance=a"])
+    ]
     assert names == ["a"]
     assert ask(client, "/alerts", receiver="nobody") == []
     [receiver] = ask(client, "/receivers")
@@ -143,11 +145,11 @@ def test_alerts_are_chosen_by_filter_and_receiver(client: FlaskClient, post: Cal
 
 def test_a_silenced_alert_says_by_what(client: FlaskClient, post: Callable[..., Any], clock: Clock) -> None:
     post("/alerts", [alert(), {"labels": {"alertname": "other"}}])
-    number = post("/silences", silence(clock))["silenceID"]
-    [found] = ask(client, "/alerts", active="false")
-    assert found["status"]["state"] == "suppressed"
-    assert found["status"]["silencedBy"] == [number]
-    assert [one["labels"]["alertname"] for one in ask(client, "/alerts", silenced="false")] == ["other"]
+    index = post("/silences", silence(clock))["silenceID"]
+    [actual] = ask(client, "/alerts", active="false")
+    assert actual["status"]["state"] == "suppressed"
+    assert actual["status"]["silencedBy"] == [index]
+    assert [entry["labels"]["alertname"] for entry in ask(client, "/alerts", silenced="false")] == ["other"]
 
 
 def test_an_inhibited_alert_says_by_which(
@@ -167,36 +169,36 @@ inhibit_rules: [{source_matchers: ['severity="critical"'], target_matchers: ['se
     [hint] = ask(client, "/alerts", filter="alertname=hint")
     [cause] = ask(client, "/alerts", filter="alertname=disk_full")
     assert hint["status"]["inhibitedBy"] == [cause["fingerprint"]]
-    assert [one["labels"]["alertname"] for one in ask(client, "/alerts", inhibited="false")] == ["disk_full"]
+    assert [entry["labels"]["alertname"] for entry in ask(client, "/alerts", inhibited="false")] == ["disk_full"]
     groups = ask(client, "/alerts/groups")
-    assert [(one["receiver"]["name"], one["labels"], len(one["alerts"])) for one in groups] == [
+    assert [(group["receiver"]["name"], group["labels"], len(group["alerts"])) for group in groups] == [
         ("pager", {"instance": "a"}, 1),
         ("team", {"instance": "a"}, 1),
     ]
-    shown = yaml.safe_load(ask(client, "/status")["config"]["original"])
-    assert shown["route"]["group_wait"] == "45s"
-    assert shown["route"]["routes"][0]["receiver"] == "pager"
-    assert "secret" not in str(shown)
+    safe_load = yaml.safe_load(ask(client, "/status")["config"]["original"])
+    assert safe_load["route"]["group_wait"] == "45s"
+    assert safe_load["route"]["routes"][0]["receiver"] == "pager"
+    assert "secret" not in str(safe_load)
 
 
 def test_a_silence_is_made_shown_found_and_ended(
     client: FlaskClient, post: Callable[..., Any], operator: Headers, clock: Clock
 ) -> None:
-    number = post("/silences", silence(clock))["silenceID"]
-    found = ask(client, f"/silence/{number}")
-    assert found["status"] == {"state": "active"}
-    assert found["matchers"] == [{"name": "instance", "value": "a", "isRegex": False, "isEqual": True}]
-    assert [one["id"] for one in ask(client, "/silences", filter='instance="a"')] == [number]
+    index = post("/silences", silence(clock))["silenceID"]
+    actual = ask(client, f"/silence/{index}")
+    assert actual["status"] == {"state": "active"}
+    assert actual["matchers"] == [{"name": "instance", "value": "a", "isRegex": False, "isEqual": True}]
+    assert [entry["id"] for entry in ask(client, "/silences", filter='instance="a"')] == [index]
     assert ask(client, "/silences", filter='instance=~"a"') == []
     for _ in range(2):
-        assert client.delete(f"{BASE}/silence/{number}", headers=operator).status_code == 200
-    assert ask(client, f"/silence/{number}")["status"] == {"state": "expired"}
+        assert client.delete(f"{BASE}/silence/{index}", headers=operator).status_code == 200
+    assert ask(client, f"/silence/{index}")["status"] == {"state": "expired"}
 
 
 def test_silences_stand_in_alertmanagers_order(client: FlaskClient, post: Callable[..., Any], clock: Clock) -> None:
     long, short = (post("/silences", silence(clock, seconds))["silenceID"] for seconds in (7200, 3600))
     later = post("/silences", silence(clock, startsAt=encode.iso(clock() + 600)))["silenceID"]
-    assert [one["id"] for one in ask(client, "/silences")] == [short, long, later]
+    assert [entry["id"] for entry in ask(client, "/silences")] == [short, long, later]
 
 
 @pytest.mark.parametrize(
@@ -243,10 +245,10 @@ def test_writes_need_a_role_and_alerts_may_come_by_an_ingest_key(
 
 
 def test_the_status_names_the_version(client: FlaskClient) -> None:
-    found = ask(client, "/status")
-    assert found["versionInfo"]["version"]
-    assert found["cluster"] == {"status": "disabled", "peers": []}
-    assert encode.seconds_of(found["uptime"]) > 0
+    actual = ask(client, "/status")
+    assert actual["versionInfo"]["version"]
+    assert actual["cluster"] == {"status": "disabled", "peers": []}
+    assert encode.seconds_of(actual["uptime"]) > 0
 
 
 def test_a_name_may_be_any_text_as_alertmanager_takes_it(
@@ -279,23 +281,23 @@ def test_alertmanager_takes_the_same_names(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", table("filters", "receivers"))
 def test_alertmanager_chooses_receivers_the_same(row: dict[str, Any]) -> None:
-    known = shared("filters", "receiver_labels")
-    found = [Receiver(name=name, labels=known[name]) if name in known else None for name in row["receivers"]]
-    assert any(form.fits_receiver(matcher.parse(row["receiver_matcher"]), one) for one in found) == row["shown"]
+    existing = shared("filters", "receiver_labels")
+    results = [Receiver(name=name, labels=existing[name]) if name in existing else None for name in row["receivers"]]
+    assert any(form.fits_receiver(matcher.parse(row["receiver_matcher"]), entry) for entry in results) == row["shown"]
 
 
 @pytest.mark.parametrize("row", table("filters", "alerts"))
 def test_alertmanager_filters_alerts_the_same(row: dict[str, Any]) -> None:
-    one = row["filter"]
-    assert Matcher(one["name"], one["op"], one["value"]).accepts(labels.of(row["labels"])) == row["shown"]
+    entry = row["filter"]
+    assert Matcher(entry["name"], entry["op"], entry["value"]).accepts(labels.of(row["labels"])) == row["shown"]
 
 
 @pytest.mark.parametrize("row", table("silences", "filters"))
 def test_alertmanager_filters_silences_the_same(row: dict[str, Any]) -> None:
-    made = [Matcher(one["name"], one["op"], one["value"]) for one in row["silence"]]
-    one = row["filter"]
-    shown = {"matchers": [matcher.to_json(each) for each in made]}
-    assert form.fits(shown, (Matcher(one["name"], one["op"], one["value"]),)) == row["shown"]
+    created = [Matcher(entry["name"], entry["op"], entry["value"]) for entry in row["silence"]]
+    entry = row["filter"]
+    body = {"matchers": [matcher.to_json(each) for each in created]}
+    assert form.fits(body, (Matcher(entry["name"], entry["op"], entry["value"]),)) == row["shown"]
 
 
 def test_alertmanager_orders_silences_the_same(clock: Clock) -> None:
@@ -303,12 +305,12 @@ def test_alertmanager_orders_silences_the_same(clock: Clock) -> None:
     if example is None:
         pytest.skip("the tables are not there")
 
-    def made(text: str) -> dict[str, Any]:
+    def created(text: str) -> dict[str, Any]:
         state, hours = text.split()
         start, end = (encode.iso(3600.0 * int(hour)) for hour in hours.split("-"))
         return {"text": text, "status": {"state": state}, "startsAt": start, "endsAt": end}
 
-    assert [one["text"] for one in sorted(map(made, example["input"]), key=form.in_order)] == example["sorted"]
+    assert [entry["text"] for entry in sorted(map(created, example["input"]), key=form.in_order)] == example["sorted"]
 
 
 @pytest.mark.parametrize("row", table("silences", "http"))
@@ -319,12 +321,12 @@ def test_alertmanager_answers_the_same(
     numbers["active"] = post("/silences", silence(clock))["silenceID"]
     numbers["expired"] = post("/silences", silence(clock))["silenceID"]
     client.delete(f"{BASE}/silence/{numbers['expired']}", headers=operator)
-    number = numbers[row["id"]]
+    index = numbers[row["id"]]
     if row["do"] == "DELETE":
-        assert client.delete(f"{BASE}/silence/{number}", headers=operator).status_code == row["status"]
+        assert client.delete(f"{BASE}/silence/{index}", headers=operator).status_code == row["status"]
         return
     times = {name: encode.iso(clock() + row[key]) for name, key in (("startsAt", "start"), ("endsAt", "end"))}
-    answer = client.post(f"{BASE}/silences", json=silence(clock, id=number, **times), headers=operator)
+    answer = client.post(f"{BASE}/silences", json=silence(clock, id=index, **times), headers=operator)
     assert answer.status_code == row["status"], answer.text
     if row.get("new_id"):
-        assert answer.json["silenceID"] != number
+        assert answer.json["silenceID"] != index

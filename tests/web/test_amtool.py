@@ -63,9 +63,9 @@ def ctx(sqlite_ctx: Context) -> Context:
 
 def test_alerts_are_added_and_asked_for(amtool: Callable[..., str], live: Context) -> None:
     amtool("alert", "add", "disk_full", "severity=critical", "zone=a", "--annotation=summary=full")
-    found: list[dict[str, Any]] = json.loads(amtool("alert", "query", "-o", "json", "zone=a"))
-    assert [one["labels"] for one in found] == [{"alertname": "disk_full", "severity": "critical", "zone": "a"}]
-    assert sorted(one["name"] for one in found[0]["receivers"]) == ["pager", "zones"]
+    actual: list[dict[str, Any]] = json.loads(amtool("alert", "query", "-o", "json", "zone=a"))
+    assert [entry["labels"] for entry in actual] == [{"alertname": "disk_full", "severity": "critical", "zone": "a"}]
+    assert sorted(entry["name"] for entry in actual[0]["receivers"]) == ["pager", "zones"]
     assert json.loads(amtool("alert", "query", "-o", "json", "zone=c")) == []
     assert "disk_full" in amtool("alert", "query")
     assert alerts.firing(live)[0]["annotations"] == {"summary": "full"}
@@ -73,12 +73,14 @@ def test_alerts_are_added_and_asked_for(amtool: Callable[..., str], live: Contex
 
 def test_silences_are_added_asked_for_changed_and_ended(amtool: Callable[..., str], live: Context) -> None:
     amtool("alert", "add", "disk_full", "zone=a")
-    number = amtool("silence", "add", "zone=a", "-c", "works", "-a", "dana", "-d", "2h").strip()
+    index = amtool("silence", "add", "zone=a", "-c", "works", "-a", "dana", "-d", "2h").strip()
     assert json.loads(amtool("alert", "query", "-o", "json")) == []
-    [held] = json.loads(amtool("silence", "query", "-o", "json"))
-    assert (held["id"], held["createdBy"], held["comment"]) == (number, "dana", "works")
-    amtool("silence", "update", number, "-d", "3h")
-    amtool("silence", "expire", *[one["id"] for one in silences.silences(live) if one["status"]["state"] == "active"])
+    [stored] = json.loads(amtool("silence", "query", "-o", "json"))
+    assert (stored["id"], stored["createdBy"], stored["comment"]) == (index, "dana", "works")
+    amtool("silence", "update", index, "-d", "3h")
+    amtool(
+        "silence", "expire", *[entry["id"] for entry in silences.silences(live) if entry["status"]["state"] == "active"]
+    )
     assert json.loads(amtool("silence", "query", "-o", "json")) == []
     assert len(json.loads(amtool("alert", "query", "-o", "json"))) == 1
 

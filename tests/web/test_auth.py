@@ -95,16 +95,16 @@ def test_a_revoked_token_is_worthless(client: FlaskClient, ctx: Context, operato
 def test_the_environments_token_is_the_administrators(make_ctx: Callable[..., Context], ctx: Context) -> None:
     url = ctx.settings.database_address
     client = create_app(make_ctx(MEMMON_DATABASE_URL=url, MEMMON_API_TOKEN="a-token-of-tests")).test_client()
-    given = {"Authorization": "Bearer a-token-of-tests"}
-    assert client.post("/api/alerts/1/resolve", headers=given, environ_base=OUTSIDE).status_code == 404
+    arguments = {"Authorization": "Bearer a-token-of-tests"}
+    assert client.post("/api/alerts/1/resolve", headers=arguments, environ_base=OUTSIDE).status_code == 404
 
 
 def test_an_ingest_key_of_the_environment_writes_events(make_ctx: Callable[..., Context], ctx: Context) -> None:
     url = ctx.settings.database_address
     client = create_app(make_ctx(MEMMON_DATABASE_URL=url, MEMMON_INGEST_KEY="a-key-of-the-tests")).test_client()
-    given = {"Authorization": "Bearer a-key-of-the-tests"}
-    assert client.post("/api/security/events", json=EVENT, headers=given, environ_base=OUTSIDE).status_code == 201
-    assert client.post("/api/alerts/1/resolve", headers=given, environ_base=OUTSIDE).status_code == 403
+    arguments = {"Authorization": "Bearer a-key-of-the-tests"}
+    assert client.post("/api/security/events", json=EVENT, headers=arguments, environ_base=OUTSIDE).status_code == 201
+    assert client.post("/api/alerts/1/resolve", headers=arguments, environ_base=OUTSIDE).status_code == 403
 
 
 def test_healthz_is_open_to_everybody(client: FlaskClient) -> None:

@@ -18,10 +18,10 @@ class Key:
 
 
 def test_an_answer_is_kept_for_its_time() -> None:
-    recent, made = Recent(60), iter((1, 2, 3))
-    assert [recent.get("a", lambda: next(made)) for _ in range(2)] == [1, 1]
-    assert recent.get("b", lambda: next(made)) == 2
-    assert recent.get("a", lambda: next(made), 0) == 3
+    recent, created = Recent(60), iter((1, 2, 3))
+    assert [recent.get("a", lambda: next(created)) for _ in range(2)] == [1, 1]
+    assert recent.get("b", lambda: next(created)) == 2
+    assert recent.get("a", lambda: next(created), 0) == 3
 
 
 def test_who_asks_meanwhile_waits_for_the_one_calculation() -> None:
@@ -36,7 +36,7 @@ def test_who_asks_meanwhile_waits_for_the_one_calculation() -> None:
         asked = [callers.submit(recent.get, key, slow) for _ in range(5)]
         eventually(lambda: key.looked_up >= 6)  # Each of the five has asked, and one has put down that it is at it.
         release.set()
-        assert [one.result(10) for one in asked] == ["made"] * 5
+        assert [entry.result(10) for entry in asked] == ["made"] * 5
     assert len(begun) == 1
 
 

@@ -18,10 +18,10 @@ def ctx(sqlite_ctx: Context) -> Context:
 
 
 def failure(answer: object) -> tuple[int, str]:
-    found = answer.get_json()  # type: ignore[attr-defined]
-    assert set(found) <= {"error", "message", "field"}
-    assert "Traceback" not in found["message"]
-    return answer.status_code, found["error"]  # type: ignore[attr-defined]
+    body = answer.get_json()  # type: ignore[attr-defined]
+    assert set(body) <= {"error", "message", "field"}
+    assert "Traceback" not in body["message"]
+    return answer.status_code, body["error"]  # type: ignore[attr-defined]
 
 
 def test_an_unknown_path_is_not_found(client: FlaskClient) -> None:

@@ -69,7 +69,7 @@ def test_an_expression_tells_its_unit(expr: str, unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "link"),
+    ("arguments", "link"),
     [
         ("docs/runbook.md#errors", "/runbook#errors"),
         ("https://wiki.example/x", "https://wiki.example/x"),
@@ -80,8 +80,8 @@ def test_an_expression_tells_its_unit(expr: str, unit: str) -> None:
         (None, None),
     ],
 )
-def test_only_the_web_and_the_own_runbook_are_linked(given: str | None, link: str | None) -> None:
-    assert formatting.howto(given) == link
+def test_only_the_web_and_the_own_runbook_are_linked(arguments: str | None, link: str | None) -> None:
+    assert formatting.howto(arguments) == link
 
 
 def test_a_parameter_is_told_in_words() -> None:

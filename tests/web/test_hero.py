@@ -17,8 +17,8 @@ def firing(message: str, silences: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def test_the_largest_loss_is_what_the_top_says() -> None:
-    found = hero.of(health("degraded", LOSS), firing("x"), [])
-    assert found == {"status": "degraded", "word": "Degraded", "text": "system resources: memory 91 %"}
+    actual = hero.of(health("degraded", LOSS), firing("x"), [])
+    assert actual == {"status": "degraded", "word": "Degraded", "text": "system resources: memory 91 %"}
 
 
 def test_an_alert_is_told_where_all_checks_pass() -> None:
@@ -26,8 +26,8 @@ def test_an_alert_is_told_where_all_checks_pass() -> None:
 
 
 def test_a_silenced_alert_is_not_told() -> None:
-    found = hero.of(health("healthy"), firing("queries are slow", ("id",)), [])
-    assert found["text"] == "all 5 checks pass and nothing is firing"
+    actual = hero.of(health("healthy"), firing("queries are slow", ("id",)), [])
+    assert actual["text"] == "all 5 checks pass and nothing is firing"
 
 
 def test_before_the_first_round_nothing_is_claimed() -> None:
@@ -35,9 +35,9 @@ def test_before_the_first_round_nothing_is_claimed() -> None:
 
 
 def test_a_state_that_cannot_be_read_is_unknown_with_the_reason() -> None:
-    found = hero.of(None, None, ["redis: refused"])
-    assert found["status"] == "unknown"
-    assert "redis: refused" in found["text"]
+    actual = hero.of(None, None, ["redis: refused"])
+    assert actual["status"] == "unknown"
+    assert "redis: refused" in actual["text"]
 
 
 def round_at(seconds: float, score: float) -> dict[str, Any]:
@@ -64,13 +64,13 @@ def bar(seconds: float, status: str) -> dict[str, Any]:
 
 
 def test_the_newest_check_is_at_the_right_and_a_missing_one_leaves_a_gap() -> None:
-    found = hero.bars([bar(0, "healthy"), bar(60, "degraded"), bar(180, "healthy")], 60, 185, 4)
-    assert [(one["slot"], one["status"]) for one in found] == [(0, "healthy"), (1, "degraded"), (3, "healthy")]
+    rows = hero.bars([bar(0, "healthy"), bar(60, "degraded"), bar(180, "healthy")], 60, 185, 4)
+    assert [(entry["slot"], entry["status"]) for entry in rows] == [(0, "healthy"), (1, "degraded"), (3, "healthy")]
 
 
 def test_of_two_checks_in_a_slot_the_worst_is_shown_and_older_ones_are_left_out() -> None:
-    found = hero.bars([bar(0, "critical"), bar(61, "critical"), bar(62, "healthy")], 60, 70, 1)
-    assert [(one["slot"], one["status"]) for one in found] == [(0, "critical")]
+    rows = hero.bars([bar(0, "critical"), bar(61, "critical"), bar(62, "healthy")], 60, 70, 1)
+    assert [(entry["slot"], entry["status"]) for entry in rows] == [(0, "critical")]
 
 
 def incident(severity: str, next_at: float | None, acknowledged: str | None = None) -> dict[str, Any]:
@@ -95,8 +95,8 @@ def event(message: str) -> dict[str, Any]:
 
 
 def test_events_that_repeat_one_another_are_one_line() -> None:
-    found = hero.folded([event("x"), event("x"), event("y"), event("x")], 2)
-    assert [(one["message"], one["times"]) for one in found] == [("x", 2), ("y", 1)]
+    folded = hero.folded([event("x"), event("x"), event("y"), event("x")], 2)
+    assert [(entry["message"], entry["times"]) for entry in folded] == [("x", 2), ("y", 1)]
 
 
 def test_a_place_says_each_thing_once() -> None:

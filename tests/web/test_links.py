@@ -24,8 +24,8 @@ def ctx(sqlite_ctx: Context) -> Context:
     return sqlite_ctx
 
 
-def address(ctx: Context, verb: str, number: int, action: int = 0) -> str:
-    link = Link(verb, number, action, "ops-mail", int(ctx.now()) + 3600)
+def address(ctx: Context, verb: str, index: int, action: int = 0) -> str:
+    link = Link(verb, index, action, "ops-mail", int(ctx.now()) + 3600)
     return f"/act/{links.write(secret.key(ctx.settings, 'link'), link)}"
 
 
@@ -72,7 +72,7 @@ def test_one_that_is_forged_or_over_does_nothing(
 def test_the_link_of_a_page_is_the_one_in_the_message(client: FlaskClient, ctx: Context, incident: int) -> None:
     with ctx.read() as session:
         texts = [str(row.payload["lines"]) for row in notify_store.recent(session, 20, incident)]
-    found = next(
+    actual = next(
         match for text in texts if (match := re.search(r"Acknowledge: http://localhost:8080(/act/\S+?)'", text))
     )
-    assert client.get(found.group(1), environ_base=OUTSIDE).status_code == 200
+    assert client.get(actual.group(1), environ_base=OUTSIDE).status_code == 200

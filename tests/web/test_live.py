@@ -62,30 +62,30 @@ class Page(Client):  # type: ignore[misc]
     def ask(self, **message: Any) -> None:
         self.send(json.dumps(message))
 
-    def told(self, kind: str, **wanted: Any) -> dict[str, Any]:
+    def told(self, kind: str, **expected: Any) -> dict[str, Any]:
         """Return the next message of this kind that has what is wanted."""
         while True:
             text = self.receive(timeout=15)
-            assert text is not None, f"no {kind} with {wanted} came"
+            assert text is not None, f"no {kind} with {expected} came"
             message: dict[str, Any] = json.loads(text)
-            if message["type"] == kind and all(message.get(name) == value for name, value in wanted.items()):
+            if message["type"] == kind and all(message.get(name) == value for name, value in expected.items()):
                 return message
 
     def status_until(self, redis: str) -> dict[str, Any]:
         """Return the next status in which Redis is as said."""
         while True:
-            found: dict[str, Any] = self.told("update", stream="status")["data"]
-            if found["redis"]["status"] == redis:
-                return found
+            actual: dict[str, Any] = self.told("update", stream="status")["data"]
+            if actual["redis"]["status"] == redis:
+                return actual
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
     folder = Path(tempfile.mkdtemp(prefix="mmlive"))
-    made = Broker(folder)
-    made.start()
-    yield made
-    made.kill()
+    broker = Broker(folder)
+    broker.start()
+    yield broker
+    broker.kill()
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -94,17 +94,17 @@ def live_ctx(broker: Broker, sqlite_template: Path) -> Iterator[Context]:
     home = broker.socket.parent / "home"
     (home / "run").mkdir(parents=True)
     shutil.copy(sqlite_template, home / "memmon.db")
-    given = {"MEMMON_HOME": str(home), "MEMMON_REDIS_URL": broker.url, "MEMMON_INSTANCE": "test"}
-    ctx = Context(load({**given, "MEMMON_DATABASE_URL": f"sqlite:///{home / 'memmon.db'}"}))
+    arguments = {"MEMMON_HOME": str(home), "MEMMON_REDIS_URL": broker.url, "MEMMON_INSTANCE": "test"}
+    ctx = Context(load({**arguments, "MEMMON_DATABASE_URL": f"sqlite:///{home / 'memmon.db'}"}))
     yield ctx
     ctx.close()
 
 
 @pytest.fixture(scope="module")
 def site(live_ctx: Context) -> Iterator[Site]:
-    made = Site(live_ctx).start()
-    yield made
-    made.stop()
+    start = Site(live_ctx).start()
+    yield start
+    start.stop()
 
 
 def connect(site: Site, *streams: str, **headers: str) -> Page:
@@ -183,10 +183,10 @@ def test_who_does_not_read_holds_nobody_up_and_then_gets_whole_messages_and_the_
     quick = connect(site, "metrics")
     slow.subscribe("metrics")
     large = "x" * 50_000
-    for number in range(400):  # 20 MB: more than all buffers between hold.
-        live.publish(live_ctx.redis, "metrics", {"number": number, "text": large})
-        if number % 20 == 19:
-            quick.told("update", data={"number": number, "text": large})
+    for index in range(400):  # 20 MB: more than all buffers between hold.
+        live.publish(live_ctx.redis, "metrics", {"number": index, "text": large})
+        if index % 20 == 19:
+            quick.told("update", data={"number": index, "text": large})
     numbers = slow.read_until(399)
     assert len(numbers) < 399
     assert numbers == sorted(numbers)
@@ -228,12 +228,12 @@ class Sleeper:
 
     def read_until(self, last: int) -> list[int]:
         """Return the numbers of the messages that come, until the one that is the last."""
-        found: list[int] = []
-        while not found or found[-1] != last:
+        results: list[int] = []
+        while not results or results[-1] != last:
             while not self._texts:
                 self._read()
-            found.append(json.loads(self._texts.pop(0))["data"]["number"])
-        return found
+            results.append(json.loads(self._texts.pop(0))["data"]["number"])
+        return results
 
     def close(self) -> None:
         self._socket.close()

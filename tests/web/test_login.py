@@ -77,9 +77,9 @@ def test_a_login_leads_nowhere_else(client: FlaskClient, token: str, target: str
     assert answer.headers["Location"] == "/dashboard"
 
 
-@pytest.mark.parametrize("given", ["https://evil.example", "null", "http://["])
-def test_a_page_of_somebody_else_cannot_sign_in(client: FlaskClient, token: str, given: str) -> None:
-    assert client.post("/login", data={"token": token}, headers={"Origin": given}).status_code == 403
+@pytest.mark.parametrize("arguments", ["https://evil.example", "null", "http://["])
+def test_a_page_of_somebody_else_cannot_sign_in(client: FlaskClient, token: str, arguments: str) -> None:
+    assert client.post("/login", data={"token": token}, headers={"Origin": arguments}).status_code == 403
 
 
 def test_a_wrong_token_signs_nobody_in(client: FlaskClient) -> None:
@@ -129,8 +129,8 @@ def test_a_session_of_the_administrator_ends_when_the_environments_token_changes
     make_ctx: Callable[..., Context], ctx: Context
 ) -> None:
     def asked_with(token: str, cookie: str | None = None) -> TestResponse:
-        given = make_ctx(MEMMON_DATABASE_URL=ctx.settings.database_address, MEMMON_API_TOKEN=token)
-        client = create_app(given).test_client(use_cookies=False)
+        arguments = make_ctx(MEMMON_DATABASE_URL=ctx.settings.database_address, MEMMON_API_TOKEN=token)
+        client = create_app(arguments).test_client(use_cookies=False)
         if cookie is None:
             return sign_in(client, token)
         return client.get("/api/alerts", environ_base=OUTSIDE, headers={"Cookie": cookie})
@@ -170,7 +170,7 @@ def test_the_session_says_who_looks(client: FlaskClient, operator: Headers) -> N
 def test_only_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login, "MOST_ADDRESSES", 3)
     attempts = Attempts()
-    for number in range(5):
+    for index in range(5):
         for _ in range(ATTEMPTS):
-            attempts.failed(f"203.0.113.{number}", 100)
-    assert [attempts.wait(f"203.0.113.{number}", 100) for number in range(5)] == [0, 0, WITHIN, WITHIN, WITHIN]
+            attempts.failed(f"203.0.113.{index}", 100)
+    assert [attempts.wait(f"203.0.113.{index}", 100) for index in range(5)] == [0, 0, WITHIN, WITHIN, WITHIN]

@@ -39,7 +39,7 @@ def ctx(short_dir: Path, sqlite_template: Path, tmp_path_factory: pytest.TempPat
     shutil.copy(sqlite_template, home / "memmon.db")
     (home / "run").mkdir()
     clock = Clock(time.time())
-    made = Context(
+    context = Context(
         load(
             {
                 "MEMMON_HOME": str(home),
@@ -52,11 +52,11 @@ def ctx(short_dir: Path, sqlite_template: Path, tmp_path_factory: pytest.TempPat
         ),
         now=clock,
     )
-    seed.past(made, clock)
-    seed.attack(made)
-    seed.fleet(made)
-    yield made
-    made.close()
+    seed.past(context, clock)
+    seed.attack(context)
+    seed.fleet(context)
+    yield context
+    context.close()
     server.terminate()
     server.wait(10)
 
@@ -72,18 +72,18 @@ def site(ctx: Context) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One Chromium for all."""
-    with browsing.opened() as found:
-        yield found
+    with browsing.opened() as actual:
+        yield actual
 
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visit]:
     """Somebody new, who leaves without a complaint of the browser."""
-    one = Visit(browser)
-    yield one
-    assert one.violations() == []
-    assert one.complaints == []
-    one.close()
+    page = Visit(browser)
+    yield page
+    assert page.violations() == []
+    assert page.complaints == []
+    page.close()
 
 
 def overview(visit: Visit, site: Site) -> Page:
@@ -95,11 +95,11 @@ def overview(visit: Visit, site: Site) -> Page:
 def raised(ctx: Context, name: str) -> int:
     """Return the id of a new alert called `name`."""
     seed.raise_alert(ctx, name)
-    return next(int(one["id"]) for one in alerts.firing(ctx) if one["name"] == name)
+    return next(int(entry["id"]) for entry in alerts.firing(ctx) if entry["name"] == name)
 
 
-def alert(ctx: Context, number: int) -> dict[str, object]:
-    return alerts.by_ids(ctx, [number])[0]
+def alert(ctx: Context, index: int) -> dict[str, object]:
+    return alerts.by_ids(ctx, [index])[0]
 
 
 def test_the_overview_says_how_it_is_and_why(visit: Visit, site: Site) -> None:
@@ -145,9 +145,9 @@ def test_without_scripts_the_overview_is_complete(browser: Browser, site: Site) 
 
 
 def test_who_is_not_signed_in_signs_in_comes_back_and_acknowledges(visit: Visit, site: Site, ctx: Context) -> None:
-    number = raised(ctx, "to_acknowledge")
+    index = raised(ctx, "to_acknowledge")
     page = overview(visit, site)
-    button = page.locator(f"#alert-{number} button", has_text="Ack")
+    button = page.locator(f"#alert-{index} button", has_text="Ack")
     button.click()
     page.wait_for_url("**/login?next=**")
     page.fill("#token", TOKEN)
@@ -155,9 +155,9 @@ def test_who_is_not_signed_in_signs_in_comes_back_and_acknowledges(visit: Visit,
     page.wait_for_url("**/dashboard")
     settled(page)
     button.click()
-    expect(page.locator(f"#alert-{number}")).to_contain_text("acknowledged by admin")
+    expect(page.locator(f"#alert-{index}")).to_contain_text("acknowledged by admin")
     expect(page.locator("#notes")).to_contain_text("to_acknowledge acknowledged")
-    assert alert(ctx, number)["acknowledged_by"] == "admin"
+    assert alert(ctx, index)["acknowledged_by"] == "admin"
 
 
 def test_a_wrong_token_is_told_so(visit: Visit, site: Site) -> None:
@@ -169,26 +169,26 @@ def test_a_wrong_token_is_told_so(visit: Visit, site: Site) -> None:
 
 
 def test_an_alert_is_silenced_for_a_while_and_heard_again(visit: Visit, site: Site, ctx: Context) -> None:
-    number = raised(ctx, "to_silence")
+    index = raised(ctx, "to_silence")
     visit.sign_in(site.url)
     page = overview(visit, site)
-    row = page.locator(f"#alert-{number}")
+    row = page.locator(f"#alert-{index}")
     row.locator("summary").click()
     row.get_by_role("button", name="2 h").click()
     expect(row).to_contain_text("silenced until")
-    (held,) = routing.suppressed(ctx)[number]
-    (shown,) = [one for one in routing.silences(ctx) if one["id"] == held.by]
-    length = encode.seconds_of(shown["endsAt"]) - encode.seconds_of(shown["startsAt"])
+    (stored,) = routing.suppressed(ctx)[index]
+    (body,) = [entry for entry in routing.silences(ctx) if entry["id"] == stored.by]
+    length = encode.seconds_of(body["endsAt"]) - encode.seconds_of(body["startsAt"])
     assert length == pytest.approx(7200, abs=1)
     row.get_by_role("button", name="Unsilence").click()
     expect(row.locator("summary")).to_be_visible()
-    assert number not in routing.suppressed(ctx)
+    assert index not in routing.suppressed(ctx)
 
 
 def test_an_alerts_page_says_who_was_told_and_why(visit: Visit, site: Site, ctx: Context) -> None:
-    number = raised(ctx, "to_explain")
+    index = raised(ctx, "to_explain")
     page = overview(visit, site)
-    page.locator(f"#alert-{number} a.name").click()
+    page.locator(f"#alert-{index} a.name").click()
     expect(page.locator("#case")).to_contain_text("to_explain, since")
     notify.flush(ctx)
     page.reload()
@@ -214,25 +214,25 @@ def test_a_rule_is_tried_over_history_before_it_is_saved(visit: Visit, site: Sit
 
 
 def test_a_menu_stays_open_while_the_page_changes_around_it(visit: Visit, site: Site, ctx: Context) -> None:
-    number = raised(ctx, "with_a_menu")
+    index = raised(ctx, "with_a_menu")
     page = overview(visit, site)
-    summary = page.locator(f"#alert-{number} summary")
+    summary = page.locator(f"#alert-{index} summary")
     summary.focus()
     page.keyboard.press("Enter")
-    expect(page.locator(f"#alert-{number} .choices")).to_be_visible()
+    expect(page.locator(f"#alert-{index} .choices")).to_be_visible()
     another = raised(ctx, "that_comes_meanwhile")
     expect(page.locator(f"#alert-{another}")).to_be_visible()
-    expect(page.locator(f"#alert-{number} .choices")).to_be_visible()
+    expect(page.locator(f"#alert-{index} .choices")).to_be_visible()
     expect(summary).to_be_focused()
     expect(page.locator("#said")).to_contain_text("New warning alert: that_comes_meanwhile")
     page.keyboard.press("Escape")
-    expect(page.locator(f"#alert-{number} .choices")).to_be_hidden()
+    expect(page.locator(f"#alert-{index} .choices")).to_be_hidden()
 
 
 def test_attack_text_is_shown_and_does_nothing(visit: Visit, site: Site, ctx: Context) -> None:
-    number = raised(ctx, "hostile")
+    index = raised(ctx, "hostile")
     page = overview(visit, site)
-    expect(page.locator(f"#alert-{number} .message")).to_have_text(seed.ATTACK)
+    expect(page.locator(f"#alert-{index} .message")).to_have_text(seed.ATTACK)
     expect(page.locator("#security")).to_contain_text("<script>window.hacked=1</script>")
     seed.raise_alert(ctx, "hostile_too")  # By way of the feed as well.
     expect(page.locator("tr[data-name=hostile_too] .message")).to_have_text(seed.ATTACK)
@@ -241,10 +241,10 @@ def test_attack_text_is_shown_and_does_nothing(visit: Visit, site: Site, ctx: Co
 
 
 def test_an_incident_is_taken_over_on_its_page(visit: Visit, site: Site, ctx: Context) -> None:
-    found = incidents.listing(ctx, "open")["incidents"]
-    number = next(one["id"] for one in found if one["playbook"] == "database_degradation")
+    actual = incidents.listing(ctx, "open")["incidents"]
+    index = next(entry["id"] for entry in actual if entry["playbook"] == "database_degradation")
     visit.sign_in(site.url)
-    page = visit.go(f"{site.url}/dashboard/incidents/{number}")
+    page = visit.go(f"{site.url}/dashboard/incidents/{index}")
     settled(page)
     expect(page.locator("#case .countdown")).to_be_visible()
     expect(page.locator("#stages")).to_contain_text("collect evidence")
@@ -269,12 +269,14 @@ def test_an_incident_is_taken_over_on_its_page(visit: Visit, site: Site, ctx: Co
     page.get_by_role("button", name="Add to the timeline").click()
     expect(page.locator("#timeline li").first).to_contain_text("It is the disk")
     expect(page.locator("#comment")).to_have_value("")
-    assert incidents.show(ctx, number)["acknowledged_by"] == "admin"
+    assert incidents.show(ctx, index)["acknowledged_by"] == "admin"
 
 
 def test_an_incident_is_taken_apart_and_put_together_again_on_its_page(visit: Visit, site: Site, ctx: Context) -> None:
     first = next(
-        one["id"] for one in incidents.listing(ctx, "open")["incidents"] if one["playbook"] == "database_degradation"
+        entry["id"]
+        for entry in incidents.listing(ctx, "open")["incidents"]
+        if entry["playbook"] == "database_degradation"
     )
     other, _ = incidents.begin(ctx, "performance_degradation", {"instance": "shop:1"}, "dana")
     incidents.merge(ctx, other, first, "dana")
@@ -302,25 +304,25 @@ def test_an_incident_is_taken_apart_and_put_together_again_on_its_page(visit: Vi
 
 
 def test_what_cannot_be_done_is_said(visit: Visit, site: Site, ctx: Context) -> None:
-    number = raised(ctx, "resolved_by_another")
+    index = raised(ctx, "resolved_by_another")
     visit.sign_in(site.url)
     page = overview(visit, site)
     page.route("**/dashboard", lambda route: route.abort())  # The page does not hear of it in time.
-    alerts.resolve(ctx, number, "another")
-    page.locator(f"#alert-{number} button", has_text="Ack").click()
-    expect(page.locator("#notes .bad")).to_contain_text(f"alert {number} is resolved, not firing")
+    alerts.resolve(ctx, index, "another")
+    page.locator(f"#alert-{index} button", has_text="Ack").click()
+    expect(page.locator("#notes .bad")).to_contain_text(f"alert {index} is resolved, not firing")
     page.goto("about:blank")  # Nothing more is asked for.
     visit.complaints.clear()  # The browser reports the 409 and the aborted requests itself.
 
 
 def test_old_data_are_called_stale(visit: Visit, site: Site, ctx: Context) -> None:
     page = overview(visit, site)
-    kept = ctx.redis.get(keys.last_collection())
+    redis = ctx.redis.get(keys.last_collection())
     ctx.redis.set(keys.last_collection(), round((time.time() - 3600) * 1000))
     live.publish(ctx.redis, "metrics", {})
     expect(page.locator("#live")).to_have_attribute("data-state", "stale")
     expect(page.locator("#banner")).to_contain_text("Stale: no new data since")
-    ctx.redis.set(keys.last_collection(), kept)  # type: ignore[arg-type]
+    ctx.redis.set(keys.last_collection(), redis)  # type: ignore[arg-type]
     live.publish(ctx.redis, "metrics", {})
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     expect(page.locator("#banner")).to_be_hidden()
@@ -348,11 +350,11 @@ def test_a_server_that_is_gone_is_told_and_comes_back_by_itself(visit: Visit, si
     site.stop()
     expect(page.locator("#live")).to_have_attribute("data-state", "offline")
     expect(page.locator("#banner")).to_contain_text(re.compile(r"Offline, last data \d\d:\d\d:\d\d"))
-    number = raised(ctx, "in_the_meantime")
+    index = raised(ctx, "in_the_meantime")
     site.start()
     page.wait_for_selector("#live[data-state=live]", timeout=20_000)
     expect(page.locator("#banner")).to_be_hidden()
-    expect(page.locator(f"#alert-{number}")).to_be_visible()
+    expect(page.locator(f"#alert-{index}")).to_be_visible()
     expect(page.locator("#live .word")).to_have_text("Live", timeout=20_000)
     visit.complaints.clear()  # The browser reports the lost connections itself.
 

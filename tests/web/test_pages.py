@@ -21,13 +21,13 @@ def test_the_root_leads_to_the_dashboard(client: FlaskClient) -> None:
 
 def test_an_empty_house_is_shown_kindly(client: FlaskClient) -> None:
     text = client.get("/dashboard").get_data(as_text=True)
-    for said in (
+    for output in (
         "the first checks are on their way",
         "Nothing is firing",
         "No incident is open",
         "No address is blocked",
     ):
-        assert said in text
+        assert output in text
 
 
 def test_a_head_request_works(client: FlaskClient) -> None:
@@ -39,12 +39,12 @@ def test_what_was_stored_is_shown_and_attack_text_escaped(client: FlaskClient, c
     seed.attack(ctx)
     seed.raise_alert(ctx)
     text = client.get("/dashboard").get_data(as_text=True)
-    for said in ("database_slow", "Unhealthy", "INC-1", seed.ADDRESS, "&lt;script&gt;window.hacked=1&lt;/script&gt;"):
-        assert said in text
+    for output in ("database_slow", "Unhealthy", "INC-1", seed.ADDRESS, "&lt;script&gt;window.hacked=1&lt;/script&gt;"):
+        assert output in text
     assert "<script>window" not in text
     assert "<img" not in text
     assert "style=" not in text
-    whole = "".join(client.get(f"/dashboard/incidents/{number}").get_data(as_text=True) for number in (1, 2))
+    whole = "".join(client.get(f"/dashboard/incidents/{index}").get_data(as_text=True) for index in (1, 2))
     assert "Performance of api-1" in whole
     assert "Database of api-1" in whole
     assert "style=" not in whole
@@ -87,26 +87,26 @@ def test_each_section_of_the_runbook_has_its_anchor(client: FlaskClient) -> None
 
 
 def test_sections_are_text_with_the_ids_of_github() -> None:
-    found = pages.sections("# One\nfirst\n## Two, and three\n<b>second</b>\n### deeper\n")
-    assert found == [
+    sections = pages.sections("# One\nfirst\n## Two, and three\n<b>second</b>\n### deeper\n")
+    assert sections == [
         {"id": "one", "title": "One", "text": "first"},
         {"id": "two-and-three", "title": "Two, and three", "text": "<b>second</b>\n### deeper"},
     ]
 
 
 @pytest.mark.parametrize(
-    ("away", "said"),
+    ("away", "output"),
     [
         ({"MEMMON_DATABASE_URL": "sqlite:////nowhere/memmon.db"}, "database: unable to open database file"),
         ({"MEMMON_REDIS_URL": "redis://127.0.0.1:1/0"}, "redis: "),
     ],
 )
 def test_the_page_says_which_part_is_away_and_shows_the_others(
-    make_ctx: Callable[..., Context], sqlite_ctx: Context, away: dict[str, str], said: str
+    make_ctx: Callable[..., Context], sqlite_ctx: Context, away: dict[str, str], output: str
 ) -> None:
     ctx = make_ctx(**{"MEMMON_DATABASE_URL": sqlite_ctx.settings.database_address} | away)
     answer = create_app(ctx).test_client().get("/dashboard")
     text = answer.get_data(as_text=True)
     assert answer.status_code == 200
-    assert said in text
-    assert ("data-away" in text) == said.startswith("redis")
+    assert output in text
+    assert ("data-away" in text) == output.startswith("redis")

@@ -64,8 +64,8 @@ def ask(client: FlaskClient, path: str, **query: Any) -> Any:
 
 
 def test_an_instant_query_gives_a_vector_with_text_for_numbers(client: FlaskClient, clock: Clock) -> None:
-    found = ask(client, "/query", query="rate(memmimic_searches_total[1m])")
-    assert found == {
+    actual = ask(client, "/query", query="rate(memmimic_searches_total[1m])")
+    assert actual == {
         "resultType": "vector",
         "result": [{"metric": {"instance": "a", "job": "memmimic"}, "value": [int(clock()), "2"]}],
     }
@@ -82,8 +82,8 @@ def test_an_instant_query_gives_a_vector_with_text_for_numbers(client: FlaskClie
     ],
 )
 def test_a_number_and_a_text_have_types_of_their_own(client: FlaskClient, query: str, kind: str, value: str) -> None:
-    found = ask(client, "/query", query=query, time="1767225600.5")
-    assert found == {"resultType": kind, "result": [1767225600.5, value]}
+    actual = ask(client, "/query", query=query, time="1767225600.5")
+    assert actual == {"resultType": kind, "result": [1767225600.5, value]}
 
 
 def test_a_range_vector_is_a_matrix_of_its_samples(client: FlaskClient, clock: Clock) -> None:
@@ -94,11 +94,16 @@ def test_a_range_vector_is_a_matrix_of_its_samples(client: FlaskClient, clock: C
 
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_range_query_gives_every_step_by_get_and_by_form(client: FlaskClient, clock: Clock, method: str) -> None:
-    given = {"query": "memmimic_searches_total", "start": clock() - 60, "end": "2026-01-01T00:10:00Z", "step": "30s"}
-    how: dict[str, Any] = {"query_string": given} if method == "get" else {"data": given}
-    found = getattr(client, method)(f"{BASE}/query_range", **how).json["data"]
-    assert found["resultType"] == "matrix"
-    assert [value for _, value in found["result"][0]["values"]] == ["1080", "1140", "1200"]
+    arguments = {
+        "query": "memmimic_searches_total",
+        "start": clock() - 60,
+        "end": "2026-01-01T00:10:00Z",
+        "step": "30s",
+    }
+    how: dict[str, Any] = {"query_string": arguments} if method == "get" else {"data": arguments}
+    response = getattr(client, method)(f"{BASE}/query_range", **how).json["data"]
+    assert response["resultType"] == "matrix"
+    assert [value for _, value in response["result"][0]["values"]] == ["1080", "1140", "1200"]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +144,7 @@ def test_what_cannot_be_answered_says_why_in_the_envelope(
 
 def test_series_and_labels_are_those_that_the_selectors_fit(client: FlaskClient) -> None:
     both = {"match[]": ["up", 'memmimic_searches_total{job="memmimic"}']}
-    assert [one["__name__"] for one in ask(client, "/series", **both)] == ["memmimic_searches_total", "up"]
+    assert [entry["__name__"] for entry in ask(client, "/series", **both)] == ["memmimic_searches_total", "up"]
     assert ask(client, "/labels") == ["__name__", "instance", "job", "le"]
     assert ask(client, "/labels", **{"match[]": "up"}) == ["__name__", "instance", "job"]
     assert ask(client, "/label/le/values") == ["+Inf", "0.1", "1"]
@@ -161,8 +166,8 @@ def test_series_of_the_past_are_found_by_their_history(client: FlaskClient, ctx:
 
 
 def test_metadata_says_what_pages_said(client: FlaskClient) -> None:
-    found = ask(client, "/metadata", metric="memmimic_searches_total")
-    assert found == {"memmimic_searches_total": [{"type": "counter", "help": "Searches", "unit": ""}]}
+    actual = ask(client, "/metadata", metric="memmimic_searches_total")
+    assert actual == {"memmimic_searches_total": [{"type": "counter", "help": "Searches", "unit": ""}]}
 
 
 def test_rules_show_their_alerts_as_they_stand(client: FlaskClient, ctx: Context, clock: Clock) -> None:
@@ -183,15 +188,15 @@ def test_rules_show_their_alerts_as_they_stand(client: FlaskClient, ctx: Context
     assert alert["activeAt"] == "2026-01-01T00:10:00.000Z"
     assert ask(client, "/rules", type="record") == {"groups": []}
     [group] = ask(client, "/rules", **{"rule_name[]": "target_down"})["groups"]
-    assert [one["name"] for one in group["rules"]] == ["target_down"]
+    assert [entry["name"] for entry in group["rules"]] == ["target_down"]
 
 
 def test_targets_show_how_their_last_collection_went(client: FlaskClient, ctx: Context) -> None:
     collect(ctx, "host")
-    found = {one["scrapePool"]: one for one in ask(client, "/targets")["activeTargets"]}
-    assert found["host"]["health"] == "up"
-    assert found["host"]["labels"] == {"job": "host", "instance": "test"}
-    assert (found["memmon"]["health"], found["memmon"]["scrapeInterval"]) == ("unknown", "10s")
+    actual = {entry["scrapePool"]: entry for entry in ask(client, "/targets")["activeTargets"]}
+    assert actual["host"]["health"] == "up"
+    assert actual["host"]["labels"] == {"job": "host", "instance": "test"}
+    assert (actual["memmon"]["health"], actual["memmon"]["scrapeInterval"]) == ("unknown", "10s")
     assert ask(client, "/targets", state="dropped")["activeTargets"] == []
 
 
@@ -241,12 +246,12 @@ def test_a_caller_through_a_proxy_needs_a_token_also_for_a_query_by_post(client:
 @pytest.fixture(scope="module")
 def promtool() -> str:
     """The path of promtool."""
-    found = shutil.which("promtool")
-    if found is None:
+    actual = shutil.which("promtool")
+    if actual is None:
         if os.environ.get("MEMMON_TEST_STRICT") == "1":
             pytest.fail("promtool is not installed")
         pytest.skip("promtool is not installed")
-    return found
+    return actual
 
 
 @pytest.fixture
@@ -267,8 +272,8 @@ def tool(promtool: str, *words: str, stdin: str | None = None) -> str:
 
 def test_promtool_queries_an_instant_and_a_range(promtool: str, url: str, clock: Clock) -> None:
     at = str(int(clock()))
-    found = tool(promtool, "query", "instant", f"--time={at}", url, "rate(memmimic_searches_total[1m])")
-    assert found.strip() == f'{{instance="a", job="memmimic"}} => 2 @[{at}]'
+    actual = tool(promtool, "query", "instant", f"--time={at}", url, "rate(memmimic_searches_total[1m])")
+    assert actual.strip() == f'{{instance="a", job="memmimic"}} => 2 @[{at}]'
     words = (f"--start={int(clock()) - 60}", f"--end={at}", "--step=30s")
     rows = tool(promtool, "query", "range", *words, url, "memmimic_searches_total").strip().splitlines()
     assert [row.split()[0] for row in rows[1:]] == ["1080", "1140", "1200"]

@@ -6,34 +6,34 @@ from web.send_queue import Mailbox
 
 def take_all(mailbox: Mailbox) -> list[str]:
     mailbox.put("end", "end")
-    found = []
+    results = []
     while (message := mailbox.take()) != "end":
         assert message is not None
-        found.append(message)
-    return found
+        results.append(message)
+    return results
 
 
 def test_messages_come_out_in_the_order_in_which_they_went_in() -> None:
     mailbox = Mailbox()
-    for number in range(10):
-        mailbox.put(f"kind{number % 2}", str(number))
-    assert take_all(mailbox) == [str(number) for number in range(10)]
+    for index in range(10):
+        mailbox.put(f"kind{index % 2}", str(index))
+    assert take_all(mailbox) == [str(index) for index in range(10)]
 
 
 def test_who_reads_too_slowly_is_left_with_the_newest_of_each_kind() -> None:
     mailbox = Mailbox(size=5)
-    for number in range(1, 7):
-        mailbox.put("health" if number == 2 else "alerts", str(number))
+    for index in range(1, 7):
+        mailbox.put("health" if index == 2 else "alerts", str(index))
     assert take_all(mailbox) == ["2", "6"]
 
 
 def test_however_many_messages_come_no_more_than_its_size_wait() -> None:
     mailbox = Mailbox(size=5)
-    for number in range(1000):
-        mailbox.put(f"kind{number % 3}", str(number))
-    found = take_all(mailbox)
-    assert len(found) <= 5
-    assert found[-3:] == ["997", "998", "999"]
+    for index in range(1000):
+        mailbox.put(f"kind{index % 3}", str(index))
+    actual = take_all(mailbox)
+    assert len(actual) <= 5
+    assert actual[-3:] == ["997", "998", "999"]
 
 
 def test_taking_waits_for_a_message_and_ends_when_it_is_closed() -> None:

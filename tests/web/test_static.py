@@ -15,8 +15,8 @@ OWN = sorted((WEB / "static").glob("*.js"))
 
 def test_vendored_files_are_as_they_were_published() -> None:
     sums = dict(line.split("  ")[::-1] for line in (UPLOT / "SHA256SUMS").read_text().splitlines())
-    found = {path.name for path in UPLOT.iterdir()} - {"SHA256SUMS"}
-    assert set(sums) == found
+    actual = {path.name for path in UPLOT.iterdir()} - {"SHA256SUMS"}
+    assert set(sums) == actual
     for name, digest in sums.items():
         assert hashlib.sha256((UPLOT / name).read_bytes()).hexdigest() == digest, name
 
@@ -32,13 +32,13 @@ def colours(theme: int) -> dict[str, str]:
 
 
 def luminance(colour: str) -> float:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    pieces = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in pieces]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(one: str, other: str) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
+def contrast(entry: str, other: str) -> float:
+    low, high = sorted((luminance(entry), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -54,11 +54,11 @@ GRAPHICS = [(name, "card") for name in ("good-bar", "warn-bar", "bad-bar", "acce
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_colours_of_text_and_graphics_can_be_told_from_their_ground(theme: int) -> None:
-    found = colours(theme)
+    actual = colours(theme)
     for text, ground in TEXT:
-        assert contrast(found[text], found[ground]) >= 4.5, (text, ground)
+        assert contrast(actual[text], actual[ground]) >= 4.5, (text, ground)
     for mark, ground in GRAPHICS:
-        assert contrast(found[mark], found[ground]) >= 3, (mark, ground)
+        assert contrast(actual[mark], actual[ground]) >= 3, (mark, ground)
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)

@@ -25,7 +25,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def make_fleet(sqlite_template: Path) -> Iterator[Callable[..., Fleet]]:
     """Make fleets with a Valkey that runs, on a fresh SQLite or on `database_url`."""
-    made: list[Fleet] = []
+    fleets: list[Fleet] = []
 
     def make(database_url: str | None = None, **config: str) -> Fleet:
         folder = Path(tempfile.mkdtemp(prefix="mmf"))
@@ -33,12 +33,12 @@ def make_fleet(sqlite_template: Path) -> Iterator[Callable[..., Fleet]]:
             shutil.copy(sqlite_template, folder / "memmon.db")
             database_url = f"sqlite:///{folder / 'memmon.db'}"
         fleet = Fleet(folder, database_url, config)
-        made.append(fleet)
+        fleets.append(fleet)
         fleet.start_valkey()
         return fleet
 
     yield make
-    for fleet in made:
+    for fleet in fleets:
         fleet.close()
         sys.stdout.write(fleet.log())  # Shown where the test failed.
         shutil.rmtree(fleet.folder, ignore_errors=True)

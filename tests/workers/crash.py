@@ -29,10 +29,10 @@ def _after(module: Any, name: str) -> None:
     plain: Callable[..., Any] = getattr(module, name)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        found = plain(*args, **kwargs)
-        if found:
+        actual = plain(*args, **kwargs)
+        if actual:
             _die()
-        return found
+        return actual
 
     setattr(module, name, call)
 

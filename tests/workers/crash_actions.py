@@ -26,20 +26,20 @@ def _die(name: str) -> None:
 def _before_begin() -> None:
     plain = executor._begin
 
-    def call(ctx: Any, row: Any, *more: Any) -> bool:
+    def call(ctx: Any, row: Any, *extra: Any) -> bool:
         _die(row.action)  # It is claimed, and nothing else has happened.
-        return plain(ctx, row, *more)
+        return plain(ctx, row, *extra)
 
     executor._begin = call
 
 
 def _around(name: str, act: Callable[..., str]) -> Callable[..., str]:
-    def call(ctx: Any, given: Any) -> str:
+    def call(ctx: Any, arguments: Any) -> str:
         if STEP == "act":
             _die(name)  # It is written down that it begins.
-        said = act(ctx, given)
+        output = act(ctx, arguments)
         _die(name)  # It is done, and not recorded.
-        return said
+        return output
 
     return call
 

@@ -108,18 +108,18 @@ class Fleet:
 
     def waiting(self, queue: str) -> list[dict[str, Any]]:
         """Return the headers of the messages in a queue, the oldest first."""
-        found = self.context.redis.lrange(keys.queue(queue), 0, -1)
-        return [self.json(text)["headers"] for text in reversed(found)]  # type: ignore[arg-type]
+        lrange = self.context.redis.lrange(keys.queue(queue), 0, -1)
+        return [self.json(text)["headers"] for text in reversed(lrange)]  # type: ignore[arg-type]
 
     def done(self, task: str) -> int:
         """Return how often a task ended well."""
         name = "memmon_tasks_total"
-        wanted = {"__name__": name, "task": task, "state": "success"}
-        return sum(int(s.value) for s in counters.read(self.context.redis) if dict(s.labels) == wanted)
+        expected = {"__name__": name, "task": task, "state": "success"}
+        return sum(int(s.value) for s in counters.read(self.context.redis) if dict(s.labels) == expected)
 
     def target(self, name: str) -> dict[str, Any]:
         """Return how a target's last collection was."""
-        return next(one for one in collect.targets(self.context) if one["name"] == name)
+        return next(target for target in collect.targets(self.context) if target["name"] == name)
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """Return what was given up."""
@@ -137,7 +137,7 @@ class Fleet:
             child.send_signal(signal.SIGKILL)
         process.kill()
         process.wait(10)
-        eventually(lambda: all(not one.is_running() or one.status() == psutil.STATUS_ZOMBIE for one in children))
+        eventually(lambda: all(not child.is_running() or child.status() == psutil.STATUS_ZOMBIE for child in children))
 
     def close(self) -> None:
         """End what still runs, the broker last."""

@@ -49,9 +49,9 @@ class Hand:
 
     def environ(self, name: str) -> dict[str, str]:
         """Return the environment of a service."""
-        given = {key: self.here(str(value)) for key, value in self.services[name].get("environment", {}).items()}
+        arguments = {key: self.here(str(value)) for key, value in self.services[name].get("environment", {}).items()}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return {"PATH": path, "HOME": str(self.folder), "PYTHONPATH": str(composed.ROOT), **given}
+        return {"PATH": path, "HOME": str(self.folder), "PYTHONPATH": str(composed.ROOT), **arguments}
 
     def start(self, name: str) -> None:
         """Start a service; what it says goes to `<name>.log`."""

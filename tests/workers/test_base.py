@@ -104,7 +104,7 @@ def test_what_was_given_up_is_written_down(ctx: Context) -> None:
 
 def test_jobs_are_sent_with_the_time_after_which_nobody_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, Any, Any]] = []
-    monkeypatch.setattr(app, "send_task", lambda name, args, **more: sent.append((name, args, more)))
+    monkeypatch.setattr(app, "send_task", lambda name, args, **extra: sent.append((name, args, extra)))
     base.follow([Job("collect.run", (["a"],), expires=10), Job("health.check", expires=12, limit=6)])
     assert sent == [
         ("workers.collect.run", [["a"]], {"retry": False, "expires": 10}),

@@ -53,9 +53,9 @@ def hand(pg_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
 @pytest.fixture(scope="module")
 def ctx(hand: Hand) -> Iterator[Context]:
     """What the services see."""
-    found = Context(load(hand.environ("web")))
-    yield found
-    found.close()
+    context = Context(load(hand.environ("web")))
+    yield context
+    context.close()
 
 
 def get(url: str, user: str | None = None) -> tuple[int, Any]:
@@ -73,14 +73,16 @@ def get(url: str, user: str | None = None) -> tuple[int, Any]:
 
 
 def test_three_workers_serve_all_queues(hand: Hand, ctx: Context) -> None:
-    workers = eventually(lambda: len(found := broker.workers(ctx.redis, ctx.now())) == 3 and found, within=40)
-    assert {queue for one in workers for queue in one["queues"]} == set(celeryconfig.QUEUES)
-    assert {one["name"] for one in workers} == {f"{n}@{socket.gethostname()}" for n in ("io", "checks", "respond")}
+    workers = eventually(lambda: len(actual := broker.workers(ctx.redis, ctx.now())) == 3 and actual, within=40)
+    assert {queue for worker in workers for queue in worker["queues"]} == set(celeryconfig.QUEUES)
+    assert {worker["name"] for worker in workers} == {
+        f"{n}@{socket.gethostname()}" for n in ("io", "checks", "respond")
+    }
 
 
 def test_beat_makes_them_collect_and_check_into_postgresql(ctx: Context) -> None:
-    eventually(lambda: all(one["up"] for one in collect.targets(ctx)), within=40)
-    assert {one["name"] for one in collect.targets(ctx)} == {"host", "memmon", "demo"}
+    eventually(lambda: all(target["up"] for target in collect.targets(ctx)), within=40)
+    assert {target["name"] for target in collect.targets(ctx)} == {"host", "memmon", "demo"}
     checks = {"database", "cache", "memory_system", "cxd_classifier", "system_resources"}
     eventually(lambda: {check["name"] for check in health.report(ctx)["checks"]} == checks, within=20)
 
@@ -129,15 +131,15 @@ def test_every_process_has_a_title_that_the_runbook_finds(hand: Hand) -> None:
 
 
 def _title(pid: int) -> str:
-    found = " ".join(psutil.Process(pid).cmdline())
-    return found if "memmimic" in found else ""
+    actual = " ".join(psutil.Process(pid).cmdline())
+    return actual if "memmimic" in actual else ""
 
 
 def test_a_worker_that_is_told_to_stop_does_so_in_order(hand: Hand, ctx: Context) -> None:
     name = f"io@{socket.gethostname()}"
-    eventually(lambda: any(one["name"] == name for one in broker.workers(ctx.redis, ctx.now())), within=30)
+    eventually(lambda: any(worker["name"] == name for worker in broker.workers(ctx.redis, ctx.now())), within=30)
     assert hand.stop("io") == 0
-    assert all(one["name"] != name for one in broker.workers(ctx.redis, ctx.now()))
+    assert all(worker["name"] != name for worker in broker.workers(ctx.redis, ctx.now()))
     hand.start("io")
 
 

@@ -35,10 +35,10 @@ class Queue:
 @pytest.fixture
 def queue(sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatch) -> Queue:
     """The tasks of this process work on a fresh database, and what they send waits here."""
-    made = Queue()
+    queue = Queue()
     monkeypatch.setattr(process, "context", lambda: sqlite_ctx)
-    monkeypatch.setattr(app, "send_task", made.send_task)
-    return made
+    monkeypatch.setattr(app, "send_task", queue.send_task)
+    return queue
 
 
 def test_an_alert_goes_from_task_to_task_until_it_is_told(queue: Queue, sqlite_ctx: Context) -> None:

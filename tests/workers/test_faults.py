@@ -71,8 +71,8 @@ def ended(fleet: Fleet, title: str) -> dict[str, Any] | None:
     """Return the one action of an incident once it is at its end."""
     for row in incidents.listing(fleet.context)["incidents"]:
         if row["title"] == title:
-            found: dict[str, Any] = incidents.show(fleet.context, row["id"])["actions"][0]
-            return found if found["state"] in ("done", "failed") else None
+            actual: dict[str, Any] = incidents.show(fleet.context, row["id"])["actions"][0]
+            return actual if actual["state"] in ("done", "failed") else None
     return None
 
 
@@ -118,8 +118,8 @@ def test_what_was_queued_outlives_the_broker_and_ticks_resume(make_fleet: Maker,
     worker = fleet.worker("io", "collect", "--pool", "threads", "--concurrency", "4")
     beat = fleet.beat("beat")
     eventually(lambda: fleet.target("host")["up"])
-    for number in messages(fleet, 30):
-        fleet.send("notify.deliver", number)
+    for message in messages(fleet, 30):
+        fleet.send("notify.deliver", message)
     fleet.kill_valkey()
     assert beat.wait(40) != 0  # RedBeat ends itself; whoever supervises it starts it again.
     fleet.start_valkey()
@@ -242,8 +242,8 @@ def test_of_two_beats_one_is_effective_and_the_other_takes_over(make_fleet: Make
     gaps = [later - earlier for earlier, later in zip(sent, sent[1:], strict=False)]
     assert min(gaps) > 0.5, "two beats send at once"
     fleet.kill(first)
-    known = len(fleet.waiting("notify"))
-    eventually(lambda: len(fleet.waiting("notify")) > known, within=12)
+    existing = len(fleet.waiting("notify"))
+    eventually(lambda: len(fleet.waiting("notify")) > existing, within=12)
     assert second.poll() is None
 
 

@@ -67,9 +67,9 @@ class World:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    made = World()
-    yield made
-    made.close()
+    response = World()
+    yield response
+    response.close()
 
 
 def playbook(*steps: str, extra: str = "") -> str:
@@ -133,17 +133,17 @@ def fire(fleet: Fleet, instance: str = "demo:1", seconds: float = 600) -> None:
     alerts.raise_event(fleet.context, "trouble", "error", labels, {"summary": "trouble"}, seconds)
 
 
-def shown(fleet: Fleet, number: int = 1) -> dict[str, Any]:
-    return service.show(fleet.context, number)
+def incident_json(fleet: Fleet, index: int = 1) -> dict[str, Any]:
+    return service.show(fleet.context, index)
 
 
-def ended(fleet: Fleet, number: int = 1) -> dict[str, Any] | None:
+def ended(fleet: Fleet, index: int = 1) -> dict[str, Any] | None:
     """Return the incident once every action of it has ended."""
-    if service.listing(fleet.context)["total"] < number:
+    if service.listing(fleet.context)["total"] < index:
         return None
-    found = shown(fleet, number)
+    actual = incident_json(fleet, index)
     over = ("done", "failed", "refused", "rejected")
-    return found if found["actions"] and all(one["state"] in over for one in found["actions"]) else None
+    return actual if actual["actions"] and all(entry["state"] in over for entry in actual["actions"]) else None
 
 
 @pytest.mark.parametrize("step", ["claim", "act", "record"])
@@ -168,9 +168,9 @@ def test_a_worker_killed_in_the_middle_of_each_action_loses_and_doubles_nothing(
     fleet.beat("beat")
     fire(fleet)
     incident = eventually(lambda: ended(fleet), within=120, every=0.5)
-    names = {one["action"] for one in incident["actions"]}
+    names = {entry["action"] for entry in incident["actions"]}
     assert {path.name for path in flags.iterdir()} == names
-    states = {one["action"]: one["state"] for one in incident["actions"]}
+    states = {entry["action"]: entry["state"] for entry in incident["actions"]}
     # What nobody can know is not done again where that might double it; everything else is done.
     unknown = {"act": {"http", "run"}, "record": {"http", "run"}}.get(step, set())
     assert {name for name, state in states.items() if state != "done"} == unknown, states
@@ -180,10 +180,10 @@ def test_a_worker_killed_in_the_middle_of_each_action_loses_and_doubles_nothing(
     assert len(receiver.came) == (0 if step == "act" else 1)
     appended = tmp_path / "appended"
     assert (appended.read_text() if appended.exists() else "") == ("" if step == "act" else "x\n")
-    held = RESTRICTIONS.to_json()
-    assert [one["address"] for one in held["blocked"]] == ["203.0.113.9"]
-    assert sorted(one["feature"] for one in held["disabled"]) == ["*", "search"]
-    assert len(held["throttled"]) == 1
+    document = RESTRICTIONS.to_json()
+    assert [entry["address"] for entry in document["blocked"]] == ["203.0.113.9"]
+    assert sorted(entry["feature"] for entry in document["disabled"]) == ["*", "search"]
+    assert len(document["throttled"]) == 1
     evidence = fleet.folder / "home" / "evidence" / "incident-1"
     assert len([path for path in evidence.iterdir() if path.suffix == ".json"]) == 2
     [copy] = (fleet.folder / "home" / "backups" / "demo").iterdir()
@@ -209,11 +209,11 @@ def test_a_broker_that_is_wiped_in_mid_incident_is_gone_on_without_within_two_mi
         nonlocal beat
         if beat.poll() is not None:  # It ends when its lock is gone, and is started again, as by the supervisor.
             beat = fleet.beat("beat")
-        return bool(shown(fleet)["state"] == "resolved")
+        return bool(incident_json(fleet)["state"] == "resolved")
 
     def acted() -> bool:
         resolved()
-        return all(one["state"] == "done" for one in shown(fleet)["actions"])
+        return all(entry["state"] == "done" for entry in incident_json(fleet)["actions"])
 
     eventually(acted, within=120, every=0.5)
     took = time.monotonic() - wiped
@@ -244,9 +244,9 @@ def test_postgresql_restarted_in_mid_incident_loses_and_doubles_nothing(make_fle
         receiver.free()
         server = postgres.start(folder, port)
         incident = eventually(lambda: quietly(lambda: ended(fleet)), within=120, every=0.5)
-        assert [one["state"] for one in incident["actions"]] == ["done"] * 6
+        assert [entry["state"] for entry in incident["actions"]] == ["done"] * 6
         assert len(set(receiver.came)) == 6
-        eventually(lambda: quietly(lambda: shown(fleet)["state"] == "resolved"), within=120, every=0.5)
+        eventually(lambda: quietly(lambda: incident_json(fleet)["state"] == "resolved"), within=120, every=0.5)
         assert service.verify(fleet.context)["problems"] == []
     finally:
         server.send_signal(signal.SIGINT)  # Fast: it does not wait until the fleet hangs up.
@@ -271,8 +271,8 @@ def test_five_hundred_incidents_at_once_are_all_responded_to_once(make_fleet: Ma
     fleet.worker("one", "incidents,alerts,notify", *FORKS)
     fleet.beat("beat")
     began = time.monotonic()
-    for number in range(500):
-        fire(fleet, f"host{number}:1", seconds=60)
+    for index in range(500):
+        fire(fleet, f"host{index}:1", seconds=60)
     eventually(lambda: len(set(receiver.came)) == 500, within=240, every=0.5)
     took = time.monotonic() - began
     sys.stdout.write(f"500 incidents: every one had its action {took:.1f} s after the first alert\n")
@@ -290,8 +290,8 @@ def test_a_pool_that_was_changed_has_its_size_at_once(make_fleet: Maker, monkeyp
     pools = control.Pools()
 
     def sizes() -> tuple[dict[str, int], int]:
-        found = fleet.sender.control.inspect(["one@fleet"], timeout=3).stats()
-        return pools.pools(3), len(found["one@fleet"]["pool"]["processes"])
+        stats = fleet.sender.control.inspect(["one@fleet"], timeout=3).stats()
+        return pools.pools(3), len(stats["one@fleet"]["pool"]["processes"])
 
     for by, size in ((2, 3), (-2, 1), (1, 2), (-1, 1)):
         pools.grow("one@fleet", by, 3)
@@ -310,13 +310,13 @@ def test_a_pool_of_the_fleet_is_made_larger_and_smaller_for_real(make_fleet: Mak
     fleet.beat("beat")
 
     def processes() -> int:
-        found = fleet.sender.control.inspect(["other@fleet"], timeout=3).stats() or {}
-        return len(found.get("other@fleet", {}).get("pool", {}).get("processes", ()))
+        actual = fleet.sender.control.inspect(["other@fleet"], timeout=3).stats() or {}
+        return len(actual.get("other@fleet", {}).get("pool", {}).get("processes", ()))
 
     assert eventually(processes) == 1
     fire(fleet, seconds=8)
     eventually(lambda: processes() == 3, within=60, every=0.5)
-    eventually(lambda: shown(fleet)["state"] == "resolved", within=60, every=0.5)
+    eventually(lambda: incident_json(fleet)["state"] == "resolved", within=60, every=0.5)
     eventually(lambda: processes() == 1, within=30, every=0.5)
-    said = [one["results"][-1]["output"] for one in shown(fleet)["actions"]]
-    assert said == ["pool of other@fleet: 1 -> 3", "pool of other@fleet: 3 -> 1"], json.dumps(said)
+    output = [entry["results"][-1]["output"] for entry in incident_json(fleet)["actions"]]
+    assert output == ["pool of other@fleet: 1 -> 3", "pool of other@fleet: 3 -> 1"], json.dumps(output)

@@ -21,8 +21,8 @@ DEFAULTS_OFF = ", ".join(f"{{name: {name}, rules: []}}" for name in GROUPS)
 HOT = "{alert: hot, expr: heat > 80, labels: {severity: critical}, annotations: {summary: 'at {{ $value }}'}}"
 
 
-def rules(*some: str) -> str:
-    return f"groups: [{{name: g, rules: [{', '.join(some)}]}}, {DEFAULTS_OFF}]"
+def rules(*subset: str) -> str:
+    return f"groups: [{{name: g, rules: [{', '.join(subset)}]}}, {DEFAULTS_OFF}]"
 
 
 def measure(ctx: Context, metric: str = "heat", /, **values: float) -> None:

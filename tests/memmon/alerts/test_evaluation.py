@@ -33,7 +33,7 @@ def test_an_alert_fires_is_shown_and_is_resolved_with_what_follows_from_it(hot: 
     measure(hot, a=10)
     assert service.evaluate(hot) == FOLLOWS
     assert service.firing(hot) == []
-    assert [(one["state"], one["resolved_at"]) for one in service.overview(hot)["alert_history"]] == [
+    assert [(entry["state"], entry["resolved_at"]) for entry in service.overview(hot)["alert_history"]] == [
         ("resolved", "2026-01-01T00:00:20.000Z")
     ]
 
@@ -42,7 +42,7 @@ def test_a_pending_alert_is_no_business_of_others(configure: Configure, clock: C
     ctx = configure(rules=rules("{alert: hot, expr: heat > 80, for: 30s}"))
     measure(ctx, a=90)
     assert service.evaluate(ctx) == []
-    assert (service.firing(ctx), [one["state"] for one in service.active(ctx)]) == ([], ["pending"])
+    assert (service.firing(ctx), [entry["state"] for entry in service.active(ctx)]) == ([], ["pending"])
     clock.move(30)
     measure(ctx, a=90)
     assert service.evaluate(ctx) == FOLLOWS
@@ -62,12 +62,12 @@ def test_an_evaluation_that_runs_twice_at_once_makes_one_alert(hot: Context) -> 
     measure(hot, a=90, b=90)
 
     def evaluate(_: int) -> list[Job]:
-        made = evaluation._bring_up(hot, evaluation.book(hot))  # Past the lease, as where it ran out.
-        return [Job(str(one.after)) for one in made]
+        bring_up = evaluation._bring_up(hot, evaluation.book(hot))  # Past the lease, as where it ran out.
+        return [Job(str(entry.after)) for entry in bring_up]
 
     with ThreadPoolExecutor(4) as pool:
-        found = [job for jobs in pool.map(evaluate, range(8)) for job in jobs]
-    assert found == [Job("firing")] * 2
+        results = [job for jobs in pool.map(evaluate, range(8)) for job in jobs]
+    assert results == [Job("firing")] * 2
     assert len(service.firing(hot)) == 2
     assert service.overview(hot)["summary"]["total_alerts"] == 2
 
@@ -137,9 +137,9 @@ def test_two_series_that_are_one_alert_are_the_trouble_of_that_rule_alone(config
     measure(ctx, a=90, b=90)
     service.evaluate(ctx)
     assert firing(ctx) == [("both", "all"), ("hot", "a"), ("hot", "b")]
-    shown = {one["name"]: one["error"] for one in service.overview(ctx)["alert_rules"]}
-    assert "two series make one alert" in shown["both"]
-    assert shown["hot"] is None
+    body = {entry["name"]: entry["error"] for entry in service.overview(ctx)["alert_rules"]}
+    assert "two series make one alert" in body["both"]
+    assert body["hot"] is None
     assert any(dict(s.labels).get("__name__") == "memmon_rule_failures_total" for s in counters.read(ctx.redis))
 
 
@@ -171,7 +171,7 @@ def test_the_alerts_of_a_rule_that_is_there_no_more_end(configure: Configure, cl
     assert service.evaluate(ctx) == FOLLOWS
     assert firing(ctx) == [("stays", "a")]
     assert len(service.active(ctx)) == 1
-    assert [one["name"] for one in service.overview(ctx)["alert_history"]] == ["hot"]
+    assert [entry["name"] for entry in service.overview(ctx)["alert_history"]] == ["hot"]
     assert service.evaluate(ctx) == []
 
 
@@ -223,13 +223,13 @@ def test_the_rules_are_parsed_once_for_each_configuration(configure: Configure) 
     first = evaluation.book(ctx)
     assert evaluation.book(ctx) is first
     configure(rules=rules("{alert: other, expr: up}"))
-    assert [one.name for one in service.rules(ctx)] == ["other"]
+    assert [rule.name for rule in service.rules(ctx)] == ["other"]
 
 
-def told(ctx: Context, name: str) -> dict[str, float]:
+def values_of(ctx: Context, name: str) -> dict[str, float]:
     """Return what a metric is now, by its labels without the name."""
-    found = metrics.instant(ctx, f"{{__name__='{name}'}}")
-    return {label_sets.show(label_sets.without(point.labels, "__name__")): point.value for point in found}
+    points = metrics.instant(ctx, f"{{__name__='{name}'}}")
+    return {label_sets.show(label_sets.without(point.labels, "__name__")): point.value for point in points}
 
 
 def test_what_a_rule_records_is_read_by_the_next_and_goes_stale_with_its_source(
@@ -243,12 +243,12 @@ def test_what_a_rule_records_is_read_by_the_next_and_goes_stale_with_its_source(
     )
     measure(ctx, a=90, b=1)
     service.evaluate(ctx)
-    assert told(ctx, "zone:heat:max") == {'{instance="a",zone="z"}': 90, '{instance="b",zone="z"}': 1}
+    assert values_of(ctx, "zone:heat:max") == {'{instance="a",zone="z"}': 90, '{instance="b",zone="z"}': 1}
     assert firing(ctx) == [("hot", "a")]
     clock.move(10)
     measure(ctx, b=2)
     service.evaluate(ctx)
-    assert told(ctx, "zone:heat:max") == {'{instance="b",zone="z"}': 2}
+    assert values_of(ctx, "zone:heat:max") == {'{instance="b",zone="z"}': 2}
     assert firing(ctx) == []
 
 
@@ -260,7 +260,7 @@ def test_another_process_ends_what_this_one_recorded(configure: Configure, clock
     clock.move(10)
     measure(ctx, a=90, b=1)
     service.evaluate(ctx)
-    assert told(ctx, "warm") == {'{instance="a"}': 90}
+    assert values_of(ctx, "warm") == {'{instance="a"}': 90}
 
 
 def test_a_rule_that_makes_too_much_fails_and_what_fires_goes_on(configure: Configure, clock: Clock) -> None:
@@ -276,7 +276,7 @@ def test_a_rule_that_makes_too_much_fails_and_what_fires_goes_on(configure: Conf
         errors = {name: row.error for name, row in store.health(session).items()}
     assert errors["g/hot"] == "exceeded limit of 1 with 2 alerts"
     assert errors["g/r"] == "exceeded limit of 1 with 2 series"
-    assert told(ctx, "r") == {'{instance="a"}': 90}
+    assert values_of(ctx, "r") == {'{instance="a"}': 90}
 
 
 def test_a_group_with_an_interval_is_evaluated_once_in_it(configure: Configure, clock: Clock) -> None:
@@ -304,16 +304,16 @@ def test_alerts_are_told_as_series_while_they_are_active(configure: Configure, c
     measure(ctx, a=90)
     service.evaluate(ctx)
     began = clock.now
-    assert told(ctx, "ALERTS") == {'{alertname="hot",alertstate="pending",instance="a"}': 1}
+    assert values_of(ctx, "ALERTS") == {'{alertname="hot",alertstate="pending",instance="a"}': 1}
     clock.move(20)
     measure(ctx, a=90)
     service.evaluate(ctx)
-    assert told(ctx, "ALERTS") == {'{alertname="hot",alertstate="firing",instance="a"}': 1}
-    assert told(ctx, "ALERTS_FOR_STATE") == {'{alertname="hot",instance="a"}': began}
+    assert values_of(ctx, "ALERTS") == {'{alertname="hot",alertstate="firing",instance="a"}': 1}
+    assert values_of(ctx, "ALERTS_FOR_STATE") == {'{alertname="hot",instance="a"}': began}
     clock.move(10)
     measure(ctx, a=1)
     service.evaluate(ctx)
-    assert told(ctx, "ALERTS") == told(ctx, "ALERTS_FOR_STATE") == {}
+    assert values_of(ctx, "ALERTS") == values_of(ctx, "ALERTS_FOR_STATE") == {}
 
 
 def test_an_alert_clears_at_the_level_that_its_rule_says(configure: Configure, clock: Clock) -> None:
@@ -353,9 +353,9 @@ def test_another_process_goes_on_where_this_one_was(configure: Configure, clock:
         fresh = Context(ctx.settings, now=clock)
         measure(fresh, **values)
         service.evaluate(fresh)
-        found = firing(fresh)
+        actual = firing(fresh)
         fresh.close()
-        return found
+        return actual
 
     assert [again(10, a=90) for _ in range(3)] == [[], [], [("hot", "a")]]
     assert [again(10, a=1) for _ in range(4)] == [[("hot", "a")]] * 3 + [[]]
@@ -366,7 +366,7 @@ def test_two_alerts_that_get_the_same_labels_by_a_template_are_the_trouble_of_th
     measure(ctx, a=90, b=90)
     service.evaluate(ctx)
     assert firing(ctx) == [("hot", "a"), ("hot", "b")]
-    errors = {one["name"]: one["error"] for one in service.overview(ctx)["alert_rules"]}
+    errors = {entry["name"]: entry["error"] for entry in service.overview(ctx)["alert_rules"]}
     assert "two series make one alert" in errors["same"]
 
 
@@ -384,6 +384,6 @@ def test_each_firing_is_counted_by_severity_and_logged_as_a_threshold(
     measure(hot, a=90)
     service.evaluate(hot)
     service.evaluate(hot)
-    wanted = label_sets.of(__name__="memmimic_alerts_total", severity="critical")
-    assert [s.value for s in counters.read(hot.redis) if s.labels == wanted] == [1]
+    expected = label_sets.of(__name__="memmimic_alerts_total", severity="critical")
+    assert [s.value for s in counters.read(hot.redis) if s.labels == expected] == [1]
     assert "value 90 crossed threshold 80.0 of heat > 80" in caplog.text

@@ -7,27 +7,30 @@ from tests.conftest import Clock
 DISK = labels.of(alertname="disk_full", instance="a")
 
 
-def given(start: float, end: float, of: labels.Labels = DISK, **annotations: str) -> Given:
+def posted_alert(start: float, end: float, of: labels.Labels = DISK, **annotations: str) -> Given:
     return Given(of, annotations, start, end)
 
 
 def test_an_alert_fires_once_and_tells_of_its_end_once(ctx: Context, clock: Clock) -> None:
-    names = [job.name for job in receive(ctx, [given(clock() - 5, clock() + 60), given(clock() - 5, clock() + 60)])]
+    names = [
+        job.name
+        for job in receive(ctx, [posted_alert(clock() - 5, clock() + 60), posted_alert(clock() - 5, clock() + 60)])
+    ]
     assert names == ["notify.tick", "incidents.correlate"]
     [alert] = service.firing(ctx)
     assert (alert["source"], alert["severity"]) == ("api", "warning")
     assert alert["labels"] == dict(DISK)  # Just as sent: what is told must be what the sender knows.
     assert alert["created_at"] == "2025-12-31T23:59:55.000Z"
-    assert receive(ctx, [given(clock() - 5, clock() + 600, summary="worse")]) == []
+    assert receive(ctx, [posted_alert(clock() - 5, clock() + 600, summary="worse")]) == []
     assert service.firing(ctx)[0]["annotations"] == {"summary": "worse"}
-    assert len(receive(ctx, [given(clock() - 5, clock())])) == 2
+    assert len(receive(ctx, [posted_alert(clock() - 5, clock())])) == 2
     assert service.firing(ctx) == []
-    assert receive(ctx, [given(clock() - 5, clock())]) == []
+    assert receive(ctx, [posted_alert(clock() - 5, clock())]) == []
 
 
 def test_the_last_end_that_was_sent_counts_also_an_earlier_one(ctx: Context, clock: Clock) -> None:
-    receive(ctx, [given(clock(), clock() + 600)])
-    receive(ctx, [given(clock(), clock() + 60)])
+    receive(ctx, [posted_alert(clock(), clock() + 600)])
+    receive(ctx, [posted_alert(clock(), clock() + 60)])
     clock.move(61)
     service.evaluate(ctx)
     assert service.firing(ctx) == []
@@ -36,13 +39,13 @@ def test_the_last_end_that_was_sent_counts_also_an_earlier_one(ctx: Context, clo
 def test_an_alert_that_comes_again_is_a_new_one(ctx: Context, clock: Clock) -> None:
     numbers = set()
     for _ in range(2):
-        receive(ctx, [given(clock(), clock() + 60)])
+        receive(ctx, [posted_alert(clock(), clock() + 60)])
         numbers |= {alert["id"] for alert in service.firing(ctx)}
-        receive(ctx, [given(clock(), clock())])
+        receive(ctx, [posted_alert(clock(), clock())])
         clock.move(10)
     assert len(numbers) == 2
 
 
 def test_a_long_name_is_no_trouble(ctx: Context, clock: Clock) -> None:
-    receive(ctx, [given(clock(), clock() + 60, labels.of(alertname="x" * 5000))])
+    receive(ctx, [posted_alert(clock(), clock() + 60, labels.of(alertname="x" * 5000))])
     assert len(service.firing(ctx)) == 1

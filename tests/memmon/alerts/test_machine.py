@@ -28,14 +28,14 @@ def alert_of(series: Labels) -> Labels:
 class Run:
     """A rule over time: `at(t, series...)` steps it and returns the states that were entered."""
 
-    def __init__(self, one: AlertRule):
-        self.rule = one
+    def __init__(self, rule: AlertRule):
+        self.rule = rule
         self.active: dict[Labels, Active] = {}
 
     def at(self, now: float, *holding: Labels, value: float = 2.0) -> list[str | None]:
-        held = machine.holding(self.rule, [Point(series, value) for series in holding])
-        self.active, made = machine.step(self.rule, self.active, held, now)
-        return [one.after for one in made]
+        stored = machine.holding(self.rule, [Point(series, value) for series in holding])
+        self.active, created = machine.step(self.rule, self.active, stored, now)
+        return [entry.after for entry in created]
 
 
 def test_without_for_an_alert_fires_at_once() -> None:
@@ -100,8 +100,8 @@ def test_each_series_is_an_alert_of_its_own() -> None:
 
 def test_the_alert_has_the_labels_of_its_series_with_those_of_the_rule_over_them() -> None:
     series = label_sets.of(__name__="up", instance="a", severity="none", alertname="other")
-    found = machine.identity(rule(labels={"severity": "critical"}), series)
-    assert dict(found) == {"alertname": "trouble", "instance": "a", "severity": "critical"}
+    identity = machine.identity(rule(labels={"severity": "critical"}), series)
+    assert dict(identity) == {"alertname": "trouble", "instance": "a", "severity": "critical"}
 
 
 def test_two_series_that_would_be_one_alert_are_an_error() -> None:
@@ -140,20 +140,20 @@ def test_states_follow_each_other_and_hold_counts_time(
     now = 0.0
     for gap, holding in steps:
         now += gap
-        held = machine.holding(run.rule, [Point(series, 1.0) for series in sorted(holding)])
+        stored = machine.holding(run.rule, [Point(series, 1.0) for series in sorted(holding)])
         for labels in state:
-            since = {**since, labels: since.get(labels, now)} if labels in held else since
-        run.active, made = machine.step(run.rule, run.active, held, now)
-        for one in made:
-            labels = one.alert.labels
-            assert state[labels] == one.before
-            assert one.after in allowed[state[labels]]
-            state[labels] = None if one.after == "resolved" else one.after
-            if one.after == "firing":
+            since = {**since, labels: since.get(labels, now)} if labels in stored else since
+        run.active, created = machine.step(run.rule, run.active, stored, now)
+        for entry in created:
+            labels = entry.alert.labels
+            assert state[labels] == entry.before
+            assert entry.after in allowed[state[labels]]
+            state[labels] = None if entry.after == "resolved" else entry.after
+            if entry.after == "firing":
                 assert now - since[labels] >= hold
         for labels in state:
             assert (labels in run.active) == (state[labels] is not None)
-            if labels not in held:
+            if labels not in stored:
                 since.pop(labels, None)
                 assert state[labels] != "pending"
             elif now - since[labels] >= hold:

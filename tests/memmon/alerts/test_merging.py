@@ -21,5 +21,5 @@ def test_alertmanager_merges_the_same_reports_at_all(row: dict[str, Any]) -> Non
 
 
 def test_an_end_that_was_given_outlasts_one_that_was_made_up() -> None:
-    given, made_up = Report(-60, 600, 0, False), Report(-60, 300, 5, True)
-    assert merging.merged(given, made_up, 0.0).end == 600
+    arguments, made_up = Report(-60, 600, 0, False), Report(-60, 300, 5, True)
+    assert merging.merged(arguments, made_up, 0.0).end == 600

@@ -15,23 +15,23 @@ def parsed(text: str) -> list[rule.AlertRule]:
 
 
 def test_the_default_rules_are_those_of_the_contract() -> None:
-    found = {one.name: one for one in rule.alerting(read(DEFAULTS / "rules.yml", RuleFile))}
-    memory = found["high_memory_usage"]
+    actual = {entry.name: entry for entry in rule.alerting(read(DEFAULTS / "rules.yml", RuleFile))}
+    memory = actual["high_memory_usage"]
     assert (memory.condition, memory.threshold, memory.severity, memory.hold) == ("> 80", 80, "warning", 300)
-    assert (found["critical_memory_usage"].threshold, found["critical_memory_usage"].severity) == (95, "critical")
-    assert (found["low_health_score"].condition, found["low_health_score"].hold) == ("< 0.7", 600)
-    assert (found["high_error_rate"].threshold, found["high_error_rate"].severity) == (10, "error")
-    assert found["low_cache_hit_rate"].severity == "info"
-    assert all("runbook_url" in one.annotations for one in found.values())
+    assert (actual["critical_memory_usage"].threshold, actual["critical_memory_usage"].severity) == (95, "critical")
+    assert (actual["low_health_score"].condition, actual["low_health_score"].hold) == ("< 0.7", 600)
+    assert (actual["high_error_rate"].threshold, actual["high_error_rate"].severity) == (10, "error")
+    assert actual["low_cache_hit_rate"].severity == "info"
+    assert all("runbook_url" in entry.annotations for entry in actual.values())
 
 
 def test_a_rule_has_its_groups_labels_under_its_own() -> None:
-    [one] = parsed(
+    [entry] = parsed(
         "groups: [{name: g, labels: {team: x, severity: info}, "
         "rules: [{alert: a, expr: up, for: 5m, keep_firing_for: 1m, labels: {severity: error}}]}]"
     )
-    assert one.labels == {"team": "x", "severity": "error"}
-    assert (one.hold, one.keep_firing) == (300, 60)
+    assert entry.labels == {"team": "x", "severity": "error"}
+    assert (entry.hold, entry.keep_firing) == (300, 60)
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_a_rule_has_its_groups_labels_under_its_own() -> None:
     ],
 )
 def test_the_condition_is_the_comparison_at_the_end(expr: str, condition: str | None) -> None:
-    [one] = parsed(f"groups: [{{name: g, rules: [{{alert: a, expr: '{expr}'}}]}}]")
-    assert one.condition == condition
-    assert (one.threshold is None) == (condition is None)
+    [entry] = parsed(f"groups: [{{name: g, rules: [{{alert: a, expr: '{expr}'}}]}}]")
+    assert entry.condition == condition
+    assert (entry.threshold is None) == (condition is None)
 
 
 def test_a_severity_that_nobody_knows_is_a_warning() -> None:
@@ -57,25 +57,25 @@ def test_a_severity_that_nobody_knows_is_a_warning() -> None:
 
 def test_rules_of_one_name_are_told_apart_and_one_that_begins_like_another_keeps_its_id() -> None:
     rules = ",".join(f"{{alert: {name}, expr: up}}" for name in ("high_memory", "high", "high", "high"))
-    found = parsed(f"groups: [{{name: g, rules: [{rules}]}}]")
-    assert [one.id for one in found] == ["g/high_memory", "g/high", "g/high#1", "g/high#2"]
+    actual = parsed(f"groups: [{{name: g, rules: [{rules}]}}]")
+    assert [entry.id for entry in actual] == ["g/high_memory", "g/high", "g/high#1", "g/high#2"]
 
 
 def test_names_too_long_for_a_column_stay_different() -> None:
     long = "x" * 300
-    found = parsed(f"groups: [{{name: g, rules: [{{alert: {long}a, expr: up}}, {{alert: {long}b, expr: up}}]}}]")
-    assert len({one.id for one in found}) == 2
-    assert all(len(one.id) <= rule.MAX_ID for one in found)
+    actual = parsed(f"groups: [{{name: g, rules: [{{alert: {long}a, expr: up}}, {{alert: {long}b, expr: up}}]}}]")
+    assert len({entry.id for entry in actual}) == 2
+    assert all(len(entry.id) <= rule.MAX_ID for entry in actual)
 
 
 @pytest.mark.parametrize(
-    ("one", "reason"),
+    ("entry", "reason"),
     [
         ("expr: 'sum('", "rule a of group g"),
         ("expr: up, annotations: {summary: '{{ .Secret }}'}", "line 1: .Secret is none of"),
         ("expr: up, labels: {team: '{{ range . }}'}", "end}} is missing"),
     ],
 )
-def test_a_rule_that_cannot_work_is_refused_by_its_name(one: str, reason: str) -> None:
+def test_a_rule_that_cannot_work_is_refused_by_its_name(entry: str, reason: str) -> None:
     with pytest.raises(BadConfig, match=reason):
-        parsed(f"groups: [{{name: g, rules: [{{alert: a, {one}}}]}}]")
+        parsed(f"groups: [{{name: g, rules: [{{alert: a, {entry}}}]}}]")

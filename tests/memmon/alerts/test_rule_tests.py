@@ -90,9 +90,9 @@ KEPT = """
 
 def test_an_alert_that_is_kept_firing_is_there_for_its_time_with_its_last_words(tmp_path: Path) -> None:
     """It is down from the first to the fifth minute, is kept in the sixth, and is over in the seventh."""
-    kept = TESTS.split("  alert_rule_test:")[0] + KEPT.lstrip("\n")
-    assert rule_tests.run(written(tmp_path, kept)) == []
-    [missed] = rule_tests.run(written(tmp_path, kept.replace("7m", "6m")))
+    remaining = TESTS.split("  alert_rule_test:")[0] + KEPT.lstrip("\n")
+    assert rule_tests.run(written(tmp_path, remaining)) == []
+    [missed] = rule_tests.run(written(tmp_path, remaining.replace("7m", "6m")))
     assert missed.startswith("test 0: alertname down, time 360s: expected [], got [{alertname")
 
 
@@ -107,8 +107,8 @@ def test_an_alert_that_is_kept_firing_is_there_for_its_time_with_its_last_words(
     ],
 )
 def test_what_is_otherwise_than_expected_is_said(tmp_path: Path, change: tuple[str, str], missed: str) -> None:
-    found = rule_tests.run(written(tmp_path, TESTS.replace(*change)))
-    assert any(missed in line for line in found), found
+    actual = rule_tests.run(written(tmp_path, TESTS.replace(*change)))
+    assert any(missed in line for line in actual), actual
 
 
 def test_promtool_says_the_same_of_the_same_files(tmp_path: Path) -> None:
@@ -117,9 +117,9 @@ def test_promtool_says_the_same_of_the_same_files(tmp_path: Path) -> None:
         if os.environ.get("MEMMON_TEST_STRICT") == "1":
             pytest.fail("promtool is not installed")
         pytest.skip("promtool is not installed")
-    for number, change in enumerate((("", ""), ("host: a}", "host: b}"), ("value: 2}", "value: 3}"))):
-        folder = tmp_path / str(number)
+    for index, change in enumerate((("", ""), ("host: a}", "host: b}"), ("value: 2}", "value: 3}"))):
+        folder = tmp_path / str(index)
         folder.mkdir()
         path = written(folder, TESTS.replace(*change), RULES_FOR_PROMTOOL)
         done = subprocess.run([promtool, "test", "rules", str(path)], capture_output=True, text=True)
-        assert (done.returncode == 0) == (rule_tests.run(path) == []) == (number == 0), done.stdout + done.stderr
+        assert (done.returncode == 0) == (rule_tests.run(path) == []) == (index == 0), done.stdout + done.stderr

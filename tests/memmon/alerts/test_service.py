@@ -18,8 +18,8 @@ def test_an_acknowledged_alert_stays_so_while_it_fires(hot: Context, clock: Cloc
     measure(hot, a=90)
     service.evaluate(hot)
     [alert] = service.firing(hot)
-    shown = service.acknowledge(hot, alert["id"], "dana", "on it")
-    assert (shown["status"], shown["acknowledged_by"], shown["comment"]) == ("acknowledged", "dana", "on it")
+    body = service.acknowledge(hot, alert["id"], "dana", "on it")
+    assert (body["status"], body["acknowledged_by"], body["comment"]) == ("acknowledged", "dana", "on it")
     clock.move(10)
     measure(hot, a=91)
     service.evaluate(hot)
@@ -48,8 +48,8 @@ def test_an_alert_that_is_resolved_by_hand_fires_anew_while_its_condition_holds(
     measure(hot, a=90)
     service.evaluate(hot)
     [alert] = service.firing(hot)
-    shown, jobs = service.resolve(hot, alert["id"], "dana")
-    assert (shown["state"], shown["comment"], jobs) == ("resolved", "resolved by dana", FOLLOWS)
+    body, jobs = service.resolve(hot, alert["id"], "dana")
+    assert (body["state"], body["comment"], jobs) == ("resolved", "resolved by dana", FOLLOWS)
     assert service.firing(hot) == []
     with pytest.raises(Conflict, match="is resolved, not firing"):
         service.resolve(hot, alert["id"], "dana")
@@ -106,27 +106,27 @@ def test_a_finding_is_no_alert_of_a_rule_of_the_same_name(configure: Configure) 
 
 def test_what_fires_is_placed_once_for_each_set_of_routes(ctx: Context) -> None:
     raised(ctx)
-    [one] = service.unplaced(ctx, "a")
-    assert (one.flaps, one.was_placed, dict(one.labels)["alertname"]) == (0, False, "intrusion")
+    [entry] = service.unplaced(ctx, "a")
+    assert (entry.flaps, entry.was_placed, dict(entry.labels)["alertname"]) == (0, False, "intrusion")
     with ctx.write() as session:
-        service.mark_placed(session, [one.id], "a")
+        service.mark_placed(session, [entry.id], "a")
     assert service.unplaced(ctx, "a") == []
     assert [again.was_placed for again in service.unplaced(ctx, "b")] == [True]
 
 
 def test_an_acknowledgement_ends_with_its_time_or_by_hand(ctx: Context, clock: Clock) -> None:
     raised(ctx, ttl=7200)
-    number = service.firing(ctx)[0]["id"]
-    shown = service.acknowledge(ctx, number, "dana", "looking", 600)
-    assert (shown["status"], shown["acknowledged_until"]) == ("acknowledged", "2026-01-01T00:10:00.000Z")
+    index = service.firing(ctx)[0]["id"]
+    body = service.acknowledge(ctx, index, "dana", "looking", 600)
+    assert (body["status"], body["acknowledged_until"]) == ("acknowledged", "2026-01-01T00:10:00.000Z")
     clock.move(599)
     service.evaluate(ctx)
     assert service.firing(ctx)[0]["status"] == "acknowledged"
     clock.move(1)
     service.evaluate(ctx)
     assert (service.firing(ctx)[0]["status"], service.firing(ctx)[0]["acknowledged_by"]) == ("open", None)
-    service.acknowledge(ctx, number, "dana")
-    assert service.unacknowledge(ctx, number)["status"] == "open"
+    service.acknowledge(ctx, index, "dana")
+    assert service.unacknowledge(ctx, index)["status"] == "open"
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 31 * 86400])
@@ -143,8 +143,8 @@ def test_the_overview_counts_what_there_is(configure: Configure, clock: Clock) -
     clock.move(10)
     measure(ctx, a=90, b=1)
     service.evaluate(ctx)
-    found: dict[str, Any] = service.overview(ctx)
-    assert found["summary"] == {
+    actual: dict[str, Any] = service.overview(ctx)
+    assert actual["summary"] == {
         "total_alerts": 2,
         "active_alerts": 1,
         "pending_alerts": 1,
@@ -152,17 +152,17 @@ def test_the_overview_counts_what_there_is(configure: Configure, clock: Clock) -
         "alerts_resolved": 1,
         "alert_rules": 2,
     }
-    assert [one["labels"]["instance"] for one in found["active_alerts"]] == ["a"]
-    assert [one["labels"]["instance"] for one in found["alert_history"]] == ["b"]
-    shown = found["alert_rules"][0]
-    assert (shown["name"], shown["condition"], shown["threshold"], shown["duration"]) == ("hot", "> 80", 80, 0)
-    assert shown["last_evaluation"] == "2026-01-01T00:00:10.000Z"
+    assert [entry["labels"]["instance"] for entry in actual["active_alerts"]] == ["a"]
+    assert [entry["labels"]["instance"] for entry in actual["alert_history"]] == ["b"]
+    body = actual["alert_rules"][0]
+    assert (body["name"], body["condition"], body["threshold"], body["duration"]) == ("hot", "> 80", 80, 0)
+    assert body["last_evaluation"] == "2026-01-01T00:00:10.000Z"
 
 
 def test_alerts_are_found_by_their_ids(ctx: Context) -> None:
     raised(ctx, source_ip="192.0.2.1")
     [alert] = service.firing(ctx)
-    assert [one["id"] for one in service.by_ids(ctx, [alert["id"], 99])] == [alert["id"]]
+    assert [by_id["id"] for by_id in service.by_ids(ctx, [alert["id"], 99])] == [alert["id"]]
     assert service.by_ids(ctx, []) == []
 
 

@@ -20,7 +20,7 @@ OUTSIDE = Outside("http://m/base", lambda expr: ROWS if expr == "x" else [])
 
 
 @pytest.mark.parametrize(
-    ("text", "value", "shown"),
+    ("text", "value", "body"),
     [
         ("plain", 1, "plain"),
         ("{{ $value }}", 95.5, "95.5"),
@@ -45,15 +45,15 @@ OUTSIDE = Outside("http://m/base", lambda expr: ROWS if expr == "x" else [])
         ("{{ $value | humanizeTimestamp }}", 1435065584.128, "2015-06-23 13:19:44.128 +0000 UTC"),
     ],
 )
-def test_what_annotations_use_is_filled_in(text: str, value: float, shown: str) -> None:
+def test_what_annotations_use_is_filled_in(text: str, value: float, body: str) -> None:
     template.check(text)
-    assert template.render(text, {"instance": "a:1", "job": "m"}, value, OUTSIDE) == shown
+    assert template.render(text, {"instance": "a:1", "job": "m"}, value, OUTSIDE) == body
 
 
 @pytest.mark.parametrize("text", ["{{ $value }}", '{{ $value | printf "%.2f" }}', "{{ $value | humanize }}"])
-@pytest.mark.parametrize(("value", "shown"), [(math.nan, "NaN"), (math.inf, "+Inf"), (-math.inf, "-Inf")])
-def test_what_is_no_finite_number_is_named(text: str, value: float, shown: str) -> None:
-    assert template.render(text, {}, value) == shown
+@pytest.mark.parametrize(("value", "body"), [(math.nan, "NaN"), (math.inf, "+Inf"), (-math.inf, "-Inf")])
+def test_what_is_no_finite_number_is_named(text: str, value: float, body: str) -> None:
+    assert template.render(text, {}, value) == body
 
 
 def test_the_text_of_a_label_is_never_taken_for_a_template() -> None:
@@ -61,8 +61,8 @@ def test_the_text_of_a_label_is_never_taken_for_a_template() -> None:
 
 
 def test_a_template_that_fails_with_one_alert_says_so_in_its_place() -> None:
-    found = template.render('ok\n{{ query "y" | first | value }}', {}, 1, OUTSIDE)
-    assert found == "<error expanding template: template line 2: first: first() called on vector with no elements>"
+    render = template.render('ok\n{{ query "y" | first | value }}', {}, 1, OUTSIDE)
+    assert render == "<error expanding template: template line 2: first: first() called on vector with no elements>"
 
 
 @pytest.mark.parametrize(

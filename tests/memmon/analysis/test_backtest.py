@@ -46,8 +46,8 @@ def run(ctx: Context, seconds: float = 900) -> dict[str, Any]:
 def test_it_says_when_rules_would_have_fired_and_who_would_have_been_told(sqlite_ctx: Context, clock: Clock) -> None:
     lived(sqlite_ctx, clock, [1, 1, 90, 90, 95, 90, 1, 1, 90, 1, 1, 1])
     alerts.raise_event(sqlite_ctx, "hot", "critical", {}, {}, 60)
-    found = run(sqlite_ctx)
-    by_name = {one["name"]: one for one in found["rules"]}
+    actual = run(sqlite_ctx)
+    by_name = {entry["name"]: entry for entry in actual["rules"]}
     [firing] = by_name["hot"]["list"]
     assert (firing["from"], firing["to"]) == ("2026-01-01T00:04:00.000Z", "2026-01-01T00:06:00.000Z")
     assert firing["labels"] == {"alertname": "hot", "instance": "a", "of": "a", "severity": "critical"}
@@ -55,9 +55,9 @@ def test_it_says_when_rules_would_have_fired_and_who_would_have_been_told(sqlite
     assert by_name["recorded"]["firings"] == 1
     assert by_name["watched"]["firings"] == 1
     assert "group" in by_name["broken"]["error"] or by_name["broken"]["error"]
-    told = found["notifications"]
-    assert told["by_receiver"] == {"team": told["total"]}
-    assert told["list"][0]["reason"] == "first notification"
+    received = actual["notifications"]
+    assert received["by_receiver"] == {"team": received["total"]}
+    assert received["list"][0]["reason"] == "first notification"
 
 
 @pytest.mark.parametrize("seconds", [0, 59, 31 * 86400])

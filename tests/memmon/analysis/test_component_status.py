@@ -29,15 +29,15 @@ WELL: dict[str, Any] = {
     ],
 )
 def test_a_part_is_judged_by_its_age_against_its_interval(age: float, interval: float, expected: str) -> None:
-    found = component_status.component({"status": "ok", "last_run": 1000 - age}, interval, 1000)
-    assert found["status"] == expected
-    assert found["age"] == max(0, age)
+    component = component_status.component({"status": "ok", "last_run": 1000 - age}, interval, 1000)
+    assert component["status"] == expected
+    assert component["age"] == max(0, age)
 
 
 def test_a_part_whose_last_run_failed_says_so_and_why() -> None:
-    found = component_status.component({"status": "failed", "last_run": 1000, "error": "disk full"}, 30, 1001)
-    assert (found["status"], found["detail"]) == ("failed", {"error": "disk full"})
-    assert found["last_run"] == "1970-01-01T00:16:40.000Z"
+    component = component_status.component({"status": "failed", "last_run": 1000, "error": "disk full"}, 30, 1001)
+    assert (component["status"], component["detail"]) == ("failed", {"error": "disk full"})
+    assert component["last_run"] == "1970-01-01T00:16:40.000Z"
 
 
 def test_a_part_that_never_ran_is_unknown() -> None:

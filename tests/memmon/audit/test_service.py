@@ -21,12 +21,14 @@ from tests.support import at_once
 
 def write(ctx: Context, *texts: str, incident: int | None = None) -> None:
     with ctx.write() as session:
-        for one in texts:
-            audit.note(session, incident, ctx.now(), "note", "dana", one, value=float("nan"), odd="\x00", more=[1, 2.5])
+        for text in texts:
+            audit.note(
+                session, incident, ctx.now(), "note", "dana", text, value=float("nan"), odd="\x00", more=[1, 2.5]
+            )
 
 
 def problems(ctx: Context, whole: bool = True) -> list[tuple[int, str]]:
-    return [(one["seq"], one["what"]) for one in audit.verify(ctx, whole)["problems"]]
+    return [(entry["seq"], entry["what"]) for entry in audit.verify(ctx, whole)["problems"]]
 
 
 def do(ctx: Context, statement: str) -> None:
@@ -52,7 +54,7 @@ def test_a_transaction_that_fails_writes_nothing(ctx: Context) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "found"),
+    ("statement", "actual"),
     [
         ("UPDATE incident_entry SET text = 'x' WHERE seq = 2", [(2, "was changed")]),
         ("UPDATE incident_entry SET at = at + 1 WHERE seq = 3", [(3, "was changed")]),
@@ -67,10 +69,10 @@ def test_a_transaction_that_fails_writes_nothing(ctx: Context) -> None:
         ("DELETE FROM incident_entry_mark", [(1, "the mark of the record's end is missing")]),
     ],
 )
-def test_what_was_changed_or_is_missing_is_named(ctx: Context, statement: str, found: list[tuple[int, str]]) -> None:
+def test_what_was_changed_or_is_missing_is_named(ctx: Context, statement: str, actual: list[tuple[int, str]]) -> None:
     write(ctx, "one", "two", "three", "four")
     do(ctx, statement)
-    assert problems(ctx) == found
+    assert problems(ctx) == actual
 
 
 def test_an_end_that_is_cut_off_with_its_mark_is_seen_once_it_was_verified(ctx: Context) -> None:
@@ -92,15 +94,15 @@ def test_an_end_that_is_cut_off_with_its_mark_is_seen_once_it_was_verified(ctx: 
 def test_another_key_is_said_and_not_taken_for_a_change(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     write(ctx, "one")
     monkeypatch.setattr(secret, "key", lambda *_: b"another")
-    assert all("another key" in what for _, what in problems(ctx))
+    assert all("another key" in case for _, case in problems(ctx))
 
 
 def test_many_writers_at_once_make_one_chain(ctx: Context) -> None:
-    def some(n: int) -> None:
+    def subset(n: int) -> None:
         for i in range(5):
             engine.insist(lambda text=f"{n} {i}": write(ctx, text))  # type: ignore[misc] - SQLite has one writer.
 
-    at_once(*(partial(some, n) for n in range(6)))
+    at_once(*(partial(subset, n) for n in range(6)))
     assert audit.verify(ctx) == {"lines": 30, "since": 0, "end": 30, "problems": []}
 
 
@@ -121,11 +123,11 @@ def test_the_oldest_lines_are_forgotten_up_to_those_of_what_is_kept(ctx: Context
 
 
 def test_lines_outlive_their_incident_and_go_on_proving_the_record(ctx: Context, clock: Clock) -> None:
-    number, _ = service.begin(ctx, "security_breach", {"source_ip": "203.0.113.9"}, "dana", dry_run=True)
+    index, _ = service.begin(ctx, "security_breach", {"source_ip": "203.0.113.9"}, "dana", dry_run=True)
     do(ctx, "DELETE FROM incident")
     assert problems(ctx) == []
     with ctx.read() as session:
-        assert [one.kind for one in audit.entries(session, number)] == ["opened"]
+        assert [entry.kind for entry in audit.entries(session, index)] == ["opened"]
 
 
 def test_a_key_is_told_from_others_by_a_mark_that_does_not_tell_it(ctx: Context) -> None:

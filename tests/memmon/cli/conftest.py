@@ -35,8 +35,8 @@ def run(sqlite_ctx: Context, clock: Clock) -> Iterator[Run]:
         "MEMMON_INSTANCE": "test",
     }
 
-    def call(*words: str, **more: str) -> Result:
-        return CliRunner().invoke(main, words, env={**environ, **more})
+    def call(*words: str, **extra: str) -> Result:
+        return CliRunner().invoke(main, words, env={**environ, **extra})
 
     yield call
     root.handlers[:] = handlers

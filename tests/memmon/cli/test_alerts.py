@@ -13,13 +13,13 @@ def test_what_fires_is_listed_acknowledged_and_silenced(run: Run, attack: int, s
     assert "acknowledged by ann" in run("alerts", "ack", str(alert["id"]), "--by", "ann", "--comment", "on it").output
     assert json.loads(run("alerts", "list", "--json").output)[0]["acknowledged_by"] == "ann"
 
-    made = run(
+    created = run(
         "alerts", "silence", "alertname=brute_force_attack", "--for", "30m", "--by", "ann", "--comment", "a test"
     )
-    assert made.exit_code == 0
+    assert created.exit_code == 0
     (silence,) = routing.silences(sqlite_ctx)
-    assert silence["id"] in made.output
-    assert [one["by"] for one in json.loads(run("alerts", "list", "--json").output)[0]["held"]] == [silence["id"]]
+    assert silence["id"] in created.output
+    assert [entry["by"] for entry in json.loads(run("alerts", "list", "--json").output)[0]["held"]] == [silence["id"]]
     assert "silenced" in run("alerts", "list").output
 
 
@@ -39,7 +39,7 @@ def test_an_alert_is_acknowledged_for_a_while_and_explained(run: Run, attack: in
     done = run("alerts", "ack", "1", "--for", "2h", "--by", "kim")
     assert "acknowledged by kim until " in done.output
     assert run("alerts", "unack", "1").output == "alert 1 brute_force_attack: no longer acknowledged\n"
-    shown = run("alerts", "explain", "1")
-    assert shown.output.splitlines()[1] == "It is in no group yet: the next tick places it."
+    body = run("alerts", "explain", "1")
+    assert body.output.splitlines()[1] == "It is in no group yet: the next tick places it."
     assert json.loads(run("alerts", "explain", "1", "--json").output)["alert"]["name"] == "brute_force_attack"
     assert run("alerts", "explain", "99").output == "memmon: no alert 99\n"

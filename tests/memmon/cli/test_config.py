@@ -61,11 +61,11 @@ def test_what_is_shown_holds_no_secret(run: Run, sqlite_ctx: Context) -> None:
     done = run("config", "show", "routes")
     assert done.exit_code == 0
     assert "hunter2" not in done.output
-    shown = yaml.safe_load(done.output)["routes"]
-    assert shown["receivers"][0]["webhook_configs"][0]["url"] == "https://hooks.example.org/<secret>"
+    body = yaml.safe_load(done.output)["routes"]
+    assert body["receivers"][0]["webhook_configs"][0]["url"] == "https://hooks.example.org/<secret>"
     assert run("config", "show", "nonsense").exit_code == 2
 
 
 def test_only_what_lets_somebody_in_is_masked() -> None:
-    given = {"auth_password": "a", "password_file": "/p", "token": "t", "url": "https://a/b", "auth_username": "u"}
-    assert config.masked(given) == {**given, "auth_password": "<secret>", "token": "<secret>"}
+    arguments = {"auth_password": "a", "password_file": "/p", "token": "t", "url": "https://a/b", "auth_username": "u"}
+    assert config.masked(arguments) == {**arguments, "auth_password": "<secret>", "token": "<secret>"}

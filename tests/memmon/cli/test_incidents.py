@@ -8,9 +8,9 @@ from memmon.context import Context
 from tests.memmon.cli.conftest import Run
 
 
-def shown(run: Run, number: int) -> dict[str, object]:
-    found: dict[str, object] = json.loads(run("incidents", "show", str(number), "--json").output)
-    return found
+def incident_json(run: Run, index: int) -> dict[str, object]:
+    actual: dict[str, object] = json.loads(run("incidents", "show", str(index), "--json").output)
+    return actual
 
 
 def test_an_incident_is_listed_and_shown_with_its_timeline(run: Run, attack: int) -> None:
@@ -33,10 +33,10 @@ def test_people_steer_it(run: Run, attack: int) -> None:
         done = run("incidents", verb[0], str(attack), "--by", "ann", *verb[1:])
         assert done.exit_code == 0, done.output
         assert expected in done.output
-    found = shown(run, attack)
-    assert found["state"] == "resolved"
-    assert found["acknowledged_by"] == "ann"
-    assert "looks like a scan" in json.dumps(found["timeline"])
+    actual = incident_json(run, attack)
+    assert actual["state"] == "resolved"
+    assert actual["acknowledged_by"] == "ann"
+    assert "looks like a scan" in json.dumps(actual["timeline"])
 
 
 @pytest.mark.parametrize("words", [("show", "99"), ("ack", "99"), ("approve", "99", "1"), ("postmortem", "99")])
@@ -55,7 +55,7 @@ def test_a_note_without_words_is_refused(run: Run, attack: int) -> None:
 def test_it_is_snoozed_taken_over_split_and_merged(run: Run, attack: int, sqlite_ctx: Context) -> None:
     assert "nobody is paged until" in run("incidents", "snooze", str(attack), "--for", "30m", "--by", "ann").output
     assert "takeover by bob" in run("incidents", "takeover", str(attack), "--by", "bob").output
-    assert shown(run, attack)["acknowledged_by"] == "bob"
+    assert incident_json(run, attack)["acknowledged_by"] == "bob"
     done = run("incidents", "split", str(attack), "99", "--by", "ann")
     assert (done.exit_code, "has no source 99" in done.output) == (1, True)
     run("playbook", "run", "high_memory_usage", "--label", "instance=a", "--dry-run")

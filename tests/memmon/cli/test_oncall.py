@@ -33,9 +33,9 @@ def test_what_is_wrong_with_a_calendar_is_said_but_not_its_address(run: Run, sql
     path = sqlite_ctx.settings.config_folder / "escalation.yml"
     url = "https://calendar.example.org/secret/basic.ics"
     path.write_text((ESCALATION % "nights").replace("    rotations", f"    ical: {url}\n    rotations"))
-    said = "calendar of primary: it was not fetched yet; the rotations hold\n"
-    assert said in run("oncall", "who").output
-    assert said in run("oncall", "schedule").output
+    output = "calendar of primary: it was not fetched yet; the rotations hold\n"
+    assert output in run("oncall", "who").output
+    assert output in run("oncall", "schedule").output
     assert "ical: https://calendar.example.org/<secret>" in run("config", "show", "escalation").output
 
 

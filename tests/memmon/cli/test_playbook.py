@@ -8,9 +8,9 @@ def test_playbooks_are_listed_and_shown_with_their_steps(run: Run) -> None:
     listed = run("playbook", "list").output
     for name in ("security_breach", "critical_system_failure", "database_degradation"):
         assert name in listed
-    shown = run("playbook", "show", "critical_system_failure").output
+    output = run("playbook", "show", "critical_system_failure").output
     for words in ("emergency response", "| isolate", "taken back after end", "on failure stop", "recovered:"):
-        assert words in shown
+        assert words in output
     assert json.loads(run("playbook", "show", "security_breach", "--json").output)["chain"] == "security"
     assert run("playbook", "show", "nothing").exit_code == 1
 
@@ -41,8 +41,8 @@ def test_one_is_run_by_hand_and_looked_back_on(run: Run) -> None:
     done = run("playbook", "run", "high_memory_usage", "--label", "instance=host-1", "--dry-run", "--by", "ann")
     assert (done.exit_code, done.output.startswith("incident 1 is open")) == (0, True), done.output
     assert "high_memory_usage (dry run)" in run("playbook", "history").output
-    [one] = json.loads(run("playbook", "history", "high_memory_usage", "--json").output)
-    assert one["dry_run"]
+    [entry] = json.loads(run("playbook", "history", "high_memory_usage", "--json").output)
+    assert entry["dry_run"]
     assert run("playbook", "run", "high_memory_usage", "--label", "odd").output == (
         "memmon: --label: 'odd' must be like instance=demo:8081\n"
     )

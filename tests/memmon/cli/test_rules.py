@@ -28,6 +28,6 @@ def test_rules_are_tried_over_history_and_reported(run: Run, tmp_path: Path) -> 
     done = run("rules", "backtest", str(path), "--since", "1h")
     assert done.exit_code == 0, done.output
     assert "would have fired" in done.output
-    shown = run("rules", "report", "--since", "7d")
-    assert "Never fired: " in shown.output
+    body = run("rules", "report", "--since", "7d")
+    assert "Never fired: " in body.output
     assert run("rules", "backtest", str(path), "--since", "90d").output.startswith("memmon: since: ")

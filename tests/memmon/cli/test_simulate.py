@@ -21,9 +21,9 @@ from tests.support import eventually
 class Home:
     """A MEMMON_HOME whose demo runs."""
 
-    def __init__(self, folder: Path, told: Memmon):
+    def __init__(self, folder: Path, memmon_server: Memmon):
         self.folder = folder
-        self.demo = DemoProcess(folder, told.url, "key")
+        self.demo = DemoProcess(folder, memmon_server.url, "key")
         (folder / "run").mkdir()
         self.tell(url=self.demo.url, token_file=str(self.demo.token_file), database=str(self.demo.database))
 
@@ -45,18 +45,18 @@ def simulate(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def told() -> Iterator[Memmon]:
+def memmon_server() -> Iterator[Memmon]:
     receiver = Memmon()
     yield receiver
     receiver.close()
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, told: Memmon) -> Iterator[Home]:
-    found = Home(tmp_path_factory.mktemp("home"), told)
-    found.demo.start()
-    yield found
-    found.demo.stop()
+def home(tmp_path_factory: pytest.TempPathFactory, memmon_server: Memmon) -> Iterator[Home]:
+    folder = Home(tmp_path_factory.mktemp("home"), memmon_server)
+    folder.demo.start()
+    yield folder
+    folder.demo.stop()
 
 
 @pytest.mark.parametrize("fault", ["slow-database", "memory-leak", "errors", "cache-misses"])
@@ -65,23 +65,23 @@ def test_a_fault_is_on_for_the_given_time(home: Home, fault: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert fault in done.stdout
     assert "for 1m30s" in done.stdout
-    on = {one["fault"]: one["until"] - time.time() for one in home.demo.ask("/-/faults", token=TOKEN).json["on"]}
+    on = {entry["fault"]: entry["until"] - time.time() for entry in home.demo.ask("/-/faults", token=TOKEN).json["on"]}
     assert 60 < on[fault] <= 90
     home.demo.fault(fault, 0)
 
 
-def test_brute_force_sends_wrong_logins_from_one_outside_address(home: Home, told: Memmon) -> None:
+def test_brute_force_sends_wrong_logins_from_one_outside_address(home: Home, memmon_server: Memmon) -> None:
     done = home.simulate("brute-force", "--for", "2s")
     assert done.returncode == 0
     assert "was not blocked" in done.stdout
-    failures = eventually(lambda: [e for e in told.events if e["event_type"] == "auth_failure"][2:])
+    failures = eventually(lambda: [e for e in memmon_server.events if e["event_type"] == "auth_failure"][2:])
     assert len({event["source_ip"] for event in failures}) == 1
     assert failures[0]["source_ip"].startswith("203.0.113.")
 
 
-def test_an_attack_stops_when_it_is_blocked(home: Home, told: Memmon) -> None:
+def test_an_attack_stops_when_it_is_blocked(home: Home, memmon_server: Memmon) -> None:
     def attack() -> dict[str, Any] | None:
-        return next((event for event in told.events if event["event_type"] == "suspicious_activity"), None)
+        return next((event for event in memmon_server.events if event["event_type"] == "suspicious_activity"), None)
 
     def block_the_attacker() -> None:
         event = eventually(attack, within=20)
@@ -98,8 +98,8 @@ def test_an_attack_stops_when_it_is_blocked(home: Home, told: Memmon) -> None:
     assert "is blocked" in done.stdout.splitlines()[-1]
 
 
-def test_a_crash_is_real_and_then_nobody_answers(tmp_path: Path, told: Memmon) -> None:
-    home = Home(tmp_path, told)
+def test_a_crash_is_real_and_then_nobody_answers(tmp_path: Path, memmon_server: Memmon) -> None:
+    home = Home(tmp_path, memmon_server)
     home.demo.start()
     assert home.simulate("crash").returncode == 0
     assert home.demo.process is not None

@@ -6,14 +6,14 @@ from tests.memmon.cli.conftest import Run
 
 
 def test_a_token_is_made_works_and_is_revoked(run: Run, sqlite_ctx: Context) -> None:
-    made = run("users", "token", "grafana", "--role", "viewer")
-    assert made.exit_code == 0
-    assert access.verify(sqlite_ctx, made.output.strip()) == access.Caller("grafana", "viewer")
+    created = run("users", "token", "grafana", "--role", "viewer")
+    assert created.exit_code == 0
+    assert access.verify(sqlite_ctx, created.output.strip()) == access.Caller("grafana", "viewer")
     (row,) = json.loads(run("users", "list", "--json").output)
     assert (row["name"], row["role"], row["revoked_at"]) == ("grafana", "viewer", None)
-    assert made.output.strip() not in run("users", "list").output
+    assert created.output.strip() not in run("users", "list").output
     assert run("users", "revoke", "grafana").exit_code == 0
-    assert access.verify(sqlite_ctx, made.output.strip()) is None
+    assert access.verify(sqlite_ctx, created.output.strip()) is None
 
 
 def test_a_name_is_given_once_and_an_unknown_one_not_revoked(run: Run) -> None:

@@ -22,35 +22,35 @@ def host() -> Host:
 
 
 @pytest.fixture
-def parts(host: Host) -> Parts:
-    found = Parts()
-    found.add("pool", Part(host.restart, lambda: host.size, host.scale))
-    found.add("plain", Part(None, None, None))
-    return found
+def components(host: Host) -> Parts:
+    actual = Parts()
+    actual.add("pool", Part(host.restart, lambda: host.size, host.scale))
+    actual.add("plain", Part(None, None, None))
+    return actual
 
 
-def test_a_part_is_shown_with_what_it_has(parts: Parts) -> None:
-    assert parts.show("pool") == {"name": "pool", "generation": 0, "size": 3}
-    assert parts.show("plain") == {"name": "plain", "generation": 0}
+def test_a_part_is_shown_with_what_it_has(components: Parts) -> None:
+    assert components.show("pool") == {"name": "pool", "generation": 0, "size": 3}
+    assert components.show("plain") == {"name": "plain", "generation": 0}
 
 
-def test_a_call_that_comes_twice_acts_once(parts: Parts, host: Host) -> None:
+def test_a_call_that_comes_twice_acts_once(components: Parts, host: Host) -> None:
     for _ in range(2):
-        assert parts.do("pool", {"action": "restart", "key": "a"}) == {"name": "pool", "generation": 1, "size": 3}
-    parts.do("pool", {"action": "restart", "key": "b"})
+        assert components.do("pool", {"action": "restart", "key": "a"}) == {"name": "pool", "generation": 1, "size": 3}
+    components.do("pool", {"action": "restart", "key": "b"})
     assert host.restarts == 2
-    assert parts.do("pool", {"action": "scale", "size": 8, "key": "c"})["size"] == 8
+    assert components.do("pool", {"action": "scale", "size": 8, "key": "c"})["size"] == 8
 
 
-def test_keys_are_remembered_for_a_while_and_not_for_ever(parts: Parts, host: Host) -> None:
-    for number in range(KEPT + 1):
-        parts.do("pool", {"action": "restart", "key": str(number)})
-    parts.do("pool", {"action": "restart", "key": "0"})
+def test_keys_are_remembered_for_a_while_and_not_for_ever(components: Parts, host: Host) -> None:
+    for index in range(KEPT + 1):
+        components.do("pool", {"action": "restart", "key": str(index)})
+    components.do("pool", {"action": "restart", "key": "0"})
     assert host.restarts == KEPT + 2
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "status"),
+    ("name", "arguments", "status"),
     [
         ("nobody", {"action": "restart"}, 404),
         ("plain", {"action": "restart"}, 409),
@@ -61,18 +61,18 @@ def test_keys_are_remembered_for_a_while_and_not_for_ever(parts: Parts, host: Ho
         ("pool", [], 400),
     ],
 )
-def test_what_cannot_be_done_is_said(parts: Parts, name: str, given: Any, status: int) -> None:
+def test_what_cannot_be_done_is_said(components: Parts, name: str, arguments: Any, status: int) -> None:
     with pytest.raises(Unfit) as error:
-        parts.do(name, given)
+        components.do(name, arguments)
     assert error.value.status == status
 
 
-def test_what_failed_is_tried_anew_with_the_same_key(parts: Parts, host: Host) -> None:
+def test_what_failed_is_tried_anew_with_the_same_key(components: Parts, host: Host) -> None:
     def broken(_: int) -> None:
         raise RuntimeError("full")
 
-    parts.add("pool", Part(host.restart, lambda: host.size, broken))
+    components.add("pool", Part(host.restart, lambda: host.size, broken))
     with pytest.raises(RuntimeError):
-        parts.do("pool", {"action": "scale", "size": 5, "key": "a"})
-    parts.add("pool", Part(host.restart, lambda: host.size, host.scale))
-    assert parts.do("pool", {"action": "scale", "size": 5, "key": "a"})["size"] == 5
+        components.do("pool", {"action": "scale", "size": 5, "key": "a"})
+    components.add("pool", Part(host.restart, lambda: host.size, host.scale))
+    assert components.do("pool", {"action": "scale", "size": 5, "key": "a"})["size"] == 5

@@ -16,8 +16,8 @@ DROPPED = "memmon_client_events_dropped_total"
 
 def test_events_go_in_batches_with_the_key(memmon: Memmon) -> None:
     reporter = Reporter(memmon.url + "/", "the-key")
-    for number in range(10):
-        reporter.report({"n": number})
+    for index in range(10):
+        reporter.report({"n": index})
     eventually(lambda: len(memmon.events) == 10)
     assert [event["n"] for event in memmon.events] == list(range(10))
     assert len(memmon.requests) <= 2
@@ -51,8 +51,8 @@ def test_a_hanging_memmon_costs_no_time_and_what_is_too_much_is_counted(memmon: 
     reporter.report({"n": -1})
     eventually(lambda: memmon.requests)
     began = time.perf_counter()
-    for number in range(100):
-        reporter.report({"n": number})
+    for index in range(100):
+        reporter.report({"n": index})
     assert time.perf_counter() - began < 0.2
     assert count(DROPPED, reason="full") == full + 90
     memmon.hold.set()

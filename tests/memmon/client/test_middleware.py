@@ -94,8 +94,8 @@ def test_a_throttled_address_gets_429_and_when_to_come_back(base: str, memmon: M
     assert answer.json["error"] == "throttled"
     assert 1 <= int(answer.headers["Retry-After"]) <= 6
     assert ask(f"{base}/other", address="203.0.113.9").status == 200
-    told = eventually(lambda: memmon.events)
-    assert [(one["event_type"], one["source_ip"]) for one in told] == [("rate_limit_exceeded", "203.0.113.9")]
+    received = eventually(lambda: memmon.events)
+    assert [(entry["event_type"], entry["source_ip"]) for entry in received] == [("rate_limit_exceeded", "203.0.113.9")]
 
 
 def test_memmons_own_door_is_understood(base: str) -> None:
@@ -174,8 +174,8 @@ def test_without_a_token_there_is_no_control_endpoint(restrictions: Restrictions
 
 def test_a_failed_login_is_told_to_memmon_in_its_words(base: str, memmon: Memmon) -> None:
     assert ask(f"{base}/login", "POST", {"password": "x"}, address="203.0.113.7").status == 401
-    told = eventually(lambda: memmon.events)
-    event = events.parse(told[0])
+    received = eventually(lambda: memmon.events)
+    event = events.parse(received[0])
     assert (event.event_type, event.source_ip, event.user) == ("auth_failure", "203.0.113.7", "mallory")
     assert (event.endpoint, event.method, event.status) == ("/login", "POST", 401)
     assert abs(event.at(time.time()) - time.time()) < 10
@@ -184,14 +184,14 @@ def test_a_failed_login_is_told_to_memmon_in_its_words(base: str, memmon: Memmon
 def test_suspicious_parameters_are_told_and_no_others(base: str, memmon: Memmon) -> None:
     ask(f"{base}/page?q=tea&token=secret")
     ask(f"{base}/page?token=secret&q=%27%20OR%20%271%27%3D%271", address="203.0.113.8")
-    told = eventually(lambda: memmon.events)
-    event = events.parse(told[0])
+    received = eventually(lambda: memmon.events)
+    event = events.parse(received[0])
     assert (event.event_type, event.source_ip, dict(event.params)) == (
         "suspicious_activity",
         "203.0.113.8",
         {"q": "' OR '1'='1"},
     )
-    assert len(told) == 1
+    assert len(received) == 1
 
 
 def test_requests_are_counted_and_timed_by_status(base: str) -> None:
@@ -210,8 +210,8 @@ def test_the_hosts_own_failures_stay_its_own_and_are_evidence(base: str, path: s
     ask(base + path)
 
     def recorded() -> bool:
-        found = ask(f"{base}{CONTROL}/evidence", token=TOKEN).json
-        return error in found["recent_errors"][-1]["error"] and found["recent_requests"][-1]["path"] == path
+        actual = ask(f"{base}{CONTROL}/evidence", token=TOKEN).json
+        return error in actual["recent_errors"][-1]["error"] and actual["recent_requests"][-1]["path"] == path
 
     eventually(recorded)
 

@@ -10,9 +10,9 @@ from tests.memmon.client.reading import count, value
 
 
 class Cache(dict[str, str]):
-    def __init__(self, hits: int = 0, misses: int = 0, **held: str):
-        super().__init__(held)
-        self.hits, self.misses, self.size_bytes = hits, misses, 100 * len(held)
+    def __init__(self, hits: int = 0, misses: int = 0, **stored: str):
+        super().__init__(stored)
+        self.hits, self.misses, self.size_bytes = hits, misses, 100 * len(stored)
 
 
 def test_two_caches_are_one_sum(new_page: observers.Watched) -> None:

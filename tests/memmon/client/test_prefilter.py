@@ -64,7 +64,7 @@ def test_only_the_parameters_that_look_bad_are_sent() -> None:
 
 
 def test_what_is_sent_is_bounded() -> None:
-    sent = suspicious((f"{number}{'n' * 500}", "<script>" + "x" * 10_000) for number in range(200))
+    sent = suspicious((f"{index}{'n' * 500}", "<script>" + "x" * 10_000) for index in range(200))
     assert len(sent) == MAX_PARAMS
     assert {len(name) for name in sent} == {255}
     assert {len(value) for value in sent.values()} == {8192}

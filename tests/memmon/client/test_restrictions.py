@@ -115,7 +115,7 @@ def test_a_clock_that_goes_back_takes_no_tokens_away() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("arguments", "field"),
     [
         ([], "body"),
         ({"banned": []}, "banned"),
@@ -133,11 +133,11 @@ def test_a_clock_that_goes_back_takes_no_tokens_away() -> None:
     ],
 )
 def test_a_wrong_state_is_refused_by_field_and_the_old_one_stays(
-    restrictions: Restrictions, given: Any, field: str
+    restrictions: Restrictions, arguments: Any, field: str
 ) -> None:
     restrictions.replace({"blocked": [{"address": "203.0.113.1", "until": NOW + 60}]})
     with pytest.raises(Invalid) as refused:
-        restrictions.replace(given)
+        restrictions.replace(arguments)
     assert refused.value.field == field
     assert restrictions.blocks("203.0.113.1")
 

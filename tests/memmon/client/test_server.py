@@ -60,15 +60,15 @@ def test_it_tells_what_the_process_is_and_does(base: str) -> None:
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait, args=(10,), name="one-who-waits")
     thread.start()
-    found = ask(f"{base}/-/memmon/evidence", token=TOKEN).json
+    actual = ask(f"{base}/-/memmon/evidence", token=TOKEN).json
     stop.set()
     thread.join()
-    assert found["pid"] == os.getpid()
-    assert found["memory_bytes"] > 1 << 20
-    assert found["started_at"] < time.time()
-    stacks = [lines for name, lines in found["threads"].items() if name.startswith("one-who-waits")]
+    assert actual["pid"] == os.getpid()
+    assert actual["memory_bytes"] > 1 << 20
+    assert actual["started_at"] < time.time()
+    stacks = [lines for name, lines in actual["threads"].items() if name.startswith("one-who-waits")]
     assert any("wait" in line for line in stacks[0])
-    assert {"restrictions", "recent_requests", "recent_errors"} <= set(found)
+    assert {"restrictions", "recent_requests", "recent_errors"} <= set(actual)
 
 
 def test_it_clears_the_caches_that_are_watched(base: str, new_page: observers.Watched) -> None:
@@ -80,8 +80,8 @@ def test_it_clears_the_caches_that_are_watched(base: str, new_page: observers.Wa
 
 def test_it_does_not_pretend_to_enforce(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RESTRICTIONS, "enforced", False)
-    wanted = {"blocked": [{"address": "203.0.113.9", "until": time.time() + 9}]}
-    answer = ask(f"{base}/-/memmon/restrictions", "PUT", wanted, TOKEN)
+    expected = {"blocked": [{"address": "203.0.113.9", "until": time.time() + 9}]}
+    answer = ask(f"{base}/-/memmon/restrictions", "PUT", expected, TOKEN)
     assert (answer.status, answer.json["error"]) == (409, "not_enforced")
     assert ask(f"{base}/-/memmon/restrictions", "PUT", {"blocked": []}, TOKEN).status == 200
 

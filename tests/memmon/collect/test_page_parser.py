@@ -27,43 +27,45 @@ Said = tuple[list[tuple[Labels, str, int | None]], dict[str, object]]
 
 def strict(text: str) -> Said | None:
     try:
-        found = exposition.parse(text)
+        actual = exposition.parse(text)
     except BadInput:
         return None
-    return _in_order([(one.labels, repr(one.value), one.at) for one in found.samples]), dict(found.metadata)
+    return _in_order([(sample.labels, repr(sample.value), sample.at) for sample in actual.samples]), dict(
+        actual.metadata
+    )
 
 
-def fast(text: str, known: page_parser.Known | None) -> tuple[Said | None, page_parser.Known | None]:
+def fast(text: str, existing: page_parser.Known | None) -> tuple[Said | None, page_parser.Known | None]:
     try:
-        said, known = page_parser.read(text, known)
+        output, existing = page_parser.read(text, existing)
     except BadInput:
-        return None, known
-    plain = [(labels, repr(value), None) for labels, value in zip(said.series, said.values.tolist(), strict=True)]
-    own = [(one.labels, repr(one.value), one.at) for one in said.timed]
-    return (_in_order([*plain, *own]), dict(said.metadata)), known
+        return None, existing
+    plain = [(labels, repr(value), None) for labels, value in zip(output.series, output.values.tolist(), strict=True)]
+    local = [(entry.labels, repr(entry.value), entry.at) for entry in output.timed]
+    return (_in_order([*plain, *local]), dict(output.metadata)), existing
 
 
 def _in_order(samples: list[tuple[Labels, str, int | None]]) -> list[tuple[Labels, str, int | None]]:
-    return sorted(samples, key=lambda one: (one[0], one[1], -1 if one[2] is None else one[2]))
+    return sorted(samples, key=lambda entry: (entry[0], entry[1], -1 if entry[2] is None else entry[2]))
 
 
 def test_a_page_with_other_numbers_is_read_without_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, known = page_parser.read(PAGE, None)
-    assert known is not None
+    first, existing = page_parser.read(PAGE, None)
+    assert existing is not None
     monkeypatch.setattr(exposition, "parse", lambda text: pytest.fail("the strict parser was asked"))
-    said, again = page_parser.read(PAGE.replace("2.5", "+Inf").replace(" 10", " 1e3"), known)
-    assert again is known
-    assert said.series is first.series
-    assert said.values.tolist()[:2] == [1000, math.inf]
-    assert math.isnan(said.values[2])
+    output, again = page_parser.read(PAGE.replace("2.5", "+Inf").replace(" 10", " 1e3"), existing)
+    assert again is existing
+    assert output.series is first.series
+    assert output.values.tolist()[:2] == [1000, math.inf]
+    assert math.isnan(output.values[2])
 
 
 @pytest.mark.parametrize(
     "line", ["hits_total 1_0", "hits_total 0x10", "hits_total ١٠_", "hits_total 1 2 3x", "hits_total", "{ 1", "up 1 5"]
 )
 def test_what_the_format_does_not_have_is_no_number_here_either(line: str) -> None:
-    _, known = fast("hits_total 1\n", None)
-    assert fast(f"{line}\n", known)[0] == strict(f"{line}\n")
+    _, existing = fast("hits_total 1\n", None)
+    assert fast(f"{line}\n", existing)[0] == strict(f"{line}\n")
 
 
 NAMES = st.sampled_from(["a", "b_total", "c:d", "h_bucket", "h_sum", "h_count"])
@@ -119,8 +121,8 @@ def test_two_pages_after_each_other_are_read_as_the_strict_parser_reads_them(dat
     first = data.draw(st.lists(lines(), max_size=8))
     second = data.draw(following(first))
     third = data.draw(following(second))
-    known = None
+    existing = None
     for given_lines in (first, second, third):
         text = "\n".join(given_lines)
-        found, known = fast(text, known)
-        assert found == strict(text)
+        actual, existing = fast(text, existing)
+        assert actual == strict(text)

@@ -41,10 +41,10 @@ def test_a_page_is_taken_in_with_the_labels_of_its_target(watching: Callable[[st
     pages.pages["/metrics"] = PAGE
     ctx = watching(f"{{name: a, instance: one, labels: {{team: x}}, metrics: '{pages.url}/metrics'}}")
     collect(ctx, "a")
-    own = '{job="memmimic",instance="one",team="x"}'
-    assert values(ctx, f"memmimic_cache_hits_total{own}") == [9]
-    assert values(ctx, f"memmimic_cache_hit_rate{own}") == [0.9]
-    assert values(ctx, f"up{own}") == [1]
+    local = '{job="memmimic",instance="one",team="x"}'
+    assert values(ctx, f"memmimic_cache_hits_total{local}") == [9]
+    assert values(ctx, f"memmimic_cache_hit_rate{local}") == [0.9]
+    assert values(ctx, f"up{local}") == [1]
     assert values(ctx, "scrape_duration_seconds")[0] > 0
 
 
@@ -76,8 +76,8 @@ def test_a_target_that_fails_is_down_with_its_reason_and_the_others_go_on(
 
 def test_fifty_pages_are_fetched_at_the_same_time(pages: Pages) -> None:
     pages.pages["/metrics"] = PAGE
-    found = scrape.fetch([scrape.Wanted(f"{pages.url}/metrics", 10)] * 50)
-    assert all(collected.error is None for collected, _ in found)
+    actual = scrape.fetch([scrape.Wanted(f"{pages.url}/metrics", 10)] * 50)
+    assert all(collected.error is None for collected, _ in actual)
 
 
 def test_the_page_wins_where_the_database_says_the_same(
@@ -118,11 +118,11 @@ def test_the_host_and_memmon_itself_are_collected(watching: Callable[[str], Cont
 def test_a_tick_sends_each_tier_once_a_period(watching: Callable[[str], Context], clock: Clock) -> None:
     ctx = watching("{name: slow, database: /x, tier: detailed}")
     period = int(clock() // 10)
-    own = ["host", "memmon"]
-    assert Job("collect.run", ("critical:0", own, period), 10) in service.due(ctx)
+    local = ["host", "memmon"]
+    assert Job("collect.run", ("critical:0", local, period), 10) in service.due(ctx)
     assert service.due(ctx) == []
     clock.move(10)
-    assert service.due(ctx) == [Job("collect.run", ("critical:0", own, period + 1), 10)]
+    assert service.due(ctx) == [Job("collect.run", ("critical:0", local, period + 1), 10)]
     clock.move(50)
     assert Job("collect.run", ("detailed:0", ["slow"], int(clock() // 60)), 60) in service.due(ctx)
 
@@ -136,8 +136,8 @@ def test_ticks_that_come_early_late_or_twice_collect_each_period_once(
     )
     start, periods = clock(), []
     # As a part of the interval, how far from its time each tick comes; 0 and -0.05 stand on both sides of a period's begin.
-    for number, off in enumerate([0, -0.05, 0.05, -0.08, 0.0, 0.09, -0.09, 0.3, 0.6, 0.2, -0.02]):
-        clock.now = start + (10 + number + off) * interval
+    for index, off in enumerate([0, -0.05, 0.05, -0.08, 0.0, 0.09, -0.09, 0.3, 0.6, 0.2, -0.02]):
+        clock.now = start + (10 + index + off) * interval
         for _ in range(2):
             periods += [job.args[2] for job in service.due(ctx) if str(job.args[0]).startswith("critical")]
     first = int(start // interval) + 10
@@ -148,15 +148,15 @@ def test_a_shard_has_at_most_fifty_targets_and_writes_each_metric_once(
     watching: Callable[[str], Context], pages: Pages
 ) -> None:
     pages.pages["/metrics"] = PAGE
-    many = ",".join(
+    amount = ",".join(
         f"{{name: t{n}, instance: i{n}, tier: critical, metrics: '{pages.url}/metrics'}}" for n in range(60)
     )
-    ctx = watching(many)
+    ctx = watching(amount)
     jobs = [job.args for job in service.due(ctx) if str(job.args[0]).startswith("critical")]
     assert [(shard, len(names)) for shard, names, _ in jobs] == [("critical:0", 50), ("critical:1", 12)]
     for args in jobs:
         service.run(ctx, *args)
-    assert [one["error"] for one in service.targets(ctx) if not one["up"]] == []
+    assert [target["error"] for target in service.targets(ctx) if not target["up"]] == []
     assert len(values(ctx, "memmimic_cache_hits_total")) == 60
     assert ctx.redis.zcard(keys.hot_rings("memmimic_cache_hits_total")) == 2
 
@@ -201,10 +201,12 @@ def test_samples_with_times_of_their_own_keep_them(
     collect(ctx, "a")
     assert values(ctx, "timestamp(x)") == [at / 1000]
     assert values(ctx, 'y{job="memmimic"}') == [2]
-    [state] = [one for one in service.targets(ctx) if one["name"] == "a"]
+    [state] = [target for target in service.targets(ctx) if target["name"] == "a"]
     assert state["samples"] == 5
     assert [
-        one.value for one in counters.read(ctx.redis) if dict(one.labels)["__name__"] == "memmon_scrape_refused_total"
+        entry.value
+        for entry in counters.read(ctx.redis)
+        if dict(entry.labels)["__name__"] == "memmon_scrape_refused_total"
     ] == [1]
 
 

@@ -22,16 +22,16 @@ def write(tmp_path: Path) -> Callable[[str, str], Settings]:
 
 
 def test_the_defaults_are_whole(tmp_path: Path) -> None:
-    found = config.load(load({"MEMMON_HOME": str(tmp_path)}))
-    assert {target.name for target in found.targets.targets} == {"host", "memmon"}
-    assert {check.name for check in found.checks.checks} == {
+    actual = config.load(load({"MEMMON_HOME": str(tmp_path)}))
+    assert {target.name for target in actual.targets.targets} == {"host", "memmon"}
+    assert {check.name for check in actual.checks.checks} == {
         "database",
         "cache",
         "memory_system",
         "cxd_classifier",
         "system_resources",
     }
-    assert [level.after for level in found.escalation.chains[0].levels] == [0, 900, 1800]
+    assert [level.after for level in actual.escalation.chains[0].levels] == [0, 900, 1800]
 
 
 def test_an_unknown_key_is_named_with_file_and_line(write: Callable[[str, str], Settings]) -> None:
@@ -65,15 +65,15 @@ def test_a_route_to_nowhere_is_refused(write: Callable[[str, str], Settings]) ->
 
 
 def test_an_entry_of_the_operator_replaces_the_default_of_its_name(write: Callable[[str, str], Settings]) -> None:
-    found = config.load(write("checks.yml", "checks:\n  - {name: cache, weight: 9}\n"))
-    assert {check.name: check.weight for check in found.checks.checks}["cache"] == 9
-    assert len(found.checks.checks) == 5
+    actual = config.load(write("checks.yml", "checks:\n  - {name: cache, weight: 9}\n"))
+    assert {check.name: check.weight for check in actual.checks.checks}["cache"] == 9
+    assert len(actual.checks.checks) == 5
 
 
 def test_rule_files_of_the_folder_add_up(write: Callable[[str, str], Settings]) -> None:
     write("rules/a.yml", "groups: [{name: a, rules: [{alert: A, expr: up == 0, for: 5m}]}]")
-    found = config.load(write("rules/b.yml", "groups: [{name: b, rules: [{alert: b, expr: sum(up)}]}]"))
-    mine = [group for group in found.rules.groups if group.name in "ab"]
+    actual = config.load(write("rules/b.yml", "groups: [{name: b, rules: [{alert: b, expr: sum(up)}]}]"))
+    mine = [group for group in actual.rules.groups if group.name in "ab"]
     assert [group.rules[0].hold for group in mine] == [300, 0]
 
 

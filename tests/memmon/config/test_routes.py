@@ -31,7 +31,7 @@ def test_numbers_and_truths_are_the_text_that_stands_there_where_a_label_is_comp
 
 
 @pytest.mark.parametrize(
-    ("given", "reason"),
+    ("arguments", "reason"),
     [
         ({"follow_redirects": True}, "follow_redirects"),
         ({"bearer_token": "a", "basic_auth": {"username": "b"}}, "at most one of"),
@@ -39,13 +39,13 @@ def test_numbers_and_truths_are_the_text_that_stands_there_where_a_label_is_comp
         ({"proxy_url": "socks5://a"}, "proxy_url"),
     ],
 )
-def test_what_no_request_could_honour_is_refused(given: dict[str, Any], reason: str) -> None:
+def test_what_no_request_could_honour_is_refused(arguments: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
-        HttpConfig.model_validate(given)
+        HttpConfig.model_validate(arguments)
 
 
 @pytest.mark.parametrize(
-    ("kind", "given", "reason"),
+    ("kind", "arguments", "reason"),
     [
         ("webhook", {"url": "http://a", "url_file": "/b"}, "exactly one of url and url_file"),
         ("slack", {"api_url": "http://a", "api_url_file": "/b"}, "at most one of api_url"),
@@ -57,7 +57,7 @@ def test_what_no_request_could_honour_is_refused(given: dict[str, Any], reason: 
     ],
 )
 def test_a_channel_without_its_address_or_of_a_kind_that_is_not_known_is_refused(
-    kind: str, given: dict[str, Any], reason: str
+    kind: str, arguments: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ValidationError, match=reason):
-        Receiver.model_validate({"name": "a", f"{kind}_configs": [given]})
+        Receiver.model_validate({"name": "a", f"{kind}_configs": [arguments]})

@@ -11,7 +11,7 @@ from tests.memmon.demo.process import TOKEN, DemoProcess
 
 
 @pytest.fixture(scope="session")
-def told() -> Iterator[Memmon]:
+def memmon_server() -> Iterator[Memmon]:
     """Where the demo reports to."""
     receiver = Memmon()
     yield receiver
@@ -19,9 +19,9 @@ def told() -> Iterator[Memmon]:
 
 
 @pytest.fixture(scope="session")
-def shared_demo(tmp_path_factory: pytest.TempPathFactory, told: Memmon) -> Iterator[DemoProcess]:
+def shared_demo(tmp_path_factory: pytest.TempPathFactory, memmon_server: Memmon) -> Iterator[DemoProcess]:
     """A running demo."""
-    running = DemoProcess(tmp_path_factory.mktemp("demo"), told.url, "the-ingest-key")
+    running = DemoProcess(tmp_path_factory.mktemp("demo"), memmon_server.url, "the-ingest-key")
     running.start()
     yield running
     running.stop()
@@ -31,6 +31,6 @@ def shared_demo(tmp_path_factory: pytest.TempPathFactory, told: Memmon) -> Itera
 def demo(shared_demo: DemoProcess) -> Iterator[DemoProcess]:
     """The running demo, made whole again at the end."""
     yield shared_demo
-    for one in shared_demo.ask("/-/faults", token=TOKEN).json["on"]:
-        shared_demo.fault(one["fault"], 0)
+    for entry in shared_demo.ask("/-/faults", token=TOKEN).json["on"]:
+        shared_demo.fault(entry["fault"], 0)
     shared_demo.ask("/-/memmon/restrictions", "PUT", {}, token=TOKEN)

@@ -72,12 +72,12 @@ class DemoProcess:
 
     def metrics(self) -> dict[str, float]:
         """Return the page: sample -> value, `le` in the name and other labels left out."""
-        found: dict[str, float] = {}
+        actual: dict[str, float] = {}
         for family in text_string_to_metric_families(self.ask("/metrics").body.decode()):
             for sample in family.samples:
                 name = sample.name + (f":{sample.labels['le']}" if "le" in sample.labels else "")
-                found[name] = found.get(name, 0.0) + sample.value
-        return found
+                actual[name] = actual.get(name, 0.0) + sample.value
+        return actual
 
     def change(self, before: dict[str, float], name: str) -> float:
         return self.metrics().get(name, 0.0) - before.get(name, 0.0)

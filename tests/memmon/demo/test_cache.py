@@ -7,15 +7,15 @@ import json
 from memmon.demo.cache import Cache, Found
 
 
-def found(text: str) -> Found:
+def results_of(text: str) -> Found:
     return [{"content": text}]
 
 
 def test_hits_and_misses_are_counted() -> None:
     cache = Cache()
     assert cache.get("tea", 10) is None
-    cache.put("tea", 10, found("x"))
-    assert cache.get("tea", 10) == found("x")
+    cache.put("tea", 10, results_of("x"))
+    assert cache.get("tea", 10) == results_of("x")
     assert cache.get("tea", 5) is None
     assert (cache.hits, cache.misses) == (1, 2)
 
@@ -31,17 +31,17 @@ def test_the_longest_unused_goes_first() -> None:
 
 def test_it_is_no_larger_than_it_may_be() -> None:
     cache = Cache(size=1000)
-    for number in range(100):
-        cache.put(f"q{number}", 1, found("x" * 100))
+    for index in range(100):
+        cache.put(f"q{index}", 1, results_of("x" * 100))
     assert 0 < cache.size_bytes <= 1000
-    assert len(cache) == cache.size_bytes // (len("q99") + len(json.dumps(found("x" * 100))))
+    assert len(cache) == cache.size_bytes // (len("q99") + len(json.dumps(results_of("x" * 100))))
 
 
 def test_its_size_is_that_of_what_it_holds() -> None:
     cache = Cache()
-    cache.put("tea", 1, found("first"))
-    cache.put("tea", 1, found("x"))
-    assert cache.size_bytes == len("tea") + len(json.dumps(found("x")))
+    cache.put("tea", 1, results_of("first"))
+    cache.put("tea", 1, results_of("x"))
+    assert cache.size_bytes == len("tea") + len(json.dumps(results_of("x")))
     cache.clear()
     assert (cache.size_bytes, len(cache)) == (0, 0)
 

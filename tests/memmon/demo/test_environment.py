@@ -40,8 +40,8 @@ def test_it_runs_without_a_memmon_to_report_to(whole: dict[str, str]) -> None:
 
 
 def test_secrets_may_stand_in_the_environment_itself(whole: dict[str, str]) -> None:
-    found = load({**whole, "MEMMON_CLIENT_TOKEN": "direct", "MEMMON_INGEST_KEY": "straight"})
-    assert (found.client_token, found.ingest_key) == ("direct", "straight")
+    actual = load({**whole, "MEMMON_CLIENT_TOKEN": "direct", "MEMMON_INGEST_KEY": "straight"})
+    assert (actual.client_token, actual.ingest_key) == ("direct", "straight")
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_cache_that_misses_brings_the_hit_rate_down(demo: DemoProcess) -> None
 
 def test_a_fault_ends_with_its_time(demo: DemoProcess) -> None:
     demo.fault("errors", 0.5)
-    assert [one["fault"] for one in demo.ask("/-/faults", token=TOKEN).json["on"]] == ["errors"]
+    assert [entry["fault"] for entry in demo.ask("/-/faults", token=TOKEN).json["on"]] == ["errors"]
     eventually(lambda: demo.ask("/-/faults", token=TOKEN).json["on"] == [])
     assert demo.ask("/memories/search?q=tea").status == 200
 

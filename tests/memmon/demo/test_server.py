@@ -24,8 +24,10 @@ def test_what_is_stored_is_found_and_classified(demo: DemoProcess) -> None:
     text = f"Because the user prefers oolong since {time.time_ns()}"
     stored = demo.ask("/memories", "POST", {"content": text})
     assert stored.status == 201
-    found = demo.ask(f"/memories/search?q=oolong+{text.split()[-1]}").json["memories"]
-    assert [(one["id"], one["content"], one["cxd_function"]) for one in found] == [(stored.json["id"], text, "CONTEXT")]
+    actual = demo.ask(f"/memories/search?q=oolong+{text.split()[-1]}").json["memories"]
+    assert [(entry["id"], entry["content"], entry["cxd_function"]) for entry in actual] == [
+        (stored.json["id"], text, "CONTEXT")
+    ]
     again = demo.ask("/memories", "POST", {"content": text})
     assert (again.status, again.json) == (200, {"id": stored.json["id"], "new": False})
 
@@ -42,14 +44,14 @@ def test_classify_answers_function_and_confidence(demo: DemoProcess) -> None:
     assert (answer.status, answer.json) == (200, {"function": "CONTROL", "confidence": 1.0})
 
 
-def test_only_the_right_password_logs_in_and_a_wrong_one_is_told(demo: DemoProcess, told: Memmon) -> None:
+def test_only_the_right_password_logs_in_and_a_wrong_one_is_told(demo: DemoProcess, memmon_server: Memmon) -> None:
     assert demo.ask("/login", "POST", {"user": "demo", "password": "demo"}).status == 200
     address = "203.0.113.77"
     wrong = demo.ask("/login", "POST", {"user": "demo", "password": "x"}, address=address)
     assert (wrong.status, wrong.json["error"]) == (401, "unauthorized")
-    event = eventually(lambda: next((e for e in told.events if e["source_ip"] == address), None))
+    event = eventually(lambda: next((e for e in memmon_server.events if e["source_ip"] == address), None))
     assert (event["event_type"], event["user"]) == ("auth_failure", "demo")
-    assert told.requests[0][1] == "Bearer the-ingest-key"
+    assert memmon_server.requests[0][1] == "Bearer the-ingest-key"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def memories(tmp_path: Path) -> Iterator[Memories]:
 
 
 def contents(memories: Memories, query: str, limit: int = 10) -> list[str]:
-    return [one["content"] for one in memories.recall_cxd(query, limit)]
+    return [entry["content"] for entry in memories.recall_cxd(query, limit)]
 
 
 def test_a_search_finds_the_newest_that_have_every_word(memories: Memories) -> None:
@@ -47,17 +47,17 @@ def test_a_cached_search_leaves_out_what_was_forgotten(memories: Memories, monke
     monkeypatch.setattr(service, "PRUNE_EVERY", 2)
     memories.remember("tea first")
     assert contents(memories, "first") == ["tea first"]
-    for number in range(5):
-        memories.remember(f"coffee {number}")
+    for index in range(5):
+        memories.remember(f"coffee {index}")
     assert contents(memories, "first") == []
 
 
 def test_old_memories_go_so_that_the_store_does_not_grow(memories: Memories, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "KEPT", 20)
     monkeypatch.setattr(service, "PRUNE_EVERY", 5)
-    for number in range(100):
-        memories.remember(f"memory {number}.")
-    assert contents(memories, "memory", 100) == [f"memory {number}." for number in range(99, 79, -1)]
+    for index in range(100):
+        memories.remember(f"memory {index}.")
+    assert contents(memories, "memory", 100) == [f"memory {index}." for index in range(99, 79, -1)]
 
 
 def test_the_same_text_is_one_memory(memories: Memories) -> None:
@@ -67,21 +67,21 @@ def test_the_same_text_is_one_memory(memories: Memories) -> None:
 
 
 def test_a_held_query_waits_once_whatever_it_finds(tmp_path: Path) -> None:
-    held: list[int] = []
+    stored: list[int] = []
 
     def hold() -> int:
-        held.append(1)
+        stored.append(1)
         return 1
 
     database = Database(tmp_path / "demo.db", hold)
     memories = Memories(database, Cache(), Faults())
     memories.recall_cxd("nothing")
-    assert len(held) == 1
+    assert len(stored) == 1
     memories.remember("tea")
     memories.remember("coffee")
-    assert len(held) == 3
+    assert len(stored) == 3
     memories.recall_cxd("e")
-    assert len(held) == 4
+    assert len(stored) == 4
     memories.recall_cxd("e")
-    assert len(held) == 5
+    assert len(stored) == 5
     database.close()

@@ -21,7 +21,7 @@ memmimic_cxd_classifications_total 5
 
 # Limits that the machine of the tests never meets, however busy it is.
 LIMITS = ", ".join(
-    f"{what}_{band}: 101" for what in ("memory", "cpu", "disk") for band in ("degraded", "unhealthy", "critical")
+    f"{case}_{band}: 101" for case in ("memory", "cpu", "disk") for band in ("degraded", "unhealthy", "critical")
 )
 EASY = f"{{name: system_resources, weight: 2, limits: {{{LIMITS}}}}}"
 
@@ -88,8 +88,8 @@ def test_a_target_that_does_not_answer_is_critical(watched: Context, pages: Page
     clock.move(10)
     collect(watched, "m")
     whole_round(watched)
-    found = {check["name"]: check["status"] for check in service.report(watched)["checks"]}
-    assert (found["cache"], found["memory_system"], found["cxd_classifier"]) == ("critical",) * 3
+    actual = {check["name"]: check["status"] for check in service.report(watched)["checks"]}
+    assert (actual["cache"], actual["memory_system"], actual["cxd_classifier"]) == ("critical",) * 3
 
 
 def test_an_absent_classifier_is_degraded(watched: Context, pages: Pages, clock: Clock) -> None:
@@ -97,8 +97,8 @@ def test_an_absent_classifier_is_degraded(watched: Context, pages: Pages, clock:
     clock.move(10)
     collect(watched, "m")
     whole_round(watched)
-    found = {check["name"]: check["status"] for check in service.report(watched)["checks"]}
-    assert found["cxd_classifier"] == "degraded"
+    actual = {check["name"]: check["status"] for check in service.report(watched)["checks"]}
+    assert actual["cxd_classifier"] == "degraded"
 
 
 def test_a_check_that_was_cut_is_critical_and_says_so(watched: Context) -> None:

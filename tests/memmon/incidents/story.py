@@ -78,13 +78,13 @@ def texts(incident: dict[str, Any], kind: str) -> list[str]:
     return [entry["text"] for entry in incident["timeline"] if entry["kind"] == kind]
 
 
-def a_playbook(*steps: str, **more: str) -> str:
+def a_playbook(*steps: str, **extra: str) -> str:
     """Return a playbooks.yml whose one stage has these steps; `more` are further keys of the playbook, `section` what stands
     beside it."""
-    section = more.pop("section", "")
+    section = extra.pop("section", "")
     lines = "".join(f"          - {step}\n" for step in steps)
-    keys = {"correlation": "{group_by: [instance]}", "verification": "{settle: 1s, hold: 5s, timeout: 300s}", **more}
-    own = "".join(f"    {name}: {value}\n" for name, value in keys.items())
+    keys = {"correlation": "{group_by: [instance]}", "verification": "{settle: 1s, hold: 5s, timeout: 300s}", **extra}
+    local = "".join(f"    {name}: {value}\n" for name, value in keys.items())
     return f"""
 playbooks:
   - name: test
@@ -92,7 +92,7 @@ playbooks:
     severity: high
     mttr_target: 10m
     match: {{labels: {{category: test}}}}
-{own}    stages:
+{local}    stages:
       - name: act
         due: 60s
         steps:
@@ -108,4 +108,4 @@ def end_alerts(ctx: Context, clock: Any) -> None:
 
 def outputs(incident: dict[str, Any]) -> list[str]:
     """Return what each action said last, in order."""
-    return [one["results"][-1]["output"] if one["results"] else "" for one in incident["actions"]]
+    return [entry["results"][-1]["output"] if entry["results"] else "" for entry in incident["actions"]]

@@ -40,7 +40,7 @@ def alive(ctx: Context) -> None:
 
 
 def findings(ctx: Context) -> list[str]:
-    return [one["what"] for one in heartbeat.read(ctx.redis)[auditor.COMPONENT]["findings"]]
+    return [entry["what"] for entry in heartbeat.read(ctx.redis)[auditor.COMPONENT]["findings"]]
 
 
 def change(ctx: Context, **values: object) -> None:
@@ -61,17 +61,17 @@ def test_what_is_overdue_is_started_again_once_and_then_paged_for(ready: Context
     alive(ready)
     jobs = service.audit(ready)
     assert "incidents.advance" in [job.name for job in jobs]
-    assert any("should have been looked at" in one for one in findings(ready))
+    assert any("should have been looked at" in finding for finding in findings(ready))
     assert "started again" in texts(only(ready), "audit")[0]
     before = len(paged(ready))
-    found = []
+    results = []
     for _ in range(3):
         clock.move(60)
         alive(ready)
         service.audit(ready)
-        found.append(len(findings(ready)))
-    assert found[0] > 1  # Once for all that is wrong, and not each minute.
-    assert [one.endswith("the next level is paged") for one in texts(only(ready), "audit")] == [False, True]
+        results.append(len(findings(ready)))
+    assert results[0] > 1  # Once for all that is wrong, and not each minute.
+    assert [text.endswith("the next level is paged") for text in texts(only(ready), "audit")] == [False, True]
     assert len(paged(ready)) == before + 1
     clock.move(600)
     alive(ready)
@@ -90,7 +90,7 @@ def test_what_was_late_and_went_on_is_started_again_the_next_time_and_not_paged_
         clock.move(1)
         service.audit(ready)
         assert findings(ready) == []
-        assert [one.endswith("started again") for one in texts(only(ready), "audit")] == [True] * times
+        assert [text.endswith("started again") for text in texts(only(ready), "audit")] == [True] * times
 
 
 def test_what_goes_on_after_it_was_started_again_is_not_paged_for(ready: Context, clock: Clock) -> None:
@@ -101,24 +101,24 @@ def test_what_goes_on_after_it_was_started_again_is_not_paged_for(ready: Context
     tick(ready)
     alive(ready)
     service.audit(ready)
-    assert not any("the next level is paged" in one for one in texts(only(ready), "audit"))
+    assert not any("the next level is paged" in text for text in texts(only(ready), "audit"))
 
 
 @pytest.mark.parametrize(
-    ("broken", "what"),
+    ("broken", "case"),
     [
         ({"due_at": None}, "nobody would look at it again"),
         ({"next_level_at": None}, "nobody has acknowledged it, and nobody would be paged"),
     ],
 )
 def test_an_incident_that_would_be_forgotten_is_found_and_goes_on(
-    ready: Context, clock: Clock, broken: dict[str, object], what: str
+    ready: Context, clock: Clock, broken: dict[str, object], case: str
 ) -> None:
     change(ready, **broken)
     run(ready, service.audit(ready))
-    assert what in findings(ready)
-    shown = only(ready)
-    assert shown["escalation"]["next_level_at"] is not None
+    assert case in findings(ready)
+    body = only(ready)
+    assert body["escalation"]["next_level_at"] is not None
     clock.move(10)
     alive(ready)
     tick(ready)
@@ -148,12 +148,12 @@ def test_a_record_that_was_tampered_with_is_found(ready: Context) -> None:
     with ready.write() as session:
         session.execute(text("UPDATE incident_entry SET text = 'false' WHERE kind = 'note'"))
     service.audit(ready)
-    assert [one.endswith("of the record was changed") for one in findings(ready)] == [True]
+    assert [finding.endswith("of the record was changed") for finding in findings(ready)] == [True]
 
 
 def test_the_heartbeat_goes_out_after_a_clean_audit_only(ready: Context, endpoint: Endpoint, clock: Clock) -> None:
-    given = {"MEMMON_HOME": str(ready.settings.home), "MEMMON_HEARTBEAT_URL": f"{endpoint.url}/alive"}
-    ready.settings = ready.settings.model_copy(update={"heartbeat_url": load_settings(given).heartbeat_url})
+    arguments = {"MEMMON_HOME": str(ready.settings.home), "MEMMON_HEARTBEAT_URL": f"{endpoint.url}/alive"}
+    ready.settings = ready.settings.model_copy(update={"heartbeat_url": load_settings(arguments).heartbeat_url})
     service.audit(ready)
     assert endpoint.paths().count("POST /alive") == 1
     clock.move(60)
@@ -165,5 +165,5 @@ def test_the_heartbeat_goes_out_after_a_clean_audit_only(ready: Context, endpoin
     endpoint.status = 500
     service.audit(ready)
     assert heartbeat.read(ready.redis)[auditor.COMPONENT]["status"] == "failed"
-    names = {dict(one.labels)["__name__"] for one in counters.read(ready.redis)}
+    names = {dict(entry.labels)["__name__"] for entry in counters.read(ready.redis)}
     assert {"memmon_heartbeats_failed_total", "memmon_audits_total", "memmon_audit_findings_total"} <= names

@@ -13,10 +13,10 @@ def drawn(lines: list[Line], *marks: tuple[float, str], title: str = "Heat") -> 
 
 
 def points(root: ElementTree.Element) -> list[list[tuple[float, float]]]:
-    found = []
+    results = []
     for line in root.iter(f"{SVG}polyline"):
-        found.append([(float(x), float(y)) for x, y in (pair.split(",") for pair in line.attrib["points"].split())])
-    return found
+        results.append([(float(x), float(y)) for x, y in (pair.split(",") for pair in line.attrib["points"].split())])
+    return results
 
 
 def test_a_line_goes_from_edge_to_edge_and_up_with_its_values() -> None:
@@ -30,8 +30,8 @@ def test_a_line_goes_from_edge_to_edge_and_up_with_its_values() -> None:
 
 
 def test_a_gap_in_the_samples_is_a_gap_in_the_line() -> None:
-    given = [(float(t), 1.0) for t in (0, 10, 20, 30, 200, 210)]
-    assert [len(run) for run in points(drawn([Line("a", given)]))] == [4, 2]
+    arguments = [(float(t), 1.0) for t in (0, 10, 20, 30, 200, 210)]
+    assert [len(run) for run in points(drawn([Line("a", arguments)]))] == [4, 2]
 
 
 def test_what_is_no_number_is_left_out() -> None:

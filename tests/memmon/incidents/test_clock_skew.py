@@ -51,11 +51,11 @@ def test_the_record_and_the_auditor_say_so_once(ready: Context, clock: Clock) ->
     clock.move(-HOURS)
     service.audit(ready)
     service.audit(ready)
-    said = "the clock was set back by 7200 s"
-    assert texts(only(ready), "audit") == [f"{said}, and the times of this incident with it"]
+    output = "the clock was set back by 7200 s"
+    assert texts(only(ready), "audit") == [f"{output}, and the times of this incident with it"]
     clock.move(-HOURS)
     service.audit(ready)
-    assert said in [one["what"] for one in heartbeat.read(ready.redis)[auditor.COMPONENT]["findings"]]
+    assert output in [entry["what"] for entry in heartbeat.read(ready.redis)[auditor.COMPONENT]["findings"]]
     assert service.verify(ready)["problems"] == []
 
 

@@ -39,8 +39,8 @@ def an_event(name: str, at: float = 0.0, **labels: str) -> Sign:
     ],
 )
 def test_the_default_rules_find_their_workflow(defaults: Playbooks, alert: Sign, playbook: str | None) -> None:
-    found = incident_correlation.playbook_for(defaults.playbooks, alert)
-    assert (found.name if found else None) == playbook
+    playbook_for = incident_correlation.playbook_for(defaults.playbooks, alert)
+    assert (playbook_for.name if playbook_for else None) == playbook
 
 
 def test_alerts_of_one_instance_are_one_incident_and_of_another_another(defaults: Playbooks) -> None:
@@ -68,8 +68,8 @@ def test_an_address_never_comes_out_of_a_label() -> None:
 
 
 def test_labels_are_filled_in_wherever_a_body_names_them_and_a_header_stays_as_it_is() -> None:
-    given = {"body": {"host": "$host", "tags": ["$host", 1]}, "headers": {"Authorization": "Bearer a$host"}}
-    filled = incident_correlation.fill_parameters(given, {"host": "a"})
+    arguments = {"body": {"host": "$host", "tags": ["$host", 1]}, "headers": {"Authorization": "Bearer a$host"}}
+    filled = incident_correlation.fill_parameters(arguments, {"host": "a"})
     assert filled == {"body": {"host": "a", "tags": ["a", 1]}, "headers": {"Authorization": "Bearer a$host"}}
 
 
@@ -86,8 +86,8 @@ def test_a_title_is_one_line() -> None:
 
 
 def a_book(**correlation: object) -> Playbook:
-    given = {"name": "p", "title": "t", "severity": "high", "mttr_target": 60, "match": {"alerts": ["none"]}}
-    return Playbook.model_validate({**given, "correlation": correlation})
+    arguments = {"name": "p", "title": "t", "severity": "high", "mttr_target": 60, "match": {"alerts": ["none"]}}
+    return Playbook.model_validate({**arguments, "correlation": correlation})
 
 
 def test_a_group_of_conditions_is_complete_once_each_is_met_within_the_window() -> None:

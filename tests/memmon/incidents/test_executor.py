@@ -67,20 +67,20 @@ class Lamp:
 @pytest.fixture(params=["sqlite"])
 def ctx(request: pytest.FixtureRequest) -> Context:
     """One database is enough where nothing happens at once."""
-    found: Context = request.getfixturevalue("sqlite_ctx" if request.param == "sqlite" else "pg_ctx")
-    return found
+    context: Context = request.getfixturevalue("sqlite_ctx" if request.param == "sqlite" else "pg_ctx")
+    return context
 
 
 @pytest.fixture
 def lamp(monkeypatch: pytest.MonkeyPatch) -> Lamp:
     """An action `light` whose effects are counted."""
-    made = Lamp()
-    monkeypatch.setitem(actions.ACTIONS, "light", made.action)
-    return made
+    lamp = Lamp()
+    monkeypatch.setitem(actions.ACTIONS, "light", lamp.action)
+    return lamp
 
 
-def configured(configure: Configured, *steps: str, **more: str) -> Context:
-    return configure(playbooks=a_playbook(*steps, **more), routes=ROUTES, escalation=ESCALATION)
+def configured(configure: Configured, *steps: str, **extra: str) -> Context:
+    return configure(playbooks=a_playbook(*steps, **extra), routes=ROUTES, escalation=ESCALATION)
 
 
 def test_the_same_subject_is_not_acted_on_again_within_its_cooldown(
@@ -126,7 +126,7 @@ def test_a_cooldown_that_is_over_soon_is_waited_for_while_it_fires(
 
 
 def alert_of(ctx: Context, name: str) -> int:
-    return next(one["id"] for one in only_first(ctx)["sources"] if one["name"] == name)
+    return next(entry["id"] for entry in only_first(ctx)["sources"] if entry["name"] == name)
 
 
 def only_first(ctx: Context) -> dict[str, Any]:
@@ -140,7 +140,8 @@ def test_what_is_never_touched_is_not(configure: Configured, lamp: Lamp) -> None
     fire(ctx, "b")
     run(ctx, service.correlate(ctx))
     states = {
-        one["title"]: service.show(ctx, one["id"])["actions"][0]["state"] for one in service.listing(ctx)["incidents"]
+        entry["title"]: service.show(ctx, entry["id"])["actions"][0]["state"]
+        for entry in service.listing(ctx)["incidents"]
     }
     assert states == {"Trouble of a": "refused", "Trouble of b": "done"}
     assert len(lamp.done) == 1
@@ -159,13 +160,13 @@ def test_of_a_kind_no_more_than_a_share_is_acted_on_and_the_rest_waits(
         escalation=ESCALATION,
         targets=f"targets:\n{targets}",
     )
-    for number in range(4):
-        fire(ctx, f"i{number}")
+    for index in range(4):
+        fire(ctx, f"i{index}")
     run(ctx, service.correlate(ctx))
     assert len(lamp.done) == 2
-    held = [service.show(ctx, number) for number in (1, 2, 3, 4)]
-    assert sorted(one["actions"][0]["state"] for one in held) == ["done", "done", "waiting", "waiting"]
-    assert sum("2 of 4 memmimic are acted on already" in text for one in held for text in texts(one, "held")) == 2
+    stored = [service.show(ctx, index) for index in (1, 2, 3, 4)]
+    assert sorted(entry["actions"][0]["state"] for entry in stored) == ["done", "done", "waiting", "waiting"]
+    assert sum("2 of 4 memmimic are acted on already" in text for entry in stored for text in texts(entry, "held")) == 2
     clock.move(31)  # What was acted on counts as well again.
     tick(ctx)
     assert len(lamp.done) == 4
@@ -174,9 +175,9 @@ def test_of_a_kind_no_more_than_a_share_is_acted_on_and_the_rest_waits(
 @pytest.mark.parametrize("ctx", ["sqlite", "postgres"], indirect=True)
 def test_two_workers_at_once_do_not_go_beyond_a_limit(configure: Configured, lamp: Lamp) -> None:
     ctx = configured(configure, "{action: light}", section="limits: [{name: light, most: 1, window: 1h}]")
-    for number in range(6):
-        fire(ctx, f"i{number}")
-    jobs = [job for one in service.correlate(ctx) for job in service.advance(ctx, *one.args)]
+    for index in range(6):
+        fire(ctx, f"i{index}")
+    jobs = [job for entry in service.correlate(ctx) for job in service.advance(ctx, *entry.args)]
     acts = [job for job in jobs if job.name == "incidents.act"]
     at_once(*(partial(service.act, ctx, *job.args) for job in acts))
     tick(ctx)
@@ -190,8 +191,8 @@ def test_after_failures_on_end_an_action_is_left_alone_and_one_tries_it_again(
         configure, "{action: light, attempts: 1}", section="limits: [{name: light, failures: 2, rest: 10m}]"
     )
     lamp.fails = Transient("no power")
-    for number in range(3):
-        fire(ctx, f"i{number}")
+    for index in range(3):
+        fire(ctx, f"i{index}")
         run(ctx, service.correlate(ctx))
     assert [service.show(ctx, n)["actions"][0]["state"] for n in (1, 2, 3)] == ["failed", "failed", "refused"]
     lamp.fails = None
@@ -202,7 +203,7 @@ def test_after_failures_on_end_an_action_is_left_alone_and_one_tries_it_again(
 
 
 @pytest.mark.parametrize(
-    ("step", "more"),
+    ("step", "extra"),
     [
         ("{action: light, dry_run: true}", {}),
         ("{action: light}", {"dry_run": "true"}),
@@ -210,9 +211,9 @@ def test_after_failures_on_end_an_action_is_left_alone_and_one_tries_it_again(
     ],
 )
 def test_a_dry_run_of_a_step_a_playbook_or_all_does_nothing_and_says_what_it_would(
-    configure: Configured, lamp: Lamp, clock: Clock, step: str, more: dict[str, str]
+    configure: Configured, lamp: Lamp, clock: Clock, step: str, extra: dict[str, str]
 ) -> None:
-    ctx = configured(configure, step, **more)
+    ctx = configured(configure, step, **extra)
     fire(ctx, ttl=20)
     run(ctx, service.correlate(ctx))
     [action] = only(ctx)["actions"]

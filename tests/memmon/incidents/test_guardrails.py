@@ -49,7 +49,7 @@ def test_after_failures_on_end_it_is_left_alone_and_then_one_tries() -> None:
     assert "failed 3 times on end" in judge(failed, failures=3, rest=60).why
     assert judge(failed[:2], failures=3, rest=60) is None
     assert judge([*failed, done(NOW - 5, "x/api")], failures=3, rest=60) is None
-    rested = [one._replace(finished_at=(one.finished_at or 0) - 100) for one in failed]
+    rested = [entry._replace(finished_at=(entry.finished_at or 0) - 100) for entry in failed]
     assert judge(rested, failures=3, rest=60) is None
     trial = judge([*rested, running("x/api")], failures=3, rest=60)
     assert isinstance(trial, Hold)
@@ -58,9 +58,9 @@ def test_after_failures_on_end_it_is_left_alone_and_then_one_tries() -> None:
 
 def test_no_larger_share_of_a_kind_is_acted_on_at_once() -> None:
     two = [running("b/api"), done(NOW - 5, "c/api")]
-    held = judge(two, share=0.5)
-    assert isinstance(held, Hold)
-    assert held.why == "2 of 4 memmimic/api are acted on already, and 2 may be"
+    stored = judge(two, share=0.5)
+    assert isinstance(stored, Hold)
+    assert stored.why == "2 of 4 memmimic/api are acted on already, and 2 may be"
     assert judge(two[:1], share=0.5) is None
     assert judge([running("b/api"), done(NOW - 60, "c/api")], share=0.5) is None
     assert judge([running("x", kin="other")], share=0.5) is None
@@ -91,10 +91,10 @@ def test_the_past_is_looked_at_as_far_back_as_a_limit_reaches() -> None:
     ],
 )
 def test_what_is_on_the_list_is_never_touched(never: Never, forbidden: bool) -> None:
-    found = guardrails.forbidden([never], "restart", API)
-    assert (found is not None) == forbidden
-    if found and never.reason:
-        assert found.why.endswith(never.reason)
+    actual = guardrails.forbidden([never], "restart", API)
+    assert (actual is not None) == forbidden
+    if actual and never.reason:
+        assert actual.why.endswith(never.reason)
 
 
 def test_an_action_on_nothing_is_not_forbidden_by_a_pattern_for_everything() -> None:

@@ -141,9 +141,9 @@ class Incidents(RuleBasedStateMachine):
     )
     def work(self, deliveries: list[tuple[int, bool, str]]) -> None:
         """Workers take jobs, each of which may be delivered once more."""
-        for which, again, outcome in deliveries:
+        for field, again, outcome in deliveries:
             if self.jobs:
-                index = which % len(self.jobs)
+                index = field % len(self.jobs)
                 job = self.jobs[index] if again else self.jobs.pop(index)
                 self.world.outcome = outcome
                 self._do(job)
@@ -163,9 +163,9 @@ class Incidents(RuleBasedStateMachine):
 
     @precondition(lambda self: self.jobs)
     @rule(which=st.integers(0, 1000))
-    def lose(self, which: int) -> None:
+    def lose(self, field: int) -> None:
         """The broker loses a message."""
-        self.jobs.pop(which % len(self.jobs))
+        self.jobs.pop(field % len(self.jobs))
 
     @rule()
     def wipe(self) -> None:
@@ -180,16 +180,16 @@ class Incidents(RuleBasedStateMachine):
         self.clock.move(seconds)
 
     @rule(number=st.integers(1, 3), verb=st.sampled_from(["acknowledge", "resolve", "approve", "reject", "escalate"]))
-    def decide(self, number: int, verb: str) -> None:
+    def decide(self, index: int, verb: str) -> None:
         """Somebody does something about an incident, where that can be done."""
         with suppress(Conflict, NotFound):
             if verb in ("approve", "reject"):
-                waiting = [a for a in service.show(self.ctx, number)["actions"] if a["state"] == "approval"]
+                waiting = [a for a in service.show(self.ctx, index)["actions"] if a["state"] == "approval"]
                 if waiting:
-                    answer = service.decide(self.ctx, number, waiting[0]["number"], verb == "approve", "dana")
+                    answer = service.decide(self.ctx, index, waiting[0]["number"], verb == "approve", "dana")
                     self.jobs += answer[1]
                 return
-            self.jobs += getattr(service, verb)(self.ctx, number, "dana")[1]
+            self.jobs += getattr(service, verb)(self.ctx, index, "dana")[1]
 
     @rule()
     def audit(self) -> None:
@@ -215,9 +215,9 @@ class Incidents(RuleBasedStateMachine):
                 if not self.jobs:
                     break
                 self._do(self.jobs.pop(0))
-        found = service.listing(self.ctx, limit=100)["incidents"]
-        for one in found:
-            whole = service.show(self.ctx, one["id"])
+        actual = service.listing(self.ctx, limit=100)["incidents"]
+        for entry in actual:
+            whole = service.show(self.ctx, entry["id"])
             paging = whole["escalation"]["next_level_at"] or whole["acknowledged_by"]
             assert whole["state"] == "resolved" or paging, whole
             self._is_told(whole)
@@ -228,9 +228,11 @@ class Incidents(RuleBasedStateMachine):
     def _is_told(self, whole: dict[str, Any]) -> None:
         """Every end of an action, every page, beginning and end is a line of the record."""
         lines = Counter(line["kind"] for line in whole["timeline"])
-        told = {line["detail"].get("number") for line in whole["timeline"] if line["kind"] in ("action", "approval")}
+        received = {
+            line["detail"].get("number") for line in whole["timeline"] if line["kind"] in ("action", "approval")
+        }
         ended = {a["number"] for a in whole["actions"] if a["state"] in ("done", "failed", "refused", "dry_run")}
-        assert ended <= told
+        assert ended <= received
         assert lines["page"] == whole["escalation"]["pages"]
         assert lines["opened"] == 1 + whole["reopened"]
         assert lines["resolved"] == whole["reopened"] + (whole["state"] == "resolved")

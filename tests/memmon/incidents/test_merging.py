@@ -42,12 +42,14 @@ def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
     return ctx
 
 
-def names(ctx: Context, number: int) -> list[str]:
-    return [one["name"] for one in service.show(ctx, number)["sources"]]
+def names(ctx: Context, index: int) -> list[str]:
+    return [entry["name"] for entry in service.show(ctx, index)["sources"]]
 
 
-def source(ctx: Context, number: int, name: str) -> str:
-    return next(f"{one['kind']}:{one['id']}" for one in service.show(ctx, number)["sources"] if one["name"] == name)
+def source(ctx: Context, index: int, name: str) -> str:
+    return next(
+        f"{entry['kind']}:{entry['id']}" for entry in service.show(ctx, index)["sources"] if entry["name"] == name
+    )
 
 
 def come(ctx: Context, instance: str, name: str) -> None:
@@ -56,9 +58,9 @@ def come(ctx: Context, instance: str, name: str) -> None:
 
 
 def test_two_incidents_become_one_with_the_sources_of_both(ready: Context) -> None:
-    shown, _ = service.merge(ready, 2, 1, "dana", "one cause")
+    body, _ = service.merge(ready, 2, 1, "dana", "one cause")
     assert names(ready, 1) == ["trouble", "other"]
-    assert texts(shown, "merged") == ["incident 2 is part of this one: one cause"]
+    assert texts(body, "merged") == ["incident 2 is part of this one: one cause"]
     gone = service.show(ready, 2)
     assert (gone["state"], gone["merged_into"], gone["sources"]) == ("resolved", 1, [])
     assert service.stats(ready)["merged"] == 1
@@ -95,19 +97,19 @@ def test_it_follows_two_merges_and_opens_an_incident_of_its_own_once_that_is_ove
 def test_part_of_an_incident_becomes_another_one(ready: Context, endpoint: Endpoint) -> None:
     come(ready, "a", "second")
     calls = len(endpoint.calls)
-    shown, jobs = service.split(ready, 1, [source(ready, 1, "second")], "dana", "two causes")
-    assert (shown["id"], names(ready, 3), names(ready, 1)) == (3, ["second"], ["trouble"])
-    assert texts(shown, "opened") == ["split from incident 1: two causes"]
+    body, jobs = service.split(ready, 1, [source(ready, 1, "second")], "dana", "two causes")
+    assert (body["id"], names(ready, 3), names(ready, 1)) == (3, ["second"], ["trouble"])
+    assert texts(body, "opened") == ["split from incident 1: two causes"]
     run(ready, jobs)
     assert len(endpoint.calls) == calls + 1  # The response begins for it anew.
 
 
 def test_what_is_split_off_is_about_its_own_instance_and_what_comes_there_joins_it(ready: Context) -> None:
     service.merge(ready, 2, 1, "dana")
-    shown, _ = service.split(ready, 1, [source(ready, 1, "other")], "dana")
-    assert (shown["title"], shown["labels"]["instance"]) == ("Trouble of b", "b")
+    body, _ = service.split(ready, 1, [source(ready, 1, "other")], "dana")
+    assert (body["title"], body["labels"]["instance"]) == ("Trouble of b", "b")
     come(ready, "b", "again")
-    assert names(ready, shown["id"]) == ["other", "again"]
+    assert names(ready, body["id"]) == ["other", "again"]
     come(ready, "a", "more")
     assert names(ready, 1) == ["trouble", "more"]
 
@@ -118,8 +120,8 @@ def test_what_another_playbook_takes_is_split_off_with_that_playbook(ready: Cont
     service.merge(ready, 3, 1, "dana")
     with pytest.raises(BadInput, match="1 is more than one: say alert:1 or event:1"):
         service.split(ready, 1, ["1"], "dana")
-    shown, _ = service.split(ready, 1, ["event:1"], "dana")
-    assert (shown["playbook"], shown["title"]) == ("breach", "Breach from 192.0.2.7")
+    body, _ = service.split(ready, 1, ["event:1"], "dana")
+    assert (body["playbook"], body["title"]) == ("breach", "Breach from 192.0.2.7")
     assert names(ready, 1) == ["trouble"]
 
 

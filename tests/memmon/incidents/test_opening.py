@@ -43,7 +43,7 @@ def ready(configure: Configured, endpoint: Endpoint) -> Context:
 
 
 def titles(ctx: Context) -> list[str]:
-    return sorted(one["title"] for one in service.listing(ctx)["incidents"])
+    return sorted(entry["title"] for entry in service.listing(ctx)["incidents"])
 
 
 def closed(ctx: Context, clock: Clock) -> dict[str, Any]:
@@ -64,12 +64,12 @@ def test_the_same_that_comes_back_within_the_grace_opens_the_incident_again(
     clock.move(60)
     fire(ready, ttl=20)
     run(ready, service.correlate(ready))
-    shown = only(ready)
-    assert (shown["state"], shown["reopened"], len(shown["sources"])) == ("verifying", 1, 2)
-    assert texts(shown, "opened")[-1] == "opened again: the same came back (1)"
+    body = only(ready)
+    assert (body["state"], body["reopened"], len(body["sources"])) == ("verifying", 1, 2)
+    assert texts(body, "opened")[-1] == "opened again: the same came back (1)"
     assert len(endpoint.calls) == 2  # The response began anew.
     assert paged(ready) == ["default", "default"]
-    assert shown["opened_at"] == "2026-01-01T00:00:00.000Z"
+    assert body["opened_at"] == "2026-01-01T00:00:00.000Z"
     closed(ready, clock)
     assert len(endpoint.calls) == 2
 
@@ -109,7 +109,7 @@ def test_a_group_of_conditions_opens_once_all_are_met(configure: Configured, clo
     fire(ctx, "a", "errors")
     run(ctx, service.correlate(ctx))
     assert titles(ctx) == ["Trouble of a"]
-    assert sorted(one["name"] for one in only(ctx)["sources"]) == ["errors", "slow"]
+    assert sorted(entry["name"] for entry in only(ctx)["sources"]) == ["errors", "slow"]
 
 
 def test_conditions_that_are_too_far_apart_open_nothing(configure: Configured, clock: Clock) -> None:
@@ -156,7 +156,7 @@ def test_what_depends_on_a_target_with_trouble_joins_its_incident(configure: Con
     fire(ctx, "cache:1")
     run(ctx, service.correlate(ctx))
     assert titles(ctx) == ["Trouble of db:1", "Trouble of other:1"]
-    root = next(one["id"] for one in service.listing(ctx)["incidents"] if one["title"] == "Trouble of db:1")
+    root = next(entry["id"] for entry in service.listing(ctx)["incidents"] if entry["title"] == "Trouble of db:1")
     assert sorted(s["labels"]["instance"] for s in service.show(ctx, root)["sources"]) == ["api:1", "cache:1", "db:1"]
 
 
@@ -195,7 +195,7 @@ def test_a_playbook_is_begun_by_hand_and_its_steps_for_while_it_fires_are_taken(
 ) -> None:
     step = f"{{action: http, while_firing: true, parameters: {{url: '{endpoint.url}/hook'}}}}"
     ctx = configure(playbooks=a_playbook(step), routes=ROUTES, escalation=ESCALATION)
-    number, jobs = service.begin(ctx, "test", {"instance": "a"}, "dana")
+    index, jobs = service.begin(ctx, "test", {"instance": "a"}, "dana")
     run(ctx, jobs)
     assert endpoint.paths() == ["POST /hook"]
     assert texts(only(ctx), "opened") == ["playbook test begun by hand"]
@@ -207,16 +207,16 @@ def test_a_playbook_is_begun_by_hand_and_its_steps_for_while_it_fires_are_taken(
     tick(ctx)
     clock.move(6)
     tick(ctx)
-    assert service.show(ctx, number)["state"] == "resolved"
+    assert service.show(ctx, index)["state"] == "resolved"
 
 
 def test_a_dry_run_by_hand_does_nothing(configure: Configured, endpoint: Endpoint) -> None:
     step = f"{{action: http, parameters: {{url: '{endpoint.url}/hook'}}}}"
     ctx = configure(playbooks=a_playbook(step), routes=ROUTES, escalation=ESCALATION)
-    number, jobs = service.begin(ctx, "test", {"instance": "a"}, "dana", dry_run=True)
+    index, jobs = service.begin(ctx, "test", {"instance": "a"}, "dana", dry_run=True)
     run(ctx, jobs)
     assert endpoint.calls == []
-    assert service.show(ctx, number)["actions"][0]["state"] == "dry_run"
+    assert service.show(ctx, index)["actions"][0]["state"] == "dry_run"
     assert paged(ctx) == []
     assert texts(only(ctx), "page") == ["level 1, Operations Team: would page default (opened)"]
     fire(ctx)  # What is real is responded to beside it.
@@ -242,15 +242,15 @@ def test_the_time_to_detect_counts_from_when_it_was_seen_first(configure: Config
 @pytest.mark.parametrize("odd", ["\x00", "a\x00b\ud800", "x" * 100_000, "$instance", "'\"\\\n{}", "\u202e<script>"])
 def test_no_text_keeps_an_incident_from_its_response(pg_ctx: Context, odd: str) -> None:
     """PostgreSQL refuses what SQLite takes."""
-    number, jobs = service.begin(pg_ctx, "security_breach", {"source_ip": odd, "instance": odd}, odd)
+    index, jobs = service.begin(pg_ctx, "security_breach", {"source_ip": odd, "instance": odd}, odd)
     run(pg_ctx, jobs)
-    assert service.show(pg_ctx, number)["escalation"]["pages"] >= 1
+    assert service.show(pg_ctx, index)["escalation"]["pages"] >= 1
     for verb in (service.acknowledge, service.note, service.take_over, service.escalate):
-        verb(pg_ctx, number, odd, f"said {odd}")
+        verb(pg_ctx, index, odd, f"said {odd}")
     other, _ = service.begin(pg_ctx, "high_memory_usage", {"instance": odd, "job": odd}, odd)
-    service.merge(pg_ctx, other, number, odd, odd)
-    service.resolve(pg_ctx, number, odd, odd)
-    assert service.postmortem(pg_ctx, number).startswith(f"# INC-{number}: Security breach")
+    service.merge(pg_ctx, other, index, odd, odd)
+    service.resolve(pg_ctx, index, odd, odd)
+    assert service.postmortem(pg_ctx, index).startswith(f"# INC-{index}: Security breach")
     assert service.verify(pg_ctx)["problems"] == []
 
 

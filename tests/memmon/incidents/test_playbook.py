@@ -37,8 +37,8 @@ def a_playbook(*stages: dict[str, Any], **verification: Any) -> Playbook:
     )
 
 
-def a_stage(*steps: dict[str, Any], name: str = "first", due: float = 30, **more: Any) -> dict[str, Any]:
-    return {"name": name, "due": due, "steps": steps, **more}
+def a_stage(*steps: dict[str, Any], name: str = "first", due: float = 30, **extra: Any) -> dict[str, Any]:
+    return {"name": name, "due": due, "steps": steps, **extra}
 
 
 def situation(
@@ -50,10 +50,10 @@ def situation(
     return Situation(OPENED, book, progress or Progress(), actions or {}, firing)
 
 
-def moved(given: Situation, now: float = OPENED, **answers: bool) -> Move:
-    found = playbook.advance(given, answers, now)
-    assert isinstance(found, Move)
-    return found
+def moved(situation: Situation, now: float = OPENED, **answers: bool) -> Move:
+    advance = playbook.advance(situation, answers, now)
+    assert isinstance(advance, Move)
+    return advance
 
 
 def runs(move: Move) -> list[str]:
@@ -158,17 +158,17 @@ def test_a_step_that_fails_may_end_its_stage_and_not_the_response() -> None:
 def test_steps_of_a_parallel_group_begin_at_once_and_what_follows_waits_for_all() -> None:
     book = a_playbook(a_stage({"parallel": [{"action": "page"}, {"action": "isolate"}]}, {"action": "restart"}))
     assert runs(moved(situation(book))) == ["page", "isolate"]
-    one = moved(
+    entry = moved(
         situation(
             book,
             Progress(entered=True),
             {Place("first", 0): Ended("done", OPENED), Place("first", 1): Ended("running", None)},
         )
     )
-    assert runs(one) == []
-    assert one.progress.passed == (0,)
+    assert runs(entry) == []
+    assert entry.progress.passed == (0,)
     both = {Place("first", 0): Ended("done", OPENED), Place("first", 1): Ended("done", OPENED + 1)}
-    assert runs(moved(situation(book, one.progress, both), OPENED + 1)) == ["restart"]
+    assert runs(moved(situation(book, entry.progress, both), OPENED + 1)) == ["restart"]
 
 
 def test_one_that_stops_in_a_group_is_heard_once_the_others_have_ended() -> None:
@@ -199,7 +199,7 @@ def test_an_action_without_its_effect_is_taken_back_and_has_failed() -> None:
     book = a_playbook(a_stage(PROVEN, {"action": "http"}))
     done = situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED)})
     late = moved(done, OPENED + 30, **{"up == 1": False})
-    assert [one for one in late.commands if isinstance(one, Run)] == [Run(book.stages[0], 0, undo=True)]
+    assert [command for command in late.commands if isinstance(command, Run)] == [Run(book.stages[0], 0, undo=True)]
     undone = {**done.actions, Place("first", 0, undo=True): Ended("done", OPENED + 31)}
     after = moved(done._replace(progress=late.progress, actions=undone), OPENED + 31, **{"up == 1": False})
     assert runs(after) == ["http"]
@@ -249,8 +249,8 @@ def test_recovery_must_hold_before_the_incident_closes() -> None:
 
 def test_a_relapse_starts_the_hold_again() -> None:
     book = a_playbook()
-    held = Progress(acted_at=OPENED, held_since=OPENED + 5)
-    relapsed = moved(situation(book, held, firing=True), OPENED + 12)
+    progress = Progress(acted_at=OPENED, held_since=OPENED + 5)
+    relapsed = moved(situation(book, progress, firing=True), OPENED + 12)
     assert relapsed.progress.held_since is None
     again = moved(situation(book, relapsed.progress, firing=False), OPENED + 16)
     assert again.commands == ()
@@ -266,18 +266,18 @@ def test_what_fires_still_is_not_recovered_whatever_the_expression_says() -> Non
 def test_what_is_watched_no_more_closes_once_nothing_fires() -> None:
     book = a_playbook(expr="up == 1")
     gone = situation(book, Progress(acted_at=OPENED), firing=False)._replace(watched=False)
-    held = moved(gone, OPENED + 5)
-    assert moved(gone._replace(progress=held.progress), OPENED + 15).commands == (Close("recovery verified"),)
+    stored = moved(gone, OPENED + 5)
+    assert moved(gone._replace(progress=stored.progress), OPENED + 15).commands == (Close("recovery verified"),)
 
 
 def test_no_recovery_in_time_is_for_people_and_still_watched() -> None:
     book = a_playbook()
-    given = moved(situation(book, Progress(acted_at=OPENED)), OPENED + 100)
-    assert model.state_of(book, given.progress) == "manual"
-    assert Escalate("no recovery") in given.commands
-    quiet = moved(situation(book, given.progress), OPENED + 105)
+    arguments = moved(situation(book, Progress(acted_at=OPENED)), OPENED + 100)
+    assert model.state_of(book, arguments.progress) == "manual"
+    assert Escalate("no recovery") in arguments.commands
+    quiet = moved(situation(book, arguments.progress), OPENED + 105)
     assert quiet.commands == ()
-    recovered = moved(situation(book, given.progress, firing=False), OPENED + 110)
+    recovered = moved(situation(book, arguments.progress, firing=False), OPENED + 110)
     assert moved(situation(book, recovered.progress, firing=False), OPENED + 120).commands == (
         Close("recovery verified"),
     )

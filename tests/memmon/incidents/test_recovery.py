@@ -13,8 +13,8 @@ DONE = {Place("first", n): Ended("done", OPENED) for n in range(3)}
 OVER = Progress(stage=1, acted_at=OPENED)
 
 
-def undone(number: int) -> dict[Place, Ended]:
-    return {Place("first", number, undo=True): Ended("done", OPENED + 101)}
+def undone(index: int) -> dict[Place, Ended]:
+    return {Place("first", index, undo=True): Ended("done", OPENED + 101)}
 
 
 def test_without_recovery_all_is_taken_back_the_last_first_and_then_people_mend_it() -> None:
@@ -23,14 +23,14 @@ def test_without_recovery_all_is_taken_back_the_last_first_and_then_people_mend_
     assert model.state_of(BOOK, first.progress) == "rolling_back"
     second = moved(situation(BOOK, first.progress, {**DONE, **undone(1)}), OPENED + 101)
     assert second.commands == (Run(BOOK.stages[0], 0, undo=True),)
-    given = moved(situation(BOOK, second.progress, {**DONE, **undone(1), **undone(0)}), OPENED + 102)
-    assert model.state_of(BOOK, given.progress) == "manual"
-    assert Escalate("no recovery") in given.commands
+    arguments = moved(situation(BOOK, second.progress, {**DONE, **undone(1), **undone(0)}), OPENED + 102)
+    assert model.state_of(BOOK, arguments.progress) == "manual"
+    assert Escalate("no recovery") in arguments.commands
 
 
 def test_after_a_recovery_only_what_is_for_the_end_is_taken_back_before_it_closes() -> None:
-    held = OVER._replace(held_since=OPENED + 5)
-    first = moved(situation(BOOK, held, DONE, firing=False), OPENED + 15)
+    changed = OVER._replace(held_since=OPENED + 5)
+    first = moved(situation(BOOK, changed, DONE, firing=False), OPENED + 15)
     assert first.commands == (Run(BOOK.stages[0], 0, undo=True),)
     waiting = {**DONE, Place("first", 0, undo=True): Ended("running", None)}
     assert moved(situation(BOOK, first.progress, waiting, firing=False), OPENED + 16).commands == ()
@@ -39,12 +39,12 @@ def test_after_a_recovery_only_what_is_for_the_end_is_taken_back_before_it_close
 
 
 def test_one_that_cannot_be_taken_back_holds_nothing_up() -> None:
-    held = OVER._replace(ending="end")
+    changed = OVER._replace(ending="end")
     failed = {**DONE, Place("first", 0, undo=True): Ended("failed", OPENED + 16)}
-    assert moved(situation(BOOK, held, failed, firing=False), OPENED + 17).commands == (Close("recovery verified"),)
+    assert moved(situation(BOOK, changed, failed, firing=False), OPENED + 17).commands == (Close("recovery verified"),)
 
 
 def test_what_was_not_done_is_not_taken_back() -> None:
     nothing = {Place("first", n): Ended("failed", OPENED) for n in range(3)}
-    given = moved(situation(BOOK, OVER, nothing), OPENED + 100)
-    assert not any(isinstance(one, Run) for one in given.commands)
+    arguments = moved(situation(BOOK, OVER, nothing), OPENED + 100)
+    assert not any(isinstance(command, Run) for command in arguments.commands)

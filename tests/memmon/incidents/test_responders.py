@@ -64,9 +64,9 @@ def test_somebody_who_is_no_contact_is_reminded_where_the_page_went(ready: Conte
 
 def test_where_nothing_more_is_heard_the_chain_goes_on(ready: Context, clock: Clock) -> None:
     service.acknowledge(ready, 1, "lee")
-    shown = moved(ready, clock, 250)
-    assert texts(shown, "unacknowledged") == ["nothing more was heard of lee: the chain goes on"]
-    assert shown["acknowledged_by"] is None
+    body = moved(ready, clock, 250)
+    assert texts(body, "unacknowledged") == ["nothing more was heard of lee: the chain goes on"]
+    assert body["acknowledged_by"] is None
     assert paged(ready)[-1] == "seniors"
     assert service.stats(ready)["times"]["acknowledge"]["mean"] == 0.0
     assert service.summary(ready)["mean_minutes_to_acknowledge"] == 0.0
@@ -80,8 +80,8 @@ def test_whoever_does_something_is_heard(ready: Context, clock: Clock) -> None:
 
 
 def test_snoozed_nobody_is_paged_or_reminded_until_its_end(ready: Context, clock: Clock) -> None:
-    shown, _ = service.snooze(ready, 1, "lee", 120, "known")
-    assert texts(shown, "acknowledged") == ["snoozed until 2026-01-01T00:02:00.000Z: known"]
+    body, _ = service.snooze(ready, 1, "lee", 120, "known")
+    assert texts(body, "acknowledged") == ["snoozed until 2026-01-01T00:02:00.000Z: known"]
     assert texts(moved(ready, clock, 119), "reminder") == []
     assert paged(ready) == ["default"]
     moved(ready, clock, 1)
@@ -94,8 +94,8 @@ def test_another_one_takes_over(ready: Context) -> None:
     service.acknowledge(ready, 1, "lee")
     with pytest.raises(Conflict, match="acknowledged by lee already"):
         service.acknowledge(ready, 1, "dana")
-    shown, _ = service.take_over(ready, 1, "dana", "night shift")
-    assert (shown["acknowledged_by"], texts(shown, "acknowledged")[-1]) == ("dana", "took over from lee: night shift")
+    body, _ = service.take_over(ready, 1, "dana", "night shift")
+    assert (body["acknowledged_by"], texts(body, "acknowledged")[-1]) == ("dana", "took over from lee: night shift")
 
 
 def test_a_resolved_incident_is_reminded_of_no_more(ready: Context, clock: Clock) -> None:

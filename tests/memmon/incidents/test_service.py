@@ -74,9 +74,9 @@ def test_alerts_of_one_instance_share_an_incident_and_those_of_another_do_not(re
     for instance, name in (("a", "one"), ("a", "two"), ("b", "one")):
         fire(ready, instance, name)
     run(ready, service.correlate(ready))
-    found = service.listing(ready)
-    assert found["total"] == 2
-    names = [[s["name"] for s in service.show(ready, row["id"])["sources"]] for row in found["incidents"]]
+    actual = service.listing(ready)
+    assert actual["total"] == 2
+    names = [[s["name"] for s in service.show(ready, row["id"])["sources"]] for row in actual["incidents"]]
     assert sorted(names) == [["one"], ["one", "two"]]
 
 
@@ -154,9 +154,9 @@ def test_a_level_without_receivers_pages_whoever_hears_of_every_alert(
 def test_escalating_by_hand_pages_the_next_level_now(ready: Context) -> None:
     fire(ready)
     run(ready, service.correlate(ready))
-    shown, jobs = service.escalate(ready, only(ready)["id"], "dana", "need help")
+    body, jobs = service.escalate(ready, only(ready)["id"], "dana", "need help")
     assert paged(ready) == ["default", "seniors"]
-    assert shown["escalation"]["level_name"] == "Senior Engineers"
+    assert body["escalation"]["level_name"] == "Senior Engineers"
     assert jobs == [Job("notify.tick")]
 
 
@@ -233,17 +233,17 @@ def test_an_action_that_needs_approval_waits_for_it(
     run(ready, service.correlate(ready))
     clock.move(600)
     tick(ready)
-    number = only(ready)["id"]
+    index = only(ready)["id"]
     assert only(ready)["actions"][0]["state"] == "approval"
     assert service.summary(ready)["waiting_for_approval"] == 1
     assert texts(only(ready), "overdue") == ["act was due after 60 s"]
-    _, jobs = service.decide(ready, number, 1, True, "dana", "go")
+    _, jobs = service.decide(ready, index, 1, True, "dana", "go")
     run(ready, jobs)
     assert endpoint.paths() == ["POST /hook"]
     with pytest.raises(Conflict, match="does not wait for approval"):
-        service.decide(ready, number, 1, False, "lee")
+        service.decide(ready, index, 1, False, "lee")
     with pytest.raises(NotFound, match="no action 7"):
-        service.decide(ready, number, 7, True, "lee")
+        service.decide(ready, index, 7, True, "lee")
 
 
 def test_what_was_not_begun_is_left_undone_when_an_incident_is_closed_by_hand(
@@ -266,19 +266,19 @@ def test_no_recovery_in_time_asks_for_people(ready: Context, clock: Clock) -> No
     run(ready, service.correlate(ready))
     clock.move(301)
     tick(ready)
-    shown = only(ready)
-    assert shown["state"] == "manual"
-    assert texts(shown, "manual")
+    body = only(ready)
+    assert body["state"] == "manual"
+    assert texts(body, "manual")
     assert not service.summary(ready)["within_target"]
 
 
 def test_a_note_is_kept_and_an_empty_one_refused(ready: Context) -> None:
     fire(ready)
     run(ready, service.correlate(ready))
-    shown, _ = service.note(ready, only(ready)["id"], "dana", "<b>saw it</b>")
-    assert texts(shown, "note") == ["<b>saw it</b>"]
+    body, _ = service.note(ready, only(ready)["id"], "dana", "<b>saw it</b>")
+    assert texts(body, "note") == ["<b>saw it</b>"]
     with pytest.raises(BadInput, match="comment"):
-        service.note(ready, shown["id"], "dana", "  ")
+        service.note(ready, body["id"], "dana", "  ")
     with pytest.raises(NotFound):
         service.note(ready, 999, "dana", "x")
 
@@ -288,10 +288,10 @@ def test_lists_go_on_from_page_to_page(ready: Context) -> None:
         fire(ready, instance)
     run(ready, service.correlate(ready))
     first = service.listing(ready, limit=2)
-    rest = service.listing(ready, limit=2, after=first["next"])
-    assert [row["title"] for row in first["incidents"] + rest["incidents"]] == [f"Trouble of {i}" for i in "cba"]
-    assert rest["next"] is None
-    service.resolve(ready, rest["incidents"][0]["id"], "dana")
+    remainder = service.listing(ready, limit=2, after=first["next"])
+    assert [row["title"] for row in first["incidents"] + remainder["incidents"]] == [f"Trouble of {i}" for i in "cba"]
+    assert remainder["next"] is None
+    service.resolve(ready, remainder["incidents"][0]["id"], "dana")
     assert service.listing(ready, state="open")["total"] == 2
     assert service.listing(ready, state="resolved")["total"] == 1
 
@@ -374,21 +374,21 @@ def test_an_alert_that_joins_while_an_advance_decides_keeps_the_incident_open(
 ) -> None:
     fire(ready, ttl=20)
     run(ready, service.correlate(ready))
-    number = only(ready)["id"]
+    index = only(ready)["id"]
     clock.move(21)
     alerts.evaluate(ready)
     tick(ready)
     clock.move(6)
     decide = service.playbook.advance
 
-    def late(*given: Any) -> Any:
+    def late(*arguments: Any) -> Any:
         fire(ready, name="another")
         service.correlate(ready)
-        return decide(*given)
+        return decide(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(service.playbook, "advance", late)
-        service.advance(ready, number)
+        service.advance(ready, index)
     tick(ready)
     assert only(ready)["state"] == "verifying"
 
@@ -436,9 +436,9 @@ def test_what_failed_for_now_is_not_tried_again_once_the_incident_is_over(
     fire(ready)
     request = http.outbound.request
 
-    def resolved_meanwhile(*given: Any, **more: Any) -> Any:
+    def resolved_meanwhile(*arguments: Any, **extra: Any) -> Any:
         service.resolve(ready, only(ready)["id"], "dana")
-        return request(*given, **more)
+        return request(*arguments, **extra)
 
     monkeypatch.setattr(http.outbound, "request", resolved_meanwhile)
     run(ready, service.correlate(ready))
@@ -467,8 +467,8 @@ def test_an_action_is_withdrawn_that_waits_for_approval_when_nothing_fires_any_m
 
 
 def test_a_storm_takes_one_transaction_an_incident_and_wakes_none_that_fires_still(ready: Context) -> None:
-    for number in range(40):
-        fire(ready, f"host{number % 4}", f"trouble{number}")
+    for index in range(40):
+        fire(ready, f"host{index % 4}", f"trouble{index}")
     with counted(ready, "BEGIN IMMEDIATE", "INSERT INTO incident ") as begun:
         jobs = service.correlate(ready)
     assert len(begun) <= 8
@@ -492,10 +492,10 @@ def test_the_end_of_the_last_alert_wakes_its_incident(ready: Context, clock: Clo
 def test_one_alert_that_cannot_be_taken_stops_no_other(ready: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = opening.new_row
 
-    def bad(ctx: Context, gathered: Any, *more: Any) -> Any:
+    def bad(ctx: Context, gathered: Any, *extra: Any) -> Any:
         if gathered.labels["instance"] == "a":
             raise ValueError("odd")
-        return taken(ctx, gathered, *more)
+        return taken(ctx, gathered, *extra)
 
     monkeypatch.setattr(opening, "new_row", bad)
     fire(ready, "a")
@@ -533,8 +533,8 @@ def test_who_cares_about_all_alerts_of_an_incident_cares_about_it_and_nobody_els
     first, second = (alert["id"] for alert in alerts.firing(ready))
     service.acknowledge_alert(ready, first, "dana")
     assert only(ready)["acknowledged_by"] is None
-    shown = service.acknowledge_alert(ready, second, "lee", "looking")
-    assert (shown["status"], only(ready)["acknowledged_by"]) == ("acknowledged", "lee")
+    acknowledge_alert = service.acknowledge_alert(ready, second, "lee", "looking")
+    assert (acknowledge_alert["status"], only(ready)["acknowledged_by"]) == ("acknowledged", "lee")
     assert service.show(ready, only(ready)["id"])["escalation"]["next_level_at"] is None
     service.acknowledge_alert(ready, first, "dana")  # It is acknowledged already: that is no conflict.
 
@@ -543,26 +543,26 @@ def test_the_acknowledged_ones_can_be_listed(ready: Context) -> None:
     fire(ready, "a")
     fire(ready, "b")
     run(ready, service.correlate(ready))
-    shown, _ = service.acknowledge(ready, service.listing(ready)["incidents"][0]["id"], "dana")
-    assert [row["id"] for row in service.listing(ready, state="acknowledged")["incidents"]] == [shown["id"]]
+    body, _ = service.acknowledge(ready, service.listing(ready)["incidents"][0]["id"], "dana")
+    assert [row["id"] for row in service.listing(ready, state="acknowledged")["incidents"]] == [body["id"]]
 
 
 def test_what_a_database_cannot_hold_is_replaced_in_the_timeline(ready: Context) -> None:
     fire(ready)
     run(ready, service.correlate(ready))
-    shown, _ = service.note(ready, only(ready)["id"], "da\x00na", "a\x00b\ud800c")
-    assert texts(shown, "note") == ["a\ufffdb\ufffdc"]
+    body, _ = service.note(ready, only(ready)["id"], "da\x00na", "a\x00b\ud800c")
+    assert texts(body, "note") == ["a\ufffdb\ufffdc"]
 
 
 def test_a_page_is_not_held_back_by_incidents_whose_turn_has_long_come(ready: Context, clock: Clock) -> None:
-    for number in range(3):
-        fire(ready, f"host{number}")
+    for index in range(3):
+        fire(ready, f"host{index}")
     run(ready, service.correlate(ready))
     with ready.write() as session:
-        for number in (1, 2, 3):
-            row = store.get(session, number)
+        for index in (1, 2, 3):
+            row = store.get(session, index)
             assert row is not None
-            row.due_at, row.next_level_at = (clock.now - 5, None) if number < 3 else (clock.now + 60, clock.now - 9)
+            row.due_at, row.next_level_at = (clock.now - 5, None) if index < 3 else (clock.now + 60, clock.now - 9)
     with ready.read() as session:
         assert store.due(session, clock.now, limit=1) == [3]
 
@@ -647,9 +647,9 @@ def test_a_new_alert_after_the_response_is_responded_to_as_well(
     run(ready, service.correlate(ready))
     tick(ready)
     assert endpoint.paths() == ["POST /hook", "POST /hook"]
-    shown = only(ready)
-    assert [action["number"] for action in shown["actions"]] == [1, 2]
-    assert "more alerts: the response begins again" in texts(shown, "stage")
+    body = only(ready)
+    assert [action["number"] for action in body["actions"]] == [1, 2]
+    assert "more alerts: the response begins again" in texts(body, "stage")
 
 
 def test_a_page_in_the_timeline_says_how_its_delivery_stands(ready: Context) -> None:
@@ -660,4 +660,4 @@ def test_a_page_in_the_timeline_says_how_its_delivery_stands(ready: Context) -> 
     for job in notify.due(ready):
         notify.deliver(ready, *job.args)
     [page] = [entry for entry in only(ready)["timeline"] if entry["kind"] == "page"]
-    assert [one["state"] for one in page["detail"]["delivery"]] == ["sent"]
+    assert [entry["state"] for entry in page["detail"]["delivery"]] == ["sent"]

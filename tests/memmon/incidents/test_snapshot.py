@@ -40,7 +40,7 @@ def test_what_was_frozen_is_read_again_as_it_was() -> None:
     stage = Stage(name="s", due=5, steps=(group, Step(action="restart")))
     book = Playbook(name="p", title="t", severity="high", mttr_target=60, match=Condition(), stages=(stage,))
     assert snapshot.playbook(book.model_dump(mode="json", by_alias=True)) == book
-    assert [[one.step_number for one in some] for some in stage.groups] == [[0, 1], [2]]
+    assert [[entry.step_number for entry in group] for group in stage.groups] == [[0, 1], [2]]
 
 
 def test_progress_is_read_again_as_it_was_written() -> None:

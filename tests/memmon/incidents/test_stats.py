@@ -34,9 +34,9 @@ def happen(ctx: Context, clock: Clock, instance: str, acknowledged_after: float)
     """Let an incident open, be acknowledged and close itself after 27 seconds."""
     fire(ctx, instance, ttl=20)
     run(ctx, service.correlate(ctx))
-    number = service.listing(ctx, "open")["incidents"][0]["id"]
+    index = service.listing(ctx, "open")["incidents"][0]["id"]
     clock.move(acknowledged_after)
-    service.acknowledge(ctx, number, "dana")
+    service.acknowledge(ctx, index, "dana")
     clock.move(21 - acknowledged_after)
     end_alerts(ctx, clock)
     tick(ctx)
@@ -47,15 +47,15 @@ def happen(ctx: Context, clock: Clock, instance: str, acknowledged_after: float)
 def test_times_are_given_per_phase_and_against_the_target(ready: Context, clock: Clock) -> None:
     for instance, after in (("a", 4), ("b", 10), ("c", 16)):
         happen(ready, clock, instance, after)
-    found = service.stats(ready, 1)
-    assert (found["incidents"], found["open"], found["within_target"]) == (3, 0, 1.0)
-    assert found["times"]["acknowledge"] == {"count": 3, "mean": 10.0, "median": 10.0, "p90": 16.0, "worst": 16.0}
-    assert found["times"]["mitigate"]["worst"] == 0.0  # The stage that mitigates was done at once.
-    assert found["times"]["resolve"]["mean"] == 48.0
-    assert list(found["by_severity"]) == ["high"]
-    assert list(found["by_playbook"]) == ["test"]
-    assert list(found["by_day"]) == ["2026-01-01"]
-    assert found["actions"] == [{"action": "http", "done": 3, "attempts": 3, "taken_back": 0}]
+    stats = service.stats(ready, 1)
+    assert (stats["incidents"], stats["open"], stats["within_target"]) == (3, 0, 1.0)
+    assert stats["times"]["acknowledge"] == {"count": 3, "mean": 10.0, "median": 10.0, "p90": 16.0, "worst": 16.0}
+    assert stats["times"]["mitigate"]["worst"] == 0.0  # The stage that mitigates was done at once.
+    assert stats["times"]["resolve"]["mean"] == 48.0
+    assert list(stats["by_severity"]) == ["high"]
+    assert list(stats["by_playbook"]) == ["test"]
+    assert list(stats["by_day"]) == ["2026-01-01"]
+    assert stats["actions"] == [{"action": "http", "done": 3, "attempts": 3, "taken_back": 0}]
 
 
 def test_what_is_older_is_not_counted(ready: Context, clock: Clock) -> None:
@@ -69,23 +69,23 @@ def test_what_is_older_is_not_counted(ready: Context, clock: Clock) -> None:
 
 def test_the_times_are_metrics_too(ready: Context, clock: Clock) -> None:
     happen(ready, clock, "a", 4)
-    found = {
-        dict(one.labels)["__name__"]: one.value
-        for one in counters.read(ready.redis)
-        if dict(one.labels).get("le") is None
+    actual = {
+        dict(entry.labels)["__name__"]: entry.value
+        for entry in counters.read(ready.redis)
+        if dict(entry.labels).get("le") is None
     }
     for phase in ("detect", "acknowledge", "mitigate", "resolve"):
-        assert found[f"memmon_incident_time_to_{phase}_seconds_count"] == 1
-    assert found["memmon_incident_time_to_acknowledge_seconds_sum"] == 4
-    assert found["memmon_incident_first_action_seconds_count"] == 1
+        assert actual[f"memmon_incident_time_to_{phase}_seconds_count"] == 1
+    assert actual["memmon_incident_time_to_acknowledge_seconds_sum"] == 4
+    assert actual["memmon_incident_first_action_seconds_count"] == 1
 
 
 def test_a_playbook_is_looked_back_on(ready: Context, clock: Clock) -> None:
     happen(ready, clock, "a", 4)
     service.begin(ready, "security_breach", {"source_ip": "203.0.113.9"}, "dana", dry_run=True)
-    [one] = service.playbook_history(ready, "test")
-    assert (one["title"], one["times"]["acknowledge"], one["actions"]) == ("Trouble of a", 4.0, {"done": 1})
-    assert [one["dry_run"] for one in service.playbook_history(ready)] == [True, False]
+    [entry] = service.playbook_history(ready, "test")
+    assert (entry["title"], entry["times"]["acknowledge"], entry["actions"]) == ("Trouble of a", 4.0, {"done": 1})
+    assert [entry["dry_run"] for entry in service.playbook_history(ready)] == [True, False]
     with pytest.raises(NotFound, match="no playbook nothing"):
         service.playbook_history(ready, "nothing")
 

@@ -19,7 +19,7 @@ from tests.conftest import Clock
 
 SEARCH, LATENCY = "memmimic_search_duration_seconds", "memmimic_search_latency_seconds"
 OWN = {"job": "memmimic", "instance": "a"}
-RULES = {one.name: one for one in rule.alerting(read(DEFAULTS / "rules.yml", RuleFile))}
+RULES = {entry.name: entry for entry in rule.alerting(read(DEFAULTS / "rules.yml", RuleFile))}
 
 
 def remember(ctx: Context, level: int, end: int, means: list[float], name: str = SEARCH) -> None:
@@ -29,31 +29,31 @@ def remember(ctx: Context, level: int, end: int, means: list[float], name: str =
             start = end - (len(means) - index) * level
             for part, value in (("sum", 10 * mean), ("count", 10.0)):
                 for component in ("api", "cli"):
-                    one = labels.of({**OWN, "component": component, "__name__": f"{name}_{part}"})
-                    [number] = store.series_ids(session, [one]).values()
-                    store.add_rollups(session, level, {number: Rollup(start, 0, 0, 0, 10, value, value)})
+                    entry = labels.of({**OWN, "component": component, "__name__": f"{name}_{part}"})
+                    [minute_index] = store.series_ids(session, [entry]).values()
+                    store.add_rollups(session, level, {minute_index: Rollup(start, 0, 0, 0, 10, value, value)})
 
 
 def search(ctx: Context, clock: Clock, seconds: float, mean: float, name: str = SEARCH) -> None:
     """Let time pass with a search a second."""
     for tick in range(int(seconds) // 10):
         pairs = [(f"{name}_sum", tick * 10 * mean), (f"{name}_count", tick * 10.0)]
-        given = [Sample(labels.of({**OWN, "__name__": metric}), value) for metric, value in pairs]
-        service.ingest(ctx, "t", given, {}, clock(), 10)
+        arguments = [Sample(labels.of({**OWN, "__name__": metric}), value) for metric, value in pairs]
+        service.ingest(ctx, "t", arguments, {}, clock(), 10)
         clock.move(10)
     service.tell_usual(ctx)
 
 
-def told(ctx: Context) -> dict[str, float]:
-    found = service.instant(ctx, f'memmimic_baseline{{metric="{LATENCY}",instance="a",job="memmimic"}}')
-    return {labels.get(point.labels, "stat"): point.value for point in found}
+def stats_of(ctx: Context) -> dict[str, float]:
+    points = service.instant(ctx, f'memmimic_baseline{{metric="{LATENCY}",instance="a",job="memmimic"}}')
+    return {labels.get(point.labels, "stat"): point.value for point in points}
 
 
 def test_what_is_usual_is_told_by_job_and_instance(ctx: Context, clock: Clock) -> None:
     means = [0.1 + 0.001 * n for n in range(30)]
     remember(ctx, FIVE_MINUTES, int(clock()), means)
     assert service.tell_usual(ctx) == 4
-    assert told(ctx) == pytest.approx(
+    assert stats_of(ctx) == pytest.approx(
         {
             "median": np.median(means),
             "mad": np.median(np.abs(np.array(means) - np.median(means))),
@@ -66,7 +66,7 @@ def test_what_is_usual_is_told_by_job_and_instance(ctx: Context, clock: Clock) -
 def test_of_a_short_history_nothing_is_said(ctx: Context, clock: Clock) -> None:
     remember(ctx, FIVE_MINUTES, int(clock()), [0.1] * (baseline_stats.FEWEST - 1))
     assert service.tell_usual(ctx) == 0
-    assert told(ctx) == {}
+    assert stats_of(ctx) == {}
 
 
 def test_it_is_worked_out_once_an_hour(sqlite_ctx: Context, clock: Clock) -> None:
@@ -75,10 +75,10 @@ def test_it_is_worked_out_once_an_hour(sqlite_ctx: Context, clock: Clock) -> Non
     remember(sqlite_ctx, FIVE_MINUTES, int(clock()) + 30 * FIVE_MINUTES, [0.3] * 30)
     clock.move(60)
     service.tell_usual(sqlite_ctx)
-    assert told(sqlite_ctx)["p95"] == pytest.approx(0.1)
+    assert baseline_stats(sqlite_ctx)["p95"] == pytest.approx(0.1)
     clock.move(3 * HOUR)
     service.tell_usual(sqlite_ctx)
-    assert told(sqlite_ctx)["median"] == pytest.approx(0.2)
+    assert baseline_stats(sqlite_ctx)["median"] == pytest.approx(0.2)
 
 
 def test_an_hour_of_the_week_has_its_own_once_there_were_enough_weeks(sqlite_ctx: Context, clock: Clock) -> None:
@@ -89,20 +89,22 @@ def test_an_hour_of_the_week_has_its_own_once_there_were_enough_weeks(sqlite_ctx
     remember(sqlite_ctx, HOUR, int(clock()), busy)
     remember(sqlite_ctx, FIVE_MINUTES, int(clock()), [0.1] * 30)
     service.tell_usual(sqlite_ctx)
-    assert told(sqlite_ctx)["seasonal_median"] == pytest.approx(1.0)
+    assert baseline_stats(sqlite_ctx)["seasonal_median"] == pytest.approx(1.0)
     clock.move(HOUR)
     service.tell_usual(sqlite_ctx)
-    assert told(sqlite_ctx)["seasonal_median"] == pytest.approx(0.1)
+    assert baseline_stats(sqlite_ctx)["seasonal_median"] == pytest.approx(0.1)
 
 
 def test_a_gauge_is_told_by_its_means(sqlite_ctx: Context, clock: Clock) -> None:
-    one = labels.of({**OWN, "__name__": "memmimic_cache_hit_rate"})
+    entry = labels.of({**OWN, "__name__": "memmimic_cache_hit_rate"})
     with sqlite_ctx.write() as session:
-        [number] = store.series_ids(session, [one]).values()
+        [hour_index] = store.series_ids(session, [entry]).values()
         for index in range(30):
             start = int(clock()) - (index + 1) * FIVE_MINUTES
-            store.add_rollups(session, FIVE_MINUTES, {number: Rollup(start, 0, 1, 6.0, 10, 0.5, 0)})
-    assert {dict(one.labels)["stat"]: one.value for one in _samples(sqlite_ctx)}["median"] == pytest.approx(0.6)
+            store.add_rollups(session, FIVE_MINUTES, {hour_index: Rollup(start, 0, 1, 6.0, 10, 0.5, 0)})
+    assert {dict(sample.labels)["stat"]: sample.value for sample in _samples(sqlite_ctx)}["median"] == pytest.approx(
+        0.6
+    )
 
 
 def _samples(ctx: Context) -> list[Sample]:

@@ -21,10 +21,10 @@ g NaN
 
 def test_a_page_reads_with_its_metadata() -> None:
     page = exposition.parse(PAGE)
-    found = {labels.show(sample.labels): sample.value for sample in page.samples}
-    assert found['a_total{path="a\\"b\\\\c"}'] == 3
-    assert found['h_bucket{le="+Inf"}'] == 2
-    assert math.isnan(found["g"])
+    actual = {labels.show(sample.labels): sample.value for sample in page.samples}
+    assert actual['a_total{path="a\\"b\\\\c"}'] == 3
+    assert actual['h_bucket{le="+Inf"}'] == 2
+    assert math.isnan(actual["g"])
     assert page.metadata["a_total"].kind == "counter"
     assert page.metadata["h"].kind == "histogram"
 

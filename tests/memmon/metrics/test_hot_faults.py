@@ -39,12 +39,14 @@ def row(target: str, at: int, columns: set[tuple[str, str]], value: float) -> Ro
 
 def real(store: HotStore, start: int, end: int) -> Samples:
     """Return the samples that are no markers."""
-    found: Samples = {}
-    for one in store.select(NAMED, start, end):
-        kept = one.values.view("u8") != STALE_BITS
-        if kept.any():
-            found[one.labels] = dict(zip(one.times[kept].tolist(), one.values[kept].tolist(), strict=True))
-    return found
+    samples: Samples = {}
+    for entry in store.select(NAMED, start, end):
+        remaining = entry.values.view("u8") != STALE_BITS
+        if remaining.any():
+            samples[entry.labels] = dict(
+                zip(entry.times[remaining].tolist(), entry.values[remaining].tolist(), strict=True)
+            )
+    return samples
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -58,34 +60,34 @@ def test_whatever_comes_and_goes_what_was_written_is_read(sqlite_ctx: Context, s
             moved = chance.choice("pqr")
             homes[moved] = "b" if homes[moved] == "a" else "a"
         for shard in "ab":
-            giving = [one for one in homes if homes[one] == shard and chance.random() < 0.9]
-            columns = {one: set(chance.sample(everything, chance.randrange(7))) for one in giving}
-            rows = [row(one, at + ord(one), columns[one], tick) for one in giving]
+            giving = [folder for folder in homes if homes[folder] == shard and chance.random() < 0.9]
+            columns = {entry: set(chance.sample(everything, chance.randrange(7))) for entry in giving}
+            rows = [row(entry, at + ord(entry), columns[entry], tick) for entry in giving]
             for _ in range(chance.choice([0, 1, 1, 1, 2])):
                 store.write(shard, rows, at // SECOND, SECOND)
-                for one in giving:
-                    for name, column in columns[one]:
-                        own = labels.of(__name__=name, c=column, instance=one)
-                        model.setdefault(own, {})[at + ord(one)] = float(tick)
+                for entry in giving:
+                    for name, column in columns[entry]:
+                        local = labels.of(__name__=name, c=column, instance=entry)
+                        model.setdefault(local, {})[at + ord(entry)] = float(tick)
         start, end = at - 50 * SECOND, at + SECOND
-        wanted = {own: {t: v for t, v in times.items() if start < t} for own, times in model.items()}
-        assert real(store, start, end) == {own: times for own, times in wanted.items() if times}, tick
+        expected = {local: {t: v for t, v in times.items() if start < t} for local, times in model.items()}
+        assert real(store, start, end) == {local: times for local, times in expected.items() if times}, tick
 
 
 def test_two_writers_of_one_period_leave_the_row_of_one_of_them_whole(sqlite_ctx: Context) -> None:
     store = HotStore(sqlite_ctx.redis, 60)
-    columns = {(name, str(number)) for name in "xy" for number in range(200)}
+    columns = {(name, str(index)) for name in "xy" for index in range(200)}
 
     def write(writer: int) -> None:
         for tick in range(30):
-            rows = [row(one, T0 + tick * SECOND + writer, columns, 10.0 * tick + writer) for one in "pq"]
+            rows = [row(entry, T0 + tick * SECOND + writer, columns, 10.0 * tick + writer) for entry in "pq"]
             HotStore(sqlite_ctx.redis, 60).write("s", rows, T0 // SECOND + tick, SECOND)
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(write, range(3)))
-    found = real(store, T0 - 1, T0 + 30 * SECOND)
-    assert len(found) == 2 * 400
-    for times in found.values():
+    actual = real(store, T0 - 1, T0 + 30 * SECOND)
+    assert len(actual) == 2 * 400
+    for times in actual.values():
         assert [at // SECOND for at in times] == [T0 // SECOND + tick for tick in range(30)]
         assert all(value == 10.0 * ((at - T0) // SECOND) + at % SECOND for at, value in times.items())
 
@@ -121,10 +123,10 @@ class Server:
 
 @pytest.fixture
 def server(short_dir: Path) -> Iterator[Server]:
-    own = Server(short_dir)
-    own.start()
-    yield own
-    own.kill()
+    server = Server(short_dir)
+    server.start()
+    yield server
+    server.kill()
 
 
 def test_samples_of_a_time_without_redis_are_counted_as_lost_and_nothing_else_is(
@@ -136,21 +138,21 @@ def test_samples_of_a_time_without_redis_are_counted_as_lost_and_nothing_else_is
     def collect() -> None:
         clock.move(1)
         at, tick = round(clock() * 1000), next(ticks)
-        rows = [row(one, at, {("x", "1"), ("y", "1")}, tick) for one in "pq"]
+        rows = [row(entry, at, {("x", "1"), ("y", "1")}, tick) for entry in "pq"]
         service.ingest_rows(ctx, "s", rows, {}, at // SECOND, SECOND)
 
-    def held() -> int:
+    def stored() -> int:
         """Return how many samples an evaluator sees, after it was held against the rings."""
         end = round(clock() * 1000)
         blocks = service.warm(ctx).blocks((Matcher("__name__", "=", "x"),), end - 50 * SECOND, end)
         seen = sum(int((block.times[:, block.member] != NO_ROW).sum()) for block in blocks)
         stored = real(service.hot(ctx), end - 50 * SECOND, end)
-        assert seen >= sum(len(times) for own, times in stored.items() if ("__name__", "x") in own)
+        assert seen >= sum(len(times) for local, times in stored.items() if ("__name__", "x") in local)
         return len(service.instant(ctx, "x"))
 
     for _ in range(5):
         collect()
-    assert held() == 2
+    assert stored() == 2
     server.kill()
     for _ in range(3):
         with pytest.raises(Transient):
@@ -158,10 +160,10 @@ def test_samples_of_a_time_without_redis_are_counted_as_lost_and_nothing_else_is
     server.start()
     for _ in range(4):
         collect()
-    lost = [one.value for one in counters.read(ctx.redis) if dict(one.labels)["__name__"] == service.LOST]
+    lost = [entry.value for entry in counters.read(ctx.redis) if dict(entry.labels)["__name__"] == service.LOST]
     assert lost == [3 * 4]
-    assert held() == 2
-    found = real(service.hot(ctx), 0, round(clock() * 1000))
-    assert {len(times) for times in found.values()} == {4}
-    assert {value for times in found.values() for value in times.values()} == {8.0, 9.0, 10.0, 11.0}
+    assert stored() == 2
+    actual = real(service.hot(ctx), 0, round(clock() * 1000))
+    assert {len(times) for times in actual.values()} == {4}
+    assert {value for times in actual.values() for value in times.values()} == {8.0, 9.0, 10.0, 11.0}
     assert [point.value for point in service.instant(ctx, "count_over_time(x[30s])")] == [4, 4]

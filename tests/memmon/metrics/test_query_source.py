@@ -68,10 +68,10 @@ def test_a_range_over_history_says_what_the_samples_say(
         ("increase(c[1h])", 0.02),
         ("rate(c[1h])", 0.02),
     ):
-        [found], _ = service.range(sqlite_ctx, expr, start, end, 3600)
-        [wanted] = Query(expr, truth, start, end).steps(3600)
-        assert found.times.tolist() == wanted.times.tolist(), expr
-        assert found.values == pytest.approx(wanted.values, rel=off), expr
+        [actual], _ = service.range(sqlite_ctx, expr, start, end, 3600)
+        [expected] = Query(expr, truth, start, end).steps(3600)
+        assert actual.times.tolist() == expected.times.tolist(), expr
+        assert actual.values == pytest.approx(expected.values, rel=off), expr
 
 
 @pytest.mark.parametrize(("step", "most"), [(61, 10**6), (600, 10**6), (3600, 10**6), (600, 1)])
@@ -82,8 +82,8 @@ def test_every_step_of_any_width_finds_a_value(
     monkeypatch.setattr("memmon.metrics.query_source.MOST_SAMPLES", most)
     start, end = clock() - HOURS * 3600 + 3600, clock() - EVERY
     for expr in ("g", "rate(c[5m])", "avg_over_time(g[5m])"):
-        [found], _ = service.range(sqlite_ctx, expr, start, end, step)
-        assert len(found.times) == int((end - start) // step) + 1, expr
+        [actual], _ = service.range(sqlite_ctx, expr, start, end, step)
+        assert len(actual.times) == int((end - start) // step) + 1, expr
     [rates], _ = service.range(sqlite_ctx, "rate(c[5m])", start, end, step)
     # Where samples are thinned, the range with both thin and dense ones in it is stretched to its ends by less.
     near = np.abs(rates.values[1:-1] - 3 / EVERY) < 0.05 * 3 / EVERY
@@ -96,8 +96,8 @@ def test_minutes_that_redis_forgot_or_nobody_rolled_up_are_made_good(ctx: Contex
             text = "SELECT level, count(*) FROM rollup GROUP BY level ORDER BY level"
             return [tuple(row) for row in session.connection().exec_driver_sql(text)]
 
-    def pass_minutes(many: int) -> None:
-        for _ in range(many * 2):
+    def pass_minutes(amount: int) -> None:
+        for _ in range(amount * 2):
             sample = Sample(labels.of(__name__="g"), 1.0)
             service.ingest(ctx, "t", [sample], {}, clock(), 30)
             clock.move(30)
@@ -116,14 +116,14 @@ def test_minutes_that_redis_forgot_or_nobody_rolled_up_are_made_good(ctx: Contex
 
 
 def test_two_workers_at_once_write_each_rollup_once(ctx: Context, clock: Clock) -> None:
-    for number in range(20):
-        service.ingest(ctx, "t", [Sample(labels.of(__name__="g"), float(number))], {}, clock(), 30)
+    for index in range(20):
+        service.ingest(ctx, "t", [Sample(labels.of(__name__="g"), float(index))], {}, clock(), 30)
         clock.move(30)
     with ThreadPoolExecutor(4) as pool:
         assert max(pool.map(lambda _: service.roll_up(ctx), range(4))) > 0
     with ctx.read() as session:
-        found = session.connection().exec_driver_sql("SELECT count(*), sum(count) FROM rollup WHERE level = 60").all()
-    assert [tuple(row) for row in found] == [(9, 18)]
+        actual = session.connection().exec_driver_sql("SELECT count(*), sum(count) FROM rollup WHERE level = 60").all()
+    assert [tuple(row) for row in actual] == [(9, 18)]
 
 
 def test_old_rollups_go_in_bounded_steps(ctx: Context, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,15 +81,15 @@ def test_the_snapshot_has_the_shape_of_the_api(sqlite_ctx: Context, clock: Clock
         sample("memmimic_db_query_duration_seconds_count", 4),
     ]
     service.ingest(ctx, "t", rows, kinds, clock(), 10)
-    found = service.snapshot_of(ctx)
-    assert found["timestamp"] == "2026-01-01T00:00:00.000Z"
-    assert found["metrics"]["counters"] == {"memmimic_searches_total": 12}
-    gauges = found["metrics"]["gauges"]
+    snapshot_of = service.snapshot_of(ctx)
+    assert snapshot_of["timestamp"] == "2026-01-01T00:00:00.000Z"
+    assert snapshot_of["metrics"]["counters"] == {"memmimic_searches_total": 12}
+    gauges = snapshot_of["metrics"]["gauges"]
     assert (gauges["memmimic_cpu_usage_percent"], gauges["cpu"], gauges["memmimic_health_score"]) == (50, 50, 0.4)
     assert "memmimic_cache_size_bytes" not in gauges
-    histogram = found["metrics"]["histograms"]["memmimic_db_query_duration_seconds"]
+    histogram = snapshot_of["metrics"]["histograms"]["memmimic_db_query_duration_seconds"]
     assert (histogram["count"], histogram["mean"], histogram["buckets"]) == (4, 1.5, {"1": 2, "+Inf": 4})
-    assert found["metrics_summary"]["series"] == 10
+    assert snapshot_of["metrics_summary"]["series"] == 10
     assert service.snapshot_of(ctx, "a")["metrics"]["counters"] == {"memmimic_searches_total": 5}
 
 
@@ -100,11 +100,11 @@ def test_performance_tells_what_is_usual_and_where_it_goes(sqlite_ctx: Context, 
     clock.move(60)
     for _ in range(3):
         service.roll_up(ctx)
-    found = service.performance(ctx, 1)
-    assert found["historical_metrics"]
-    assert found["recommendations"][0]["metric"] == "memmimic_cache_hit_rate"
+    performance = service.performance(ctx, 1)
+    assert performance["historical_metrics"]
+    assert performance["recommendations"][0]["metric"] == "memmimic_cache_hit_rate"
     assert {"mean", "median", "p80", "p95", "stdev", "samples", "updated_at"} == set(
-        found["baselines"]["memmimic_cache_hit_rate"]
+        performance["baselines"]["memmimic_cache_hit_rate"]
     )
 
 
@@ -117,12 +117,12 @@ def test_the_history_is_counted_and_the_count_follows_it(ctx: Context, clock: Cl
     assert service.historical_points(ctx) == 0
     collect(ctx, clock, 180, lambda tick: [sample("memmimic_health_score", 1)])
     service.roll_up(ctx)
-    some = service.historical_points(ctx)
-    assert some >= 1
+    historical_points = service.historical_points(ctx)
+    assert historical_points >= 1
     clock.move(60)
     collect(ctx, clock, 180, lambda tick: [sample("memmimic_health_score", 1)])
     service.roll_up(ctx)
-    assert service.historical_points(ctx) > some
+    assert service.historical_points(ctx) > historical_points
 
 
 def test_a_day_is_told_in_five_minutes_and_its_newest_part_in_minutes(sqlite_ctx: Context, clock: Clock) -> None:
@@ -132,8 +132,8 @@ def test_a_day_is_told_in_five_minutes_and_its_newest_part_in_minutes(sqlite_ctx
         service.roll_up(ctx)
     clock.move(21)
     service.roll_up(ctx)
-    found = [row["timestamp"][11:16] for row in service.performance(ctx, 24)["historical_metrics"]]
-    assert found == ["00:05", "00:10", "00:11", "00:12", "00:13"]
+    results = [row["timestamp"][11:16] for row in service.performance(ctx, 24)["historical_metrics"]]
+    assert results == ["00:05", "00:10", "00:11", "00:12", "00:13"]
     assert len(service.performance(ctx, 1)["historical_metrics"]) == 13
 
 

@@ -25,7 +25,7 @@ def alert(name: str, status: str, **labels: str) -> dict[str, Any]:
     }
 
 
-def payload(status: str = "firing", **more: Any) -> dict[str, Any]:
+def payload(status: str = "firing", **extra: Any) -> dict[str, Any]:
     alerts = [alert("cold", "resolved", zone="a")]
     if status == "firing":
         alerts.insert(0, alert("hot", "firing", zone="a"))
@@ -40,12 +40,12 @@ def payload(status: str = "firing", **more: Any) -> dict[str, Any]:
         "alerts": alerts,
         "external_url": "http://m",
         "id": "key",
-        **more,
+        **extra,
     }
 
 
-def message(status: str = "firing", **more: Any) -> Message:
-    return render.message(payload(status, **more), of(), 0.0)
+def message(status: str = "firing", **extra: Any) -> Message:
+    return render.message(payload(status, **extra), of(), 0.0)
 
 
 PAGE = render.message(

@@ -19,15 +19,15 @@ from tests.memmon.notify.sample import PAGE, message
 SETTINGS = load({"MEMMON_HOME": "/nowhere"})
 
 
-def to_slack(hook: Hook, what: Message, **config: Any) -> dict[str, Any]:
-    slack.send(SlackConfig.model_validate({"api_url": hook.url, **config}), what, SETTINGS, Global())
+def to_slack(hook: Hook, message: Message, **config: Any) -> dict[str, Any]:
+    slack.send(SlackConfig.model_validate({"api_url": hook.url, **config}), message, SETTINGS, Global())
     return hook.bodies[-1]
 
 
-def to_pagerduty(hook: Hook, what: Message, **config: Any) -> dict[str, Any]:
+def to_pagerduty(hook: Hook, message: Message, **config: Any) -> dict[str, Any]:
     hook.answers = [(202, {})]
-    given = PagerDutyConfig.model_validate({"routing_key": "R", **config})
-    pagerduty.send(given, what, SETTINGS, Global(pagerduty_url=hook.url))
+    model = PagerDutyConfig.model_validate({"routing_key": "R", **config})
+    pagerduty.send(model, message, SETTINGS, Global(pagerduty_url=hook.url))
     return hook.bodies[-1]
 
 
@@ -125,14 +125,14 @@ def test_apprise_reaches_any_of_its_services(hook: Hook) -> None:
 
 
 def test_a_webhook_may_say_its_own_payload_as_opsgenie_wants_it(hook: Hook) -> None:
-    own = {
+    local = {
         "message": '{{ template "__subject" . }}',
         "alias": "{{ .GroupLabels.zone }}",
         "details": {"zone": "{{ .CommonLabels.zone }}"},
         "tags": ["memmon", "{{ .Status }}"],
         "priority": 1,
     }
-    config = WebhookConfig.model_validate({"url": hook.url, "payload": own})
+    config = WebhookConfig.model_validate({"url": hook.url, "payload": local})
     webhook.send(config, message(), SETTINGS, Global())
     assert hook.bodies == [
         {

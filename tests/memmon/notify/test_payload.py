@@ -8,8 +8,8 @@ from tests.memmon.notify.sample import message, payload
 
 
 def test_a_webhook_gets_all_fields_of_alertmanagers_version_4() -> None:
-    found = version4(payload())
-    assert {name: value for name, value in found.items() if name != "alerts"} == {
+    actual = version4(payload())
+    assert {name: value for name, value in actual.items() if name != "alerts"} == {
         "version": "4",
         "groupKey": '{}:{zone="a"}',
         "truncatedAlerts": 0,
@@ -20,7 +20,7 @@ def test_a_webhook_gets_all_fields_of_alertmanagers_version_4() -> None:
         "commonAnnotations": {"runbook_url": "docs/runbook.md#errors"},
         "externalURL": "http://m",
     }
-    hot, cold = found["alerts"]
+    hot, cold = actual["alerts"]
     assert (hot["status"], hot["startsAt"], hot["endsAt"], hot["generatorURL"], hot["fingerprint"]) == (
         "firing",
         "2026-01-01T00:00:00.000Z",
@@ -32,8 +32,8 @@ def test_a_webhook_gets_all_fields_of_alertmanagers_version_4() -> None:
 
 
 def test_what_is_over_the_limit_is_counted() -> None:
-    found = version4(payload(), 1)
-    assert (len(found["alerts"]), found["truncatedAlerts"]) == (1, 1)
+    actual = version4(payload(), 1)
+    assert (len(actual["alerts"]), actual["truncatedAlerts"]) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ def alert(name: str = "hot", message: str = "it is hot", status: str = "firing")
     return {"name": name, "severity": "critical", "message": message, "status": status, "labels": {}}
 
 
-def alerts(*some: dict[str, Any]) -> dict[str, Any]:
-    return {"kind": "alert", "status": "firing", "alerts": list(some), "external_url": "http://b"}
+def alerts(*subset: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "alert", "status": "firing", "alerts": list(subset), "external_url": "http://b"}
 
 
 def test_alerts_are_told_with_what_fires_first() -> None:
-    made = render.message(alerts(alert(), alert("cold", "was cold", "resolved")))
-    assert made.subject == "[FIRING:1] hot"
-    assert made.text.splitlines() == [
+    message = render.message(alerts(alert(), alert("cold", "was cold", "resolved")))
+    assert message.subject == "[FIRING:1] hot"
+    assert message.text.splitlines() == [
         "[FIRING:1] hot",
         "Firing:",
         "- [critical] it is hot",
@@ -26,8 +26,8 @@ def test_alerts_are_told_with_what_fires_first() -> None:
         "- [critical] was cold",
         "http://b/dashboard",
     ]
-    assert made.payload["text"] == made.text
-    assert made.payload["title"] == made.subject
+    assert message.payload["text"] == message.text
+    assert message.payload["title"] == message.subject
 
 
 def test_an_alert_tells_where_its_section_of_the_runbook_can_be_opened() -> None:
@@ -58,9 +58,9 @@ def test_many_alerts_are_counted_and_the_first_ones_listed() -> None:
     "evil", ["a\r\nBcc: x@y", "a\nb", "a\x00b", "a\u2028b", "a\u202eb", "a\x1b[31mb", "\ud800"], ids=ascii
 )
 def test_a_line_stays_one_line_whatever_an_attacker_wrote(evil: str) -> None:
-    made = render.message(alerts(alert(name=evil, message=evil)))
-    assert made.subject.isprintable()
-    assert len(made.text.splitlines()) == 4
+    message = render.message(alerts(alert(name=evil, message=evil)))
+    assert message.subject.isprintable()
+    assert len(message.text.splitlines()) == 4
 
 
 def test_a_subject_is_not_endless() -> None:
@@ -74,6 +74,6 @@ def test_pages_incidents_and_tests_are_told_by_their_title_and_lines() -> None:
         "lines": ["Severity high", "evil\nline"],
         "external_url": "http://b",
     }
-    made = render.message(payload)
-    assert made.text.splitlines() == ["[PAGE] INC-1 down", "Severity high", "evil line", "http://b/dashboard"]
+    message = render.message(payload)
+    assert message.text.splitlines() == ["[PAGE] INC-1 down", "Severity high", "evil line", "http://b/dashboard"]
     assert render.message({"kind": "incident", "incident": {"title": "t"}}).subject == "[INCIDENT] t"

@@ -44,24 +44,24 @@ def message(ctx: Context, receiver: str = "team", key: str = "k", **payload: Any
     return int(service.enqueue(ctx, receiver, {**PAYLOAD, **payload}, key)[0].args[0])
 
 
-def shown(ctx: Context, number: int) -> dict[str, Any]:
-    return next(row for row in service.recent(ctx) if row["id"] == number)
+def notification_row(ctx: Context, index: int) -> dict[str, Any]:
+    return next(row for row in service.recent(ctx) if row["id"] == index)
 
 
-def wait_of(ctx: Context, number: int) -> float:
+def wait_of(ctx: Context, index: int) -> float:
     """Return the seconds until the next try."""
-    return encode.seconds_of(shown(ctx, number)["next_attempt_at"]) - ctx.now()
+    return encode.seconds_of(notification_row(ctx, index)["next_attempt_at"]) - ctx.now()
 
 
 def test_a_message_is_sent_once_and_its_attempt_is_on_record(ready: Context, hook: Hook) -> None:
-    number = message(ready)
-    service.deliver(ready, number)
-    service.deliver(ready, number)
+    index = message(ready)
+    service.deliver(ready, index)
+    service.deliver(ready, index)
     assert len(hook.bodies) == 1
-    row = shown(ready, number)
+    row = notification_row(ready, index)
     assert (row["state"], row["title"], row["error"]) == ("sent", "[TEST] hello", None)
     assert row["sent_at"] == "2026-01-01T00:00:00.000Z"
-    assert [(one["outcome"], one["answer"]) for one in row["attempts"]] == [("sent", "200 <said>")]
+    assert [(entry["outcome"], entry["answer"]) for entry in row["attempts"]] == [("sent", "200 <said>")]
     assert (
         hook.bodies[0] | {"kind": "test", "text": "[TEST] hello", "receiver": "team", "channel": "webhook"}
         == hook.bodies[0]
@@ -76,83 +76,83 @@ def test_the_same_key_is_the_same_message(ready: Context) -> None:
 
 
 def test_of_many_workers_one_sends(ready: Context, hook: Hook) -> None:
-    number = message(ready)
+    index = message(ready)
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda _: service.deliver(ready, number), range(6)))
+        list(pool.map(lambda _: service.deliver(ready, index), range(6)))
     assert len(hook.bodies) == 1
-    assert len(shown(ready, number)["attempts"]) == 1
+    assert len(notification_row(ready, index)["attempts"]) == 1
 
 
 def test_a_message_whose_sender_died_is_sent_once_its_claim_is_over(ready: Context, hook: Hook, clock: Clock) -> None:
-    number = message(ready)
+    index = message(ready)
     with ready.write() as session:
-        assert store.claim(session, number, clock.now, clock.now + 10)
+        assert store.claim(session, index, clock.now, clock.now + 10)
     clock.move(9.9)
     assert service.due(ready) == []
-    service.deliver(ready, number)
+    service.deliver(ready, index)
     assert hook.bodies == []
     clock.move(0.1)
-    assert service.due(ready) == [Job("notify.deliver", (number,))]
-    service.deliver(ready, number)
+    assert service.due(ready) == [Job("notify.deliver", (index,))]
+    service.deliver(ready, index)
     assert len(hook.bodies) == 1
 
 
 def test_what_a_sender_says_after_its_claim_ended_undoes_nothing(ready: Context, clock: Clock) -> None:
-    number = message(ready)
+    index = message(ready)
     with ready.write() as session:
-        assert store.claim(session, number, clock.now, clock.now + 10)
+        assert store.claim(session, index, clock.now, clock.now + 10)
     clock.move(10)
-    service.deliver(ready, number)
+    service.deliver(ready, index)
     late = {"at": clock.now, "seconds": 20.0, "outcome": "transient", "answer": "too late"}
     with ready.write() as session:
-        store.finish(session, number, 1, late, state="waiting", due_at=clock.now)
-    assert shown(ready, number)["state"] == "sent"
-    assert len(shown(ready, number)["attempts"]) == 2
+        store.finish(session, index, 1, late, state="waiting", due_at=clock.now)
+    assert notification_row(ready, index)["state"] == "sent"
+    assert len(notification_row(ready, index)["attempts"]) == 2
 
 
 def test_a_message_that_kills_each_of_its_senders_is_given_up_at_its_deadline(
     ready: Context, hook: Hook, clock: Clock
 ) -> None:
-    number = message(ready)
+    index = message(ready)
     with ready.write() as session:
-        assert store.claim(session, number, clock.now, clock.now + 10)
+        assert store.claim(session, index, clock.now, clock.now + 10)
     clock.move(3600)
-    service.deliver(ready, number)
+    service.deliver(ready, index)
     assert hook.bodies == []
-    assert shown(ready, number)["state"] == "failed"
-    assert "no sender lived" in shown(ready, number)["error"]
+    assert notification_row(ready, index)["state"] == "failed"
+    assert "no sender lived" in notification_row(ready, index)["error"]
 
 
 def test_a_message_that_waited_long_for_its_first_try_is_sent_all_the_same(
     ready: Context, hook: Hook, clock: Clock
 ) -> None:
-    number = message(ready)
+    index = message(ready)
     clock.move(7200)
-    service.deliver(ready, number)
-    assert shown(ready, number)["state"] == "sent"
+    service.deliver(ready, index)
+    assert notification_row(ready, index)["state"] == "sent"
 
 
 def test_a_failure_that_may_pass_is_tried_again_with_growing_waits(ready: Context, hook: Hook, clock: Clock) -> None:
-    number = message(ready)
+    index = message(ready)
     hook.answers = [(503, {})] * 4
     for expected in (2, 4, 8, 16):
-        service.deliver(ready, number)
-        wait = wait_of(ready, number)
+        service.deliver(ready, index)
+        wait = wait_of(ready, index)
         assert 0.79 * expected <= wait <= 1.21 * expected
-        service.deliver(ready, number)  # Before its time: a message of it was still in the queue.
+        service.deliver(ready, index)  # Before its time: a message of it was still in the queue.
         clock.move(wait + 0.001)
     assert len(hook.bodies) == 4
-    assert "503" in shown(ready, number)["error"]
-    service.deliver(ready, number)
-    assert (shown(ready, number)["state"], shown(ready, number)["error"]) == ("sent", None)
+    assert "503" in notification_row(ready, index)["error"]
+    service.deliver(ready, index)
+    assert (notification_row(ready, index)["state"], notification_row(ready, index)["error"]) == ("sent", None)
     assert len({headers["idempotency-key"] for headers in hook.headers}) == 1
 
 
 def test_a_receiver_that_asks_for_time_gets_it(ready: Context, hook: Hook, clock: Clock) -> None:
-    number = message(ready)
+    index = message(ready)
     hook.answers = [(429, {"Retry-After": "90"})]
-    service.deliver(ready, number)
-    assert wait_of(ready, number) == pytest.approx(90, abs=0.01)
+    service.deliver(ready, index)
+    assert wait_of(ready, index) == pytest.approx(90, abs=0.01)
 
 
 def test_a_receiver_that_is_away_is_left_alone_and_the_message_waits_without_being_tried(
@@ -161,53 +161,56 @@ def test_a_receiver_that_is_away_is_left_alone_and_the_message_waits_without_bei
     hook.answers = [(503, {})] * 5
     for n in range(5):
         service.deliver(ready, message(ready, key=f"k{n}"))
-    number = message(ready, key="last")
-    service.deliver(ready, number)
+    index = message(ready, key="last")
+    service.deliver(ready, index)
     assert len(hook.bodies) == 5
-    row = shown(ready, number)
+    row = notification_row(ready, index)
     assert (row["state"], row["error"], row["attempts"]) == ("waiting", "left alone after 5 failures on end", [])
-    assert wait_of(ready, number) == pytest.approx(15)
+    assert wait_of(ready, index) == pytest.approx(15)
     assert service.channels(ready)[0]["left_alone"]
     clock.move(15)
-    service.deliver(ready, number)
-    assert shown(ready, number)["state"] == "sent"
+    service.deliver(ready, index)
+    assert notification_row(ready, index)["state"] == "sent"
 
 
 def test_a_failure_that_will_not_pass_is_final(
     ready: Context, hook: Hook, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    number = message(ready)
+    index = message(ready)
     hook.answers = [(404, {})]
-    service.deliver(ready, number)
+    service.deliver(ready, index)
     clock.move(300)
     assert service.due(ready) == []
-    service.deliver(ready, number)
+    service.deliver(ready, index)
     assert len(hook.bodies) == 1
-    assert (shown(ready, number)["state"], shown(ready, number)["error"]) == ("failed", "404 <said>")
+    assert (notification_row(ready, index)["state"], notification_row(ready, index)["error"]) == (
+        "failed",
+        "404 <said>",
+    )
     assert "failed for good: 404" in caplog.text
 
 
 def test_tries_end_at_the_deadline(ready: Context, hook: Hook, clock: Clock) -> None:
-    number = message(ready)
+    index = message(ready)
     hook.answers = [(503, {})] * 2
-    service.deliver(ready, number)
+    service.deliver(ready, index)
     clock.move(outbox.DEADLINE - 1)
-    service.deliver(ready, number)
-    assert shown(ready, number)["state"] == "failed"
+    service.deliver(ready, index)
+    assert notification_row(ready, index)["state"] == "failed"
 
 
 def test_a_message_that_cannot_be_made_is_final(ready: Context) -> None:
-    number = message(ready, "post")
-    service.deliver(ready, number)
-    assert shown(ready, number)["state"] == "failed"
-    assert "the message cannot be made" in shown(ready, number)["error"]
+    index = message(ready, "post")
+    service.deliver(ready, index)
+    assert notification_row(ready, index)["state"] == "failed"
+    assert "the message cannot be made" in notification_row(ready, index)["error"]
 
 
 def test_a_channel_that_the_configuration_lost_fails_with_that_reason(ready: Context, configure: Configure) -> None:
-    number = message(ready)
+    index = message(ready)
     configure(routes="{route: {receiver: team}, receivers: [{name: team}]}")
-    service.deliver(ready, number)
-    assert shown(ready, number)["error"] == "receiver team no longer has webhook[0]"
+    service.deliver(ready, index)
+    assert notification_row(ready, index)["error"] == "receiver team no longer has webhook[0]"
 
 
 def test_a_message_that_is_not_there_is_no_trouble(ready: Context) -> None:
@@ -246,7 +249,10 @@ def test_a_receiver_that_is_away_for_ten_minutes_hears_what_is_then_so_and_once(
         go_on(ready)
         clock.move(5)
     [heard] = hook.bodies[tried:]
-    assert [(one["labels"]["n"], one["status"]) for one in heard["alerts"]] == [("2", "firing"), ("1", "resolved")]
+    assert [(entry["labels"]["n"], entry["status"]) for entry in heard["alerts"]] == [
+        ("2", "firing"),
+        ("1", "resolved"),
+    ]
 
 
 @pytest.mark.parametrize("garbage", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 two hundred\r\n\r\n", b"\x16\x03\x01\x00"])
@@ -265,20 +271,23 @@ def test_a_receiver_that_answers_garbage_is_tried_again(configure: Configure, ga
         ctx = configure(
             routes=f"{{route: {{receiver: team}}, receivers: [{{name: team, webhook_configs: [{{url: '{where}'}}]}}]}}"
         )
-        number = message(ctx)
-        service.deliver(ctx, number)
+        index = message(ctx)
+        service.deliver(ctx, index)
         thread.join()
-    assert (shown(ctx, number)["state"], shown(ctx, number)["attempts"][0]["outcome"]) == ("waiting", "transient")
+    assert (notification_row(ctx, index)["state"], notification_row(ctx, index)["attempts"][0]["outcome"]) == (
+        "waiting",
+        "transient",
+    )
 
 
 def test_a_clock_that_is_set_back_puts_no_message_off(ready: Context, hook: Hook, clock: Clock) -> None:
-    number = message(ready)
+    index = message(ready)
     hook.answers = [(503, {})]
-    service.deliver(ready, number)
+    service.deliver(ready, index)
     clock.move(-86400)
-    assert service.due(ready) == [Job("notify.deliver", (number,))]
-    service.deliver(ready, number)
-    assert shown(ready, number)["state"] == "sent"
+    assert service.due(ready) == [Job("notify.deliver", (index,))]
+    service.deliver(ready, index)
+    assert notification_row(ready, index)["state"] == "sent"
 
 
 def test_each_channel_of_a_receiver_has_a_message_of_its_own(ready: Context, hook: Hook) -> None:
@@ -328,7 +337,7 @@ def test_a_channel_that_wants_no_ends_hears_only_of_what_fires(
     sent(ready)
     with ready.read() as session:
         heard = [
-            (row.channel, row.payload["reason"], [one["labels"]["n"] for one in row.payload["alerts"]])
+            (row.channel, row.payload["reason"], [entry["labels"]["n"] for entry in row.payload["alerts"]])
             for row in reversed(store.recent(session, 50))
         ]
     assert sorted(heard) == [

@@ -33,8 +33,8 @@ def test_files_of_templates_add_to_memmons_own_and_replace_them(tmp_path: Path) 
     text = '{{ define "own" }}mine {{ template "__subject" . }}{{ end }}{{ define "__names" }}N{{ end }}'
     settings = load({"MEMMON_HOME": str(folder(tmp_path, a=text))})
     config_check.config(settings)
-    known = templates.of(config.load(settings).routes.sources)
-    assert message(payload(), known).fill('{{ template "own" . }}') == "mine [FIRING:1] N"
+    existing = templates.of(config.load(settings).routes.sources)
+    assert message(payload(), existing).fill('{{ template "own" . }}') == "mine [FIRING:1] N"
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def fetch(ctx: Context) -> None:
 
 def about(ctx: Context) -> tuple[str, str | None, list[str]]:
     """Return who is on call, and what is said of the calendar."""
-    [found] = oncall.overview(ctx)
-    return found["now"]["contact"], found["calendar"]["error"], found["calendar"]["left_out"]
+    [actual] = oncall.overview(ctx)
+    return actual["now"]["contact"], actual["calendar"]["error"], actual["calendar"]["left_out"]
 
 
 def test_an_address_says_who_is_on_call_also_while_it_is_away(ready: Context, endpoint: Endpoint, clock: Clock) -> None:
@@ -58,7 +58,9 @@ def test_an_address_says_who_is_on_call_also_while_it_is_away(ready: Context, en
     fire(ready)
     run(ready, service.correlate(ready))
     assert paged(ready) == ["bob-phone"]
-    assert any(dict(one.labels)["__name__"] == "memmon_calendars_failed_total" for one in counters.read(ready.redis))
+    assert any(
+        dict(entry.labels)["__name__"] == "memmon_calendars_failed_total" for entry in counters.read(ready.redis)
+    )
 
 
 def test_it_is_asked_every_quarter_of_an_hour_and_each_minute_after_a_failure(
@@ -80,7 +82,7 @@ def test_it_is_asked_every_quarter_of_an_hour_and_each_minute_after_a_failure(
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "said"),
+    ("status", "body", "output"),
     [
         (200, b"<html>Sign in</html>", "127.0.0.1: what it answered is no calendar"),
         (200, b"", "127.0.0.1: what it answered is no calendar"),
@@ -90,15 +92,15 @@ def test_it_is_asked_every_quarter_of_an_hour_and_each_minute_after_a_failure(
     ],
 )
 def test_what_is_no_calendar_leaves_the_one_that_was_there(
-    ready: Context, endpoint: Endpoint, clock: Clock, status: int, body: bytes, said: str
+    ready: Context, endpoint: Endpoint, clock: Clock, status: int, body: bytes, output: str
 ) -> None:
     fetch(ready)
     endpoint.status, endpoint.body = status, body
     clock.move(900)
     fetch(ready)
-    who, error, _ = about(ready)
-    assert who == "bob"
-    assert said in str(error)
+    caller, error, _ = about(ready)
+    assert caller == "bob"
+    assert output in str(error)
     assert "secret" not in str(error)
 
 
@@ -106,8 +108,8 @@ def test_what_names_no_contact_is_left_out_and_said(ready: Context, endpoint: En
     broken = "BEGIN:VEVENT\r\nUID:9\r\nSUMMARY:bob\r\nDTEND:20260102T000000Z\r\nEND:VEVENT\r\n"
     endpoint.body = calendar(EVENT % (1, "Team lunch"), broken)
     fetch(ready)
-    who, error, left_out = about(ready)
-    assert (who, error) == ("ann", None)
+    caller, error, left_out = about(ready)
+    assert (caller, error) == ("ann", None)
     assert left_out == ["bob: IncompleteComponent: No DTSTART given.", "Team lunch: is no contact"]
 
 

@@ -18,15 +18,15 @@ def berlin(text: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=BERLIN).timestamp()
 
 
-def a_schedule(*rotations: dict[str, Any], **more: Any) -> Schedule:
-    return Schedule.model_validate({"name": "s", "timezone": "Europe/Berlin", "rotations": rotations, **more})
+def a_schedule(*rotations: dict[str, Any], **extra: Any) -> Schedule:
+    return Schedule.model_validate({"name": "s", "timezone": "Europe/Berlin", "rotations": rotations, **extra})
 
 
 WEEKLY = {"members": ["ann", "bob"], "start": "2026-01-05", "turn": "weekly", "handover": "09:00"}
 
 
-def at(schedule: Schedule, text: str, given: list[Shift] | None = None) -> str | None:
-    return oncall_schedule.shift_at(schedule, given or [], berlin(text)).contact
+def at(schedule: Schedule, text: str, shifts: list[Shift] | None = None) -> str | None:
+    return oncall_schedule.shift_at(schedule, shifts or [], berlin(text)).contact
 
 
 def test_the_week_is_handed_over_at_its_hour_and_goes_round() -> None:
@@ -51,9 +51,9 @@ def test_the_hour_of_the_hand_over_stays_when_the_clocks_change() -> None:
 
 def test_a_hand_over_in_the_hour_that_comes_twice_is_made_once() -> None:
     daily = a_schedule({**WEEKLY, "turn": "daily", "handover": "02:30"})
-    found = oncall_schedule.shifts(daily, [], berlin("2026-10-24T12:00:00"), berlin("2026-10-26T12:00:00"))
-    assert len(found) == 3
-    assert found[1].end - found[1].start == 25 * 3600
+    shifts = oncall_schedule.shifts(daily, [], berlin("2026-10-24T12:00:00"), berlin("2026-10-26T12:00:00"))
+    assert len(shifts) == 3
+    assert shifts[1].end - shifts[1].start == 25 * 3600
 
 
 def test_a_later_rotation_goes_before_an_earlier_one_within_its_hours() -> None:
@@ -74,17 +74,19 @@ def test_a_later_rotation_goes_before_an_earlier_one_within_its_hours() -> None:
 def test_overrides_go_before_the_calendar_and_that_before_rotations() -> None:
     weekly = a_schedule(WEEKLY, overrides=[{"contact": "eve", "from": "2026-01-06 10:00", "to": "2026-01-06 12:00"}])
     calendar = [Shift(berlin("2026-01-06T08:00:00"), berlin("2026-01-06T18:00:00"), "cal", "calendar")]
-    given = [*calendar, *oncall_schedule.of_overrides(weekly)]
-    found = oncall_schedule.shifts(weekly, given, berlin("2026-01-06T00:00:00"), berlin("2026-01-07T00:00:00"))
-    assert [(one.contact, one.why) for one in found] == [
+    arguments = [*calendar, *oncall_schedule.of_overrides(weekly)]
+    shifts = oncall_schedule.shifts(weekly, arguments, berlin("2026-01-06T00:00:00"), berlin("2026-01-07T00:00:00"))
+    assert [(entry.contact, entry.why) for entry in shifts] == [
         ("ann", "rotation"), ("cal", "calendar"), ("eve", "override"), ("cal", "calendar"), ("ann", "rotation")
     ]  # fmt: skip
 
 
 def test_a_gap_is_named_from_its_beginning_to_its_end() -> None:
     office = {"members": ["ann"], "start": "2026-01-01", "hours": [{"from": "09:00", "to": "17:00"}]}
-    found = oncall_schedule.shifts(a_schedule(office), [], berlin("2026-01-06T12:00:00"), berlin("2026-01-07T12:00:00"))
-    [gap] = oncall_schedule.gaps(found)
+    shifts = oncall_schedule.shifts(
+        a_schedule(office), [], berlin("2026-01-06T12:00:00"), berlin("2026-01-07T12:00:00")
+    )
+    [gap] = oncall_schedule.gaps(shifts)
     assert (gap.start, gap.end) == (berlin("2026-01-06T17:00:00"), berlin("2026-01-07T09:00:00"))
 
 
@@ -116,12 +118,12 @@ def test_shifts_say_of_each_moment_what_who_says_and_leave_none_out(
 ) -> None:
     schedule = Schedule.model_validate({"name": "s", "timezone": zone, "rotations": rotations})
     start = datetime(2026, 1, 1, tzinfo=UTC).timestamp() + day * DAY
-    found = oncall_schedule.shifts(schedule, [], start, start + 5 * DAY)
-    assert (found[0].start, found[-1].end) == (start, start + 5 * DAY)
-    assert all(a.end == b.start for a, b in zip(found, found[1:], strict=False))
+    shifts = oncall_schedule.shifts(schedule, [], start, start + 5 * DAY)
+    assert (shifts[0].start, shifts[-1].end) == (start, start + 5 * DAY)
+    assert all(a.end == b.start for a, b in zip(shifts, shifts[1:], strict=False))
     for moment in moments:
-        one = next(s for s in found if s.start <= start + moment < s.end)
-        assert one.contact == oncall_schedule.shift_at(schedule, [], start + moment).contact
+        entry = next(s for s in shifts if s.start <= start + moment < s.end)
+        assert entry.contact == oncall_schedule.shift_at(schedule, [], start + moment).contact
 
 
 @pytest.mark.parametrize("wrong", [{"turn": 0}, {"members": []}, {"handover": "9"}, {"start": "soon"}])

@@ -53,24 +53,24 @@ def test_who_is_on_call_is_paged_and_named(ready: Context) -> None:
     assert paged(ready) == ["ann-phone"]  # Since 2025-12-31T09:00, the thirtieth day.
     assert "on call: ann" in texts(only(ready), "page")[0]
     levels = only(ready)["escalation"]["levels"]
-    assert [(one["people"], one["receivers"]) for one in levels] == [
+    assert [(level["people"], level["receivers"]) for level in levels] == [
         (["ann"], ["ann-phone"]), (["bob"], ["bob-phone"]), ([], ["default"])
     ]  # fmt: skip
 
 
 def test_an_override_by_hand_goes_before_the_rotation_and_can_be_withdrawn(ready: Context, clock: Clock) -> None:
     now = ready.now()
-    made = oncall.override(ready, "primary", "bob", now, now + 3600, "dana")
+    override = oncall.override(ready, "primary", "bob", now, now + 3600, "dana")
     assert oncall.overview(ready)[0]["now"]["contact"] == "bob"
     fire(ready)
     run(ready, service.correlate(ready))
     assert paged(ready) == ["bob-phone"]
-    oncall.withdraw(ready, made["id"], "dana")
+    oncall.withdraw(ready, override["id"], "dana")
     assert oncall.overview(ready)[0]["now"] | {"start": 0, "end": 0} == {
         "contact": "ann", "why": "rotation", "start": 0, "end": 0, "phone": "+1 555 0100", "receivers": ["ann-phone"]
     }  # fmt: skip
     with pytest.raises(NotFound):
-        oncall.withdraw(ready, made["id"], "dana")
+        oncall.withdraw(ready, override["id"], "dana")
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_a_level_is_one_for_its_severities_and_in_its_hours(configure: Callable[
 
 
 def test_shifts_and_their_calendar(ready: Context) -> None:
-    found = oncall.schedule(ready, "primary", 3)
-    assert [one["contact"] for one in found["shifts"]] == ["ann", "bob", "ann", "bob"]
-    assert found["gaps"] == []
+    schedule = oncall.schedule(ready, "primary", 3)
+    assert [entry["contact"] for entry in schedule["shifts"]] == ["ann", "bob", "ann", "bob"]
+    assert schedule["gaps"] == []
     text = oncall.calendar(ready, "primary", 3)
     assert text.count("BEGIN:VEVENT") == 4
     assert "SUMMARY:ann" in text
@@ -122,7 +122,7 @@ def test_a_calendar_file_says_who_is_on_call(configure: Callable[..., Context], 
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "output"),
     [
         ("members: [ann, bob]", "members: [ann, eve]", "eve is no contact"),
         ("on_call: [primary]", "on_call: [nothing]", "no schedule nothing in escalation.yml"),
@@ -131,9 +131,11 @@ def test_a_calendar_file_says_who_is_on_call(configure: Callable[..., Context], 
         ("[ann-phone]", "[nothing]", "no receiver nothing in routes.yml"),
     ],
 )
-def test_what_is_named_and_not_there_is_said(configure: Callable[..., Context], old: str, new: str, said: str) -> None:
+def test_what_is_named_and_not_there_is_said(
+    configure: Callable[..., Context], old: str, new: str, output: str
+) -> None:
     ctx = configure(routes=ROUTES, escalation=(ESCALATION % "nights").replace(old, new))
-    with pytest.raises(BadConfig, match=said):
+    with pytest.raises(BadConfig, match=output):
         service.check(ctx.config)
 
 

@@ -17,7 +17,7 @@ class Memory:
         self.series = list(series)
 
     def select(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Series]:
-        return [one for one in self.series if all_accept(matchers, one.labels)]
+        return [series for series in self.series if all_accept(matchers, series.labels)]
 
     def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:
         return [pack(self.select(matchers, start, end, hint))]

@@ -19,18 +19,24 @@ pytestmark = pytest.mark.skipif(not FILES, reason=f"Prometheus' test scripts are
 
 @pytest.mark.parametrize("exact", [True, False], ids=["exact", "kernels"])
 def test_every_evaluation_of_the_float_language_is_right_but_for_known_deviations(exact: bool) -> None:
-    verdicts = [one for file in FILES for one in conformance.run(file, exact) if one.category == "float"]
-    missed = {(one.file, one.line): f"{one.expr}: {one.missed}" for one in verdicts if one.missed}
+    verdicts = [entry for file in FILES for entry in conformance.run(file, exact) if entry.category == "float"]
+    missed = {
+        (verdict.file, verdict.line): f"{verdict.expr}: {verdict.missed}" for verdict in verdicts if verdict.missed
+    }
     assert len(verdicts) == 823
     assert {place: text for place, text in missed.items() if place not in conformance.DEVIATIONS} == {}
     assert missed.keys() == conformance.DEVIATIONS.keys()  # One that is right by now is a deviation no more.
 
 
 def test_what_needs_experimental_syntax_is_refused_and_never_answered_otherwise() -> None:
-    verdicts = [one for file in FILES if file.name in EXPERIMENTS for one in conformance.run(file)]
-    experiments = [one for one in verdicts if one.category == "experimental"]
+    verdicts = [entry for file in FILES if file.name in EXPERIMENTS for entry in conformance.run(file)]
+    experiments = [verdict for verdict in verdicts if verdict.category == "experimental"]
     assert len(experiments) == 243
-    assert [f"{one.file}:{one.line} {one.expr}" for one in experiments if one.missed and not one.refused] == []
+    assert [
+        f"{experiment.file}:{experiment.line} {experiment.expr}"
+        for experiment in experiments
+        if experiment.missed and not experiment.refused
+    ] == []
 
 
 def test_the_command_prints_what_passed_by_file_and_category(tmp_path: Path) -> None:

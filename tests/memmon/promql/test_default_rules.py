@@ -54,14 +54,14 @@ def errors(a_minute: float, component: str = "api") -> Data:
     return Data().add("memmimic_errors_total", lambda at: 7 + at * a_minute / 60, component=component)
 
 
-def latency(what: str, mean: float, p95: float | None = 0.2, mad: float = 0.01) -> Data:
+def latency(case: str, mean: float, p95: float | None = 0.2, mad: float = 0.01) -> Data:
     """Ten operations a second of a mean latency, where so much is usual."""
     data = Data()
-    data.add(f"memmimic_{what}_duration_seconds_sum", lambda at: at * 10 * mean)
-    data.add(f"memmimic_{what}_duration_seconds_count", lambda at: at * 10)
+    data.add(f"memmimic_{case}_duration_seconds_sum", lambda at: at * 10 * mean)
+    data.add(f"memmimic_{case}_duration_seconds_count", lambda at: at * 10)
     if p95 is not None:
         for stat, value in (("p95", p95), ("mad", mad), ("median", 0.1)):
-            data.add("memmimic_baseline", value, metric=f"memmimic_{what}_latency_seconds", stat=stat)
+            data.add("memmimic_baseline", value, metric=f"memmimic_{case}_latency_seconds", stat=stat)
     return data
 
 
@@ -157,10 +157,10 @@ def test_the_first_sample_of_a_counter_is_no_increase() -> None:
     assert ask("high_error_rate", Data().add("memmimic_errors_total", 500, begins=END - 60, component="api")) == []
 
 
-@pytest.mark.parametrize("what", ["search", "storage"])
-def test_a_latency_is_not_unusual_where_nobody_knows_what_is_usual_or_where_it_is_short(what: str) -> None:
-    assert ask(f"{what}_latency_unusual", latency(what, 9.0, p95=None)) == []
-    assert ask(f"{what}_latency_unusual", latency(what, 0.04, p95=0.001, mad=0.0001)) == []
+@pytest.mark.parametrize("case", ["search", "storage"])
+def test_a_latency_is_not_unusual_where_nobody_knows_what_is_usual_or_where_it_is_short(case: str) -> None:
+    assert ask(f"{case}_latency_unusual", latency(case, 9.0, p95=None)) == []
+    assert ask(f"{case}_latency_unusual", latency(case, 0.04, p95=0.001, mad=0.0001)) == []
 
 
 @pytest.mark.parametrize(

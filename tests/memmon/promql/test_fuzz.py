@@ -59,8 +59,8 @@ def mutated(draw: st.DrawFn) -> str:
 def judged(text: str) -> None:
     for exact in (True, False):
         began = time.perf_counter()
-        said = refusal(text, exact, began + SECONDS / 2)
-        said.encode()  # It goes out as it is.
+        output = refusal(text, exact, began + SECONDS / 2)
+        output.encode()  # It goes out as it is.
         assert time.perf_counter() - began < SECONDS
 
 

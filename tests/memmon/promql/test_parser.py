@@ -105,7 +105,7 @@ def test_a_tree_is_parsed_once() -> None:
 
 
 def test_a_selector_is_nothing_more() -> None:
-    assert [str(one) for one in parser.selector('up{job=~"a|b"}')] == ['__name__="up"', 'job=~"a|b"']
+    assert [str(entry) for entry in parser.selector('up{job=~"a|b"}')] == ['__name__="up"', 'job=~"a|b"']
     for text in ("up[5m]", "up offset 5m", "up @ 3", "sum(up)", "1"):
         with pytest.raises(BadQuery, match="not a selector"):
             parser.selector(text)

@@ -55,7 +55,7 @@ clear
 """
     load, instant, over, clear = script.read(text)
     assert isinstance(load, script.Load)
-    assert [one.labels for one in load.series] == [
+    assert [series.labels for series in load.series] == [
         labels.of(__name__="a", x="1", y='two, "three"'),
         labels.of(__name__="utf8.name", z="9"),
     ]

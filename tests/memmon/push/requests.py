@@ -7,31 +7,31 @@ import struct
 import cramjam
 
 
-def varint(number: int) -> bytes:
+def varint(index: int) -> bytes:
     """Return a number of at most 64 bits as protobuf writes it."""
-    number &= (1 << 64) - 1
+    index &= (1 << 64) - 1
     out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*out, number])
+    while index > 127:
+        out.append(index & 127 | 128)
+        index >>= 7
+    return bytes([*out, index])
 
 
-def field(number: int, content: bytes | str | int | float) -> bytes:
+def field(index: int, content: bytes | str | int | float) -> bytes:
     """Return one field of a message."""
     if isinstance(content, float):
-        return varint(number << 3 | 1) + struct.pack("<d", content)
+        return varint(index << 3 | 1) + struct.pack("<d", content)
     if isinstance(content, int):
-        return varint(number << 3) + varint(content)
+        return varint(index << 3) + varint(content)
     raw = content.encode() if isinstance(content, str) else content
-    return varint(number << 3 | 2) + varint(len(raw)) + raw
+    return varint(index << 3 | 2) + varint(len(raw)) + raw
 
 
-def series(labels: list[tuple[str, str]], samples: list[tuple[float, int]], *more: bytes) -> bytes:
+def series(labels: list[tuple[str, str]], samples: list[tuple[float, int]], *extra: bytes) -> bytes:
     """Return a field `timeseries` of (value, time in ms)."""
     named = b"".join(field(1, field(1, name) + field(2, value)) for name, value in labels)
-    given = b"".join(field(2, field(1, float(value)) + field(2, at)) for value, at in samples)
-    return field(1, named + given + b"".join(more))
+    arguments = b"".join(field(2, field(1, float(value)) + field(2, at)) for value, at in samples)
+    return field(1, named + arguments + b"".join(extra))
 
 
 def about(kind: int, name: str, text: str, unit: str = "") -> bytes:

@@ -19,12 +19,12 @@ def read(text: str, **labels: str) -> Families:
     return group.read(text.encode(), {**JOB, **labels})
 
 
-def shown(families: Families) -> dict[str, float]:
-    return {label_sets.show(point.labels): point.value for one in families.values() for point in one.points}
+def values_by_series(families: Families) -> dict[str, float]:
+    return {label_sets.show(point.labels): point.value for family in families.values() for point in family.points}
 
 
 @pytest.mark.parametrize(
-    ("job", "is_base64", "rest", "expected"),
+    ("job", "is_base64", "remainder", "expected"),
     [
         ("some_job", False, "", {"job": "some_job"}),
         ("some_job", False, "instance/a", {"job": "some_job", "instance": "a"}),
@@ -36,12 +36,12 @@ def shown(families: Families) -> dict[str, float]:
         ("one", False, "job/two", {"job": "one"}),
     ],
 )
-def test_a_path_says_which_group(job: str, is_base64: bool, rest: str, expected: dict[str, str]) -> None:
-    assert group.labels_of(job, is_base64, rest) == expected
+def test_a_path_says_which_group(job: str, is_base64: bool, remainder: str, expected: dict[str, str]) -> None:
+    assert group.labels_of(job, is_base64, remainder) == expected
 
 
 @pytest.mark.parametrize(
-    ("job", "is_base64", "rest", "reason"),
+    ("job", "is_base64", "remainder", "reason"),
     [
         ("=", True, "", "job: is empty"),
         ("j", False, "instance", "odd number of parts"),
@@ -52,14 +52,14 @@ def test_a_path_says_which_group(job: str, is_base64: bool, rest: str, expected:
         ("j", False, "a/" + "x" * 5000, "the value of a has more than 4096"),
     ],
 )
-def test_a_path_that_says_no_group_is_refused(job: str, is_base64: bool, rest: str, reason: str) -> None:
+def test_a_path_that_says_no_group_is_refused(job: str, is_base64: bool, remainder: str, reason: str) -> None:
     with pytest.raises(BadInput, match=reason):
-        group.labels_of(job, is_base64, rest)
+        group.labels_of(job, is_base64, remainder)
 
 
 def test_the_grouping_labels_win_and_empty_ones_take_a_label_away() -> None:
-    found = read('a{job="other",instance="x",own="y"} 1\n', instance="")
-    assert shown(found) == {'a{job="j",own="y"}': 1.0}
+    actual = read('a{job="other",instance="x",own="y"} 1\n', instance="")
+    assert values_by_series(actual) == {'a{job="j",own="y"}': 1.0}
 
 
 def test_everything_that_a_registry_writes_is_read() -> None:
@@ -68,26 +68,26 @@ def test_everything_that_a_registry_writes_is_read() -> None:
     Gauge("size_bytes", "Size", registry=registry).set(math.inf)
     Histogram("seconds", "Time", registry=registry, buckets=(1,)).observe(0.5)
     Summary("rows", "Rows", registry=registry).observe(7)
-    found = group.read(generate_latest(registry), JOB)
-    assert {name: one.kind for name, one in found.items() if not name.endswith("_created")} == {
+    actual = group.read(generate_latest(registry), JOB)
+    assert {name: entry.kind for name, entry in actual.items() if not name.endswith("_created")} == {
         "jobs_total": "counter",
         "size_bytes": "gauge",
         "seconds": "histogram",
         "rows": "summary",
     }
-    values = shown(found)
+    values = values_by_series(actual)
     assert values['jobs_total{job="j",kind="a\\"\\n\\\\"}'] == 3
     assert values['seconds_bucket{job="j",le="+Inf"}'] == values['seconds_count{job="j"}'] == 1
     assert values['size_bytes{job="j"}'] == math.inf
-    assert found["jobs_total"].help == "Jobs done"
+    assert actual["jobs_total"].help == "Jobs done"
 
 
 def test_a_counter_keeps_the_name_that_it_was_pushed_with() -> None:
-    assert shown(read("# TYPE some_metric counter\nsome_metric 42\n")) == {'some_metric{job="j"}': 42.0}
+    assert values_by_series(read("# TYPE some_metric counter\nsome_metric 42\n")) == {'some_metric{job="j"}': 42.0}
 
 
 def test_pushed_times_are_ours() -> None:
-    assert shown(read("push_time_seconds 1\npush_failure_time_seconds 2\na 3\n")) == {'a{job="j"}': 3.0}
+    assert values_by_series(read("push_time_seconds 1\npush_failure_time_seconds 2\na 3\n")) == {'a{job="j"}': 3.0}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_put_replaces_all_and_post_what_has_the_same_name() -> None:
     new = read("b 7\nc 8\n")
     assert group.pushed(old, new, replaces=True, now=9.0) == Group(JOB, new, 9.0, 3.0)
     added = group.pushed(old, new, replaces=False, now=9.0)
-    assert shown(added.families) == {'a{job="j"}': 1.0, 'b{job="j"}': 7.0, 'c{job="j"}': 8.0}
+    assert values_by_series(added.families) == {'a{job="j"}': 1.0, 'b{job="j"}': 7.0, 'c{job="j"}': 8.0}
 
 
 def test_groups_have_one_kind_for_a_name_and_share_no_series() -> None:
@@ -139,8 +139,8 @@ def test_groups_have_one_kind_for_a_name_and_share_no_series() -> None:
 
 
 def test_a_group_shows_when_it_was_pushed() -> None:
-    found = {label_sets.show(p.labels): p.value for p in group.points(Group(JOB, {}, 7.5, 0.0))}
-    assert found == {'push_time_seconds{job="j"}': 7.5, 'push_failure_time_seconds{job="j"}': 0.0}
+    actual = {label_sets.show(p.labels): p.value for p in group.points(Group(JOB, {}, 7.5, 0.0))}
+    assert actual == {'push_time_seconds{job="j"}': 7.5, 'push_failure_time_seconds{job="j"}': 0.0}
 
 
 def test_what_is_kept_comes_back_the_same() -> None:

@@ -35,9 +35,9 @@ def attributes(pairs: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def point(value: float | None = None, pairs: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    given = {} if value is None else {"asDouble": value}
-    return {"timeUnixNano": NANOS, "attributes": attributes(pairs or {}), **given, **more}
+def point(value: float | None = None, pairs: dict[str, Any] | None = None, **extra: Any) -> dict[str, Any]:
+    arguments = {} if value is None else {"asDouble": value}
+    return {"timeUnixNano": NANOS, "attributes": attributes(pairs or {}), **arguments, **extra}
 
 
 def request(*metrics: dict[str, Any], resource: dict[str, Any] | None = None) -> bytes:
@@ -47,12 +47,12 @@ def request(*metrics: dict[str, Any], resource: dict[str, Any] | None = None) ->
     return json.dumps({"resourceMetrics": [whole]}).encode()
 
 
-def gauge(*points: dict[str, Any], name: str = "g", **more: Any) -> dict[str, Any]:
-    return {"name": name, "gauge": {"dataPoints": list(points)}, **more}
+def gauge(*points: dict[str, Any], name: str = "g", **extra: Any) -> dict[str, Any]:
+    return {"name": name, "gauge": {"dataPoints": list(points)}, **extra}
 
 
-def cumulative(*points: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"dataPoints": list(points), "aggregationTemporality": 2, **more}
+def cumulative(*points: dict[str, Any], **extra: Any) -> dict[str, Any]:
+    return {"dataPoints": list(points), "aggregationTemporality": 2, **extra}
 
 
 def translated(*metrics: dict[str, Any], resource: dict[str, Any] | None = None) -> Pushed:
@@ -65,8 +65,8 @@ def values(pushed: Pushed) -> dict[str, float]:
 
 
 def test_a_resource_becomes_job_and_instance_and_target_info() -> None:
-    found = translated(gauge(point(1.0)), resource={**SERVICE, "host.name": "h", "n": 3})
-    assert values(found) == {
+    actual = translated(gauge(point(1.0)), resource={**SERVICE, "host.name": "h", "n": 3})
+    assert values(actual) == {
         'g{instance="i-1",job="eu/shop"}': 1.0,
         'target_info{host_name="h",instance="i-1",job="eu/shop",n="3"}': 1.0,
     }
@@ -81,18 +81,18 @@ def test_what_cannot_be_told_apart_has_no_target_info() -> None:
 
 
 def test_job_and_instance_are_the_resource_s() -> None:
-    found = translated(gauge(point(1.0, {"job": "mine", "a": "b"})), resource={"service.name": "shop"})
-    assert values(found) == {'g{a="b",job="shop"}': 1.0}
+    actual = translated(gauge(point(1.0, {"job": "mine", "a": "b"})), resource={"service.name": "shop"})
+    assert values(actual) == {'g{a="b",job="shop"}': 1.0}
 
 
 def test_gauges_and_sums() -> None:
-    found = translated(
+    actual = translated(
         gauge(point(0.5), name="cpu.usage", unit="1", description="Usage"),
         {"name": "requests", "unit": "{request}", "sum": cumulative(point(7.0), isMonotonic=True)},
         {"name": "queue.size", "unit": "By", "sum": cumulative(point(asInt="3"), isMonotonic=False)},
     )
-    assert values(found) == {"cpu_usage_ratio": 0.5, "requests_total": 7.0, "queue_size_bytes": 3.0}
-    assert found.metadata == {
+    assert values(actual) == {"cpu_usage_ratio": 0.5, "requests_total": 7.0, "queue_size_bytes": 3.0}
+    assert actual.metadata == {
         "cpu_usage_ratio": Metadata("gauge", "Usage"),
         "requests_total": Metadata("counter"),
         "queue_size_bytes": Metadata("gauge", "", "bytes"),
@@ -100,33 +100,33 @@ def test_gauges_and_sums() -> None:
 
 
 def test_a_histogram_has_buckets_that_add_up() -> None:
-    one = point(pairs={"a": "b"}, count="6", sum=12.5, bucketCounts=["1", "2", "3"], explicitBounds=[0.005, 10])
-    found = translated({"name": "latency", "unit": "s", "histogram": cumulative(one)})
-    assert values(found) == {
+    entry = point(pairs={"a": "b"}, count="6", sum=12.5, bucketCounts=["1", "2", "3"], explicitBounds=[0.005, 10])
+    actual = translated({"name": "latency", "unit": "s", "histogram": cumulative(entry)})
+    assert values(actual) == {
         'latency_seconds_sum{a="b"}': 12.5,
         'latency_seconds_count{a="b"}': 6.0,
         'latency_seconds_bucket{a="b",le="0.005"}': 1.0,
         'latency_seconds_bucket{a="b",le="10"}': 3.0,
         'latency_seconds_bucket{a="b",le="+Inf"}': 6.0,
     }
-    assert found.metadata == {"latency_seconds": Metadata("histogram", "", "seconds")}
+    assert actual.metadata == {"latency_seconds": Metadata("histogram", "", "seconds")}
 
 
 def test_a_histogram_without_a_sum_has_none() -> None:
-    found = translated({"name": "h", "histogram": cumulative(point(count="2"))})
-    assert values(found) == {"h_count": 2.0, 'h_bucket{le="+Inf"}': 2.0}
+    actual = translated({"name": "h", "histogram": cumulative(point(count="2"))})
+    assert values(actual) == {"h_count": 2.0, 'h_bucket{le="+Inf"}': 2.0}
 
 
 def test_a_summary_has_quantiles() -> None:
     quantiles = [{"quantile": 0.5, "value": 1.5}, {"quantile": 1, "value": 9}]
-    found = translated({"name": "s", "summary": {"dataPoints": [point(count="4", sum=8.0, quantileValues=quantiles)]}})
-    assert values(found) == {"s_sum": 8.0, "s_count": 4.0, 's{quantile="0.5"}': 1.5, 's{quantile="1"}': 9.0}
+    actual = translated({"name": "s", "summary": {"dataPoints": [point(count="4", sum=8.0, quantileValues=quantiles)]}})
+    assert values(actual) == {"s_sum": 8.0, "s_count": 4.0, 's{quantile="0.5"}': 1.5, 's{quantile="1"}': 9.0}
 
 
 def test_attributes_of_every_kind_become_text() -> None:
     array = {"arrayValue": {"values": [{"intValue": "1"}, {"stringValue": "x"}]}}
     nested = {"kvlistValue": {"values": [{"key": "k", "value": {"boolValue": True}}]}}
-    given = {
+    arguments = {
         "a.b": "1",
         "a-b": "2",
         "t": True,
@@ -136,7 +136,7 @@ def test_attributes_of_every_kind_become_text() -> None:
         "m": nested,
         "b": {"bytesValue": "AQI="},
     }
-    [sample] = translated(gauge(point(1.0, given))).samples
+    [sample] = translated(gauge(point(1.0, arguments))).samples
     assert dict(sample.labels) == {
         "__name__": "g",
         "a_b": "2;1",
@@ -167,10 +167,10 @@ def test_a_point_that_is_recorded_no_more_goes_stale() -> None:
     ],
 )
 def test_what_is_not_kept_is_refused_by_data_points_and_the_rest_is_kept(metric: dict[str, Any], reason: str) -> None:
-    found = translated(metric, gauge(point(1.0), name="other"))
-    assert found.refused.counts == {reason: 2}
-    assert values(found) == {"other": 1.0}
-    assert found.metadata.keys() == {"other"}
+    actual = translated(metric, gauge(point(1.0), name="other"))
+    assert actual.refused.counts == {reason: 2}
+    assert values(actual) == {"other": 1.0}
+    assert actual.metadata.keys() == {"other"}
 
 
 def test_json_and_protobuf_say_the_same() -> None:
@@ -184,9 +184,9 @@ def test_the_answer_says_how_much_was_refused() -> None:
     assert otlp.answer(refused, otlp.PROTOBUF) == b""
     assert json.loads(otlp.answer(refused, otlp.JSON)) == {}
     refused.add("delta_temporality", 3, "d")
-    found = ExportMetricsServiceResponse.FromString(otlp.answer(refused, otlp.PROTOBUF)).partial_success
-    assert found.rejected_data_points == 3
-    assert found.error_message == (
+    partial_success = ExportMetricsServiceResponse.FromString(otlp.answer(refused, otlp.PROTOBUF)).partial_success
+    assert partial_success.rejected_data_points == 3
+    assert partial_success.error_message == (
         "refused 3 data points; 3: delta temporality is not kept; export cumulative values, e.g. d"
     )
     assert json.loads(otlp.answer(refused, otlp.JSON))["partialSuccess"]["rejectedDataPoints"] == "3"
@@ -215,8 +215,8 @@ def test_what_is_no_request_is_bad_input(body: bytes, content_type: str, error: 
 )
 def test_a_request_of_very_many_parts_is_bad_input(path: tuple[int, ...], part: str) -> None:
     body = field(path[-1], b"") * (otlp.MAX_PARTS + 1)
-    for number in reversed(path[:-1]):
-        body = field(number, body)
+    for index in reversed(path[:-1]):
+        body = field(index, body)
     with pytest.raises(BadInput, match=f"has more than {otlp.MAX_PARTS} {part}"):
         otlp.translate(otlp.read(body, otlp.PROTOBUF), BOUNDS)
 
@@ -224,8 +224,8 @@ def test_a_request_of_very_many_parts_is_bad_input(path: tuple[int, ...], part: 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(content=st.binary(max_size=150), cut=st.integers(0, 300), at=st.integers(0, 300), to=st.integers(0, 255))
 def test_any_bytes_are_translated_or_bad_input(content: bytes, cut: int, at: int, to: int) -> None:
-    one = point(count="6", sum=12.5, bucketCounts=["1", "5"], explicitBounds=[1])
-    text = request(gauge(point(1.0, {"a": 1})), {"name": "h", "histogram": cumulative(one)}, resource=dict(SERVICE))
+    entry = point(count="6", sum=12.5, bucketCounts=["1", "5"], explicitBounds=[1])
+    text = request(gauge(point(1.0, {"a": 1})), {"name": "h", "histogram": cumulative(entry)}, resource=dict(SERVICE))
     good = json_format.Parse(text, ExportMetricsServiceRequest()).SerializeToString()
     for kind, whole in ((otlp.PROTOBUF, bytearray(good)), (otlp.JSON, bytearray(text))):
         whole[at % len(whole)] = to

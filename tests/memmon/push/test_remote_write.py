@@ -18,10 +18,10 @@ PROTOBUF = "application/x-protobuf"
 
 
 def test_series_come_with_times_and_values() -> None:
-    found = remote_write.read(packed(series([("job", "a"), ("__name__", "up")], [(1.0, 1000), (0.5, -5)])))
+    actual = remote_write.read(packed(series([("job", "a"), ("__name__", "up")], [(1.0, 1000), (0.5, -5)])))
     labels = label_sets.of({"__name__": "up", "job": "a"})
-    assert found.samples == [Sample(labels, 1.0, 1000), Sample(labels, 0.5, -5)]
-    assert not found.refused
+    assert actual.samples == [Sample(labels, 1.0, 1000), Sample(labels, 0.5, -5)]
+    assert not actual.refused
 
 
 def test_a_stale_marker_keeps_its_bits() -> None:
@@ -44,8 +44,8 @@ def test_metadata_is_read() -> None:
 
 
 def test_metadata_of_names_that_nobody_gives_is_left_out() -> None:
-    said = {name: Metadata("gauge") for name in ("a", "h", "c", "gone")}
-    assert remote_write.about_known(said, ["a", "h_bucket", "c_total"]).keys() == {"a", "h", "c"}
+    output = {name: Metadata("gauge") for name in ("a", "h", "c", "gone")}
+    assert remote_write.about_known(output, ["a", "h_bucket", "c_total"]).keys() == {"a", "h", "c"}
 
 
 @pytest.mark.parametrize(
@@ -58,18 +58,18 @@ def test_metadata_of_names_that_nobody_gives_is_left_out() -> None:
     ],
 )
 def test_series_with_wrong_labels_are_refused_and_the_others_kept(labels: list[tuple[str, str]], problem: str) -> None:
-    found = remote_write.read(packed(series(labels, [(1, 1), (2, 2)]), series(UP, [(3, 3)])))
-    assert [sample.value for sample in found.samples] == [3.0]
-    assert found.refused.counts == {"invalid_labels": 2}
-    assert problem in found.refused.text("samples")
+    actual = remote_write.read(packed(series(labels, [(1, 1), (2, 2)]), series(UP, [(3, 3)])))
+    assert [sample.value for sample in actual.samples] == [3.0]
+    assert actual.refused.counts == {"invalid_labels": 2}
+    assert problem in actual.refused.text("samples")
 
 
 def test_native_histograms_and_exemplars_are_counted() -> None:
     request = packed(series(UP, [(1, 1)], field(4, b""), field(4, field(3, 1.0)), field(3, field(2, 1.0))))
-    found = remote_write.read(request)
-    assert len(found.samples) == 1
-    assert found.refused.counts == {"native_histogram": 2, "exemplar": 1}
-    assert 'native histograms are not kept; send classic ones, e.g. up{job="a"}' in found.refused.text("samples")
+    actual = remote_write.read(request)
+    assert len(actual.samples) == 1
+    assert actual.refused.counts == {"native_histogram": 2, "exemplar": 1}
+    assert 'native histograms are not kept; send classic ones, e.g. up{job="a"}' in actual.refused.text("samples")
 
 
 def test_unknown_fields_are_passed_over() -> None:

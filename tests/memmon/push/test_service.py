@@ -21,20 +21,22 @@ def put(ctx: Context, text: str, labels: dict[str, str] = JOB, replaces: bool = 
     service.put(ctx, labels, text.encode(), replaces)
 
 
-def shown(ctx: Context, expr: str) -> dict[str, float]:
+def values_by_series(ctx: Context, expr: str) -> dict[str, float]:
     return {label_sets.show(point.labels): point.value for point in metrics.instant(ctx, expr)}
 
 
 def refused(ctx: Context) -> dict[str, float]:
-    found = {label_sets.show(sample.labels): sample.value for sample in counters.read(ctx.redis)}
-    return {name: value for name, value in found.items() if name.startswith("memmon_push_refused_total")}
+    actual = {label_sets.show(sample.labels): sample.value for sample in counters.read(ctx.redis)}
+    return {name: value for name, value in actual.items() if name.startswith("memmon_push_refused_total")}
 
 
 def test_a_push_can_be_asked_for_at_once(ctx: Context, clock: Clock) -> None:
     put(ctx, "# HELP rows Rows\n# TYPE rows gauge\nrows 3\n")
-    assert shown(ctx, "rows") == {'rows{instance="a",job="backup"}': 3.0}
-    assert shown(ctx, "push_time_seconds") == {'push_time_seconds{instance="a",job="backup"}': clock()}
-    assert shown(ctx, "push_failure_time_seconds") == {'push_failure_time_seconds{instance="a",job="backup"}': 0.0}
+    assert values_by_series(ctx, "rows") == {'rows{instance="a",job="backup"}': 3.0}
+    assert values_by_series(ctx, "push_time_seconds") == {'push_time_seconds{instance="a",job="backup"}': clock()}
+    assert values_by_series(ctx, "push_failure_time_seconds") == {
+        'push_failure_time_seconds{instance="a",job="backup"}': 0.0
+    }
     assert metrics.metadata(ctx)["rows"].help == "Rows"
 
 
@@ -43,8 +45,8 @@ def test_a_group_stays_visible_for_as_long_as_it_is_there(ctx: Context, clock: C
     for _ in range(20):
         clock.move(60)
         assert service.replay(ctx, clock()) == 3
-        assert shown(ctx, "rows") == {'rows{instance="a",job="backup"}': 3.0}
-    [pushed] = shown(ctx, "time() - push_time_seconds").values()
+        assert values_by_series(ctx, "rows") == {'rows{instance="a",job="backup"}': 3.0}
+    [pushed] = values_by_series(ctx, "time() - push_time_seconds").values()
     assert pushed == 1200
 
 
@@ -63,24 +65,24 @@ def test_put_takes_away_what_it_does_not_give(ctx: Context, clock: Clock) -> Non
     put(ctx, "rows 3\nsize 4\n")
     clock.move(3)
     put(ctx, "rows 5\n")
-    assert shown(ctx, "rows") == {'rows{instance="a",job="backup"}': 5.0}
-    assert shown(ctx, "size") == {}
+    assert values_by_series(ctx, "rows") == {'rows{instance="a",job="backup"}': 5.0}
+    assert values_by_series(ctx, "size") == {}
 
 
 def test_post_leaves_other_names(ctx: Context, clock: Clock) -> None:
     put(ctx, 'rows{t="x"} 3\nsize 4\n')
     clock.move(3)
     put(ctx, 'rows{t="y"} 5\n', replaces=False)
-    assert shown(ctx, "rows") == {'rows{instance="a",job="backup",t="y"}': 5.0}
-    assert shown(ctx, "size") == {'size{instance="a",job="backup"}': 4.0}
+    assert values_by_series(ctx, "rows") == {'rows{instance="a",job="backup",t="y"}': 5.0}
+    assert values_by_series(ctx, "size") == {'size{instance="a",job="backup"}': 4.0}
 
 
 def test_an_empty_put_leaves_the_times(ctx: Context, clock: Clock) -> None:
     put(ctx, "rows 3\n")
     clock.move(3)
     put(ctx, "")
-    assert shown(ctx, "rows") == {}
-    assert list(shown(ctx, "push_time_seconds").values()) == [clock()]
+    assert values_by_series(ctx, "rows") == {}
+    assert list(values_by_series(ctx, "push_time_seconds").values()) == [clock()]
 
 
 def test_delete_ends_a_group_and_no_other(ctx: Context, clock: Clock) -> None:
@@ -90,10 +92,10 @@ def test_delete_ends_a_group_and_no_other(ctx: Context, clock: Clock) -> None:
     service.delete(ctx, JOB)
     service.delete(ctx, {"job": "never"})
     for name in ("rows", "push_time_seconds"):
-        assert set(shown(ctx, name)) == {f'{name}{{job="backup"}}'}
+        assert set(values_by_series(ctx, name)) == {f'{name}{{job="backup"}}'}
     clock.move(60)
     assert service.replay(ctx, clock()) == 3
-    assert shown(ctx, "rows") == {'rows{job="backup"}': 4.0}
+    assert values_by_series(ctx, "rows") == {'rows{job="backup"}': 4.0}
 
 
 def test_a_tick_that_read_a_group_before_it_was_deleted_does_not_bring_it_back(
@@ -103,14 +105,14 @@ def test_a_tick_that_read_a_group_before_it_was_deleted_does_not_bring_it_back(
     everything = service.store.everything
 
     def slowly(session: Session) -> list[Group]:
-        found = everything(session)
+        actual = everything(session)
         clock.move(1)
         service.delete(ctx, JOB)
-        return found
+        return actual
 
     monkeypatch.setattr(service.store, "everything", slowly)
     assert service.replay(ctx, clock()) == 3
-    assert shown(ctx, "rows") == {}
+    assert values_by_series(ctx, "rows") == {}
 
 
 def test_a_refused_push_changes_nothing_but_the_time_of_failure(ctx: Context, clock: Clock) -> None:
@@ -119,20 +121,20 @@ def test_a_refused_push_changes_nothing_but_the_time_of_failure(ctx: Context, cl
     clock.move(5)
     with pytest.raises(Inconsistent, match="rows has a timestamp"):
         put(ctx, "rows 9 1700000000000\n")
-    assert list(shown(ctx, "rows").values()) == [3.0]
-    assert list(shown(ctx, "push_failure_time_seconds").values()) == [clock()]
-    assert list(shown(ctx, "push_time_seconds").values()) == [pushed]
+    assert list(values_by_series(ctx, "rows").values()) == [3.0]
+    assert list(values_by_series(ctx, "push_failure_time_seconds").values()) == [clock()]
+    assert list(values_by_series(ctx, "push_time_seconds").values()) == [pushed]
     assert refused(ctx) == {'memmon_push_refused_total{protocol="group",reason="inconsistent"}': 1.0}
     clock.move(5)
     put(ctx, "rows 4\n")
-    assert list(shown(ctx, "push_failure_time_seconds").values()) == [clock() - 5]
+    assert list(values_by_series(ctx, "push_failure_time_seconds").values()) == [clock() - 5]
 
 
 def test_a_first_push_that_is_refused_makes_a_group_that_tells_of_it(ctx: Context, clock: Clock) -> None:
     with pytest.raises(Inconsistent):
         put(ctx, "rows 9 1700000000000\n")
-    assert list(shown(ctx, "push_failure_time_seconds").values()) == [clock()]
-    assert list(shown(ctx, "push_time_seconds").values()) == [0.0]
+    assert list(values_by_series(ctx, "push_failure_time_seconds").values()) == [clock()]
+    assert list(values_by_series(ctx, "push_time_seconds").values()) == [0.0]
 
 
 def test_what_cannot_be_read_makes_no_group(ctx: Context) -> None:
@@ -171,7 +173,7 @@ def test_remote_write_is_taken_in(ctx: Context, clock: Clock) -> None:
     now = round(clock() * 1000)
     up = [("__name__", "up"), ("job", "x")]
     assert write(ctx, series(up, [(1.0, now - 15_000), (1.0, now)]), about(2, "up", "Up"), about(2, "odd", "Odd")) == {}
-    assert shown(ctx, "count_over_time(up[1m])") == {'{job="x"}': 2.0}
+    assert values_by_series(ctx, "count_over_time(up[1m])") == {'{job="x"}': 2.0}
     assert metrics.metadata(ctx)["up"].help == "Up"
     assert "odd" not in metrics.metadata(ctx)
 
@@ -179,9 +181,9 @@ def test_remote_write_is_taken_in(ctx: Context, clock: Clock) -> None:
 def test_what_remote_write_is_refused_is_counted(ctx: Context, clock: Clock) -> None:
     now = round(clock() * 1000)
     up, nameless = [("__name__", "up")], [("job", "x")]
-    found = write(ctx, series(up, [(1.0, now - 7_200_000), (1.0, now)]), series(nameless, [(1.0, now)]))
-    assert found == {"out_of_bounds": 1, "invalid_labels": 1}
-    assert shown(ctx, "up") == {"up": 1.0}
+    actual = write(ctx, series(up, [(1.0, now - 7_200_000), (1.0, now)]), series(nameless, [(1.0, now)]))
+    assert actual == {"out_of_bounds": 1, "invalid_labels": 1}
+    assert values_by_series(ctx, "up") == {"up": 1.0}
     assert refused(ctx) == {
         'memmon_push_refused_total{protocol="remote_write",reason="out_of_bounds"}': 1.0,
         'memmon_push_refused_total{protocol="remote_write",reason="invalid_labels"}': 1.0,

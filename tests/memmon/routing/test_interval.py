@@ -13,8 +13,8 @@ from tests.memmon.routing.tables import shared, table
 
 INTERVALS = shared("time_intervals", "intervals")
 NAMED = {
-    name: TimeInterval.model_validate({"name": name, "time_intervals": [one]})
-    for name, one in shared("time_intervals", "named").items()
+    name: TimeInterval.model_validate({"name": name, "time_intervals": [entry]})
+    for name, entry in shared("time_intervals", "named").items()
 }
 NIGHT = TimeInterval.model_validate(
     {"name": "night", "time_intervals": [{"times": [{"start_time": "22:00", "end_time": "24:00"}]}]}
@@ -27,39 +27,39 @@ def at(text: str) -> float:
 
 @pytest.mark.parametrize("row", table("time_intervals", "contains"))
 def test_alertmanager_finds_the_same_moments_inside(row: dict[str, Any]) -> None:
-    one = Interval.model_validate(INTERVALS[row["interval"]])
-    assert interval.contains(one, at(row["at"])) == row["contains"]
+    model = Interval.model_validate(INTERVALS[row["interval"]])
+    assert interval.contains(model, at(row["at"])) == row["contains"]
 
 
 @pytest.mark.parametrize("row", table("time_intervals", "parse"))
 def test_alertmanager_reads_the_same_intervals(row: dict[str, Any]) -> None:
-    given = {"name": "x", "time_intervals": yaml.safe_load(row["yaml"])}
+    arguments = {"name": "x", "time_intervals": yaml.safe_load(row["yaml"])}
     if row["valid"]:
-        TimeInterval.model_validate(given)
+        TimeInterval.model_validate(arguments)
         return
     with pytest.raises(ValidationError) as refused:
-        TimeInterval.model_validate(given)
+        TimeInterval.model_validate(arguments)
     assert row["error"] in str(refused.value)
 
 
 @pytest.mark.parametrize("row", table("time_intervals", "times"))
 def test_alertmanager_reads_the_same_times(row: dict[str, Any]) -> None:
-    given = {name: row[name] for name in ("start_time", "end_time") if name in row}
+    arguments = {name: row[name] for name in ("start_time", "end_time") if name in row}
     if not row["valid"]:
         with pytest.raises(ValidationError):
-            Times.model_validate(given)
+            Times.model_validate(arguments)
         return
-    found = Times.model_validate(given)
-    assert (found.start_time, found.end_time) == (row["start_minute"], row["end_minute"])
+    model = Times.model_validate(arguments)
+    assert (model.start_time, model.end_time) == (row["start_minute"], row["end_minute"])
 
 
 @pytest.mark.parametrize("row", table("time_intervals", "muted"))
 def test_alertmanager_mutes_the_same(row: dict[str, Any]) -> None:
     route = row["route"]
     names = [route.get(f"{kind}_time_intervals", []) for kind in ("mute", "active")]
-    found = interval.muting(*names, NAMED, at(row["at"]))
-    assert found == row["muted_by"]
-    assert bool(found) == row["muted"]
+    muting = interval.muting(*names, NAMED, at(row["at"]))
+    assert muting == row["muted_by"]
+    assert bool(muting) == row["muted"]
 
 
 def test_a_route_that_says_nothing_is_never_muted() -> None:

@@ -14,32 +14,32 @@ TEAM = Matcher("team", "=", "x")
 NIGHTLY = {"kind": "cron", "cron": "0 2 * * *", "duration": 3600}
 
 
-def plan(ctx: Context, given: dict[str, Any] = NIGHTLY, **more: Any) -> dict[str, Any]:
-    return maintenance.plan(ctx, "backup", [TEAM], given, "dana", **more)
+def plan(ctx: Context, arguments: dict[str, Any] = NIGHTLY, **extra: Any) -> dict[str, Any]:
+    return maintenance.plan(ctx, "backup", [TEAM], arguments, "dana", **extra)
 
 
 def holds(ctx: Context) -> list[str]:
     with ctx.read() as session:
-        return [one.name for one in maintenance.in_force(session, ctx.now())]
+        return [entry.name for entry in maintenance.in_force(session, ctx.now())]
 
 
 def test_a_window_holds_while_it_is_its_time(ctx: Context, clock: Clock) -> None:
-    made = plan(ctx)
-    assert (made["state"], made["next"][0]["start"]) == ("planned", "2026-01-01T02:00:00.000Z")
+    created = plan(ctx)
+    assert (created["state"], created["next"][0]["start"]) == ("planned", "2026-01-01T02:00:00.000Z")
     assert holds(ctx) == []
     clock.move(2 * 3600)
     assert holds(ctx) == ["backup"]
-    assert maintenance.get(ctx, made["id"])["state"] == "active"
+    assert maintenance.get(ctx, created["id"])["state"] == "active"
     clock.move(3600)
     assert holds(ctx) == []
 
 
 def test_an_occurrence_is_ended_early_and_the_next_one_comes(ctx: Context, clock: Clock) -> None:
-    number = plan(ctx)["id"]
+    index = plan(ctx)["id"]
     with pytest.raises(Conflict, match="does not hold now"):
-        maintenance.end(ctx, number, "dana")
+        maintenance.end(ctx, index, "dana")
     clock.move(2.5 * 3600)
-    ended = maintenance.end(ctx, number, "dana")
+    ended = maintenance.end(ctx, index, "dana")
     assert holds(ctx) == []
     assert ended["next"][0]["start"] == "2026-01-02T02:00:00.000Z"
     clock.move(86400)
@@ -47,16 +47,16 @@ def test_an_occurrence_is_ended_early_and_the_next_one_comes(ctx: Context, clock
 
 
 def test_a_window_that_needs_approval_holds_once_somebody_else_has_agreed(ctx: Context, clock: Clock) -> None:
-    number = plan(ctx, needs_approval=True)["id"]
+    index = plan(ctx, needs_approval=True)["id"]
     clock.move(2 * 3600)
     assert holds(ctx) == []
-    assert maintenance.get(ctx, number)["state"] == "awaiting approval"
+    assert maintenance.get(ctx, index)["state"] == "awaiting approval"
     with pytest.raises(Conflict, match="somebody else than dana"):
-        maintenance.approve(ctx, number, "dana")
-    assert maintenance.approve(ctx, number, "kim")["approved_by"] == "kim"
+        maintenance.approve(ctx, index, "dana")
+    assert maintenance.approve(ctx, index, "kim")["approved_by"] == "kim"
     assert holds(ctx) == ["backup"]
     with pytest.raises(Conflict, match="approved already"):
-        maintenance.approve(ctx, number, "kim")
+        maintenance.approve(ctx, index, "kim")
 
 
 def test_a_window_that_is_over_or_cancelled_is_listed_no_more(ctx: Context, clock: Clock) -> None:
@@ -64,7 +64,7 @@ def test_a_window_that_is_over_or_cancelled_is_listed_no_more(ctx: Context, cloc
     other = plan(ctx)["id"]
     assert len(maintenance.windows(ctx)) == 2
     clock.move(121)
-    assert [one["id"] for one in maintenance.windows(ctx)] == [other]
+    assert [window["id"] for window in maintenance.windows(ctx)] == [other]
     maintenance.cancel(ctx, other)
     assert maintenance.windows(ctx) == []
     with pytest.raises(NotFound):
@@ -81,5 +81,5 @@ def test_what_would_mute_everything_or_never_come_is_refused(sqlite_ctx: Context
 
 
 def test_a_schedule_can_be_looked_at_before_it_is_planned(clock: Clock) -> None:
-    found = maintenance.preview(NIGHTLY, clock.now, 2)
-    assert [one["end"] for one in found] == ["2026-01-01T03:00:00.000Z", "2026-01-02T03:00:00.000Z"]
+    preview = maintenance.preview(NIGHTLY, clock.now, 2)
+    assert [entry["end"] for entry in preview] == ["2026-01-01T03:00:00.000Z", "2026-01-02T03:00:00.000Z"]

@@ -13,7 +13,7 @@ from tests.memmon.routing.tables import table
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "actual"),
     [
         ("", []),
         ("{}", []),
@@ -28,8 +28,8 @@ from tests.memmon.routing.tables import table
         (r"a=x\"y", [("a", "=", 'x"y')]),
     ],
 )
-def test_a_matcher_is_read_as_alertmanager_writes_it(text: str, found: list[tuple[str, str, str]]) -> None:
-    assert list(matcher.parse(text)) == [Matcher(*one) for one in found]
+def test_a_matcher_is_read_as_alertmanager_writes_it(text: str, actual: list[tuple[str, str, str]]) -> None:
+    assert list(matcher.parse(text)) == [Matcher(*entry) for entry in actual]
 
 
 @pytest.mark.parametrize("text", ["a", "=b", 'a="b', 'a=b"', 'a="b"c"', "a=b,,c=d", ",", 'a=~"("', '""="b"'])
@@ -60,8 +60,8 @@ def test_alertmanagers_parsers_read_the_same(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", table("matchers", "single"))
 def test_alertmanager_finds_one_matcher_in_the_same_texts(row: dict[str, Any]) -> None:
-    found = found_by(matcher_utf8.parse, row["input"])
-    assert (found is not None and len(found) == 1) == row["valid"]
+    actual = found_by(matcher_utf8.parse, row["input"])
+    assert (actual is not None and len(actual) == 1) == row["valid"]
 
 
 @pytest.mark.parametrize("row", table("matchers", "strings"))

@@ -31,7 +31,7 @@ def test_every_matcher_of_a_silence_must_fit() -> None:
 
 
 def inhibited(labels: dict[str, str], *firing: dict[str, str], rule: InhibitRule = SEVERE) -> list[int]:
-    numbered = [(number, label_sets.of(one)) for number, one in enumerate(firing)]
+    numbered = [(index, label_sets.of(entry)) for index, entry in enumerate(firing)]
     return mute.Inhibitor([rule], numbered).inhibiting(label_sets.of(labels))
 
 
@@ -55,21 +55,21 @@ def test_alerts_on_both_sides_of_a_rule_do_not_mute_each_other() -> None:
 
 @pytest.mark.parametrize("row", table("inhibition", "cases"))
 def test_alertmanager_inhibits_the_same(row: dict[str, Any]) -> None:
-    known = shared("inhibition", "rules")
+    existing = shared("inhibition", "rules")
 
-    def texts(some: list[dict[str, str]]) -> tuple[str, ...]:
-        return tuple(f'{one["name"]}{one["op"]}"{one["value"]}"' for one in some)
+    def texts(subset: list[dict[str, str]]) -> tuple[str, ...]:
+        return tuple(f'{entry["name"]}{entry["op"]}"{entry["value"]}"' for entry in subset)
 
     rules = [
         InhibitRule(
-            source_matchers=texts(known[name]["source"]),
-            target_matchers=texts(known[name]["target"]),
-            equal=tuple(known[name]["equal"]),
+            source_matchers=texts(existing[name]["source"]),
+            target_matchers=texts(existing[name]["target"]),
+            equal=tuple(existing[name]["equal"]),
         )
         for name in row["rules"]
     ]
     firing = [(n, label_sets.of(a["labels"])) for n, a in enumerate(row["alerts"]) if not a.get("resolved")]
-    found = mute.Inhibitor(rules, firing).inhibiting(label_sets.of(row["target"]))
-    assert bool(found) == row["inhibited"]
+    inhibiting = mute.Inhibitor(rules, firing).inhibiting(label_sets.of(row["target"]))
+    assert bool(inhibiting) == row["inhibited"]
     if "by" in row:
-        assert row["by"] in {label_sets.fingerprint(labels) for number, labels in firing if number in found}
+        assert row["by"] in {label_sets.fingerprint(labels) for index, labels in firing if index in inhibiting}

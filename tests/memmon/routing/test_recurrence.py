@@ -12,16 +12,16 @@ from memmon.routing.recurrence import Schedule
 NOW = encode.seconds_of("2026-03-01T00:00:00Z")
 
 
-def schedule(**given: Any) -> Schedule:
-    return recurrence.schedule({"duration": 3600, **given}, NOW)
+def schedule(**arguments: Any) -> Schedule:
+    return recurrence.schedule({"duration": 3600, **arguments}, NOW)
 
 
-def starts(one: Schedule, count: int = 3, after: float = NOW) -> list[str]:
-    return [encode.iso(o.start)[:16] for o in recurrence.occurrences(one, after, count)]  # type: ignore[index]
+def starts(schedule: Schedule, count: int = 3, after: float = NOW) -> list[str]:
+    return [encode.iso(o.start)[:16] for o in recurrence.occurrences(schedule, after, count)]  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("arguments", "expected"),
     [
         ({"kind": "once", "start": NOW + 600}, ["2026-03-01T00:10"]),
         (
@@ -42,21 +42,21 @@ def starts(one: Schedule, count: int = 3, after: float = NOW) -> list[str]:
         ({"kind": "rrule", "rrule": "RRULE:FREQ=DAILY;INTERVAL=2;COUNT=2"}, ["2026-03-01T00:00", "2026-03-03T00:00"]),
     ],
 )
-def test_a_window_comes_when_its_schedule_says(given: dict[str, Any], expected: list[str]) -> None:
-    assert starts(schedule(**given)) == expected
+def test_a_window_comes_when_its_schedule_says(arguments: dict[str, Any], expected: list[str]) -> None:
+    assert starts(schedule(**arguments)) == expected
 
 
 def test_a_window_that_holds_now_is_the_first_of_the_next() -> None:
     daily = schedule(kind="cron", cron="0 2 * * *")
     assert starts(daily, 1, after=NOW + 2.5 * 3600) == ["2026-03-01T02:00"]
     assert starts(daily, 1, after=NOW + 3 * 3600) == ["2026-03-02T02:00"]
-    held = [recurrence.current(daily, NOW + hours * 3600) is not None for hours in (1.99, 2, 2.99, 3)]
-    assert held == [False, True, True, False]
+    stored = [recurrence.current(daily, NOW + hours * 3600) is not None for hours in (1.99, 2, 2.99, 3)]
+    assert stored == [False, True, True, False]
 
 
 def test_two_in_the_morning_stays_so_when_the_clocks_change() -> None:
-    found = schedule(kind="cron", cron="0 4 * * *", timezone="Europe/Berlin")
-    assert starts(found, 3, after=encode.seconds_of("2026-03-27T12:00:00Z")) == [
+    actual = schedule(kind="cron", cron="0 4 * * *", timezone="Europe/Berlin")
+    assert starts(actual, 3, after=encode.seconds_of("2026-03-27T12:00:00Z")) == [
         "2026-03-28T03:00",
         "2026-03-29T02:00",
         "2026-03-30T02:00",
@@ -64,12 +64,12 @@ def test_two_in_the_morning_stays_so_when_the_clocks_change() -> None:
 
 
 def test_a_schedule_ends_when_it_is_said_to() -> None:
-    found = schedule(kind="cron", cron="0 2 * * *", until=NOW + 86400 * 1.5)
-    assert starts(found, 10) == ["2026-03-01T02:00", "2026-03-02T02:00"]
+    actual = schedule(kind="cron", cron="0 2 * * *", until=NOW + 86400 * 1.5)
+    assert starts(actual, 10) == ["2026-03-01T02:00", "2026-03-02T02:00"]
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("arguments", "field"),
     [
         ({"kind": "hourly"}, "kind"),
         ({"duration": 0}, "duration"),
@@ -92,7 +92,7 @@ def test_a_schedule_ends_when_it_is_said_to() -> None:
         ({"kind": "rrule", "rrule": "FREQ=DAILY;BYHOUR=1,2;BYMINUTE=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14"}, "rrule"),
     ],
 )
-def test_a_schedule_that_is_none_is_refused_by_its_field(given: dict[str, Any], field: str) -> None:
+def test_a_schedule_that_is_none_is_refused_by_its_field(arguments: dict[str, Any], field: str) -> None:
     with pytest.raises(BadInput) as refused:
-        schedule(**given)
+        schedule(**arguments)
     assert refused.value.field == field

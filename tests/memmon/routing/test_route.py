@@ -22,12 +22,12 @@ WITH_MAIL = load({"MEMMON_HOME": "/nowhere", "MEMMIMIC_ALERT_EMAIL": "ops@exampl
 def routes(text: str) -> Routes:
     """Return routes whose receivers are all those that they name."""
     top = yaml.safe_load(text)
-    names = sorted({one["receiver"] for one in _all(top) if one.get("receiver")})
+    names = sorted({entry["receiver"] for entry in _all(top) if entry.get("receiver")})
     return Routes.model_validate({"route": top, "receivers": [{"name": name} for name in names]})
 
 
-def _all(one: dict[str, Any]) -> list[dict[str, Any]]:
-    return [one, *(deeper for child in one.get("routes", []) for deeper in _all(child))]
+def _all(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    return [entry, *(deeper for child in entry.get("routes", []) for deeper in _all(child))]
 
 
 def tree(text: str, settings: Settings = BARE) -> Node:
@@ -35,7 +35,7 @@ def tree(text: str, settings: Settings = BARE) -> Node:
 
 
 def taken(node: Node, **labels: str) -> list[str]:
-    return [one.receiver for one in route.match(node, label_sets.of(labels))]
+    return [entry.receiver for entry in route.match(node, label_sets.of(labels))]
 
 
 NESTED = """
@@ -99,11 +99,11 @@ def test_both_addresses_and_both_webhooks_of_the_environment_are_told_once_each(
             "MEMMIMIC_WEBHOOK_URL": "http://hook",
         }
     )
-    found = route.environment(settings)
-    assert found is not None
-    assert [one.to for one in found.email_configs] == ["a@example.org", "b@example.org"]
-    assert [one.url for one in found.webhook_configs] == ["http://hook"]
-    assert all(channel.send_resolved for _, channel in route.channels(found))
+    environment = route.environment(settings)
+    assert environment is not None
+    assert [email_config.to for email_config in environment.email_configs] == ["a@example.org", "b@example.org"]
+    assert [webhook_config.url for webhook_config in environment.webhook_configs] == ["http://hook"]
+    assert all(channel.send_resolved for _, channel in route.channels(environment))
     assert route.environment(BARE) is None
 
 
@@ -124,17 +124,21 @@ def test_a_matcher_that_is_none_is_refused_before_it_is_used() -> None:
     route.check(routes(NESTED), BARE)
     with pytest.raises(BadConfig, match="nonsense"):
         route.check(routes("{receiver: root, routes: [{matchers: [nonsense]}]}"), BARE)
-    given = {"route": {"receiver": "r"}, "receivers": [{"name": "r"}], "inhibit_rules": [{"source_matchers": ["a=~("]}]}
+    arguments = {
+        "route": {"receiver": "r"},
+        "receivers": [{"name": "r"}],
+        "inhibit_rules": [{"source_matchers": ["a=~("]}],
+    }
     with pytest.raises(BadConfig, match="missing"):
-        route.check(Routes.model_validate(given), BARE)
+        route.check(Routes.model_validate(arguments), BARE)
 
 
 @pytest.mark.parametrize("text", ["x" * 600, "a\x00b", "é" * 600])
 def test_a_key_that_no_column_holds_is_cut_and_stays_its_own(text: str) -> None:
-    found = route.short(text, 512)
-    assert len(found) <= 512
-    assert found.isprintable()
-    assert found != route.short(text + "y", 512)
+    short = route.short(text, 512)
+    assert len(short) <= 512
+    assert short.isprintable()
+    assert short != route.short(text + "y", 512)
     assert route.short("plain", 512) == "plain"
 
 
@@ -144,7 +148,7 @@ SHARED = shared("routes", "configs")
 @pytest.mark.parametrize("row", table("routes", "cases"))
 def test_alertmanager_routes_the_same(row: dict[str, Any]) -> None:
     labels = label_sets.of(row["labels"])
-    found = [
+    results = [
         {
             "receiver": node.receiver,
             "key": node.key,
@@ -158,7 +162,7 @@ def test_alertmanager_routes_the_same(row: dict[str, Any]) -> None:
         }
         for node in route.match(tree(SHARED[row["config"]]), labels)
     ]
-    assert found == [{"labels": {}, **one} for one in row["routes"]]
+    assert results == [{"labels": {}, **entry} for entry in row["routes"]]
 
 
 @pytest.mark.parametrize("row", table("routes", "walk"))
@@ -185,19 +189,19 @@ def test_every_alert_is_taken_by_somebody_and_each_route_it_takes_fits(
 ) -> None:
     given_routes = Routes.model_validate({"route": {"receiver": "r", "routes": children}, "receivers": [{"name": "r"}]})
     top = route.tree(given_routes, WITH_MAIL if mail else BARE)
-    found = route.match(top, labels)
-    assert [node.receiver for node in found if node.receiver != "environment"]
-    assert ("environment" in [node.receiver for node in found]) == mail
-    assert all(matcher.accepts(labels) for node in found for matcher in node.matchers)
+    match = route.match(top, labels)
+    assert [node.receiver for node in match if node.receiver != "environment"]
+    assert ("environment" in [node.receiver for node in match]) == mail
+    assert all(matcher.accepts(labels) for node in match for matcher in node.matchers)
 
 
 @given(label_set, label_set, st.lists(st.sampled_from(["a", "b", "..."]), max_size=2, unique=True))
 def test_two_alerts_share_a_group_when_they_share_the_labels_it_groups_by(
-    one: label_sets.Labels, other: label_sets.Labels, group_by: list[str]
+    labels: label_sets.Labels, other: label_sets.Labels, group_by: list[str]
 ) -> None:
     node = route.tree(
         Routes.model_validate({"route": {"receiver": "r", "group_by": group_by}, "receivers": [{"name": "r"}]}), BARE
     )
     names = {"a", "b"} if "..." in group_by else set(group_by)
-    same = all(label_sets.get(one, name) == label_sets.get(other, name) for name in names)
-    assert (route.group_key(node, one) == route.group_key(node, other)) == same
+    same = all(label_sets.get(labels, name) == label_sets.get(other, name) for name in names)
+    assert (route.group_key(node, labels) == route.group_key(node, other)) == same

@@ -45,7 +45,7 @@ class Outbox:
         self.holds = False
 
     def pending(self, session: Session, group_key: str) -> dict[str, Pending]:
-        return {channel: one for (key, channel), one in self.held.items() if key == group_key}
+        return {channel: entry for (key, channel), entry in self.held.items() if key == group_key}
 
     def put(
         self,
@@ -62,28 +62,28 @@ class Outbox:
             self.held.pop((group_key, channel), None)
             service.record(session, group_key, channel, note, self.ctx.now())
             return
-        one = old or Pending(1, "waiting", 0, self.ctx.now(), frozenset(), frozenset())
-        wanted = {"firing": frozenset(note.firing), "resolved": frozenset(note.resolved)}
-        self.held[group_key, channel] = one._replace(state="waiting", **wanted)
+        entry = old or Pending(1, "waiting", 0, self.ctx.now(), frozenset(), frozenset())
+        expected = {"firing": frozenset(note.firing), "resolved": frozenset(note.resolved)}
+        self.held[group_key, channel] = entry._replace(state="waiting", **expected)
 
     def cancel(self, session: Session, old: Pending) -> None:
-        self.held = {key: one for key, one in self.held.items() if one != old}
+        self.held = {key: entry for key, entry in self.held.items() if entry != old}
 
     def tried(self, state: str = "waiting") -> None:
         """Let what is held have been tried once, in vain."""
-        self.held = {key: one._replace(attempts=one.attempts + 1, state=state) for key, one in self.held.items()}
+        self.held = {key: entry._replace(attempts=entry.attempts + 1, state=state) for key, entry in self.held.items()}
 
     def tick(self, after: float = 0) -> list[str]:
         """Move the clock, place and flush; return what was sent: receiver, reason, and each alert with its state."""
         self.clock.move(after)
-        known = len(self.payloads)
+        existing = len(self.payloads)
         service.place(self.ctx)
         service.flush(self.ctx, self)
-        return [said(payload) for payload in self.payloads[known:]]
+        return [summary_of(payload) for payload in self.payloads[existing:]]
 
 
-def said(payload: dict[str, Any]) -> str:
-    listed = " ".join(f"{one['labels'].get('n', '')}:{one['status']}" for one in payload["alerts"])
+def summary_of(payload: dict[str, Any]) -> str:
+    listed = " ".join(f"{entry['labels'].get('n', '')}:{entry['status']}" for entry in payload["alerts"])
     return f"{payload['receiver']}, {payload['reason']}, {listed}"
 
 
@@ -103,8 +103,8 @@ def fire(ctx: Context, n: str, severity: str = "warning", ttl: float = 86400, **
     return max(int(alert["id"]) for alert in alerts.firing(ctx))
 
 
-def end(ctx: Context, number: int) -> None:
-    alerts.resolve(ctx, number, "dana")
+def end(ctx: Context, index: int) -> None:
+    alerts.resolve(ctx, index, "dana")
 
 
 def reason(ctx: Context) -> str:
@@ -112,8 +112,8 @@ def reason(ctx: Context) -> str:
     with ctx.read() as session:
         [key] = store.due_keys(session, float("inf"), 0)
         last = store.decisions(session, [key], 0, float("inf"), 100)[-1]
-    said = [*last.channels.values(), *(one["text"] for held in last.muted.values() for one in held)]
-    return "; ".join(said)
+    output = [*last.channels.values(), *(entry["text"] for stored in last.muted.values() for entry in stored)]
+    return "; ".join(output)
 
 
 def test_a_group_waits_for_others_to_join_and_is_told_as_one(outbox: Outbox) -> None:
@@ -154,13 +154,13 @@ def test_what_still_fires_is_told_again_after_the_repeat_interval(outbox: Outbox
 
 
 def test_what_is_acknowledged_is_not_repeated_and_its_end_is_told(outbox: Outbox) -> None:
-    number = fire(outbox.ctx, "1")
+    index = fire(outbox.ctx, "1")
     outbox.tick()
     outbox.tick(after=5)
-    alerts.acknowledge(outbox.ctx, number, "dana")
+    alerts.acknowledge(outbox.ctx, index, "dana")
     assert outbox.tick(after=7200) == []
     assert reason(outbox.ctx) == "acknowledged"
-    end(outbox.ctx, number)
+    end(outbox.ctx, index)
     assert outbox.tick(after=30) == ["team, all alerts resolved, 1:resolved"]
 
 
@@ -178,21 +178,21 @@ def test_the_end_of_an_alert_is_told_once(outbox: Outbox) -> None:
 
 
 def test_an_alert_that_ended_before_anybody_heard_of_it_is_not_told(outbox: Outbox) -> None:
-    number = fire(outbox.ctx, "1")
+    index = fire(outbox.ctx, "1")
     outbox.tick()
-    end(outbox.ctx, number)
+    end(outbox.ctx, index)
     assert outbox.tick(after=5) == []
-    number = fire(outbox.ctx, "2")
-    end(outbox.ctx, number)
+    index = fire(outbox.ctx, "2")
+    end(outbox.ctx, index)
     assert outbox.tick(after=60) == []
 
 
 def test_an_alert_that_fires_again_is_told_again_at_once_and_without_the_one_that_ended(outbox: Outbox) -> None:
     reason = "first notification"
     for _ in range(3):
-        number = fire(outbox.ctx, "1", severity="critical")
+        index = fire(outbox.ctx, "1", severity="critical")
         assert outbox.tick() == [f"team, {reason}, 1:firing"]
-        end(outbox.ctx, number)
+        end(outbox.ctx, index)
         assert outbox.tick(after=30) == ["team, all alerts resolved, 1:resolved"]
         reason = "new alerts added"
     assert outbox.tick(after=30) == []
@@ -216,18 +216,18 @@ def test_while_a_message_waits_it_is_brought_up_to_date_and_none_is_put_beside_i
 
 def test_what_was_tried_may_have_been_heard_and_its_end_is_told(outbox: Outbox) -> None:
     outbox.holds = True
-    number = fire(outbox.ctx, "1", severity="critical")
+    index = fire(outbox.ctx, "1", severity="critical")
     outbox.tick()
     outbox.tried()
-    end(outbox.ctx, number)
+    end(outbox.ctx, index)
     assert outbox.tick(after=30) == ["team, all alerts resolved, 1:resolved"]
 
 
 def test_what_nobody_has_begun_to_send_and_is_over_is_sent_no_more(outbox: Outbox) -> None:
     outbox.holds = True
-    number = fire(outbox.ctx, "1", severity="critical")
+    index = fire(outbox.ctx, "1", severity="critical")
     outbox.tick()
-    end(outbox.ctx, number)
+    end(outbox.ctx, index)
     assert outbox.tick(after=30) == []
     assert outbox.held == {}
 
@@ -245,10 +245,10 @@ def test_what_failed_for_good_is_tried_again_with_the_next_flush(outbox: Outbox)
 
 def test_the_end_of_what_cannot_be_told_is_given_up_after_a_day(outbox: Outbox) -> None:
     outbox.holds = True
-    number = fire(outbox.ctx, "1", severity="critical")
+    index = fire(outbox.ctx, "1", severity="critical")
     outbox.tick()
     outbox.tried("failed")
-    end(outbox.ctx, number)
+    end(outbox.ctx, index)
     assert outbox.tick(after=86400) == ["team, all alerts resolved, 1:resolved"]
     outbox.tried("failed")
     assert outbox.tick(after=30) == []
@@ -276,10 +276,10 @@ def test_a_muted_route_tells_nothing_until_its_interval_is_over_and_then_everyth
     fire(outbox.ctx, "1", severity="critical")
     assert outbox.tick() == []
     assert reason(outbox.ctx) == "nothing firing and nothing told before; night mutes the route"
-    number = fire(outbox.ctx, "2", severity="critical")
+    index = fire(outbox.ctx, "2", severity="critical")
     assert outbox.tick(after=6 * 3600) == ["team, first notification, 1:firing 2:firing"]
     clock.move(18 * 3600)
-    end(outbox.ctx, number)
+    end(outbox.ctx, index)
     assert outbox.tick() == []
     assert outbox.tick(after=6 * 3600) == ["team, some alerts resolved, 1:firing 2:resolved"]
 
@@ -316,10 +316,10 @@ def test_an_alert_that_flaps_may_go_another_way(configure: Configure, clock: Clo
     calm = "  routes:\n  - {matchers: ['flapping=\"true\"'], receiver: other, group_wait: 0s}\n"
     outbox = Outbox(configure(routes=ROUTES.replace("  routes:\n", calm)), clock)
     for expected in ("team", "team", "team", "other"):
-        number = fire(outbox.ctx, "1", severity="critical")
+        index = fire(outbox.ctx, "1", severity="critical")
         [said_] = outbox.tick()
         assert said_.startswith(expected)
-        end(outbox.ctx, number)
+        end(outbox.ctx, index)
         clock.move(300)
         outbox.tick()
 
@@ -351,7 +351,9 @@ def test_of_many_who_place_and_flush_at_once_one_is_effective(outbox: Outbox, cl
         list(pool.map(both, range(4)))
         clock.move(5)
         list(pool.map(both, range(8)))
-    assert [said(payload) for payload in outbox.payloads] == ["team, first notification, 0:firing 1:firing 2:firing"]
+    assert [summary_of(payload) for payload in outbox.payloads] == [
+        "team, first notification, 0:firing 1:firing 2:firing"
+    ]
 
 
 def test_a_flush_that_dies_while_it_sends_has_told_nobody_and_is_done_again(outbox: Outbox, clock: Clock) -> None:
@@ -378,45 +380,45 @@ def test_a_silenced_alert_is_told_once_the_silence_is_over(outbox: Outbox) -> No
 
 
 def test_who_heard_of_an_alert_hears_of_its_end_although_it_is_silenced_by_then(outbox: Outbox) -> None:
-    number = fire(outbox.ctx, "1")
+    index = fire(outbox.ctx, "1")
     outbox.tick()
     outbox.tick(after=5)
     service.silence(outbox.ctx, [Matcher("n", "=", "1")], 600, "dana", "works")
     assert outbox.tick(after=30) == []
-    end(outbox.ctx, number)
+    end(outbox.ctx, index)
     assert outbox.tick(after=30) == ["team, all alerts resolved, 1:resolved"]
 
 
 def test_news_meanwhile_does_not_make_that_forgotten(outbox: Outbox) -> None:
-    number = fire(outbox.ctx, "1")
+    index = fire(outbox.ctx, "1")
     outbox.tick()
     outbox.tick(after=5)
     service.silence(outbox.ctx, [Matcher("n", "=", "1")], 600, "dana", "works")
     fire(outbox.ctx, "2")
     assert outbox.tick(after=30) == ["team, new alerts added, 2:firing"]
-    end(outbox.ctx, number)
+    end(outbox.ctx, index)
     assert outbox.tick(after=30) == ["team, some alerts resolved, 2:firing 1:resolved"]
 
 
 def test_the_end_of_a_silenced_alert_is_no_news_for_who_never_heard_of_it(outbox: Outbox) -> None:
     service.silence(outbox.ctx, [Matcher("n", "=", "1")], 600, "dana", "works")
-    number = fire(outbox.ctx, "1")
+    index = fire(outbox.ctx, "1")
     fire(outbox.ctx, "2")
     outbox.tick()
     assert outbox.tick(after=5) == ["team, first notification, 2:firing"]
-    end(outbox.ctx, number)
+    end(outbox.ctx, index)
     assert outbox.tick(after=30) == []
 
 
 def test_a_silence_over_all_that_was_told_is_not_their_end(outbox: Outbox) -> None:
-    number = fire(outbox.ctx, "1")
+    index = fire(outbox.ctx, "1")
     fire(outbox.ctx, "2")
     outbox.tick()
     outbox.tick(after=5)
-    held = service.silence(outbox.ctx, [Matcher("alertname", "=", "trouble")], 86400, "dana", "works")
+    stored = service.silence(outbox.ctx, [Matcher("alertname", "=", "trouble")], 86400, "dana", "works")
     assert outbox.tick(after=7200) == []
-    service.expire_silence(outbox.ctx, held["id"])
-    end(outbox.ctx, number)
+    service.expire_silence(outbox.ctx, stored["id"])
+    end(outbox.ctx, index)
     assert outbox.tick(after=30) == ["team, some alerts resolved, 2:firing 1:resolved"]
 
 
@@ -437,11 +439,11 @@ def test_an_inhibited_alert_is_told_once_its_source_ended(configure: Configure, 
 
 def test_a_receiver_that_wants_no_ends_is_not_told_again_because_some_ended(configure: Configure, clock: Clock) -> None:
     outbox = Outbox(configure(routes=ROUTES.replace("[{}]", "[{send_resolved: false}]")), clock)
-    number = fire(outbox.ctx, "1")
+    index = fire(outbox.ctx, "1")
     fire(outbox.ctx, "2")
     outbox.tick()
     outbox.tick(after=5)
-    end(outbox.ctx, number)
+    end(outbox.ctx, index)
     assert outbox.tick(after=30) == []
 
 
@@ -465,8 +467,8 @@ def test_routes_in_another_order_tell_nobody_anew(outbox: Outbox, configure: Con
 
 
 def test_an_alert_is_told_on_every_route_that_it_takes(configure: Configure, clock: Clock) -> None:
-    more = "  routes:\n  - {receiver: other, continue: true, group_wait: 0s}\n"
-    outbox = Outbox(configure(routes=ROUTES.replace("  routes:\n", more)), clock)
+    extra = "  routes:\n  - {receiver: other, continue: true, group_wait: 0s}\n"
+    outbox = Outbox(configure(routes=ROUTES.replace("  routes:\n", extra)), clock)
     fire(outbox.ctx, "1", severity="critical")
     assert sorted(outbox.tick()) == ["other, first notification, 1:firing", "team, first notification, 1:firing"]
 

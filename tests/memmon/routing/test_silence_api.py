@@ -18,9 +18,9 @@ SAME = (Matcher("a", "=", "b"),)
 OTHER = (Matcher("a", "=", "c"),)
 
 
-def post(ctx: Context, number: str | None, start: float, end: float, matchers: tuple[Matcher, ...] = SAME) -> str:
+def post(ctx: Context, index: str | None, start: float, end: float, matchers: tuple[Matcher, ...] = SAME) -> str:
     now = ctx.now()
-    return silence_api.post(ctx, number, matchers, now + start, now + end, "tom", "")
+    return silence_api.post(ctx, index, matchers, now + start, now + end, "tom", "")
 
 
 @pytest.mark.parametrize(
@@ -42,20 +42,20 @@ def test_a_change_that_rewrites_no_past_keeps_the_silence(
     matchers: tuple[Matcher, ...],
     in_place: bool,
 ) -> None:
-    number = post(sqlite_ctx, None, *stored)
-    again = post(sqlite_ctx, number, *change, matchers)
-    assert (again == number) == in_place
-    old = silence_api.get(sqlite_ctx, number)["status"]["state"]
+    index = post(sqlite_ctx, None, *stored)
+    again = post(sqlite_ctx, index, *change, matchers)
+    assert (again == index) == in_place
+    old = silence_api.get(sqlite_ctx, index)["status"]["state"]
     assert (old == "expired") == (not in_place)
 
 
 def test_a_silence_that_has_ended_comes_back_as_another(ctx: Context, clock: Clock) -> None:
-    number = post(ctx, None, 0, 60)
+    index = post(ctx, None, 0, 60)
     clock.move(61)
-    again = post(ctx, number, -61, 600)
-    assert again != number
+    again = post(ctx, index, -61, 600)
+    assert again != index
     assert silence_api.get(ctx, again)["startsAt"] == "2026-01-01T00:01:01.000Z"  # It did not hold in the past.
-    assert silence_api.get(ctx, number)["endsAt"] == "2026-01-01T00:01:00.000Z"
+    assert silence_api.get(ctx, index)["endsAt"] == "2026-01-01T00:01:00.000Z"
 
 
 def test_a_silence_is_not_for_ever(sqlite_ctx: Context) -> None:
@@ -63,22 +63,22 @@ def test_a_silence_is_not_for_ever(sqlite_ctx: Context) -> None:
         post(sqlite_ctx, None, 0, 400 * 86400)
 
 
-def matchers_of(some: list[dict[str, str]]) -> tuple[Matcher, ...]:
-    return tuple(Matcher(one["name"], one["op"], one["value"]) for one in some)
+def matchers_of(subset: list[dict[str, str]]) -> tuple[Matcher, ...]:
+    return tuple(Matcher(entry["name"], entry["op"], entry["value"]) for entry in subset)
 
 
 @pytest.mark.parametrize("row", table("silences", "validity"))
 def test_alertmanager_takes_the_same_silences(row: dict[str, Any]) -> None:
     end = row["end"]
     try:
-        found = silence_api.problem(
-            [matcher.checked(*one) for one in matchers_of(row["matchers"])],
+        problem = silence_api.problem(
+            [matcher.checked(*entry) for entry in matchers_of(row["matchers"])],
             row["start"],
             -math.inf if end is None else end,
         )
     except BadInput as error:
-        found = error
-    assert (found is not None) == (row["error"] is not None)
+        problem = error
+    assert (problem is not None) == (row["error"] is not None)
 
 
 @pytest.mark.parametrize("row", table("silences", "update"))
@@ -91,8 +91,8 @@ def test_alertmanager_changes_the_same_silences_in_place(row: dict[str, Any]) ->
 
 @pytest.mark.parametrize("row", table("silences", "matching"))
 def test_alertmanager_silences_the_same(row: dict[str, Any]) -> None:
-    known = [mute.Silence(str(n), matchers_of(one), -1, 1) for n, one in enumerate(row["matcher_sets"])]
-    assert bool(mute.silenced_by(known, label_sets.of(row["labels"]), 0)) == row["silenced"]
+    existing = [mute.Silence(str(n), matchers_of(entry), -1, 1) for n, entry in enumerate(row["matcher_sets"])]
+    assert bool(mute.silenced_by(existing, label_sets.of(row["labels"]), 0)) == row["silenced"]
 
 
 def test_alertmanager_goes_through_the_same_sequence(sqlite_ctx: Context, clock: Clock) -> None:
@@ -102,24 +102,24 @@ def test_alertmanager_goes_through_the_same_sequence(sqlite_ctx: Context, clock:
     zero, ids = clock.now, dict[str, str]()
     for step in steps.values():
         clock.now = zero + step["at"]
-        given, expected = step["set"], step["expect"]
-        before = ids.get(given.get("id_of", ""))
+        arguments, expected = step["set"], step["expect"]
+        before = ids.get(arguments.get("id_of", ""))
         if "error" in expected:
-            assert given["end"] is None  # The door refuses it, and nothing is changed.
+            assert arguments["end"] is None  # The door refuses it, and nothing is changed.
             assert before is not None
             assert silence_api.get(sqlite_ctx, before)["status"]["state"] == expected["old_state"]
             continue
-        start = clock.now if given["start"] is None else zero + given["start"]
-        comment = given.get("comment", "")
-        number = silence_api.post(
-            sqlite_ctx, before, matchers_of(given["matchers"]), start, zero + given["end"], "t", comment
+        start = clock.now if arguments["start"] is None else zero + arguments["start"]
+        comment = arguments.get("comment", "")
+        index = silence_api.post(
+            sqlite_ctx, before, matchers_of(arguments["matchers"]), start, zero + arguments["end"], "t", comment
         )
-        assert (number == before) == (expected["id"] == "same")
-        ids[given.get("name", given.get("id_of", ""))] = number
-        found = silence_api.get(sqlite_ctx, number)
+        assert (index == before) == (expected["id"] == "same")
+        ids[arguments.get("name", arguments.get("id_of", ""))] = index
+        response = silence_api.get(sqlite_ctx, index)
         for name, key in (("startsAt", "start"), ("endsAt", "end")):
             if key in expected:
-                assert encode.seconds_of(found[name]) == pytest.approx(zero + expected[key], abs=0.01)
-        assert found["comment"] == expected.get("comment", comment)
+                assert encode.seconds_of(response[name]) == pytest.approx(zero + expected[key], abs=0.01)
+        assert response["comment"] == expected.get("comment", comment)
         if "old_end" in expected and before:
             assert encode.seconds_of(silence_api.get(sqlite_ctx, before)["endsAt"]) == zero + expected["old_end"]

@@ -13,10 +13,10 @@ TEAM = Matcher("team", "=", "x")
 
 
 def test_a_silence_waits_holds_and_is_over(sqlite_ctx: Context, clock: Clock) -> None:
-    made = silences.silence(sqlite_ctx, [TEAM], 60, "dana", "works", starts_at=clock.now + 10)
-    assert made["matchers"] == [{"name": "team", "value": "x", "isRegex": False, "isEqual": True}]
-    assert (made["startsAt"], made["endsAt"]) == ("2026-01-01T00:00:10.000Z", "2026-01-01T00:01:10.000Z")
-    states = [made["status"]["state"]]
+    created = silences.silence(sqlite_ctx, [TEAM], 60, "dana", "works", starts_at=clock.now + 10)
+    assert created["matchers"] == [{"name": "team", "value": "x", "isRegex": False, "isEqual": True}]
+    assert (created["startsAt"], created["endsAt"]) == ("2026-01-01T00:00:10.000Z", "2026-01-01T00:01:10.000Z")
+    states = [created["status"]["state"]]
     for seconds in (10, 60):
         clock.move(seconds)
         states.append(silences.silences(sqlite_ctx)[0]["status"]["state"])
@@ -29,19 +29,19 @@ def test_the_alerts_that_are_muted_are_known_with_their_silences(sqlite_ctx: Con
     for team in ("x", "y"):
         alerts.raise_event(sqlite_ctx, "trouble", "warning", {"team": team}, {}, 600)
     muted = next(a["id"] for a in alerts.firing(sqlite_ctx) if a["labels"]["team"] == "x")
-    made = silences.silence(sqlite_ctx, [Matcher("team", "=~", "x|z"), Matcher("n", "!=", "1")], 60, "dana", "")
-    [(number, [held])] = alert_status.suppressed(sqlite_ctx).items()
-    assert (number, held.kind, held.by, held.until) == (muted, "silence", made["id"], clock.now + 60)
+    created = silences.silence(sqlite_ctx, [Matcher("team", "=~", "x|z"), Matcher("n", "!=", "1")], 60, "dana", "")
+    [(index, [stored])] = alert_status.suppressed(sqlite_ctx).items()
+    assert (index, stored.kind, stored.by, stored.until) == (muted, "silence", created["id"], clock.now + 60)
     clock.move(60)
     assert alert_status.suppressed(sqlite_ctx) == {}
 
 
 def test_a_silence_is_ended_once(sqlite_ctx: Context) -> None:
-    made = silences.silence(sqlite_ctx, [TEAM], 60, "dana", "works")
-    silences.expire_silence(sqlite_ctx, made["id"])
+    created = silences.silence(sqlite_ctx, [TEAM], 60, "dana", "works")
+    silences.expire_silence(sqlite_ctx, created["id"])
     assert silences.silences(sqlite_ctx)[0]["status"]["state"] == "expired"
     with pytest.raises(Conflict, match="has ended already"):
-        silences.expire_silence(sqlite_ctx, made["id"])
+        silences.expire_silence(sqlite_ctx, created["id"])
     with pytest.raises(NotFound, match="no silence nonsense"):
         silences.expire_silence(sqlite_ctx, "nonsense")
 

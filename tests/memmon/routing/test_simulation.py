@@ -25,23 +25,23 @@ inhibit_rules: [{source_matchers: [severity="critical"], target_matchers: [sever
 """
 
 
-def told(*events: Event, until: float = 10 * HOUR) -> list[tuple[float, str, str]]:
+def notices(*events: Event, until: float = 10 * HOUR) -> list[tuple[float, str, str]]:
     routes = Routes.model_validate(yaml.safe_load(ROUTES))
-    found = simulation.rehearse(routes, route.tree(routes, SETTINGS), events, until)
-    return [(one.at, one.receiver, one.reason) for one in found]
+    rehearse = simulation.rehearse(routes, route.tree(routes, SETTINGS), events, until)
+    return [(entry.at, entry.receiver, entry.reason) for entry in rehearse]
 
 
-def fires(at: float, number: int, **labels: str) -> Event:
-    return Event(at, number, label_sets.of(zone="a", **labels), True)
+def fires(at: float, index: int, **labels: str) -> Event:
+    return Event(at, index, label_sets.of(zone="a", **labels), True)
 
 
-def ends(at: float, number: int, **labels: str) -> Event:
-    return Event(at, number, label_sets.of(zone="a", **labels), False)
+def ends(at: float, index: int, **labels: str) -> Event:
+    return Event(at, index, label_sets.of(zone="a", **labels), False)
 
 
 def test_a_group_is_told_when_it_would_have_been() -> None:
-    found = told(fires(0, 1), fires(10, 2), ends(400, 1), fires(500, 3), ends(8000, 2), ends(8000, 3))
-    assert found == [
+    actual = notices(fires(0, 1), fires(10, 2), ends(400, 1), fires(500, 3), ends(8000, 2), ends(8000, 3))
+    assert actual == [
         (30, "team", "first notification"),
         (630, "team", "new alerts added"),
         (630 + 13 * 300, "team", "repeat interval elapsed"),
@@ -50,17 +50,17 @@ def test_a_group_is_told_when_it_would_have_been() -> None:
 
 
 def test_what_ends_before_its_group_is_looked_at_tells_nobody() -> None:
-    assert told(fires(0, 1), ends(20, 1)) == []
+    assert notices(fires(0, 1), ends(20, 1)) == []
 
 
 def test_a_muted_route_is_told_once_its_interval_is_over() -> None:
-    assert told(fires(0, 1, night="yes")) == [(21630, "quiet", "first notification")] + [
+    assert notices(fires(0, 1, night="yes")) == [(21630, "quiet", "first notification")] + [
         (21630 + n * 3900, "quiet", "repeat interval elapsed") for n in range(1, 4)
     ]
 
 
 def test_an_inhibited_alert_is_told_once_its_source_has_ended() -> None:
-    found = told(
+    actual = notices(
         fires(0, 1, severity="critical"), fires(0, 2, severity="info"), ends(100, 1, severity="critical"), until=700
     )
-    assert found == [(30, "team", "first notification"), (330, "team", "new alerts added")]
+    assert actual == [(30, "team", "first notification"), (330, "team", "new alerts added")]

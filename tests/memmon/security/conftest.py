@@ -28,10 +28,10 @@ class Client:
             def do_PUT(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 outer.free.wait(20)
-                known = self.headers["Authorization"] == f"Bearer {TOKEN}" and self.path == "/-/memmon/restrictions"
-                if known and outer.status == 200:
+                existing = self.headers["Authorization"] == f"Bearer {TOKEN}" and self.path == "/-/memmon/restrictions"
+                if existing and outer.status == 200:
                     outer.states.append(json.loads(body))
-                self.send_response(outer.status if known else 401)
+                self.send_response(outer.status if existing else 401)
                 self.end_headers()
                 self.wfile.write(outer.body)
 
@@ -47,7 +47,7 @@ class Client:
 
     def blocked(self) -> list[str]:
         """Return the addresses of the last state."""
-        return [one["address"] for one in self.states[-1]["blocked"]]
+        return [state["address"] for state in self.states[-1]["blocked"]]
 
     def close(self) -> None:
         self.free.set()

@@ -78,9 +78,9 @@ def test_a_name_is_given_once_also_to_many_who_ask_at_the_same_time(ctx: Context
             return ""
 
     with ThreadPoolExecutor(4) as pool:
-        made = [token for token in pool.map(create, range(6)) if token]
-    assert len(made) == 1
-    assert access.verify(ctx, made[0])
+        created = [token for token in pool.map(create, range(6)) if token]
+    assert len(created) == 1
+    assert access.verify(ctx, created[0])
 
 
 def test_a_token_that_is_not_there_cannot_be_revoked(sqlite_ctx: Context) -> None:

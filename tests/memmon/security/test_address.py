@@ -6,7 +6,7 @@ from memmon.security import address
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "actual"),
     [
         ("192.0.2.1", "192.0.2.1"),
         (" 192.0.2.1 ", "192.0.2.1"),
@@ -16,8 +16,8 @@ from memmon.security import address
         ("fe80::1%eth0", "fe80::1"),
     ],
 )
-def test_an_address_has_one_spelling(text: str, found: str) -> None:
-    assert address.canonical(text) == found
+def test_an_address_has_one_spelling(text: str, actual: str) -> None:
+    assert address.canonical(text) == actual
 
 
 @pytest.mark.parametrize("text", ["", "host", "192.0.2.1:80", "192.0.2", "010.0.0.1", "1.2.3.4/24", "' or 1=1"])
@@ -52,9 +52,9 @@ def test_anything_else_is_no_address(text: str) -> None:
     ],
 )
 def test_what_must_never_be_blocked_has_a_reason(text: str, reason: str) -> None:
-    found = address.why_never(text, ["8.8.0.0/16"], ["203.0.113.7"], ["2a00::5"])
-    assert found is not None
-    assert reason in found
+    why = address.why_never(text, ["8.8.0.0/16"], ["203.0.113.7"], ["2a00::5"])
+    assert why is not None
+    assert reason in why
 
 
 @pytest.mark.parametrize(

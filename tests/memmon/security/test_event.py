@@ -11,13 +11,13 @@ NOW = 1767225600.0
 
 
 def test_an_event_needs_no_more_than_its_type() -> None:
-    found = event.parse({"event_type": "auth_failure"})
-    assert found.at(NOW) == NOW
-    assert event.SEVERITY[found.event_type] == "warning"
+    actual = event.parse({"event_type": "auth_failure"})
+    assert actual.at(NOW) == NOW
+    assert event.SEVERITY[actual.event_type] == "warning"
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("arguments", "field"),
     [
         ("text", "event"),
         ({}, "event_type"),
@@ -35,9 +35,9 @@ def test_an_event_needs_no_more_than_its_type() -> None:
         ({"event_type": "auth_failure", "params": {"a": "x" * 65537}}, "params.a"),
     ],
 )
-def test_a_wrong_event_is_refused_by_its_field(given: Any, field: str) -> None:
+def test_a_wrong_event_is_refused_by_its_field(arguments: Any, field: str) -> None:
     with pytest.raises(BadInput) as caught:
-        event.parse(given)
+        event.parse(arguments)
     assert caught.value.field == field
 
 
@@ -61,6 +61,6 @@ def test_an_address_is_kept_in_its_one_spelling() -> None:
 
 
 def test_what_no_database_takes_in_a_text_is_replaced_everywhere() -> None:
-    found = event.parse({"event_type": "auth_failure", "message": "a\x00b\ud800", "params": {"a\x00": "\x00"}})
-    assert found.message == "a\ufffdb\ufffd"
-    assert found.params == {"a\ufffd": "\ufffd"}
+    actual = event.parse({"event_type": "auth_failure", "message": "a\x00b\ud800", "params": {"a\x00": "\x00"}})
+    assert actual.message == "a\ufffdb\ufffd"
+    assert actual.params == {"a\ufffd": "\ufffd"}

@@ -20,18 +20,18 @@ Configure = Callable[..., Context]
 ENFORCE = [Job("security.enforce")]
 
 
-def block(ctx: Context, subject: str = "198.51.100.1", seconds: float = 60, **more: Any) -> dict[str, Any]:
-    return restrictions.restrict(ctx, "block", subject, seconds, "because", "dana", **more)[0]
+def block(ctx: Context, subject: str = "198.51.100.1", seconds: float = 60, **extra: Any) -> dict[str, Any]:
+    return restrictions.restrict(ctx, "block", subject, seconds, "because", "dana", **extra)[0]
 
 
 def subjects(ctx: Context) -> list[str]:
-    return [one["subject"] for one in restrictions.restrictions(ctx)]
+    return [restriction["subject"] for restriction in restrictions.restrictions(ctx)]
 
 
 def test_a_block_is_in_force_for_its_time(ctx: Context, clock: Clock) -> None:
-    shown, jobs = restrictions.restrict(ctx, "block", "::ffff:198.51.100.1", 60, "because", "dana")
+    body, jobs = restrictions.restrict(ctx, "block", "::ffff:198.51.100.1", 60, "because", "dana")
     assert jobs == ENFORCE
-    assert (shown["subject"], shown["until"], shown["reason"]) == (
+    assert (body["subject"], body["until"], body["reason"]) == (
         "198.51.100.1",
         "2026-01-01T00:01:00.000Z",
         "because",
@@ -62,23 +62,23 @@ def test_one_whose_time_is_over_is_not_prolonged_but_followed_by_a_new_one(ctx: 
 
 def test_many_who_block_the_same_at_once_make_one_block(ctx: Context) -> None:
     with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(lambda n: block(ctx, seconds=60 + n), range(8)))
-    assert len({one["id"] for one in made}) == 1
-    assert [one["until"] for one in restrictions.restrictions(ctx)] == ["2026-01-01T00:01:07.000Z"]
+        map = list(pool.map(lambda n: block(ctx, seconds=60 + n), range(8)))
+    assert len({entry["id"] for entry in map}) == 1
+    assert [restriction["until"] for restriction in restrictions.restrictions(ctx)] == ["2026-01-01T00:01:07.000Z"]
     assert [s.value for s in counters.read(ctx.redis) if dict(s.labels).get("kind") == "block"] == [1]
 
 
 def test_a_block_that_is_lifted_while_it_is_renewed_stays_or_is_made_anew(ctx: Context) -> None:
     for _ in range(5):
-        number = block(ctx)["id"]
+        index = block(ctx)["id"]
         with ThreadPoolExecutor(2) as pool:
-            lifted = pool.submit(restrictions.lift, ctx, number, "dana")
+            lifted = pool.submit(restrictions.lift, ctx, index, "dana")
             renewed = pool.submit(block, ctx)
             assert lifted.result() == ENFORCE
-        held = [one["id"] for one in restrictions.restrictions(ctx)]
-        assert held in ([], [renewed.result()["id"]])
-        for one in held:
-            restrictions.lift(ctx, one, "dana")
+        stored = [restriction["id"] for restriction in restrictions.restrictions(ctx)]
+        assert stored in ([], [renewed.result()["id"]])
+        for entry in stored:
+            restrictions.lift(ctx, entry, "dana")
 
 
 def test_kinds_and_targets_are_held_apart(ctx: Context) -> None:
@@ -88,7 +88,9 @@ def test_kinds_and_targets_are_held_apart(ctx: Context) -> None:
         restrictions.restrict(ctx, "throttle", "198.51.100.1", 60, "r", "dana", parameters={"endpoint": endpoint})
     restrictions.restrict(ctx, "throttle", "*", 60, "r", "dana")
     restrictions.restrict(ctx, "disable", "search", 60, "r", "dana")
-    assert [one["kind"] for one in restrictions.restrictions(ctx)] == ["block"] * 2 + ["throttle"] * 3 + ["disable"]
+    assert [restriction["kind"] for restriction in restrictions.restrictions(ctx)] == ["block"] * 2 + [
+        "throttle"
+    ] * 3 + ["disable"]
 
 
 @pytest.mark.parametrize(
@@ -129,10 +131,10 @@ def test_the_addresses_of_this_host_are_known() -> None:
 
 
 def test_a_restriction_is_lifted_before_its_time(ctx: Context) -> None:
-    number = block(ctx)["id"]
-    assert restrictions.lift(ctx, number, "dana") == ENFORCE
+    index = block(ctx)["id"]
+    assert restrictions.lift(ctx, index, "dana") == ENFORCE
     assert subjects(ctx) == []
-    restrictions.lift(ctx, number, "dana")
+    restrictions.lift(ctx, index, "dana")
     with pytest.raises(NotFound, match="no restriction 99"):
         restrictions.lift(ctx, 99, "dana")
 
@@ -154,7 +156,7 @@ def test_the_clients_are_told_the_whole_state_of_their_target(configure: Configu
             "disabled": [{"feature": "search", "until": until}],
         }
     ]
-    enforced = {one["subject"]: one["enforced"] for one in restrictions.restrictions(ctx)}
+    enforced = {restriction["subject"]: restriction["enforced"] for restriction in restrictions.restrictions(ctx)}
     assert enforced["198.51.100.1"] == {"a": {"at": ctx.now(), "error": None}}
     assert enforced["198.51.100.3"] == {}
 
@@ -164,10 +166,10 @@ def test_a_block_that_is_over_or_lifted_is_gone_from_the_client(
 ) -> None:
     ctx = configure(targets=f"targets: [{client.target('a')}]")
     block(ctx)
-    number = block(ctx, "198.51.100.2")["id"]
+    index = block(ctx, "198.51.100.2")["id"]
     restrictions.enforce(ctx)
     assert client.blocked() == ["198.51.100.1", "198.51.100.2"]
-    restrictions.lift(ctx, number, "dana")
+    restrictions.lift(ctx, index, "dana")
     restrictions.enforce(ctx)
     assert client.blocked() == ["198.51.100.1"]
     clock.move(60)
@@ -198,7 +200,7 @@ def test_a_client_that_cannot_be_reached_or_refuses_keeps_no_other_from_being_to
     ctx = configure(targets=f"targets: [{away}, {client.target('odd', 'wrong')}, {client.target('good')}]")
     block(ctx)
     restrictions.enforce(ctx)
-    errors = {name: one["error"] for name, one in restrictions.restrictions(ctx)[0]["enforced"].items()}
+    errors = {name: entry["error"] for name, entry in restrictions.restrictions(ctx)[0]["enforced"].items()}
     assert errors["good"] is None
     assert "127.0.0.1" in errors["away"]
     assert errors["odd"].startswith("odd: 401")
@@ -214,7 +216,7 @@ def test_clients_that_hang_are_waited_for_together_and_not_one_after_the_other(
     client.free.clear()
     restrictions.enforce(ctx)
     enforced = restrictions.restrictions(ctx)[0]["enforced"]
-    assert len([one for one in enforced.values() if "no answer within 0.5 s" in one["error"]]) == 8
+    assert len([entry for entry in enforced.values() if "no answer within 0.5 s" in entry["error"]]) == 8
 
 
 def test_with_nothing_in_force_the_clients_are_told_so(configure: Configure, client: Client) -> None:
@@ -225,6 +227,6 @@ def test_with_nothing_in_force_the_clients_are_told_so(configure: Configure, cli
 
 def test_every_kind_of_event_has_a_counter_before_the_first_one_comes(ctx: Context) -> None:
     restrictions.due(ctx)
-    found = {dict(s.labels).get("type"): s.value for s in counters.read(ctx.redis)}
-    assert found["injection_attempt"] == 0.0
-    assert found["data_exfiltration"] == 0.0
+    actual = {dict(s.labels).get("type"): s.value for s in counters.read(ctx.redis)}
+    assert actual["injection_attempt"] == 0.0
+    assert actual["data_exfiltration"] == 0.0

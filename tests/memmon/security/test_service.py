@@ -22,23 +22,23 @@ IP = "198.51.100.1"
 ATTACK = {"q": "' OR '1'='1"}
 
 
-def event(event_type: str = "auth_failure", source_ip: str | None = IP, **more: Any) -> dict[str, Any]:
-    return {"event_type": event_type, "source_ip": source_ip, **more}
+def event(event_type: str = "auth_failure", source_ip: str | None = IP, **extra: Any) -> dict[str, Any]:
+    return {"event_type": event_type, "source_ip": source_ip, **extra}
 
 
 def record(ctx: Context, *events: Any) -> list[Job]:
-    found, jobs = service.record(ctx, list(events), "test")
-    assert found["refused"] == []
+    actual, jobs = service.record(ctx, list(events), "test")
+    assert actual["refused"] == []
     return jobs
 
 
 def kinds(ctx: Context) -> list[str]:
     """Return the types of all events, the oldest first."""
-    return [one["event_type"] for one in reversed(service.overview(ctx)["recent_events"])]
+    return [entry["event_type"] for entry in reversed(service.overview(ctx)["recent_events"])]
 
 
 def blocked(ctx: Context) -> list[str]:
-    return [one["subject"] for one in service.overview(ctx)["blocked"]]
+    return [entry["subject"] for entry in service.overview(ctx)["blocked"]]
 
 
 def raised(ctx: Context) -> list[tuple[str, str]]:
@@ -59,8 +59,8 @@ def test_five_failed_logins_within_fifteen_minutes_are_an_attack(ctx: Context, c
     [alert] = alerts.firing(ctx)
     assert (alert["severity"], alert["annotations"]["action"]) == ("critical", "blocked for 3600 s")
     assert alert["annotations"]["endpoint"] == "/login"
-    found = service.overview(ctx)["recent_events"][0]
-    assert (found["user"], found["severity"], found["reporter"]) == ("dana", "critical", "detector")
+    actual = service.overview(ctx)["recent_events"][0]
+    assert (actual["user"], actual["severity"], actual["reporter"]) == ("dana", "critical", "detector")
 
 
 def test_a_failure_that_is_too_old_counts_no_more(ctx: Context, clock: Clock) -> None:
@@ -109,10 +109,10 @@ def test_two_failures_at_the_same_moment_see_each_other(ctx: Context, monkeypatc
     record(ctx, *[event()] * 3)
     both, failures = Barrier(2), store.failures
 
-    def together(*given: Any) -> list[float]:
+    def together(*arguments: Any) -> list[float]:
         with suppress(BrokenBarrierError):
             both.wait(0.3)  # Both have written and neither has committed, if that can be.
-        return failures(*given)
+        return failures(*arguments)
 
     monkeypatch.setattr(store, "failures", together)
     with ThreadPoolExecutor(2) as pool:
@@ -141,8 +141,8 @@ def test_an_attack_in_a_parameter_becomes_an_event_of_its_own(ctx: Context) -> N
     record(ctx, event("api_abuse", params=ATTACK, endpoint="/search", method="GET"))
     assert kinds(ctx) == ["api_abuse", "injection_attempt"]
     assert blocked(ctx) == [IP]
-    found, cause = service.overview(ctx)["recent_events"]
-    assert (found["message"], found["cause"]) == ("parameters look like sql injection", cause["id"])
+    actual, cause = service.overview(ctx)["recent_events"]
+    assert (actual["message"], actual["cause"]) == ("parameters look like sql injection", cause["id"])
     assert cause["findings"] == [{"family": "sql", "parameter": "q"}]
     assert (cause["params"], cause["method"], cause["reporter"]) == (ATTACK, "GET", "test")
 
@@ -229,9 +229,9 @@ def test_events_are_kept_although_redis_is_away(make_ctx: Callable[..., Context]
 
 
 def test_of_a_list_each_wrong_event_is_refused_by_its_index_and_the_others_are_kept(ctx: Context) -> None:
-    found, _ = service.record(ctx, [event(), {"event_type": "odd"}, event(source_ip="host"), event(), 7], "test")
-    assert len(found["ids"]) == 2
-    assert [(one["index"], one["field"]) for one in found["refused"]] == [
+    actual, _ = service.record(ctx, [event(), {"event_type": "odd"}, event(source_ip="host"), event(), 7], "test")
+    assert len(actual["ids"]) == 2
+    assert [(entry["index"], entry["field"]) for entry in actual["refused"]] == [
         (1, "event_type"),
         (2, "source_ip"),
         (4, "event"),
@@ -252,7 +252,7 @@ def test_hostile_text_is_kept_as_it_can_be(ctx: Context) -> None:
         ctx, event("api_abuse", params={"q": long, hostile: hostile}, message=hostile, user=hostile, endpoint=hostile)
     )
     cause = service.overview(ctx)["recent_events"][-1]
-    assert {one["family"] for one in cause["findings"]} == {"path_traversal", "xss"}
+    assert {entry["family"] for entry in cause["findings"]} == {"path_traversal", "xss"}
     assert len(cause["params"]["q"]) == 8192
     assert cause["message"] == "\ufffd\ufffd<script>é'\"\u202e"
 
@@ -261,9 +261,9 @@ def test_the_overview_shows_the_newest_first_and_counts_a_day(ctx: Context, cloc
     record(ctx, event("auth_success"))
     clock.move(86401)
     record(ctx, event(), event("data_exfiltration"), event(severity="error"))
-    found = service.overview(ctx, limit=2)
-    assert [one["event_type"] for one in found["recent_events"]] == ["auth_failure", "data_exfiltration"]
-    assert found["summary"] == {
+    actual = service.overview(ctx, limit=2)
+    assert [entry["event_type"] for entry in actual["recent_events"]] == ["auth_failure", "data_exfiltration"]
+    assert actual["summary"] == {
         "events_24h": 3,
         "events_by_type": {"auth_failure": 2, "data_exfiltration": 1},
         "events_by_severity": {"warning": 1, "critical": 1, "error": 1},
@@ -275,7 +275,7 @@ def test_the_overview_shows_the_newest_first_and_counts_a_day(ctx: Context, cloc
 def test_events_are_counted_by_type_and_severity(sqlite_ctx: Context) -> None:
     record(sqlite_ctx, event("api_abuse", params=ATTACK), event(), event())
     name = "memmimic_security_events_total"
-    found = {
+    actual = {
         (dict(s.labels)["type"], s.value) for s in counters.read(sqlite_ctx.redis) if dict(s.labels)["__name__"] == name
     }
-    assert found == {("api_abuse", 1), ("auth_failure", 2), ("injection_attempt", 1)}
+    assert actual == {("api_abuse", 1), ("auth_failure", 2), ("injection_attempt", 1)}

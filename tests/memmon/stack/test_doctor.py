@@ -10,34 +10,34 @@ from memmon.stack.doctor import Finding
 
 
 def findings(ctx: Context) -> dict[str, Finding]:
-    return {found.name: found for found in doctor.examine(ctx.settings)}
+    return {actual.name: actual for actual in doctor.examine(ctx.settings)}
 
 
 def test_what_runs_outside_of_memmon_is_asked_and_what_is_missing_said(ctx: Context) -> None:
-    found = findings(ctx)
-    assert len(found) == len(doctor.LOOKS)
+    actual = findings(ctx)
+    assert len(actual) == len(doctor.LOOKS)
     for name in ("python", "configuration", "home", "database", "clock"):
-        assert found[name].state == "ok", found[name]
-    assert found["redis"].state == "warn"  # The tests' Valkey has no append-only file.
-    assert "appendonly" in found["redis"].hint
-    assert found["workers"].state == "fail"
-    assert "celery -A memmon worker -Q collect" in found["workers"].hint
-    assert found["beat"].state == "fail"
-    assert found["notifications"].state == "warn"
+        assert actual[name].state == "ok", actual[name]
+    assert actual["redis"].state == "warn"  # The tests' Valkey has no append-only file.
+    assert "appendonly" in actual["redis"].hint
+    assert actual["workers"].state == "fail"
+    assert "celery -A memmon worker -Q collect" in actual["workers"].hint
+    assert actual["beat"].state == "fail"
+    assert actual["notifications"].state == "warn"
 
 
 def test_a_redis_that_is_away_is_a_failure_and_stops_no_other_look(
     make_ctx: Callable[..., Context], short_dir: Path
 ) -> None:
-    found = findings(make_ctx(MEMMON_REDIS_URL=f"unix://{short_dir}/nobody.sock"))
-    assert found["redis"].state == "fail"
-    assert found["disk"].name == "disk"
+    actual = findings(make_ctx(MEMMON_REDIS_URL=f"unix://{short_dir}/nobody.sock"))
+    assert actual["redis"].state == "fail"
+    assert actual["disk"].name == "disk"
 
 
 def test_an_older_schema_is_told_with_the_command(make_ctx: Callable[..., Context], tmp_path: Path) -> None:
-    found = findings(make_ctx(MEMMON_DATABASE_URL=f"sqlite:///{tmp_path}/empty.db"))
-    assert found["database"].state == "fail"
-    assert "memmon migrate" in found["database"].hint
+    actual = findings(make_ctx(MEMMON_DATABASE_URL=f"sqlite:///{tmp_path}/empty.db"))
+    assert actual["database"].state == "fail"
+    assert "memmon migrate" in actual["database"].hint
 
 
 def test_a_wrong_file_and_a_database_that_is_not_there_are_named(
@@ -46,18 +46,18 @@ def test_a_wrong_file_and_a_database_that_is_not_there_are_named(
     ctx = make_ctx(MEMMIMIC_DB_PATH=str(tmp_path / "gone.db"))
     ctx.settings.config_folder.mkdir()
     (ctx.settings.config_folder / "checks.yml").write_text("checks: [{name: nonsense}]")
-    found = findings(ctx)
-    assert found["configuration"].state == "fail"
-    assert "checks.yml:1" in found["configuration"].text
-    assert found["memmimic"].state == "fail"
+    actual = findings(ctx)
+    assert actual["configuration"].state == "fail"
+    assert "checks.yml:1" in actual["configuration"].text
+    assert actual["memmimic"].state == "fail"
 
 
 def test_before_the_first_start_nothing_is_broken_and_nothing_is_made(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    given = {"MEMMON_HOME": str(home), "MEMMON_LOCK_FILE": str(tmp_path / "lock"), "MEMMIMIC_DASHBOARD_PORT": "0"}
-    found = list(doctor.examine(load(given)))
-    assert [one for one in found if one.state == "fail"] == []
-    assert "memmon up" in next(one for one in found if one.name == "stack").hint
+    arguments = {"MEMMON_HOME": str(home), "MEMMON_LOCK_FILE": str(tmp_path / "lock"), "MEMMIMIC_DASHBOARD_PORT": "0"}
+    examine = list(doctor.examine(load(arguments)))
+    assert [entry for entry in examine if entry.state == "fail"] == []
+    assert "memmon up" in next(entry for entry in examine if entry.name == "stack").hint
     assert not home.exists()
 
 

@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def held(path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def lock_holder(path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = holding(path, "running", 60)
     yield process
     process.kill()
@@ -41,21 +41,21 @@ def holding(path: Path, state: str, seconds: float) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_a_second_start_is_refused_and_told_who_holds_it(path: Path, held: subprocess.Popen[bytes]) -> None:
-    with pytest.raises(Conflict, match=f"runs already .process {held.pid}.*memmon down.*MEMMON_LOCK_FILE"):
+def test_a_second_start_is_refused_and_told_who_holds_it(path: Path, lock_holder: subprocess.Popen[bytes]) -> None:
+    with pytest.raises(Conflict, match=f"runs already .process {lock_holder.pid}.*memmon down.*MEMMON_LOCK_FILE"):
         lock.take(path, "MEMMON_LOCK_FILE")
 
 
-def test_a_lock_whose_holder_was_killed_does_no_harm(path: Path, held: subprocess.Popen[bytes]) -> None:
-    held.send_signal(signal.SIGKILL)
-    held.wait()
+def test_a_lock_whose_holder_was_killed_does_no_harm(path: Path, lock_holder: subprocess.Popen[bytes]) -> None:
+    lock_holder.send_signal(signal.SIGKILL)
+    lock_holder.wait()
     assert path.exists()
     assert lock.holder(path) is None
     os.close(lock.take(path, "MEMMON_LOCK_FILE"))
 
 
 def test_a_removed_lock_can_be_taken_anew_and_is_not_removed_by_the_first(
-    path: Path, held: subprocess.Popen[bytes]
+    path: Path, lock_holder: subprocess.Popen[bytes]
 ) -> None:
     first = os.open(path, os.O_RDWR)
     path.unlink()

@@ -40,8 +40,8 @@ def says(installed: Path, code: str) -> str:
 
 
 def test_the_runbooks_import_works_without_memmimic(installed: Path) -> None:
-    told = says(installed, "from memmimic.monitoring import MonitoringServer as M; print(M.__module__)")
-    assert told == "memmon.stack.server"
+    received = says(installed, "from memmimic.monitoring import MonitoringServer as M; print(M.__module__)")
+    assert received == "memmon.stack.server"
     assert not (installed / "memmimic" / "__init__.py").exists()
 
 

@@ -21,8 +21,8 @@ CHILD = (
 def test_a_process_dies_with_its_killed_parent() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT, CHILD], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
-    said = {parent.stdout.readline().strip(), parent.stdout.readline().strip()}
-    child = psutil.Process(int((said - {"tied"}).pop()))
+    output = {parent.stdout.readline().strip(), parent.stdout.readline().strip()}
+    child = psutil.Process(int((output - {"tied"}).pop()))
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, within=5)

@@ -18,20 +18,23 @@ def programs() -> list[program.Program]:
 
 def test_every_queue_has_exactly_one_worker() -> None:
     served = [
-        queue for one in programs() if "-Q" in one.words for queue in one.words[one.words.index("-Q") + 1].split(",")
+        queue
+        for program in programs()
+        if "-Q" in program.words
+        for queue in program.words[program.words.index("-Q") + 1].split(",")
     ]
     assert sorted(served) == sorted(celeryconfig.QUEUES)
 
 
 def test_the_broker_is_first_up_and_last_down() -> None:
-    broker, *others = programs()
+    broker, *other_rows = programs()
     assert broker.name == "valkey"
-    assert all(other.priority > broker.priority for other in others)
+    assert all(other.priority > broker.priority for other in other_rows)
 
 
 def test_all_titles_but_the_demos_match_the_runbooks_pattern() -> None:
-    for one in programs():
-        assert bool(re.search("memmimic.*monitoring", one.title)) == (one.name != "demo")
+    for entry in programs():
+        assert bool(re.search("memmimic.*monitoring", entry.title)) == (entry.name != "demo")
     assert "memmimic" not in program.demo().title
 
 

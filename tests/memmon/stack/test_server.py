@@ -7,7 +7,7 @@ import pytest
 from memmon.stack.server import MonitoringServer
 
 
-def shown() -> list[threading.Thread]:
+def expose_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "memmon-expose"]
 
 
@@ -15,7 +15,7 @@ def test_a_start_that_fails_halfway_leaves_nothing_behind(short_dir: Path, monke
     monkeypatch.setenv("MEMMON_HOME", str(short_dir))
     monkeypatch.setenv("MEMMON_LOCK_FILE", str(short_dir / "lock"))
     (short_dir / "run" / "up.out").mkdir(parents=True)  # What it says can be written nowhere.
-    before = shown()
+    before = expose_threads()
     with pytest.raises(IsADirectoryError):
         asyncio.run(MonitoringServer(object()).start())
-    assert shown() == before
+    assert expose_threads() == before

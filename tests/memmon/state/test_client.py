@@ -33,8 +33,8 @@ def test_more_callers_than_connections_wait_for_one(valkey: str, monkeypatch: py
     monkeypatch.setattr(client, "MOST_CONNECTIONS", 2)
     asked = client.connect(valkey)
 
-    def blocked(number: int) -> object:
-        return asked.blpop(f"nothing-{number}", timeout=0.1)
+    def blocked(index: int) -> object:
+        return asked.blpop(f"nothing-{index}", timeout=0.1)
 
     with ThreadPoolExecutor(8) as callers:
         assert list(callers.map(blocked, range(8))) == [None] * 8

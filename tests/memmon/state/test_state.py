@@ -54,11 +54,11 @@ def test_counters_add_up_by_label_set(redis: Redis) -> None:
 
 def test_an_observation_falls_into_its_bucket_and_all_wider_ones(redis: Redis) -> None:
     counters.observe(redis, "t_seconds", {}, 0.3)
-    found = {sample.labels: sample.value for sample in counters.read(redis)}
-    bounds = {dict(key)["le"] for key in found if dict(key)["__name__"] == "t_seconds_bucket"}
+    actual = {sample.labels: sample.value for sample in counters.read(redis)}
+    bounds = {dict(key)["le"] for key in actual if dict(key)["__name__"] == "t_seconds_bucket"}
     assert "0.25" not in bounds
     assert {"0.5", "60", "+Inf"} <= bounds
-    assert found[(("__name__", "t_seconds_sum"),)] == pytest.approx(0.3)
+    assert actual[(("__name__", "t_seconds_sum"),)] == pytest.approx(0.3)
 
 
 def test_the_last_run_of_a_component_is_kept(redis: Redis) -> None:

@@ -11,8 +11,8 @@ def given_up(ctx: Context, task_id: str, error: str = "no", args: tuple[int, ...
 
 
 def counted(ctx: Context) -> float:
-    found = [s.value for s in counters.read(ctx.redis) if dict(s.labels)["__name__"] == "memmon_dead_letters_total"]
-    return sum(found)
+    results = [s.value for s in counters.read(ctx.redis) if dict(s.labels)["__name__"] == "memmon_dead_letters_total"]
+    return sum(results)
 
 
 def test_a_task_is_given_up_once_however_often_that_is_recorded(ctx: Context) -> None:

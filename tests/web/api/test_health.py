@@ -12,13 +12,13 @@ def test_the_newest_results_are_shown_with_the_worst_as_the_whole(client: FlaskC
     for check in ctx.config.checks.checks:
         state = "unhealthy" if check.name == "cache" else "healthy"
         service.record(ctx, "host", check.name, int(ctx.now()), Finding(state, "as found", {"rate": 0.3}), 12.5)
-    found = client.get("/api/health").get_json()
-    assert set(found) == {
+    response = client.get("/api/health").get_json()
+    assert set(response) == {
         "status", "score", "overall_response_time_ms", "healthy_checks", "total_checks", "timestamp", "checks"
     }  # fmt: skip
-    assert (found["status"], found["healthy_checks"], found["total_checks"]) == ("unhealthy", 4, 5)
-    assert 0 < found["score"] < 1
-    [cache] = [check for check in found["checks"] if check["name"] == "cache"]
+    assert (response["status"], response["healthy_checks"], response["total_checks"]) == ("unhealthy", 4, 5)
+    assert 0 < response["score"] < 1
+    [cache] = [check for check in response["checks"] if check["name"] == "cache"]
     assert cache == {
         "name": "cache",
         "status": "unhealthy",

@@ -30,9 +30,9 @@ def post(client: FlaskClient, headers: Headers, path: str, **body: Any) -> Any:
 
 
 def test_a_list_and_one_whole(client: FlaskClient, incident: int) -> None:
-    found = client.get("/api/incidents?state=open&limit=5").get_json()
-    assert (found["total"], found["next"]) == (1, None)
-    assert found["incidents"][0]["title"] == "Trouble of a"
+    response = client.get("/api/incidents?state=open&limit=5").get_json()
+    assert (response["total"], response["next"]) == (1, None)
+    assert response["incidents"][0]["title"] == "Trouble of a"
     whole = client.get(f"/api/incidents/{incident}").get_json()
     assert set(whole) >= {"stages", "actions", "timeline", "sources", "escalation", "mttr_target_minutes"}
     assert set(whole["escalation"]) >= {"chain", "level", "next_level_at", "acknowledged_by"}
@@ -100,7 +100,7 @@ def test_incidents_are_merged_and_split(client: FlaskClient, operator: Headers, 
     fire(ctx, "b", "more")
     service.correlate(ctx)
     merged = post(client, operator, "2/merge", into=incident).get_json()
-    assert [one["name"] for one in merged["sources"]] == ["trouble", "more"]
+    assert [entry["name"] for entry in merged["sources"]] == ["trouble", "more"]
     split = post(client, operator, f"{incident}/split", sources=[merged["sources"][1]["id"]])
     assert split.get_json()["id"] == 3
     for path, body, field in (

@@ -13,26 +13,26 @@ WINDOW = {"name": "backup", "matchers": ['team="x"'], "kind": "cron", "cron": "0
 def test_a_window_is_previewed_planned_shown_and_cancelled(client: FlaskClient, operator: Headers) -> None:
     schedule = {name: WINDOW[name] for name in ("kind", "cron", "duration")}
     following = client.post("/api/maintenance/preview", json=schedule, headers=operator).get_json()["next"]
-    made = client.post("/api/maintenance", json={**WINDOW, "by": "dana"}, headers=operator)
-    assert made.status_code == 201
-    number = made.get_json()["id"]
-    assert made.get_json()["next"][0] == following[0]
-    assert client.get(f"/api/maintenance/{number}").get_json()["name"] == "backup"
-    assert client.post(f"/api/maintenance/{number}/end", headers=operator).status_code == 409
-    assert client.delete(f"/api/maintenance/{number}", headers=operator).get_json()["state"] == "cancelled"
+    created = client.post("/api/maintenance", json={**WINDOW, "by": "dana"}, headers=operator)
+    assert created.status_code == 201
+    index = created.get_json()["id"]
+    assert created.get_json()["next"][0] == following[0]
+    assert client.get(f"/api/maintenance/{index}").get_json()["name"] == "backup"
+    assert client.post(f"/api/maintenance/{index}/end", headers=operator).status_code == 409
+    assert client.delete(f"/api/maintenance/{index}", headers=operator).get_json()["state"] == "cancelled"
     assert client.get("/api/maintenance").get_json() == {"maintenance": []}
 
 
 def test_a_window_waits_for_its_approval_by_another(client: FlaskClient, operator: Headers) -> None:
-    given = {**WINDOW, "kind": "once", "by": "dana", "needs_approval": True}
-    number = client.post(
-        "/api/maintenance", json={n: v for n, v in given.items() if n != "cron"}, headers=operator
+    arguments = {**WINDOW, "kind": "once", "by": "dana", "needs_approval": True}
+    index = client.post(
+        "/api/maintenance", json={n: v for n, v in arguments.items() if n != "cron"}, headers=operator
     ).get_json()["id"]
-    own = client.post(f"/api/maintenance/{number}/approve", json={"by": "dana"}, headers=operator)
-    assert own.status_code == 409
-    other = client.post(f"/api/maintenance/{number}/approve", json={"by": "kim"}, headers=operator)
+    local = client.post(f"/api/maintenance/{index}/approve", json={"by": "dana"}, headers=operator)
+    assert local.status_code == 409
+    other = client.post(f"/api/maintenance/{index}/approve", json={"by": "kim"}, headers=operator)
     assert other.get_json()["state"] == "active"
-    assert client.post(f"/api/maintenance/{number}/end", headers=operator).status_code == 200
+    assert client.post(f"/api/maintenance/{index}/end", headers=operator).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ def ingest(ctx: Context, instance: str, searches: float, memory: float) -> None:
         (f"{HISTOGRAM}_count",): 10.0,
         (f"{HISTOGRAM}_sum",): 4.0,
     }
-    own = {"job": "memmimic", "instance": instance}
+    local = {"job": "memmimic", "instance": instance}
     samples = [
-        Sample(labels.of({**own, "__name__": name, **({"le": bound[0]} if bound else {})}), value)
+        Sample(labels.of({**local, "__name__": name, **({"le": bound[0]} if bound else {})}), value)
         for (name, *bound), value in values.items()
     ]
     service.ingest(ctx, instance, samples, METADATA, ctx.now(), 10)
@@ -51,15 +51,17 @@ def two(ctx: Context) -> Context:
 
 
 def test_the_fleets_values_are_summed_or_the_worst(client: FlaskClient, two: Context) -> None:
-    found = client.get("/api/metrics").get_json()
-    assert found["timestamp"] == "2026-01-01T00:00:00.000Z"
-    assert found["metrics"]["counters"]["memmimic_searches_total"] == 120
-    assert found["metrics"]["gauges"]["memory"] == found["metrics"]["gauges"]["memmimic_memory_usage_percent"] == 70
-    histogram = found["metrics"]["histograms"][HISTOGRAM]
+    response = client.get("/api/metrics").get_json()
+    assert response["timestamp"] == "2026-01-01T00:00:00.000Z"
+    assert response["metrics"]["counters"]["memmimic_searches_total"] == 120
+    assert (
+        response["metrics"]["gauges"]["memory"] == response["metrics"]["gauges"]["memmimic_memory_usage_percent"] == 70
+    )
+    histogram = response["metrics"]["histograms"][HISTOGRAM]
     assert set(histogram) == {"count", "sum", "buckets", "mean", "p50", "p95", "p99"}
     assert (histogram["count"], histogram["mean"]) == (20, 0.4)
-    assert found["metrics_summary"]["counters"] == 1
-    assert set(found["metrics_summary"]) == {
+    assert response["metrics_summary"]["counters"] == 1
+    assert set(response["metrics_summary"]) == {
         "counters", "gauges", "histograms", "series", "collection_interval", "retention_hours", "historical_points",
         "last_collection",
     }  # fmt: skip

@@ -17,8 +17,8 @@ def ctx(sqlite_ctx: Context) -> Context:
 
 
 def test_who_is_on_call_and_who_will_be(client: FlaskClient) -> None:
-    [one] = client.get("/api/oncall").get_json()["schedules"]
-    assert (one["schedule"], one["now"]["contact"], one["next"]["contact"]) == ("primary", "ann", "bob")
+    [entry] = client.get("/api/oncall").get_json()["schedules"]
+    assert (entry["schedule"], entry["now"]["contact"], entry["next"]["contact"]) == ("primary", "ann", "bob")
     assert len(client.get("/api/oncall/primary?days=3").get_json()["shifts"]) == 4
     assert client.get("/api/oncall/nothing").status_code == 404
 
@@ -31,11 +31,11 @@ def test_the_calendar_can_be_subscribed_to(client: FlaskClient) -> None:
 
 def test_somebody_is_on_call_instead(client: FlaskClient, operator: Headers) -> None:
     body = {"contact": "bob", "end": "2026-01-01T04:00:00Z"}
-    made = client.post("/api/oncall/primary/overrides", json=body, headers=operator)
-    assert (made.status_code, made.get_json()["by"]) == (201, "operator-of-tests")
+    created = client.post("/api/oncall/primary/overrides", json=body, headers=operator)
+    assert (created.status_code, created.get_json()["by"]) == (201, "operator-of-tests")
     assert client.get("/api/oncall").get_json()["schedules"][0]["now"]["contact"] == "bob"
-    number = made.get_json()["id"]
-    assert client.delete(f"/api/oncall/overrides/{number}", headers=operator).status_code == 200
-    assert client.delete(f"/api/oncall/overrides/{number}", headers=operator).status_code == 404
+    index = created.get_json()["id"]
+    assert client.delete(f"/api/oncall/overrides/{index}", headers=operator).status_code == 200
+    assert client.delete(f"/api/oncall/overrides/{index}", headers=operator).status_code == 404
     wrong = client.post("/api/oncall/primary/overrides", json={**body, "end": "soon"}, headers=operator)
     assert (wrong.status_code, wrong.get_json()["field"]) == (400, "end")

@@ -18,20 +18,20 @@ def test_history_baselines_trends_and_advice(client: FlaskClient, ctx: Context, 
         metrics.roll_up(ctx)
     for check in ctx.config.checks.checks:
         health.record(ctx, "host", check.name, int(ctx.now()), Finding("healthy", "well"), 1.0)
-    found = client.get("/api/performance?hours=1").get_json()
-    assert set(found) == {
+    response = client.get("/api/performance?hours=1").get_json()
+    assert set(response) == {
         "timestamp", "hours", "current_metrics", "historical_metrics", "health_history", "baselines", "trends",
         "recommendations",
     }  # fmt: skip
-    assert found["hours"] == 1
-    assert found["current_metrics"]["gauges"]["memory"] == 91
-    assert len(found["historical_metrics"]) >= 8
-    assert found["health_history"][0]["status"] == "healthy"
-    assert set(found["baselines"]["memmimic_memory_usage_percent"]) >= {
+    assert response["hours"] == 1
+    assert response["current_metrics"]["gauges"]["memory"] == 91
+    assert len(response["historical_metrics"]) >= 8
+    assert response["health_history"][0]["status"] == "healthy"
+    assert set(response["baselines"]["memmimic_memory_usage_percent"]) >= {
         "mean", "median", "p80", "p95", "stdev", "samples", "updated_at"
     }  # fmt: skip
-    assert found["trends"]["memmimic_memory_usage_percent"]["direction"] == "rising"
-    assert found["recommendations"][0]["metric"] == "memmimic_memory_usage_percent"
+    assert response["trends"]["memmimic_memory_usage_percent"]["direction"] == "rising"
+    assert response["recommendations"][0]["metric"] == "memmimic_memory_usage_percent"
 
 
 def test_one_hour_is_meant_where_none_is_named(client: FlaskClient) -> None:

@@ -13,10 +13,10 @@ def ctx(sqlite_ctx: Context) -> Context:
 
 
 def test_playbooks_are_listed_with_what_keeps_actions_within_bounds(client: FlaskClient) -> None:
-    found = client.get("/api/playbooks").get_json()
-    assert "critical_system_failure" in [one["name"] for one in found["playbooks"]]
-    assert "restart" in [one["name"] for one in found["limits"]]
-    assert set(found["actions"]) >= {"restart", "scale", "isolate", "backup", "memory_dump", "run", "wait", "note"}
+    response = client.get("/api/playbooks").get_json()
+    assert "critical_system_failure" in [entry["name"] for entry in response["playbooks"]]
+    assert "restart" in [entry["name"] for entry in response["limits"]]
+    assert set(response["actions"]) >= {"restart", "scale", "isolate", "backup", "memory_dump", "run", "wait", "note"}
     whole = client.get("/api/playbooks/security_breach").get_json()
     assert next(stage["name"] for stage in whole["stages"]) == "containment"
     assert client.get("/api/playbooks/nothing").status_code == 404
@@ -31,7 +31,7 @@ def test_one_is_begun_by_hand_and_looked_back_on(
     assert "incidents.advance" in sent()
     assert client.post("/api/playbooks/security_breach/run", json=body, headers=operator).status_code == 409
     history = client.get("/api/playbooks/history?name=security_breach").get_json()["history"]
-    assert [one["id"] for one in history] == [begun.get_json()["id"]]
+    assert [entry["id"] for entry in history] == [begun.get_json()["id"]]
 
 
 @pytest.mark.parametrize(

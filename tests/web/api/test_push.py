@@ -70,7 +70,7 @@ def ingest(key: str) -> Headers:
     return {"Authorization": f"Bearer {key}"}
 
 
-def shown(ctx: Context, expr: str) -> dict[str, float]:
+def values_by_series(ctx: Context, expr: str) -> dict[str, float]:
     return {label_sets.show(point.labels): point.value for point in metrics.instant(ctx, expr)}
 
 
@@ -84,13 +84,13 @@ def test_the_client_library_pushes_adds_and_deletes(url: str, key: str, live: Co
     gauge.labels("a/b").set(3)
     group = {"path": "/var/tmp", "instance": ""}
     push_to_gateway(url, "backup", registry, group, handler=signed)
-    assert shown(live, "backup_rows") == {'backup_rows{job="backup",kind="a/b",path="/var/tmp"}': 3.0}
-    more = CollectorRegistry()
-    Counter("backup_runs", "Runs", registry=more).inc()
-    pushadd_to_gateway(url, "backup", more, group, handler=signed, compression="gzip")
-    assert len(shown(live, '{__name__=~"backup_rows|backup_runs_total"}')) == 2
+    assert values_by_series(live, "backup_rows") == {'backup_rows{job="backup",kind="a/b",path="/var/tmp"}': 3.0}
+    extra = CollectorRegistry()
+    Counter("backup_runs", "Runs", registry=extra).inc()
+    pushadd_to_gateway(url, "backup", extra, group, handler=signed, compression="gzip")
+    assert len(values_by_series(live, '{__name__=~"backup_rows|backup_runs_total"}')) == 2
     delete_from_gateway(url, "backup", group, handler=signed)
-    assert shown(live, '{__name__=~"backup_.*|push_.*"}') == {}
+    assert values_by_series(live, '{__name__=~"backup_.*|push_.*"}') == {}
 
 
 def test_a_bearer_token_is_as_good(url: str, key: str, live: Context) -> None:
@@ -98,15 +98,15 @@ def test_a_bearer_token_is_as_good(url: str, key: str, live: Context) -> None:
         url: str, method: str, timeout: float, headers: list[tuple[str, str]], data: bytes
     ) -> Callable[[], None]:
         def send() -> None:
-            given = {**dict(headers), "Authorization": f"Bearer {key}"}
-            urllib.request.urlopen(urllib.request.Request(url, data, given, method=method), timeout=timeout)
+            arguments = {**dict(headers), "Authorization": f"Bearer {key}"}
+            urllib.request.urlopen(urllib.request.Request(url, data, arguments, method=method), timeout=timeout)
 
         return send
 
     registry = CollectorRegistry()
     Gauge("rows", "Rows", registry=registry).set(1)
     push_to_gateway(url, "job", registry, handler=handler)
-    assert shown(live, "rows") == {'rows{job="job"}': 1.0}
+    assert values_by_series(live, "rows") == {'rows{job="job"}': 1.0}
 
 
 @pytest.mark.parametrize(("method", "status"), [("PUT", 200), ("POST", 200), ("DELETE", 202)])
@@ -199,8 +199,8 @@ def test_failures_are_told_in_the_words_of_each_protocol(client: FlaskClient) ->
 # remote write
 
 
-def write(client: FlaskClient, ingest: Headers, *fields: bytes, **more: str) -> tuple[int, str]:
-    answer = client.post("/api/v1/write", headers={**ingest, **PROTOBUF, **more}, data=packed(*fields))
+def write(client: FlaskClient, ingest: Headers, *fields: bytes, **extra: str) -> tuple[int, str]:
+    answer = client.post("/api/v1/write", headers={**ingest, **PROTOBUF, **extra}, data=packed(*fields))
     return answer.status_code, answer.get_data(as_text=True)
 
 
@@ -210,7 +210,7 @@ def test_remote_write_is_answered_without_a_word(
     now = round(ctx.now() * 1000)
     with_exemplar = series([("__name__", "up")], [(1.0, now)], field(3, field(2, 1.0)))
     assert write(client, ingest, with_exemplar) == (204, "")
-    assert shown(ctx, "up") == {"up": 1.0}
+    assert values_by_series(ctx, "up") == {"up": 1.0}
     assert sent() == ["alerts.evaluate"]
 
 
@@ -219,7 +219,7 @@ def test_remote_write_is_told_for_good_what_is_refused(client: FlaskClient, inge
     status, text = write(client, ingest, series([("__name__", "up")], [(1.0, now - 10**8), (1.0, now)]))
     assert status == 400
     assert text == "refused 1 samples; 1: out of bounds: too old, or too far in the future, e.g. up\n"
-    assert shown(ctx, "up") == {"up": 1.0}
+    assert values_by_series(ctx, "up") == {"up": 1.0}
 
 
 def test_version_2_is_refused_by_its_name(client: FlaskClient, ingest: Headers) -> None:
@@ -305,18 +305,18 @@ def test_a_prometheus_feeds_memmon_with_samples_and_alerts(
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([binary, *words, listen], cwd=tmp_path, stdout=log, stderr=log)
     try:
-        eventually(lambda: len(shown(live, "rows")) == 2, within=30)
+        eventually(lambda: len(values_by_series(live, "rows")) == 2, within=30)
         same = f'cluster="eu",instance="{page}",job="shop"'
-        assert shown(live, "rows") == {
+        assert values_by_series(live, "rows") == {
             f'rows{{{same},table="a b"}}': 12.5,
             f'rows{{{same},table="c"}}': float("inf"),
         }
-        assert shown(live, 'up{job="shop"}') == {f"up{{{same}}}": 1.0}
+        assert values_by_series(live, 'up{job="shop"}') == {f"up{{{same}}}": 1.0}
         eventually(lambda: metrics.metadata(live).get("rows"), within=30)
         eventually(lambda: len(alerts.firing(live)) == 2, within=30)
-        [one, _] = sorted(alerts.firing(live), key=lambda alert: str(alert["labels"]))
-        assert (one["name"], one["severity"], one["message"]) == ("filling", "error", "12.5 rows")
-        assert (one["labels"]["cluster"], one["source"]) == ("eu", "api")
+        [entry, _] = sorted(alerts.firing(live), key=lambda alert: str(alert["labels"]))
+        assert (entry["name"], entry["severity"], entry["message"]) == ("filling", "error", "12.5 rows")
+        assert (entry["labels"]["cluster"], entry["source"]) == ("eu", "api")
     finally:
         process.terminate()
         process.wait(10)
@@ -340,11 +340,11 @@ def test_an_opentelemetry_sdk_exports_to_memmon(url: str, key: str, live: Contex
     meter.create_observable_gauge("disk.usage", [lambda _: [Observation(0.5)]], "1")
     assert provider.force_flush()
     same = 'instance="i-1",job="shop"'
-    assert shown(live, "http_requests_total") == {f'http_requests_total{{http_method="GET",{same}}}': 3.0}
-    assert shown(live, "disk_usage_ratio") == {f"disk_usage_ratio{{{same}}}": 0.5}
-    assert shown(live, "http_latency_seconds_count") == {f"http_latency_seconds_count{{{same}}}": 1.0}
-    assert list(shown(live, "histogram_quantile(0.5, http_latency_seconds_bucket)").values()) == [2.5]
-    assert [v for k, v in shown(live, "target_info").items() if 'host_name="h"' in k] == [1.0]
+    assert values_by_series(live, "http_requests_total") == {f'http_requests_total{{http_method="GET",{same}}}': 3.0}
+    assert values_by_series(live, "disk_usage_ratio") == {f"disk_usage_ratio{{{same}}}": 0.5}
+    assert values_by_series(live, "http_latency_seconds_count") == {f"http_latency_seconds_count{{{same}}}": 1.0}
+    assert list(values_by_series(live, "histogram_quantile(0.5, http_latency_seconds_bucket)").values()) == [2.5]
+    assert [v for k, v in values_by_series(live, "target_info").items() if 'host_name="h"' in k] == [1.0]
     assert metrics.metadata(live)["http_requests_total"] == ("counter", "Requests", "")
     provider.shutdown()
 

@@ -14,11 +14,11 @@ RULES = "groups: [{name: g, rules: [{alert: hot, expr: heat > 80}]}]"
 
 
 def test_rules_are_checked_and_tried_before_they_are_saved(client: FlaskClient, operator: Headers) -> None:
-    found = client.post("/api/rules/check", json={"rules": RULES}, headers=operator)
-    assert found.get_json() == {"groups": 1, "rules": 1}
+    response = client.post("/api/rules/check", json={"rules": RULES}, headers=operator)
+    assert response.get_json() == {"groups": 1, "rules": 1}
     tried = client.post("/api/rules/backtest", json={"rules": RULES, "since": "1h"}, headers=operator)
     assert tried.status_code == 200, tried.text
-    assert [one["name"] for one in tried.get_json()["rules"]] == ["hot"]
+    assert [entry["name"] for entry in tried.get_json()["rules"]] == ["hot"]
     assert tried.get_json()["notifications"]["total"] == 0
 
 
@@ -43,8 +43,8 @@ def test_what_is_wrong_with_them_is_said(
 
 
 def test_the_report_covers_the_days_that_are_asked_for(client: FlaskClient) -> None:
-    found = client.get("/api/rules/report?days=7").get_json()
-    assert "resources/high_memory_usage" in found["never_fired"]
+    response = client.get("/api/rules/report?days=7").get_json()
+    assert "resources/high_memory_usage" in response["never_fired"]
     assert client.get("/api/rules/report?days=0").status_code == 400
 
 
@@ -58,11 +58,11 @@ def test_an_administrator_saves_rules_which_are_then_in_force(
     assert saved.get_json() == {"name": "mine", "groups": ["g"], "rules": 1}
     clock.move(2)
     ctx.refresh()
-    assert "hot" in [one.name for one in alerts.rules(ctx)]
+    assert "hot" in [rule.name for rule in alerts.rules(ctx)]
     wrong = client.put("/api/rules/files/mine", json={"rules": "groups: ["}, headers=admin)
     assert wrong.status_code == 400
     assert client.put("/api/rules/files/..%2Fx", json={"rules": RULES}, headers=admin).status_code in (400, 404)
     assert client.delete("/api/rules/files/mine", headers=admin).status_code == 200
     clock.move(2)
     ctx.refresh()
-    assert "hot" not in [one.name for one in alerts.rules(ctx)]
+    assert "hot" not in [rule.name for rule in alerts.rules(ctx)]

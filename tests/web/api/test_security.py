@@ -26,21 +26,21 @@ def test_an_event_is_kept_and_shown(client: FlaskClient, bearer: Callable[[str],
     attack = "<script>alert(1)</script>"
     answer = client.post(EVENTS, json={**FAILURE, "message": attack}, headers=bearer("ingest"))
     assert answer.status_code == 201
-    found = client.get("/api/security").get_json()
-    assert set(found) >= {"summary", "recent_events", "incidents", "blocked"}
-    [event] = found["recent_events"]
+    response = client.get("/api/security").get_json()
+    assert set(response) >= {"summary", "recent_events", "incidents", "blocked"}
+    [event] = response["recent_events"]
     assert event["id"] == answer.get_json()["ids"][0]
     assert (event["event_type"], event["source_ip"], event["user"]) == ("auth_failure", ADDRESS, "root")
     assert event["message"] == attack
     assert event["reporter"] == "ingest-of-tests"
-    assert found["summary"]["events_24h"] == 1
+    assert response["summary"]["events_24h"] == 1
 
 
 def test_of_a_list_the_good_ones_are_kept_and_the_others_named(client: FlaskClient, operator: Headers) -> None:
-    given = [FAILURE, {"event_type": "nonsense"}, {**FAILURE, "source_ip": "not an address"}, FAILURE]
-    answer = client.post(EVENTS, json=given, headers=operator).get_json()
+    arguments = [FAILURE, {"event_type": "nonsense"}, {**FAILURE, "source_ip": "not an address"}, FAILURE]
+    answer = client.post(EVENTS, json=arguments, headers=operator).get_json()
     assert len(answer["ids"]) == 2
-    assert [(one["index"], one["field"]) for one in answer["refused"]] == [(1, "event_type"), (2, "source_ip")]
+    assert [(entry["index"], entry["field"]) for entry in answer["refused"]] == [(1, "event_type"), (2, "source_ip")]
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_an_attack_blocks_the_address_and_wakes_who_acts(
 ) -> None:
     for _ in range(5):
         client.post(EVENTS, json=FAILURE, headers=operator)
-    found = client.get("/api/security").get_json()
-    assert [one["subject"] for one in found["blocked"]] == [ADDRESS]
-    assert found["recent_events"][0]["event_type"] == "brute_force_attack"
+    response = client.get("/api/security").get_json()
+    assert [entry["subject"] for entry in response["blocked"]] == [ADDRESS]
+    assert response["recent_events"][0]["event_type"] == "brute_force_attack"
     assert {"security.enforce", "notify.tick", "incidents.correlate"} <= set(sent())
 
 
@@ -88,16 +88,16 @@ def test_an_incident_of_security_is_shown_and_resolved_there(
 def test_an_operator_blocks_and_lifts(
     client: FlaskClient, operator: Headers, sent: Callable[[], list[str]], ctx: Context
 ) -> None:
-    given = {"kind": "block", "subject": ADDRESS, "duration": "1h", "reason": "seen in the log"}
-    made = client.post(RESTRICTIONS, json=given, headers=operator)
-    assert made.status_code == 201
-    number = made.get_json()["id"]
-    assert (made.get_json()["created_by"], made.get_json()["until"]) == (
+    arguments = {"kind": "block", "subject": ADDRESS, "duration": "1h", "reason": "seen in the log"}
+    created = client.post(RESTRICTIONS, json=arguments, headers=operator)
+    assert created.status_code == 201
+    index = created.get_json()["id"]
+    assert (created.get_json()["created_by"], created.get_json()["until"]) == (
         "operator-of-tests",
         "2026-01-01T01:00:00.000Z",
     )
-    assert client.get(RESTRICTIONS).get_json()["restrictions"][0]["id"] == number
-    assert client.delete(f"{RESTRICTIONS}/{number}", headers=operator).get_json() == {"id": number, "lifted": True}
+    assert client.get(RESTRICTIONS).get_json()["restrictions"][0]["id"] == index
+    assert client.delete(f"{RESTRICTIONS}/{index}", headers=operator).get_json() == {"id": index, "lifted": True}
     assert service.restrictions(ctx) == []
     assert sent() == ["security.enforce", "security.enforce"]
     assert client.delete(f"{RESTRICTIONS}/4711", headers=operator).status_code == 404
@@ -108,7 +108,7 @@ def test_a_throttle_and_a_feature(client: FlaskClient, operator: Headers, ctx: C
     assert client.post(RESTRICTIONS, json=throttle, headers=operator).status_code == 201
     disable = {"kind": "disable", "subject": "classify", "duration": "5m"}
     assert client.post(RESTRICTIONS, json=disable, headers=operator).status_code == 201
-    assert [one["kind"] for one in service.restrictions(ctx)] == ["throttle", "disable"]
+    assert [restriction["kind"] for restriction in service.restrictions(ctx)] == ["throttle", "disable"]
 
 
 BLOCK = {"kind": "block", "subject": ADDRESS, "duration": "1h"}

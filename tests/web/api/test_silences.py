@@ -19,9 +19,11 @@ def create(client: FlaskClient, operator: Headers, **body: Any) -> Any:
 
 
 def test_a_silence_is_made_shown_and_ended(client: FlaskClient, operator: Headers) -> None:
-    made = create(client, operator, matchers=['alertname="trouble"', "severity=~err.*"], duration="2h", comment="work")
-    assert made.status_code == 201
-    silence = made.get_json()
+    created = create(
+        client, operator, matchers=['alertname="trouble"', "severity=~err.*"], duration="2h", comment="work"
+    )
+    assert created.status_code == 201
+    silence = created.get_json()
     assert (silence["createdBy"], silence["comment"]) == ("operator-of-tests", "work")
     assert silence["endsAt"] == "2026-01-01T02:00:00.000Z"
     assert silence["matchers"][1] == {"name": "severity", "value": "err.*", "isRegex": True, "isEqual": True}
@@ -35,16 +37,16 @@ def test_a_silence_is_made_shown_and_ended(client: FlaskClient, operator: Header
 def test_exactly_one_alert_is_silenced_by_its_id(client: FlaskClient, ctx: Context, operator: Headers) -> None:
     for instance in ("a", "b"):
         alerts.raise_event(ctx, "trouble", "error", {"instance": instance}, {}, 3600)
-    number = next(alert["id"] for alert in alerts.firing(ctx) if alert["labels"]["instance"] == "a")
-    assert create(client, operator, alert=number, duration=600).status_code == 201
+    index = next(alert["id"] for alert in alerts.firing(ctx) if alert["labels"]["instance"] == "a")
+    assert create(client, operator, alert=index, duration=600).status_code == 201
     states = {a["labels"]["instance"]: a["status"] for a in client.get("/api/alerts").get_json()["active_alerts"]}
     assert states == {"a": "suppressed", "b": "open"}
 
 
 def test_matchers_may_be_alertmanagers_objects(client: FlaskClient, operator: Headers) -> None:
-    given = [{"name": "a", "value": "b", "isEqual": False}, {"name": "c", "value": "d"}]
-    made = create(client, operator, matchers=given, duration="1m").get_json()
-    assert [(m["name"], m["isEqual"], m["isRegex"]) for m in made["matchers"]] == [
+    arguments = [{"name": "a", "value": "b", "isEqual": False}, {"name": "c", "value": "d"}]
+    get_json = create(client, operator, matchers=arguments, duration="1m").get_json()
+    assert [(m["name"], m["isEqual"], m["isRegex"]) for m in get_json["matchers"]] == [
         ("a", False, False),
         ("c", True, False),
     ]

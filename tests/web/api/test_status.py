@@ -24,16 +24,19 @@ def well(ctx: Context) -> None:
 
 def test_it_is_operational_when_everything_ran_in_time(client: FlaskClient, ctx: Context) -> None:
     well(ctx)
-    found = client.get("/api/status").get_json()
-    assert (found["system_status"], found["reasons"]) == ("operational", [])
-    assert found["timestamp"] == "2026-01-01T00:00:00.000Z"
-    assert set(found["components"]) == set(COMPONENTS)
-    assert found["components"]["alert_manager"]["last_run"] == "2026-01-01T00:00:00.000Z"
-    assert set(PARTS) <= set(found)
-    assert found["workers"][0]["name"] == "all@host"
-    assert found["queues"][0] == {"name": "collect", "depth": 0, "oldest_seconds": 0, "workers": ["all@host"]}
-    assert found["health"]["score"] == 1.0
-    assert (found["redis"], found["database"]) == ({"status": "up", "reason": None}, {"status": "up", "reason": None})
+    response = client.get("/api/status").get_json()
+    assert (response["system_status"], response["reasons"]) == ("operational", [])
+    assert response["timestamp"] == "2026-01-01T00:00:00.000Z"
+    assert set(response["components"]) == set(COMPONENTS)
+    assert response["components"]["alert_manager"]["last_run"] == "2026-01-01T00:00:00.000Z"
+    assert set(PARTS) <= set(response)
+    assert response["workers"][0]["name"] == "all@host"
+    assert response["queues"][0] == {"name": "collect", "depth": 0, "oldest_seconds": 0, "workers": ["all@host"]}
+    assert response["health"]["score"] == 1.0
+    assert (response["redis"], response["database"]) == (
+        {"status": "up", "reason": None},
+        {"status": "up", "reason": None},
+    )
 
 
 def test_a_part_that_stopped_is_named(client: FlaskClient, ctx: Context, clock: Clock) -> None:
@@ -42,17 +45,17 @@ def test_a_part_that_stopped_is_named(client: FlaskClient, ctx: Context, clock: 
     for name in COMPONENTS:
         if name != "metrics_collector":
             heartbeat.beat(ctx.redis, name, "ok", ctx.now())
-    found = client.get("/api/status").get_json()
-    assert found["system_status"] == "degraded"
-    assert found["components"]["metrics_collector"]["status"] == "late"
-    assert found["components"]["metrics_collector"]["age"] == 40
-    assert "metrics_collector is late" in found["reasons"]
-    assert "no worker serves" in str(found["reasons"])  # Its heartbeat is as old.
+    response = client.get("/api/status").get_json()
+    assert response["system_status"] == "degraded"
+    assert response["components"]["metrics_collector"]["status"] == "late"
+    assert response["components"]["metrics_collector"]["age"] == 40
+    assert "metrics_collector is late" in response["reasons"]
+    assert "no worker serves" in str(response["reasons"])  # Its heartbeat is as old.
 
 
 def test_a_critical_alert_makes_the_system_critical(client: FlaskClient, ctx: Context) -> None:
     well(ctx)
     alerts.raise_event(ctx, "trouble", "critical", {}, {}, 60)
-    found = client.get("/api/status").get_json()
-    assert found["system_status"] == "critical"
-    assert found["alerts"]["active_alerts"] == 1
+    response = client.get("/api/status").get_json()
+    assert response["system_status"] == "critical"
+    assert response["alerts"]["active_alerts"] == 1

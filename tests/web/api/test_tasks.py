@@ -14,12 +14,12 @@ def test_queues_workers_and_what_was_given_up(client: FlaskClient, ctx: Context)
     ctx.redis.hset(keys.workers(), "io@host", dumps({"at": ctx.now() - 3, "queues": ["collect", "notify"], "pid": 7}))
     ctx.redis.hset(keys.workers(), "old@host", dumps({"at": ctx.now() - 300, "queues": ["health"], "pid": 8}))
     deadletter.record(ctx, "id-1", "workers.notify.deliver", [4], "no such host", 5)
-    found = client.get("/api/tasks").get_json()
-    queues = {one["name"]: one for one in found["queues"]}
+    response = client.get("/api/tasks").get_json()
+    queues = {entry["name"]: entry for entry in response["queues"]}
     assert queues["notify"] == {"name": "notify", "depth": 1, "oldest_seconds": 7, "workers": ["io@host"]}
     assert queues["health"]["workers"] == []
-    assert [(one["name"], one["age"]) for one in found["workers"]] == [("io@host", 3)]
-    assert found["dead_letters_total"] == 1
-    [letter] = found["dead_letters"]
+    assert [(entry["name"], entry["age"]) for entry in response["workers"]] == [("io@host", 3)]
+    assert response["dead_letters_total"] == 1
+    [letter] = response["dead_letters"]
     assert (letter["task"], letter["args"], letter["error"]) == ("workers.notify.deliver", [4], "no such host")
     assert letter["at"] == "2026-01-01T00:00:00.000Z"

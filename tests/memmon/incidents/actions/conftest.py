@@ -15,7 +15,7 @@ def call() -> Make:
     """Make calls: call(labels={...}, **parameters)."""
 
     def make(labels: dict[str, str] | None = None, before: dict[str, Any] | None = None, **parameters: Any) -> Call:
-        given = {"job": "memmimic", "instance": "demo:1"} if labels is None else labels
-        return Call(7, given, parameters, "7/stage/0", 5.0, before or {})
+        arguments = {"job": "memmimic", "instance": "demo:1"} if labels is None else labels
+        return Call(7, arguments, parameters, "7/stage/0", 5.0, before or {})
 
     return make

@@ -16,13 +16,13 @@ THEIRS = Action(lambda ctx, call: "sung")
 @pytest.fixture
 def points(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     here = __name__
-    found = [
+    results = [
         EntryPoint("sing", f"{here}:THEIRS", actions.GROUP),
         EntryPoint("restart", f"{here}:THEIRS", actions.GROUP),
         EntryPoint("odd", f"{here}:__doc__", actions.GROUP),
         EntryPoint("broken", "no.such.package:action", actions.GROUP),
     ]
-    monkeypatch.setattr(actions, "entry_points", lambda group: found)
+    monkeypatch.setattr(actions, "entry_points", lambda group: results)
     actions.entry_point_actions.cache_clear()
     yield
     actions.entry_point_actions.cache_clear()

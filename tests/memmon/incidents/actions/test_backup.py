@@ -38,11 +38,11 @@ def test_the_copy_is_sound_whole_and_private(ready: Context, database: Path, cal
     writer = sqlite3.connect(database)
     writer.execute("BEGIN")
     writer.execute("INSERT INTO memories (content) VALUES ('not committed')")  # Who writes meanwhile is not held up.
-    said = backup.act(ready, call())
+    jobs = backup.act(ready, call())
     writer.close()
     [path] = (ready.settings.home / "backups" / "demo").iterdir()
-    assert said.startswith(f"kept backups/demo/{path.name}, {path.stat().st_size} bytes, sound")
-    assert said.endswith(hashlib.sha256(path.read_bytes()).hexdigest())
+    assert jobs.startswith(f"kept backups/demo/{path.name}, {path.stat().st_size} bytes, sound")
+    assert jobs.endswith(hashlib.sha256(path.read_bytes()).hexdigest())
     assert path.stat().st_mode & 0o777 == 0o600
     with sqlite3.connect(path) as copy:
         assert copy.execute("SELECT count(*) FROM memories").fetchone() == (5000,)

@@ -19,10 +19,10 @@ targets:
 """
 
 
-def kept(ctx: Context, said: str) -> Path:
-    found = re.match(r"kept (evidence/[^;]+)", said)
-    assert found
-    return ctx.settings.home / found.group(1)
+def evidence_path(ctx: Context, output: str) -> Path:
+    match = re.match(r"kept (evidence/[^;]+)", output)
+    assert match
+    return ctx.settings.home / match.group(1)
 
 
 def test_everything_that_is_known_is_kept_for_memmons_user_only(
@@ -31,13 +31,13 @@ def test_everything_that_is_known_is_kept_for_memmons_user_only(
     ready = configure(targets=TARGETS % endpoint.url)
     ready.settings.log_path.write_text("an earlier line\nthe last line\n")
     alerts.raise_event(ready, "trouble", "error", {"instance": "demo:1"}, {"summary": "s"}, 60)
-    path = kept(ready, collect_evidence.act(ready, call()))
+    path = evidence_path(ready, collect_evidence.act(ready, call()))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    found = json.loads(path.read_text())
-    assert [alert["name"] for alert in found["alerts"]] == ["trouble"]
-    assert found["log"][-1] == "the last line"
-    assert found["client"] == {"demo": {"cleared": 3, "pid": 1}}
-    assert {"metrics", "health", "targets", "events"} <= set(found)
+    actual = json.loads(path.read_text())
+    assert [alert["name"] for alert in actual["alerts"]] == ["trouble"]
+    assert actual["log"][-1] == "the last line"
+    assert actual["client"] == {"demo": {"cleared": 3, "pid": 1}}
+    assert {"metrics", "health", "targets", "events"} <= set(actual)
 
 
 def test_a_part_that_cannot_be_had_is_said_and_the_rest_kept(
@@ -45,9 +45,9 @@ def test_a_part_that_cannot_be_had_is_said_and_the_rest_kept(
 ) -> None:
     ready = configure(targets=TARGETS % endpoint.url)
     endpoint.status = 500
-    said = collect_evidence.act(ready, call(include=["client", "alerts", "log"]))
-    assert said.endswith("could not be had: client, log")
-    assert json.loads(kept(ready, said).read_text())["client"] == {"missing": "demo: 500"}
+    jobs = collect_evidence.act(ready, call(include=["client", "alerts", "log"]))
+    assert jobs.endswith("could not be had: client, log")
+    assert json.loads(evidence_path(ready, jobs).read_text())["client"] == {"missing": "demo: 500"}
 
 
 def test_an_unknown_part_is_named(configure: Callable[..., Context], call: Make) -> None:
@@ -71,5 +71,5 @@ def test_what_goes_wrong_in_one_part_as_nobody_foresaw_costs_no_other(
         raise ValueError("odd")
 
     monkeypatch.setitem(collect_evidence.PARTS, "health", odd)
-    said = collect_evidence.act(ready, call(include=["health", "alerts"]))
-    assert json.loads(kept(ready, said).read_text())["health"] == {"missing": "odd"}
+    jobs = collect_evidence.act(ready, call(include=["health", "alerts"]))
+    assert json.loads(evidence_path(ready, jobs).read_text())["health"] == {"missing": "odd"}

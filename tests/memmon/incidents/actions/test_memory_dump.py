@@ -75,24 +75,24 @@ def test_objects_stacks_and_map_are_kept_where_only_memmons_user_reads_them(
 ) -> None:
     if not may_attach(sleeper.pid):
         pytest.skip("this machine does not let py-spy attach to another process")
-    said = memory_dump.act(ready, call())
-    found = files(ready)
-    assert set(found) == {"objects.json", "stacks.txt", "map.txt"}
-    assert all(path.stat().st_mode & 0o777 == 0o600 for path in found.values())
-    assert "waits_for_good" in found["stacks.txt"].read_text()
-    assert "VmRSS" in found["map.txt"].read_text()
-    objects = json.loads(found["objects.json"].read_text())["demo"]
+    jobs = memory_dump.act(ready, call())
+    actual = files(ready)
+    assert set(actual) == {"objects.json", "stacks.txt", "map.txt"}
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in actual.values())
+    assert "waits_for_good" in actual["stacks.txt"].read_text()
+    assert "VmRSS" in actual["map.txt"].read_text()
+    objects = json.loads(actual["objects.json"].read_text())["demo"]
     assert objects["objects"] > 1000
     assert objects["largest"][0]["bytes"] >= objects["largest"][1]["bytes"]
-    assert said.startswith("kept evidence/incident-7/7-stage-0-objects.json, ")
+    assert jobs.startswith("kept evidence/incident-7/7-stage-0-objects.json, ")
 
 
 def test_what_cannot_be_had_is_said_and_the_rest_is_kept(
     ready: Context, call: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory_dump.shutil, "which", lambda *_, **__: None)
-    said = memory_dump.act(ready, call())
-    assert "could not be had: stacks (py-spy is not installed)" in said
+    jobs = memory_dump.act(ready, call())
+    assert "could not be had: stacks (py-spy is not installed)" in jobs
     assert set(files(ready)) == {"objects.json", "map.txt"}
     with pytest.raises(Permanent, match="nothing could be had: core"):
         memory_dump.act(ready, call(include=["core"]))

@@ -27,8 +27,8 @@ def measure(ctx: Context, **values: float) -> None:
 def test_a_note_says_what_is_so_now(ctx: Context, call: Make) -> None:
     measure(ctx, heat=81.5, room=1_048_576_000.0)
     values = {"heat": 'heat{instance="$instance"}', "room": "room", "cold": "cold", "odd": "heat{"}
-    said = note.act(ctx, call(text="State of $instance", values=values))
-    assert said.startswith("State of demo:1; heat: 81.5; room: 1,048,576,000; cold: nothing; odd: could not be asked: ")
+    jobs = note.act(ctx, call(text="State of $instance", values=values))
+    assert jobs.startswith("State of demo:1; heat: 81.5; room: 1,048,576,000; cold: nothing; odd: could not be asked: ")
     with pytest.raises(Permanent, match="neither text nor values"):
         note.act(ctx, call())
 
@@ -36,9 +36,9 @@ def test_a_note_says_what_is_so_now(ctx: Context, call: Make) -> None:
 def test_of_many_series_ten_are_written_down(ctx: Context, call: Make) -> None:
     samples = [Sample(label_sets.of(__name__="heat", zone=f"z{n:02}"), float(n)) for n in range(14)]
     metrics.ingest(ctx, "many", samples, {}, ctx.now(), 10)
-    said = note.act(ctx, call(values={"heat": "sort_desc(heat)"}))
-    assert said.startswith('heat: 13 {zone="z13"}, 12 {zone="z12"}')
-    assert said.endswith("and 4 more")
+    jobs = note.act(ctx, call(values={"heat": "sort_desc(heat)"}))
+    assert jobs.startswith('heat: 13 {zone="z13"}, 12 {zone="z12"}')
+    assert jobs.endswith("and 4 more")
 
 
 def test_a_wait_says_when_it_is_over(ctx: Context, call: Make, clock: Clock) -> None:

@@ -42,13 +42,13 @@ def socket(ready: Context, short_dir: Path) -> Iterator[Path]:
 
 
 def pid(socket: Path) -> int:
-    return next(one.pid for one in supervisor.processes(socket) if one.name == "demo")
+    return next(process.pid for process in supervisor.processes(socket) if process.name == "demo")
 
 
 def test_the_process_is_another_one_afterwards(ready: Context, socket: Path, call: Make) -> None:
     before = pid(socket)
-    said = restart.act(ready, call())
-    assert said == f"restarted demo: pid {before} -> {pid(socket)}"
+    jobs = restart.act(ready, call())
+    assert jobs == f"restarted demo: pid {before} -> {pid(socket)}"
     assert pid(socket) != before
 
 

@@ -26,23 +26,23 @@ def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
 def test_a_block_is_told_to_the_clients_and_says_who_enforces_it(
     ready: Context, call: Make, endpoint: Endpoint
 ) -> None:
-    said = block_ip.act(ready, call(address="203.0.113.9", seconds=60))
-    assert said.startswith("block 203.0.113.9 until ")
-    assert said.endswith("enforced by demo")
+    jobs = block_ip.act(ready, call(address="203.0.113.9", seconds=60))
+    assert jobs.startswith("block 203.0.113.9 until ")
+    assert jobs.endswith("enforced by demo")
     method, path, body = endpoint.calls[-1]
     assert (method, path) == ("PUT", "/-/memmon/restrictions")
-    assert [one["address"] for one in body["blocked"]] == ["203.0.113.9"]
+    assert [entry["address"] for entry in body["blocked"]] == ["203.0.113.9"]
     assert endpoint.headers[-1]["Authorization"] == f"Bearer {TOKEN}"
-    [held] = security.restrictions(ready)
-    assert held["incident_id"] == 7
+    [stored] = security.restrictions(ready)
+    assert stored["incident_id"] == 7
 
 
 def test_a_block_is_as_long_as_the_detector_says_that_found_it(ready: Context, call: Make) -> None:
-    found = {"alertname": "brute_force_attack", "source_ip": "203.0.113.9"}
-    block_ip.act(ready, call(labels=found, address="203.0.113.9"))
-    [held] = security.restrictions(ready)
-    lasts = encode.seconds_of(held["until"]) - encode.seconds_of(held["created_at"])
-    detector = next(one for one in ready.config.detectors.detectors if one.name == "brute_force_attack")
+    actual = {"alertname": "brute_force_attack", "source_ip": "203.0.113.9"}
+    block_ip.act(ready, call(labels=actual, address="203.0.113.9"))
+    [stored] = security.restrictions(ready)
+    lasts = encode.seconds_of(stored["until"]) - encode.seconds_of(stored["created_at"])
+    detector = next(detector for detector in ready.config.detectors.detectors if detector.name == "brute_force_attack")
     assert lasts == detector.block_for
 
 
@@ -64,8 +64,8 @@ def test_throttle_and_disable_are_for_the_incidents_target(ready: Context, call:
     disable_feature.act(ready, call(feature="search"))
     body = endpoint.calls[-1][2]
     assert [(t["subject"], t["endpoint"], t["per_minute"]) for t in body["throttled"]] == [("*", "/search", 10)]
-    assert [one["feature"] for one in body["disabled"]] == ["search"]
-    assert {one["target"] for one in security.restrictions(ready)} == {"demo"}
+    assert [entry["feature"] for entry in body["disabled"]] == ["search"]
+    assert {restriction["target"] for restriction in security.restrictions(ready)} == {"demo"}
 
 
 def test_a_client_that_does_not_answer_is_worth_another_try(ready: Context, call: Make, endpoint: Endpoint) -> None:
@@ -146,11 +146,11 @@ def test_what_an_incident_has_forbidden_is_taken_back_and_what_was_there_before_
         block_ip.act(ready, call(address=address))
     assert "was not ours" in block_ip.undo(ready, call(address="203.0.113.1"))
     assert block_ip.undo(ready, call(address="203.0.113.2")) == "lifted block of 203.0.113.2"
-    assert [one["address"] for one in endpoint.calls[-1][2]["blocked"]] == ["203.0.113.1"]
+    assert [entry["address"] for entry in endpoint.calls[-1][2]["blocked"]] == ["203.0.113.1"]
     throttle.act(ready, call(per_minute=10))
     assert throttle.undo(ready, call(per_minute=10)) == "lifted throttle of *"
     isolate.act(ready, call())
     assert isolate.undo(ready, call()) == "lifted disable of *"
     disable_feature.act(ready, call(feature="search"))
     assert disable_feature.undo(ready, call(feature="search")) == "lifted disable of search"
-    assert [one["kind"] for one in security.restrictions(ready)] == ["block"]
+    assert [restriction["kind"] for restriction in security.restrictions(ready)] == ["block"]

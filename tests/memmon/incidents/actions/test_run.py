@@ -43,25 +43,25 @@ def test_it_sees_a_clean_environment_and_what_the_incident_says(
     ready: Context, call: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEMMON_API_TOKEN", "a-secret-of-memmon")
-    said = run.act(
+    jobs = run.act(
         ready, call(labels={"source_ip": "203.0.113.9", "odd-name": "a\nb"}, command="say", values={"reason": "test"})
     )
-    assert "a-secret-of-memmon" not in said
+    assert "a-secret-of-memmon" not in jobs
     for line in (
         "TEAM=night",
         "MEMMON_INCIDENT=7",
         "MEMMON_ACTION_KEY=7/stage/0",
         "MEMMON_LABEL_SOURCE_IP=203.0.113.9",
     ):
-        assert line in said
-    assert "MEMMON_VALUE_REASON=test" in said
-    assert "MEMMON_LABEL_ODD_NAME=a" in said
-    assert said.endswith("/tmp\nproblem")
+        assert line in jobs
+    assert "MEMMON_VALUE_REASON=test" in jobs
+    assert "MEMMON_LABEL_ODD_NAME=a" in jobs
+    assert jobs.endswith("/tmp\nproblem")
 
 
 def test_the_words_are_those_of_the_list_and_no_shell_reads_them(ready: Context, call: Make) -> None:
-    said = run.act(ready, call(labels={"source_ip": "$(reboot)"}, command="words"))
-    assert said == "words: $source_ip $(id) ; id"
+    jobs = run.act(ready, call(labels={"source_ip": "$(reboot)"}, command="words"))
+    assert jobs == "words: $source_ip $(id) ; id"
 
 
 def test_a_status_says_whether_another_try_is_worth_it(ready: Context, call: Make) -> None:

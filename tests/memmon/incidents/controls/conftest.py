@@ -64,15 +64,15 @@ class Engine:
 @pytest.fixture
 def engines() -> Iterator[Callable[..., Engine]]:
     """Start engines: engines(answers, unix=path)."""
-    made: list[Engine] = []
+    engines: list[Engine] = []
 
     def make(answers: Answers, unix: Path | None = None) -> Engine:
-        made.append(Engine(answers, unix))
-        return made[-1]
+        engines.append(Engine(answers, unix))
+        return engines[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for entry in engines:
+        entry.close()
 
 
 @pytest.fixture

@@ -35,10 +35,10 @@ class Pool:
 
 @pytest.fixture
 def pool() -> Pool:
-    made = Pool()
-    sdk.control("pool", restart=made.restart, size=lambda: made.size, scale=made.scale)
-    sdk.control("switch", restart=made.restart)
-    return made
+    pool = Pool()
+    sdk.control("pool", restart=pool.restart, size=lambda: pool.size, scale=pool.scale)
+    sdk.control("switch", restart=pool.restart)
+    return pool
 
 
 @pytest.fixture
@@ -77,8 +77,8 @@ def test_a_part_is_restarted_once_for_an_action(ready: Context, pool: Pool) -> N
 
 
 def test_it_is_scaled_within_its_bounds_and_back(ready: Context, pool: Pool, call: Callable[..., Any]) -> None:
-    wanted = call(component="pool", by=3)
-    before = scale.before(ready, wanted)
+    expected = call(component="pool", by=3)
+    before = scale.before(ready, expected)
     assert before == {"size": 4, "wanted": 7}
     done = call(component="pool", by=3, before=before)
     assert scale.probe(ready, done) is None
@@ -107,7 +107,7 @@ def test_what_the_host_says_comes_back(ready: Context, call: Callable[..., Any])
 
 def test_a_restart_is_known_by_the_part_that_is_another_one(ready: Context, call: Callable[..., Any]) -> None:
     before = restart.before(ready, call(component="switch"))
-    given = call(component="switch", before=before)
-    assert restart.probe(ready, given) is None
-    restart.act(ready, given._replace(key="8/act/0"))
-    assert restart.probe(ready, given) is not None
+    arguments = call(component="switch", before=before)
+    assert restart.probe(ready, arguments) is None
+    restart.act(ready, arguments._replace(key="8/act/0"))
+    assert restart.probe(ready, arguments) is not None

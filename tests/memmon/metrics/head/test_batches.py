@@ -11,25 +11,25 @@ from memmon.samples import STALE_NAN, Sample
 SLOT = 10_000
 
 
-def newest(*given: tuple[int, int, float]) -> tuple[list[tuple[int, int, float]], list[int]]:
+def newest(*arguments: tuple[int, int, float]) -> tuple[list[tuple[int, int, float]], list[int]]:
     """Return (member, time, value) of what stays of samples of (member, time, value), and the gaps."""
-    member, at = (np.array([one[n] for one in given], np.int64) for n in (0, 1))
-    found, gaps = batches.newest(member, at, np.array([one[2] for one in given], np.float64), SLOT)
-    return list(zip(found.member.tolist(), found.at.tolist(), found.value.tolist(), strict=True)), gaps.tolist()
+    member, at = (np.array([entry[n] for entry in arguments], np.int64) for n in (0, 1))
+    actual, gaps = batches.newest(member, at, np.array([entry[2] for entry in arguments], np.float64), SLOT)
+    return list(zip(actual.member.tolist(), actual.at.tolist(), actual.value.tolist(), strict=True)), gaps.tolist()
 
 
-def of(*given: tuple[int, int, float]) -> Cells:
-    member, at = (np.array([one[n] for one in given], np.int64) for n in (0, 1))
-    return Cells(member, at // SLOT, at, np.array([one[2] for one in given], np.float64))
+def of(*arguments: tuple[int, int, float]) -> Cells:
+    member, at = (np.array([entry[n] for entry in arguments], np.int64) for n in (0, 1))
+    return Cells(member, at // SLOT, at, np.array([entry[2] for entry in arguments], np.float64))
 
 
-def held(*times: int) -> NDArray[np.int64]:
+def stored_times(*times: int) -> NDArray[np.int64]:
     return np.array(times, np.int64)
 
 
 def test_samples_are_grouped_by_name_with_each_series_once() -> None:
-    one, other = label_sets.of({"__name__": "m", "a": "b"}), label_sets.of({"__name__": "m"})
-    batch = batches.by_name([Sample(one, 1.0, 10), Sample(other, 2.0, 20), Sample(one, 3.0, 30)])["m"]
+    entry, other = label_sets.of({"__name__": "m", "a": "b"}), label_sets.of({"__name__": "m"})
+    batch = batches.by_name([Sample(entry, 1.0, 10), Sample(other, 2.0, 20), Sample(entry, 3.0, 30)])["m"]
     assert batch.members == [(("a", "b"),), ()]
     assert (batch.member.tolist(), batch.at.tolist(), batch.value.tolist()) == ([0, 1, 0], [10, 20, 30], [1, 2, 3])
 
@@ -51,20 +51,20 @@ def test_markers_say_nothing_of_how_fast_a_series_is() -> None:
 
 
 def test_cells_that_lie_side_by_side_are_runs() -> None:
-    found = of((0, 11_000, 1), (1, 11_000, 1), (3, 11_000, 1), (4, 21_000, 1), (5, 21_000, 1))
-    assert batches.runs(found) == [(0, 2), (2, 3), (3, 5)]
+    actual = of((0, 11_000, 1), (1, 11_000, 1), (3, 11_000, 1), (4, 21_000, 1), (5, 21_000, 1))
+    assert batches.runs(actual) == [(0, 2), (2, 3), (3, 5)]
     assert batches.runs(of()) == []
 
 
 def test_newer_cells_win_and_older_ones_do_not() -> None:
-    found = of((0, 15_000, 1), (1, 15_000, 1), (2, 15_000, 1), (3, 15_000, 1))
-    wins, gaps = batches.against(found, held(0, 14_000, 16_000, 15_000), SLOT)
+    actual = of((0, 15_000, 1), (1, 15_000, 1), (2, 15_000, 1), (3, 15_000, 1))
+    wins, gaps = batches.against(actual, stored_times(0, 14_000, 16_000, 15_000), SLOT)
     assert wins.tolist() == [True, True, False, True]
     assert gaps.tolist() == [1000, 1000]
 
 
 def test_what_was_written_the_last_time_round_is_no_gap() -> None:
-    wins, gaps = batches.against(of((0, 5_000_000, 1)), held(1_240_000), SLOT)
+    wins, gaps = batches.against(of((0, 5_000_000, 1)), stored_times(1_240_000), SLOT)
     assert (wins.tolist(), gaps.tolist()) == ([True], [])
 
 

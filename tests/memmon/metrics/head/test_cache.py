@@ -37,26 +37,26 @@ def real(
     store: HotStore, start: int, end: int, matchers: tuple[Matcher, ...] = X
 ) -> dict[Labels, list[tuple[int, float]]]:
     """Return the samples, without markers, as the rings have them."""
-    found = {}
-    for one in store.select(matchers, start, end):
-        keep = one.values.view(np.uint64) != STALE_BITS
+    actual = {}
+    for entry in store.select(matchers, start, end):
+        keep = entry.values.view(np.uint64) != STALE_BITS
         if keep.any():
-            found[one.labels] = list(zip(one.times[keep].tolist(), one.values[keep].tolist(), strict=True))
-    return found
+            actual[entry.labels] = list(zip(entry.times[keep].tolist(), entry.values[keep].tolist(), strict=True))
+    return actual
 
 
-def held(blocks: list[Block], start: int, end: int) -> dict[Labels, list[tuple[int, float]]]:
+def samples_of(blocks: list[Block], start: int, end: int) -> dict[Labels, list[tuple[int, float]]]:
     """Return the same out of blocks."""
-    found = {}
+    actual = {}
     for block in blocks:
         for at, key in enumerate(block.roster.labels):
             times, values = block.times[:, block.member[at]], block.values[:, block.place[at]]
             keep = (times != NO_ROW) & (values.view(np.uint64) != STALE_BITS) & (times > start) & (times <= end)
             if keep.any():
-                assert key not in found
+                assert key not in actual
                 assert (np.diff(times[keep]) > 0).all()
-                found[key] = list(zip(times[keep].tolist(), values[keep].tolist(), strict=True))
-    return found
+                actual[key] = list(zip(times[keep].tolist(), values[keep].tolist(), strict=True))
+    return actual
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -74,10 +74,10 @@ def test_it_holds_what_the_rings_say(sqlite_ctx: Context, seed: int) -> None:
             if chance.random() < 0.05:
                 columns[target] ^= {str(chance.randrange(4))}
         for shard in (0, 1):
-            giving = [one for one, home in targets.items() if home == shard and chance.random() > 0.05]
+            giving = [entry for entry, home in targets.items() if home == shard and chance.random() > 0.05]
             rows = [
-                row(one, at + chance.randrange(300), *(sample("x", tick + int(c) / 10, c=c) for c in columns[one]))
-                for one in giving
+                row(entry, at + chance.randrange(300), *(sample("x", tick + int(c) / 10, c=c) for c in columns[entry]))
+                for entry in giving
             ]
             slot = 2 * SECOND if seed == 5 and tick > 70 else SECOND
             if at % slot:
@@ -92,9 +92,9 @@ def test_it_holds_what_the_rings_say(sqlite_ctx: Context, seed: int) -> None:
         span = chance.choice([5, 20, 40]) * SECOND
         end = at + 500 - (chance.choice([10, 15]) * SECOND if chance.random() < 0.2 else 0)
         start = end - span
-        assert held(warm.blocks(X, start, end), start, end) == real(store, start, end), tick
-        some = (*X, Matcher("c", "=~", "1|2"))
-        assert held(warm.blocks(some, start, end), start, end) == real(store, start, end, some)
+        assert samples_of(warm.blocks(X, start, end), start, end) == real(store, start, end), tick
+        subset = (*X, Matcher("c", "=~", "1|2"))
+        assert samples_of(warm.blocks(subset, start, end), start, end) == real(store, start, end, subset)
 
 
 def test_a_further_query_reads_only_the_newest_rows(sqlite_ctx: Context) -> None:
@@ -117,7 +117,7 @@ def test_pushed_samples_are_seen_however_late_they_come(sqlite_ctx: Context) -> 
     warm, pushed = Warm(store), TimedStore(store)
     for at in (T0, T0 - 120 * SECOND):
         pushed.write("sender", [sample("x", 1)._replace(at=at)], T0, 10 * SECOND)
-        assert held(warm.blocks(X, T0 - 300 * SECOND, T0), 0, T0) == real(store, T0 - 300 * SECOND, T0)
+        assert samples_of(warm.blocks(X, T0 - 300 * SECOND, T0), 0, T0) == real(store, T0 - 300 * SECOND, T0)
 
 
 def test_members_without_a_sample_are_nothing_to_write(sqlite_ctx: Context) -> None:
@@ -143,11 +143,11 @@ def test_what_was_pinned_is_read_once_for_all_queries(sqlite_ctx: Context) -> No
 def test_one_label_set_from_two_targets_is_joined_and_not_twice(sqlite_ctx: Context) -> None:
     store = HotStore(sqlite_ctx.redis, 60)
     for target, value in (("a", 1.0), ("b", 2.0)):
-        one = series_layout.row_of(Member(target), [sample("x", value)], T0 + int(value))
-        store.write(target, [one], T0 // SECOND, SECOND)
+        row_of = series_layout.row_of(Member(target), [sample("x", value)], T0 + int(value))
+        store.write(target, [row_of], T0 // SECOND, SECOND)
     [block] = Warm(store).blocks(X, T0 - SECOND, T0 + SECOND)
     assert len(block.roster) == 1
-    assert held([block], 0, T0 + SECOND) == real(store, 0, T0 + SECOND)
+    assert samples_of([block], 0, T0 + SECOND) == real(store, 0, T0 + SECOND)
 
 
 def test_a_process_holds_no_more_than_its_bytes(sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from memmon.metrics.head import slot_interval
 NONE = np.zeros(0, np.int64)
 
 
-def gaps(*found: int) -> np.typing.NDArray[np.int64]:
-    return np.array(found, np.int64)
+def gaps(*actual: int) -> np.typing.NDArray[np.int64]:
+    return np.array(actual, np.int64)
 
 
 @pytest.mark.parametrize(

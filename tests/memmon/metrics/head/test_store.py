@@ -88,8 +88,8 @@ def test_targets_that_give_the_same_name_are_read_together(sqlite_ctx: Context) 
 def test_a_doubled_label_set_and_those_over_the_cap_are_dropped_and_counted(sqlite_ctx: Context) -> None:
     store = store_of(sqlite_ctx)
     assert write(store, "a", [sample("x", 1), sample("x", 2)], SECOND, SECOND) == (1, {"a": 1})
-    many = [sample("y", 1, n=str(n)) for n in range(MAX_SERIES + 3)]
-    assert write(store, "b", many, SECOND, SECOND) == (MAX_SERIES, {"b": 3})
+    amount = [sample("y", 1, n=str(n)) for n in range(MAX_SERIES + 3)]
+    assert write(store, "b", amount, SECOND, SECOND) == (MAX_SERIES, {"b": 3})
 
 
 def test_not_a_number_is_a_value_and_no_staleness(sqlite_ctx: Context) -> None:
@@ -126,8 +126,8 @@ def test_labels_that_come_and_go_leave_no_old_schemas_behind(sqlite_ctx: Context
         write(store, "a", [sample("x", tick, path=str(tick)), sample("y", tick)], tick * SECOND, SECOND)
     rings = list(sqlite_ctx.redis.scan_iter("memmon:hot:ring:a:x:*"))
     assert sum(sqlite_ctx.redis.strlen(ring) for ring in rings) < 400 * 1100  # One short slot a tick, no whole ring.
-    found = read(store, "x", 350 * SECOND, 399 * SECOND)
-    alive = [labels.get(series.labels, "path") for series in found if not is_stale(float(series.values[-1]))]
+    actual = read(store, "x", 350 * SECOND, 399 * SECOND)
+    alive = [labels.get(series.labels, "path") for series in actual if not is_stale(float(series.values[-1]))]
     assert alive == ["399"]  # Each of the others is marked stale, also where its column was let go.
     [y] = read(store, "y", 340 * SECOND, 399 * SECOND)
     assert len(y.times) == 59
@@ -164,5 +164,5 @@ def test_a_process_that_forgets_schemas_reads_them_again(sqlite_ctx: Context, mo
     store = store_of(sqlite_ctx)
     for tick in (1, 2):
         write(store, "a", [sample(f"x{n}", tick, n=str(n)) for n in range(20)], tick * SECOND, SECOND)
-    found = store.select((Matcher("__name__", "=~", "x.*"),), 0, 9 * SECOND)
-    assert [series.values.tolist() for series in found] == [[1, 2]] * 20
+    select = store.select((Matcher("__name__", "=~", "x.*"),), 0, 9 * SECOND)
+    assert [series.values.tolist() for series in select] == [[1, 2]] * 20

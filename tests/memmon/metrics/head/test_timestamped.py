@@ -48,10 +48,12 @@ def seen(ctx: Context, now: int) -> Callable[..., list[tuple[int, float]]]:
     """Return (time before now in seconds, value) of the samples of a series."""
 
     def read(name: str = "m", **pairs: str) -> list[tuple[int, float]]:
-        wanted = label_sets.of({**pairs, label_sets.NAME: name})
-        found = [one for one in everything(ctx, name, now) if one.labels == wanted]
-        assert len(found) <= 1
-        return [(int(at - now), value) for one in found for at, value in zip(one.times, one.values, strict=True)]
+        expected = label_sets.of({**pairs, label_sets.NAME: name})
+        results = [entry for entry in everything(ctx, name, now) if entry.labels == expected]
+        assert len(results) <= 1
+        return [
+            (int(at - now), value) for entry in results for at, value in zip(entry.times, entry.values, strict=True)
+        ]
 
     return read
 
@@ -73,8 +75,8 @@ def test_samples_come_back_with_their_own_times(store: TimedStore, now: int, see
 
 
 def test_they_may_come_in_any_order_and_twice(store: TimedStore, now: int, seen: Callable[..., object]) -> None:
-    given = [sample(now - 15_000 * n, float(n), a="x") for n in (3, 1, 2, 0)]
-    for part in (given[:2], given[1:], given, given[::-1]):
+    arguments = [sample(now - 15_000 * n, float(n), a="x") for n in (3, 1, 2, 0)]
+    for part in (arguments[:2], arguments[1:], arguments, arguments[::-1]):
         assert store.write("s", part, now).folded == 0
     assert seen(a="x") == [(-45_000, 3), (-30_000, 2), (-15_000, 1), (0, 0)]
 
@@ -104,14 +106,14 @@ def test_one_sample_out_of_turn_does_not_shorten_the_slots(store: TimedStore, no
 
 
 def test_a_batch_of_fast_samples_is_kept_whole(store: TimedStore, now: int, seen: Callable[..., object]) -> None:
-    given = [sample(now - n * SECOND, float(n)) for n in range(30)]
-    assert store.write("s", given, now) == Written(30, 0, {}, {})
+    arguments = [sample(now - n * SECOND, float(n)) for n in range(30)]
+    assert store.write("s", arguments, now) == Written(30, 0, {}, {})
     assert len(seen()) == 30  # type: ignore[arg-type]
 
 
 def test_slots_of_a_known_interval_stay(store: TimedStore, now: int, ctx: Context) -> None:
-    given = [sample(now - n * SECOND, float(n)) for n in range(30)]
-    written = store.write("known", given, now, slot_ms=10_000)
+    arguments = [sample(now - n * SECOND, float(n)) for n in range(30)]
+    written = store.write("known", arguments, now, slot_ms=10_000)
     assert written.accepted + written.folded == 30
     assert schema_of(ctx, "known").slot_ms == 10_000
 
@@ -128,13 +130,13 @@ def test_a_stale_marker_keeps_its_bits(store: TimedStore, now: int, ctx: Context
 def test_too_old_and_too_early_samples_are_refused_and_the_others_kept(
     store: TimedStore, now: int, seen: Callable[..., object]
 ) -> None:
-    given = [
+    arguments = [
         sample(now - WINDOW * SECOND - 1, 1),
         sample(now, 2),
         sample(now + batches.FUTURE_MS + 1, 3),
         Sample(label_sets.of({label_sets.NAME: "m"}), 4.0),
     ]
-    assert store.write("s", given, now) == Written(1, 0, {"out_of_bounds": 3}, {"out_of_bounds": "m"})
+    assert store.write("s", arguments, now) == Written(1, 0, {"out_of_bounds": 3}, {"out_of_bounds": "m"})
     assert seen() == [(0, 2)]
 
 
@@ -161,8 +163,8 @@ def test_what_the_window_has_left_behind_is_written_over(store: TimedStore, now:
 def test_members_come_one_after_the_other(store: TimedStore, now: int, ctx: Context) -> None:
     for n in range(40):
         store.write("s", [sample(now - 60_000 + n * 1000, float(n), n=str(n))], now)
-    found = {label_sets.get(one.labels, "n"): one.values.tolist() for one in everything(ctx, "m", now)}
-    assert found == {str(n): [float(n)] for n in range(40)}
+    actual = {label_sets.get(entry.labels, "n"): entry.values.tolist() for entry in everything(ctx, "m", now)}
+    assert actual == {str(n): [float(n)] for n in range(40)}
     entries = ctx.redis.zcard(keys.hot_rings("m"))
     assert entries == 7  # One for each capacity: 1, 2, 4, 8, 16, 32, 64.
 
@@ -177,8 +179,8 @@ def test_writers_at_the_same_time_lose_nothing(ctx: Context, now: int) -> None:
 
     with ThreadPoolExecutor() as pool:
         assert list(pool.map(send, range(4))) == [30] * 4
-    found = {label_sets.get(one.labels, "w"): sorted(one.values.tolist()) for one in everything(ctx, "m", now)}
-    assert found == {w: [float(n) for n in range(10)] for w in ("0", "1", "2", "3", "4", "99")}
+    actual = {label_sets.get(entry.labels, "w"): sorted(entry.values.tolist()) for entry in everything(ctx, "m", now)}
+    assert actual == {w: [float(n) for n in range(10)] for w in ("0", "1", "2", "3", "4", "99")}
 
 
 def test_series_over_the_limit_are_counted_and_the_others_kept(
@@ -187,8 +189,8 @@ def test_series_over_the_limit_are_counted_and_the_others_kept(
     monkeypatch.setattr(timestamped, "MAX_SERIES", 5)
     first = store.write("s", [sample(now, 1, "a", n=str(n)) for n in range(3)], now)
     assert first.refused == {}
-    given = [sample(now, 1, name, n=str(n)) for name in ("a", "b", "c") for n in range(4)]
-    second = store.write("s", given, now)
+    arguments = [sample(now, 1, name, n=str(n)) for name in ("a", "b", "c") for n in range(4)]
+    second = store.write("s", arguments, now)
     assert second.refused == {"too_many_series": 8}  # The ring of a has the fifth place to spare.
     assert second.accepted == 4
     assert store.write("other", [sample(now, 1, "c")], now).accepted == 1
@@ -222,10 +224,10 @@ def test_series_that_went_make_room_after_a_window(store: TimedStore, now: int, 
     assert len(labels_in(ctx, "s")) == 50
     store.write("s", [sample(later, 2, pod="0"), sample(later, 3, pod="new")], later)
     assert labels_in(ctx, "s") == [(("pod", "0"),), (("pod", "new"),)]
-    found = {label_sets.get(one.labels, "pod"): one.values.tolist() for one in everything(ctx, "m", later)}
-    assert found["new"] == [3.0]
-    assert found["0"] == [1.0, 2.0]
-    assert len(found) == 51
+    actual = {label_sets.get(entry.labels, "pod"): entry.values.tolist() for entry in everything(ctx, "m", later)}
+    assert actual["new"] == [3.0]
+    assert actual["0"] == [1.0, 2.0]
+    assert len(actual) == 51
 
 
 def test_a_process_that_knows_no_schema_reads_them(store: TimedStore, now: int, seen: Callable[..., object]) -> None:
@@ -252,15 +254,15 @@ def test_a_ring_whose_members_redis_lost_is_begun_anew(
 def test_everything_of_a_source_expires(store: TimedStore, now: int, ctx: Context) -> None:
     store.write("s", [sample(now, 1), sample(now, 2, "b")], now)
     store.write("s", [sample(now, 1, n="2")], now)
-    found = [key for key in ctx.redis.scan_iter("*hot:*") if key != keys.hot_names().encode()]
-    assert len(found) >= 6
-    for key in found:
+    results = [key for key in ctx.redis.scan_iter("*hot:*") if key != keys.hot_names().encode()]
+    assert len(results) >= 6
+    for key in results:
         assert 0 < ctx.redis.pttl(key) <= (WINDOW + 900) * SECOND  # type: ignore[operator]
 
 
 def test_queries_see_them_as_they_see_others(ctx: Context, clock: Clock, now: int) -> None:
-    given = [sample(now - 15_000 * n, 100.0 - n, "pushed_total", job="j") for n in range(20)]
-    service.ingest_timed(ctx, "s", given, {"pushed_total": Metadata("counter", "Pushed")})
+    arguments = [sample(now - 15_000 * n, 100.0 - n, "pushed_total", job="j") for n in range(20)]
+    service.ingest_timed(ctx, "s", arguments, {"pushed_total": Metadata("counter", "Pushed")})
     [point] = service.instant(ctx, "sum by (job) (increase(pushed_total[2m]))")
     assert point == service.Point((("job", "j"),), pytest.approx(8.0))
     assert service.metadata(ctx)["pushed_total"].kind == "counter"
@@ -270,14 +272,14 @@ def test_queries_see_them_as_they_see_others(ctx: Context, clock: Clock, now: in
 
 
 def schema_of(ctx: Context, source: str, name: str = "m") -> schemas.Schema:
-    held: bytes = ctx.redis.hget(keys.hot_timed(source), name)  # type: ignore[assignment]
-    schema = schemas.get(held.decode().split(":")[0])
+    stored: bytes = ctx.redis.hget(keys.hot_timed(source), name)  # type: ignore[assignment]
+    schema = schemas.get(stored.decode().split(":")[0])
     assert schema is not None
     return schema
 
 
 def labels_in(ctx: Context, source: str) -> list[label_sets.Labels]:
-    return [one.labels for one in schema_of(ctx, source).members]
+    return [member.labels for member in schema_of(ctx, source).members]
 
 
 def test_the_writer_leaves_no_gap_between_time_and_value(ctx: Context, now: int) -> None:
@@ -302,14 +304,14 @@ def test_whatever_comes_the_newest_of_each_series_and_slot_is_there(
 ) -> None:
     ctx.redis.flushall()
     expected: dict[tuple[str, int], tuple[int, float]] = {}
-    for one in requests:
-        given_now = [sample(now - back * 250, float(back), s=str(series)) for series, back in one]
+    for entry in requests:
+        given_now = [sample(now - back * 250, float(back), s=str(series)) for series, back in entry]
         TimedStore(service.hot(ctx)).write("s", given_now, now, slot_ms=10_000)
-        for found in given_now:
-            at = found.at or 0
-            slot = (label_sets.get(found.labels, "s"), at // 10_000)
+        for actual in given_now:
+            at = actual.at or 0
+            slot = (label_sets.get(actual.labels, "s"), at // 10_000)
             if at >= expected.get(slot, (0, 0.0))[0]:
-                expected[slot] = (at, found.value)
+                expected[slot] = (at, actual.value)
     read = {
         (label_sets.get(series.labels, "s"), at // 10_000): (at, value)
         for series in everything(ctx, "m", now)

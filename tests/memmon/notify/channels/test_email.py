@@ -21,17 +21,17 @@ PLAIN = Message("[FIRING:1] hot", "it is <b>hot</b>", {"id": "k1"})
 Maker = Callable[..., Mailbox]
 
 
-def settings(port: int, **more: str) -> Settings:
-    given = {"MEMMON_HOME": "/x", "MEMMIMIC_SMTP_SERVER": "127.0.0.1", "MEMMIMIC_SMTP_PORT": str(port)}
-    return load(given | more)
+def settings(port: int, **extra: str) -> Settings:
+    arguments = {"MEMMON_HOME": "/x", "MEMMIMIC_SMTP_SERVER": "127.0.0.1", "MEMMIMIC_SMTP_PORT": str(port)}
+    return load(arguments | extra)
 
 
 def send(
     box: Mailbox, message: Message = PLAIN, to: str = "ops@example.org", environ: Any = None, **config: Any
 ) -> str:
     """Send to the environment's server, which is the mailbox."""
-    given = EmailConfig.model_validate({"to": to, **config})
-    return email.send(given, message, settings(box.port, **(environ or {})), Global())
+    model = EmailConfig.model_validate({"to": to, **config})
+    return email.send(model, message, settings(box.port, **(environ or {})), Global())
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSL
     folder = tmp_path_factory.mktemp("tls")
     key, pem = folder / "key.pem", folder / "cert.pem"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    made = [
+    created = [
         "openssl",
         "req",
         "-x509",
@@ -54,7 +54,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSL
         "-days",
         "2",
     ]
-    subprocess.run([*made, "-keyout", str(key), "-out", str(pem), *subject], check=True, capture_output=True)
+    subprocess.run([*created, "-keyout", str(key), "-out", str(pem), *subject], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem, key)
     return pem, context
@@ -83,9 +83,9 @@ def test_a_mail_that_is_sent_twice_says_that_it_is_the_same(mailbox: Mailbox) ->
 
 
 def test_the_routes_say_more_than_the_environment(mailbox: Mailbox) -> None:
-    given = EmailConfig.model_validate({"to": "ops@example.org", "from": "alerts@example.org", "require_tls": False})
+    model = EmailConfig.model_validate({"to": "ops@example.org", "from": "alerts@example.org", "require_tls": False})
     defaults = Global(smtp_smarthost=f"127.0.0.1:{mailbox.port}", smtp_from="unused@example.org")
-    email.send(given, PLAIN, settings(free_port()), defaults)
+    email.send(model, PLAIN, settings(free_port()), defaults)
     assert mailbox.mails[0]["From"] == "alerts@example.org"
 
 

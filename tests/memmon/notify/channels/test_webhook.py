@@ -33,7 +33,7 @@ def test_the_payload_is_posted_as_json_with_text_as_slack_wants_it(hook: Hook) -
     assert send(hook.url) == "200 <said>"
     [body] = hook.bodies
     assert (body["text"], body["kind"], body["version"]) == ("the text", "alert", "4")
-    assert [one["n"] for one in body["alerts"]] == [0, 1, 2]
+    assert [entry["n"] for entry in body["alerts"]] == [0, 1, 2]
     assert hook.headers[0]["content-type"] == "application/json"
     assert hook.headers[0]["idempotency-key"] == 'a{b="?"}'
 

@@ -18,8 +18,8 @@ class Ticks(Memory):
     def __init__(self, **series: list[float]):
         super().__init__()
         for notation, values in series.items():
-            name, _, rest = notation.partition("__")
-            pairs = dict(pair.split("_") for pair in rest.split("__")) if rest else {}
+            name, _, remainder = notation.partition("__")
+            pairs = dict(pair.split("_") for pair in remainder.split("__")) if remainder else {}
             times = np.arange(len(values), dtype=np.int64) * 10_000
             self.series.append(Series(labels.of(pairs | {"__name__": name}), times, np.array(values, dtype=float)))
 
@@ -56,10 +56,10 @@ UP = {"up__job_a": [1] * 10, "up__job_b": [0] * 10}
     ],
 )
 def test_an_expression_has_the_value_that_prometheus_gives_it(expr: str, expected: dict[str, float]) -> None:
-    found = ask(expr, **UP)
-    assert found.keys() == expected.keys()
+    actual = ask(expr, **UP)
+    assert actual.keys() == expected.keys()
     for key, value in expected.items():
-        assert found[key] == pytest.approx(value, nan_ok=True)
+        assert actual[key] == pytest.approx(value, nan_ok=True)
 
 
 def test_rate_stretches_to_the_ends_of_its_window_and_survives_a_reset() -> None:
@@ -94,8 +94,8 @@ def test_a_quantile_is_interpolated_in_its_bucket() -> None:
 
 
 def test_many_to_one_takes_labels_of_the_one_side() -> None:
-    found = ask("m * on(job) group_left(v) i", m__job_a__x_1=[2] * 9, m__job_a__x_2=[3] * 9, i__job_a__v_7=[1] * 9)
-    assert found == {'{job="a",v="7",x="1"}': 2, '{job="a",v="7",x="2"}': 3}
+    actual = ask("m * on(job) group_left(v) i", m__job_a__x_1=[2] * 9, m__job_a__x_2=[3] * 9, i__job_a__v_7=[1] * 9)
+    assert actual == {'{job="a",v="7",x="1"}': 2, '{job="a",v="7",x="2"}': 3}
 
 
 @pytest.mark.parametrize(

@@ -27,19 +27,19 @@ class Rows(Memory):
 
     def __init__(self, blocks: list[Block]):
         self.held = blocks
-        super().__init__([one for block in blocks for one in _apart(block)])
+        super().__init__([entry for block in blocks for entry in _apart(block)])
 
     def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:
         return [part for block in self.held for part in [_chosen(block, matchers)] if len(part.roster)]
 
 
 def _apart(block: Block) -> list[Series]:
-    found = []
+    results = []
     for at, key in enumerate(block.roster.labels):
         times = block.times[:, block.member[at]]
-        given = times != NO_ROW
-        found.append(Series(key, times[given], block.values[given, block.place[at]].copy()))
-    return found
+        arguments = times != NO_ROW
+        results.append(Series(key, times[arguments], block.values[arguments, block.place[at]].copy()))
+    return results
 
 
 def _chosen(block: Block, matchers: tuple[Matcher, ...]) -> Block:
@@ -138,8 +138,8 @@ def vectors(depth: int) -> st.SearchStrategy[str]:
     )
 
 
-def _aggregation(parts: tuple[str, str, str]) -> str:
-    op, grouping, inner = parts
+def _aggregation(pieces: tuple[str, str, str]) -> str:
+    op, grouping, inner = pieces
     name, _, parameter = op.partition("(")
     return f"{name} {grouping} ({parameter} {inner})"
 
@@ -156,23 +156,24 @@ def answer(expr: str, source: Memory, exact: bool, steps: int) -> object:
     query = Query(expr, source, start, end, exact=exact)
     try:
         if steps == 1:
-            found = [(point.labels, [start], [point.value]) for point in query.instant(start)]
+            results = [(point.labels, [start], [point.value]) for point in query.instant(start)]
         else:
-            found = [(one.labels, one.times.tolist(), one.values.tolist()) for one in query.steps(45)]
+            results = [(step.labels, step.times.tolist(), step.values.tolist()) for step in query.steps(45)]
     except BadQuery as error:
         return str(error).split(":")[0]
-    return {key: (times, values) for key, times, values in found}, query.notes.warnings, sorted(query.notes.infos)
+    return {key: (times, values) for key, times, values in results}, query.notes.warnings, sorted(query.notes.infos)
 
 
 def agree(a: object, b: object) -> bool:
     if isinstance(a, str) or isinstance(b, str):
         return a == b
-    (one, *notes), (other, *others) = a, b  # type: ignore[misc]
-    if notes != others or one.keys() != other.keys():
+    (entry, *notes), (other, *other_rows) = a, b  # type: ignore[misc]
+    if notes != other_rows or entry.keys() != other.keys():
         return False
     return all(
-        one[key][0] == other[key][0] and np.allclose(one[key][1], other[key][1], rtol=1e-9, atol=1e-12, equal_nan=True)
-        for key in one
+        entry[key][0] == other[key][0]
+        and np.allclose(entry[key][1], other[key][1], rtol=1e-9, atol=1e-12, equal_nan=True)
+        for key in entry
     )
 
 
@@ -197,6 +198,6 @@ def test_a_long_query_is_done_in_turns_that_fit_together(monkeypatch: pytest.Mon
     expr = "sum(rate(a[1m])) + time()"
     whole = Query(expr, source, START, START + 2000).steps(10)
     monkeypatch.setattr("memmon.promql.vectorized.batches.MOST_STEPS", 7)
-    [parts] = Query(expr, source, START, START + 2000).steps(10)
-    assert parts.times.tolist() == whole[0].times.tolist()
-    assert parts.values.tolist() == whole[0].values.tolist()
+    [pieces] = Query(expr, source, START, START + 2000).steps(10)
+    assert pieces.times.tolist() == whole[0].times.tolist()
+    assert pieces.values.tolist() == whole[0].values.tolist()

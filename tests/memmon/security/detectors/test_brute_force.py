@@ -22,6 +22,6 @@ def test_five_failures_within_the_window_are_an_attack_and_four_are_none(failure
 
 
 @given(st.lists(st.integers(0, 2000)), st.integers(0, 2000), st.integers(1, 6))
-def test_another_failure_never_makes_an_attack_less_of_one(times: list[int], more: int, threshold: int) -> None:
+def test_another_failure_never_makes_an_attack_less_of_one(times: list[int], extra: int, threshold: int) -> None:
     if brute_force.is_attack(times, 1000, threshold, 900):
-        assert brute_force.is_attack([*times, more], 1000, threshold, 900)
+        assert brute_force.is_attack([*times, extra], 1000, threshold, 900)

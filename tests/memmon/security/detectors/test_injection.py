@@ -36,17 +36,17 @@ def test_escapes_are_undone_twice(times: int) -> None:
     text = "<script>alert(1)</script>"
     for _ in range(times):
         text = quote(text)
-    assert [found.family for found in injection.inspect({"q": text})] == ["xss"]
+    assert [actual.family for actual in injection.inspect({"q": text})] == ["xss"]
 
 
 def test_each_family_is_told_once_a_parameter() -> None:
     both = "<script>1</script><iframe src=x>../../../etc"
-    found = injection.inspect({"a": both, "b": "fine", "c": "../../x"})
-    assert found == [Finding("path_traversal", "a"), Finding("xss", "a"), Finding("path_traversal", "c")]
+    inspect = injection.inspect({"a": both, "b": "fine", "c": "../../x"})
+    assert inspect == [Finding("path_traversal", "a"), Finding("xss", "a"), Finding("path_traversal", "c")]
 
 
 @pytest.mark.parametrize("unit", ["' or ", "../", "<", "{{", "/*", "%25", "$(", "((", "'" + " " * 30])
 def test_a_long_hostile_text_is_looked_at_to_its_end(unit: str) -> None:
     filler = unit * (40_000 // len(unit))
-    assert "xss" in [found.family for found in injection.inspect({"q": filler + "><script>x</script>"})]
-    assert "xss" not in [found.family for found in injection.inspect({"q": "x" * injection.MAX_TEXT + "<script>"})]
+    assert "xss" in [actual.family for actual in injection.inspect({"q": filler + "><script>x</script>"})]
+    assert "xss" not in [actual.family for actual in injection.inspect({"q": "x" * injection.MAX_TEXT + "<script>"})]
