@@ -75,10 +75,10 @@ def test_it_is_worked_out_once_an_hour(sqlite_ctx: Context, clock: Clock) -> Non
     remember(sqlite_ctx, FIVE_MINUTES, int(clock()) + 30 * FIVE_MINUTES, [0.3] * 30)
     clock.move(60)
     service.tell_usual(sqlite_ctx)
-    assert baseline_stats(sqlite_ctx)["p95"] == pytest.approx(0.1)
+    assert stats_of(sqlite_ctx)["p95"] == pytest.approx(0.1)
     clock.move(3 * HOUR)
     service.tell_usual(sqlite_ctx)
-    assert baseline_stats(sqlite_ctx)["median"] == pytest.approx(0.2)
+    assert stats_of(sqlite_ctx)["median"] == pytest.approx(0.2)
 
 
 def test_an_hour_of_the_week_has_its_own_once_there_were_enough_weeks(sqlite_ctx: Context, clock: Clock) -> None:
@@ -89,10 +89,10 @@ def test_an_hour_of_the_week_has_its_own_once_there_were_enough_weeks(sqlite_ctx
     remember(sqlite_ctx, HOUR, int(clock()), busy)
     remember(sqlite_ctx, FIVE_MINUTES, int(clock()), [0.1] * 30)
     service.tell_usual(sqlite_ctx)
-    assert baseline_stats(sqlite_ctx)["seasonal_median"] == pytest.approx(1.0)
+    assert stats_of(sqlite_ctx)["seasonal_median"] == pytest.approx(1.0)
     clock.move(HOUR)
     service.tell_usual(sqlite_ctx)
-    assert baseline_stats(sqlite_ctx)["seasonal_median"] == pytest.approx(0.1)
+    assert stats_of(sqlite_ctx)["seasonal_median"] == pytest.approx(0.1)
 
 
 def test_a_gauge_is_told_by_its_means(sqlite_ctx: Context, clock: Clock) -> None:
