@@ -1,1 +1,3 @@
-"""How fast and how small memmon is, as ratios against what operators would use instead, in one run on one machine."""
+"""How fast and how small memmon is, as ratios against what operators would use instead, in one run
+on one machine.
+"""

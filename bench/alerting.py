@@ -1,4 +1,4 @@
-"""Alerting: rules, a storm of alerts, how soon the API answers under it, and how fast receivers are told."""
+"""Alerting: rules, an alert storm, API latency during it, and delivery times."""
 
 from __future__ import annotations
 
@@ -37,11 +37,13 @@ from web import create_app
 NO_DEFAULTS = [{"name": name, "rules": []} for name in ("resources", "health", "database", "quality")]
 
 
-logging.disable(logging.WARNING)  # Each firing is a line, which is not what is measured.
+logging.disable(logging.WARNING)  # Each firing alert logs a line; logging is not measured.
 
 
 def rules(count: int, series: int, beside: bool, fires: bool) -> list[Figure]:
-    """Measure one evaluation of `count` alerting rules over `series` series, of which a tenth fires, or none."""
+    """Measure one evaluation of `count` alerting rules over `series` series, of which a tenth
+    fires, or none.
+    """
     level = series - series // 10 if fires else series + 1
     group = {
         "name": "bench",
@@ -91,7 +93,9 @@ def _prometheus_rules(group: dict[str, Any], series: int) -> float:
 
 
 def storm(count: int, groups: int) -> list[Figure]:
-    """Let `count` alerts in `groups` groups fire at once; measure placing, one flush, and what the API takes meanwhile."""
+    """Let `count` alerts in `groups` groups fire at once; measure placing, one flush, and what the
+    API takes meanwhile.
+    """
     clock = Clock(1_767_225_600.0)
     with place(clock) as ctx:
         _configure(ctx, routes=_routes("http://127.0.0.1:9/", "[group]"))
@@ -127,7 +131,9 @@ def _asked(ctx: Context, count: int) -> list[Figure]:
 
 
 def told(count: int, beside: bool) -> list[Figure]:
-    """Measure how long one worker takes for `count` notifications by webhook, each of a group of its own."""
+    """Measure how long one worker takes for `count` notifications by webhook, each of a group of
+    its own.
+    """
     inbox = Inbox()
     clock = Clock(1_767_225_600.0)
     with place(clock) as ctx:
@@ -157,7 +163,9 @@ def told(count: int, beside: bool) -> list[Figure]:
 
 
 def _alertmanager(inbox: Inbox, count: int) -> float:
-    """Return how long an Alertmanager takes for the same, from the post of the alerts on, in seconds."""
+    """Return how long an Alertmanager takes for the same, from the post of the alerts on, in
+    seconds.
+    """
     with tempfile.TemporaryDirectory(prefix="mma") as name:
         config = Path(name) / "alertmanager.yml"
         config.write_text(_routes(inbox.url, "['...']"))

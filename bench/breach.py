@@ -1,4 +1,6 @@
-"""From a breach to the webhook, through a whole running stack: a page's value changes, and a receiver hears of it."""
+"""Time from a breach to the webhook in a whole running stack: a page's value changes, and a
+receiver is notified.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ WITHIN = 60.0
 
 
 def measure(batches: int, trials: int, interval: float) -> list[float]:
-    """Return the seconds from breach to webhook of `batches` x `trials`; between two batches the stack is started anew."""
+    """Return the seconds from breach to webhook of `batches` x `trials`; between two batches the
+    stack is started anew.
+    """
     delays: list[float] = []
     with tempfile.TemporaryDirectory(prefix="mms") as folder:
         inbox, target = Inbox(), Pages()
@@ -49,7 +53,8 @@ def measure(batches: int, trials: int, interval: float) -> list[float]:
                 stack.start()
                 eventually(lambda: stack.get("/api/v1/query?query=flip")["data"]["result"], within=60)
                 for index in range(batch * trials, (batch + 1) * trials):
-                    time.sleep(random.uniform(0, interval))  # A breach comes at any time between two scrapes.
+                    # A breach comes at any time between two scrapes.
+                    time.sleep(random.uniform(0, interval))
                     began = time.perf_counter()
                     flip(target, batches * trials, index)
                     eventually(lambda trial=str(index): _is_told(inbox, trial), within=WITHIN, every=0.005)  # type: ignore[misc]

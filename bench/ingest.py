@@ -1,4 +1,4 @@
-"""What it costs to collect: CPU a sample for scrape and ingest, and the bytes that a sample takes in Redis."""
+"""Cost of collection: CPU per sample for scrape and ingest, and bytes per sample in Redis."""
 
 from __future__ import annotations
 

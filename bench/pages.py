@@ -1,4 +1,5 @@
-"""The pages of many targets, out of one process: `python -m bench.pages SERIES` prints its port and serves until it ends.
+"""The pages of many targets, out of one process: `python -m bench.pages SERIES` prints its port and
+serves until it ends.
 
 Every page has other numbers each time it is asked for, as in life.
 """

@@ -1,4 +1,6 @@
-"""A place to measure in: a folder, a Valkey and a context of its own, and child processes that end with the block."""
+"""A place to measure in: a folder, a Valkey and a context of its own, and child processes that end
+with the block.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ class Clock:
 
 @contextmanager
 def child(*command: str, cwd: Path = ROOT) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process for as long as the block; it can be told things, and its first line can be read."""
+    """Run a process during the block, with access to its standard input and its first line."""
     process = subprocess.Popen(
         command, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
@@ -47,7 +49,7 @@ def child(*command: str, cwd: Path = ROOT) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def pages(series: int) -> Iterator[str]:
-    """Serve pages of `series` out of a process of its own, whatever their path; yield the address."""
+    """Serve pages of `series` from a separate process under any path; yield the address."""
     with child(sys.executable, "-m", "bench.pages", str(series)) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())

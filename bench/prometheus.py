@@ -63,7 +63,9 @@ class Server:
         return float(times.user + times.system)
 
     def milliseconds(self, path: str, times: int, **query: Any) -> float:
-        """Return how long an evaluation takes by its own account, without the making of JSON: the median of some."""
+        """Return how long an evaluation takes by its own account, without the making of JSON: the
+        median of some.
+        """
         durations = []
         for _ in range(times):
             stats = self.get(path, stats="all", **query)["stats"]["timings"]
@@ -75,7 +77,9 @@ class Server:
 def server(
     scrape: dict[str, Any] | None = None, data: Path | None = None, rules: Path | None = None
 ) -> Iterator[Server]:
-    """Run a Prometheus with one scrape configuration, or over blocks in `data`, and with a file of rules."""
+    """Run a Prometheus with one scrape configuration, or over blocks in `data`, and with a file of
+    rules.
+    """
     with tempfile.TemporaryDirectory(prefix="mmp") as name:
         config = Path(name) / "prometheus.yml"
         files = [str(rules)] if rules else []
@@ -94,7 +98,9 @@ def server(
 
 
 def scraping(address: str, targets: int, seconds: float) -> float:
-    """Return the CPU microseconds a sample for scraping `targets` pages each ten seconds, over `seconds`."""
+    """Return the CPU microseconds a sample for scraping `targets` pages each ten seconds, over
+    `seconds`.
+    """
     where = address.removeprefix("http://")
     each = [
         {"targets": [where], "labels": {"__metrics_path__": f"/t/{index}", "instance": f"t{index}"}}

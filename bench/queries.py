@@ -67,7 +67,9 @@ class Data:
 
 
 def measure(members: int, times: int, beside: bool) -> list[Figure]:
-    """Measure the rule, the quantiles and the range; what Prometheus needs for each is its own account of it."""
+    """Measure the rule, the quantiles and the range; what Prometheus needs for each is its own
+    account of it.
+    """
     data, clock = Data(members), Clock(START)
     with place(clock) as ctx:
         before = psutil.Process().memory_info().rss
@@ -121,7 +123,9 @@ def write(ctx: Context, clock: Clock, data: Data, round_index: int) -> None:
 
 
 def _timed(ask: Callable[[], object], before: Callable[[int], object], times: int) -> float:
-    """Return the median milliseconds of `ask`, each time after `before`, once it was asked for the first time."""
+    """Return the median milliseconds of `ask`, each time after `before`, once it was asked for the
+    first time.
+    """
     ask()
     durations = []
     for index in range(times):

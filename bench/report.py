@@ -1,4 +1,4 @@
-"""What was measured, as a table and as JSON."""
+"""Measured figures as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 
 class Figure(NamedTuple):
-    """One thing that was measured: memmon's number and, where it can be had, that of Prometheus; `goal` is the most it may be."""
+    """One figure: memmon's value and, if available, that of Prometheus; `goal` is its upper limit."""
 
     label: str
     unit: str
@@ -34,7 +34,7 @@ class Figure(NamedTuple):
 
 
 def machine() -> dict[str, Any]:
-    """Return what it was measured on."""
+    """Return the machine's description."""
     cpuinfo = Path("/proc/cpuinfo")
     names = [line for line in cpuinfo.read_text().splitlines() if "model name" in line] if cpuinfo.exists() else []
     return {

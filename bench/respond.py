@@ -1,4 +1,6 @@
-"""From a breach to the first action, and from an attack to its containment, through a whole running stack."""
+"""From a breach to the first action, and from an attack to its containment, through a whole running
+stack.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ WITHIN = 90.0
 
 
 def first_action(trials: int, interval: float) -> list[Figure]:
-    """Return median and 95th percentile of the seconds from a breach to the first action of a playbook: a call that is received."""
+    """Return median and 95th percentile of the seconds from a breach to the first action of a
+    playbook: a call that is received.
+    """
     delays: list[float] = []
     with tempfile.TemporaryDirectory(prefix="mms") as folder:
         inbox, target = Inbox(), Pages()
@@ -55,7 +59,8 @@ def first_action(trials: int, interval: float) -> list[Figure]:
             stack.start()
             eventually(lambda: stack.get("/api/v1/query?query=flip")["data"]["result"], within=60)
             for index in range(trials):
-                time.sleep(random.uniform(0, interval))  # A breach comes at any time between two scrapes.
+                # A breach comes at any time between two scrapes.
+                time.sleep(random.uniform(0, interval))
                 began = time.perf_counter()
                 flip(target, trials, index)
                 eventually(lambda trial=str(index): _acted(inbox, trial), within=WITHIN, every=0.005)  # type: ignore[misc]
@@ -74,8 +79,9 @@ def _acted(inbox: Inbox, trial: str) -> bool:
 
 
 def containment(trials: int) -> list[Figure]:
-    """Return median and 95th percentile of the seconds from the report of an attack to the first request of its address that the
-    service refuses."""
+    """Return median and 95th percentile of the seconds from the report of an attack to the first
+    request of its address that the service refuses.
+    """
     delays: list[float] = []
     with tempfile.TemporaryDirectory(prefix="mms") as folder:
         inbox = Inbox()

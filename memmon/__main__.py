@@ -1,7 +1,8 @@
-"""`python3 -m memmon ...` from a bare clone: makes .venv from the hashed lock, then goes on inside it.
+"""`python3 -m memmon ...` from a bare clone: creates .venv from the hashed lock and runs memmon in
+it.
 
-Standard library only, since nothing is installed yet. Where memmon was installed by pip there is no lock beside it, and this goes
-straight on.
+Standard library only, since nothing is installed yet. Where memmon was installed by pip there is no
+lock beside it, and this goes straight on.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ def _stamp(lock: Path) -> str:
 
 
 def _is_ready(folder: Path, lock: Path) -> bool:
-    """Tell whether the environment holds at least what `lock` names; the test lock holds all of the other."""
+    """Tell whether the environment holds at least what `lock` names; the test lock holds all of the
+    other.
+    """
     stamp = folder / ".memmon"
     if not stamp.exists() or not (folder / "bin" / "python").exists():
         return False

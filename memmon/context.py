@@ -1,4 +1,6 @@
-"""What a service verb works with: opened once per process, after the fork, closed never but by the process' end."""
+"""What a service verb works with: opened once per process, after the fork, closed never but by the
+process' end.
+"""
 
 from __future__ import annotations
 
@@ -31,16 +33,21 @@ class Fleet(Protocol):
     """The fleet's workers, by their remote control; only a worker has it."""
 
     def pools(self, seconds: float) -> dict[str, int]:
-        """Return the size that the pool of each worker that answers within `seconds` is to have, by node name."""
+        """Return the size that the pool of each worker that answers within `seconds` is to have, by
+        node name.
+        """
 
     def grow(self, worker: str, by: int, seconds: float) -> None:
-        """Add `by` processes to the pool of a worker, or take away as many as it is below 0; return once they are there, or gone.
-        Raise Transient or Permanent."""
+        """Add `by` processes to the pool of a worker, or take away as many as it is below 0; return
+        once they are there, or gone. Raise Transient or Permanent.
+        """
 
 
 class Context:
-    """Settings, configuration, Redis, SQL and the clock. Redis and SQL are opened at first use. `load` reads the configuration
-    and refuses a wrong one; a process that works with all of it checks all of it."""
+    """Settings, configuration, Redis, SQL and the clock. Redis and SQL are opened at first use.
+    `load` reads the configuration and refuses a wrong one; a process that works with all of it
+    checks all of it.
+    """
 
     def __init__(
         self,
@@ -72,10 +79,11 @@ class Context:
         return self._config
 
     def refresh(self) -> None:
-        """Read the files again when an operator asked for that since the last look; look at most once a second.
+        """Read the files again when an operator asked for that since the last look; look at most
+        once a second.
 
-        The doors call this before each piece of work. A configuration that is wrong by now leaves the old one in force, and so
-        does a Redis that is away.
+        The doors call this before each piece of work. A configuration that is wrong by now leaves
+        the old one in force, and so does a Redis that is away.
         """
         now = self.now()
         if self._looked_at is not None and 0 <= now - self._looked_at < LOOK_EVERY:

@@ -39,6 +39,8 @@ def show(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """Return `seconds` as people say it: to the millisecond below ten seconds, to the second below an hour, to the minute above."""
+    """Return `seconds` as people say it: to the millisecond below ten seconds, to the second below
+    an hour, to the minute above.
+    """
     step = 0.001 if seconds < 10 else 1 if seconds < 3600 else 60
     return show(round(seconds / step) * step)

@@ -19,7 +19,9 @@ def iso(seconds: float | None) -> str | None:
 
 
 def seconds_of(text: str) -> float:
-    """Return the Unix time that the ISO 8601 `text` names (UTC where it names no zone); ValueError otherwise."""
+    """Return the Unix time that the ISO 8601 `text` names (UTC where it names no zone); ValueError
+    otherwise.
+    """
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 

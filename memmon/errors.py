@@ -1,4 +1,6 @@
-"""The failures memmon knows. The edge that meets a failure decides which one it is; one place retries."""
+"""The failures memmon knows. The edge that meets a failure decides which one it is; one place
+retries.
+"""
 
 
 class MemmonError(Exception):
@@ -35,9 +37,11 @@ class BadInput(MemmonError):
 
 
 class BadConfig(MemmonError):
-    """A setting or a configuration file is wrong; the text names the setting, or file, line and key.
+    """A setting or a configuration file is wrong; the text names the setting, or file, line and
+    key.
 
-    Who finds a mistake after the file was read names its `section` and the wrong `value`, from which the place is found.
+    Who finds a mistake after the file was read names its `section` and the wrong `value`, from
+    which the place is found.
     """
 
     def __init__(self, message: str, section: str = "", value: str = ""):
@@ -55,7 +59,9 @@ class BadTemplate(MemmonError):
 
 
 class BadQuery(MemmonError):
-    """A query that cannot be parsed or evaluated; `kind` is Prometheus' error type (bad_data, execution, timeout)."""
+    """A query that cannot be parsed or evaluated; `kind` is Prometheus' error type (bad_data,
+    execution, timeout).
+    """
 
     def __init__(self, message: str, kind: str = "bad_data"):
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whoever reads them and whoever else writes them."""
+"""Atomic file writes: readers see the whole old or the whole new file."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> None:
-    """Put `text` in the place of `path` at once, with `mode` from the beginning on; a link there is replaced, not followed. What
-    UTF-8 cannot hold is written as `?`. Raises OSError, and leaves what was there."""
+    """Replace `path` with `text` atomically, with `mode` from the start; a symbolic link is
+    replaced, not followed. Unencodable characters are written as `?`. Raises OSError and keeps the
+    old file.
+    """
     fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # With mode 0600.
     draft = Path(name)
     try:

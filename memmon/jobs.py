@@ -1,4 +1,4 @@
-"""What is to be done next: a service verb returns jobs, its door sends them once the state is committed."""
+"""Jobs: a service returns them, and its caller enqueues them once the state is committed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ QUEUES = ("collect", "health", "alerts", "notify", "security", "incidents", "upk
 
 
 class Job(NamedTuple):
-    """One call of the task `workers.<name>`; `args` are ids, JSON-safe. Sending it twice does no harm, one that has not begun
-    within `expires` seconds is dropped, and one that runs longer than `limit` seconds is cut."""
+    """One call of the task `workers.<name>`; `args` are ids, JSON-safe. Sending it twice does no
+    harm, one that has not begun within `expires` seconds is dropped, and one that runs longer than
+    `limit` seconds is cut.
+    """
 
     name: str
     args: tuple[Any, ...] = ()

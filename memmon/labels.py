@@ -1,4 +1,6 @@
-"""Label sets: sorted tuples of (name, value), so that they hash, compare and print the same everywhere."""
+"""Label sets: sorted tuples of (name, value), so that they hash, compare and print the same
+everywhere.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,8 @@ def merge(labels: Labels, other: Mapping[str, str] | Labels) -> Labels:
 
 
 def fingerprint(labels: Labels) -> str:
-    """Return Alertmanager's fingerprint: FNV-1a 64 over name, 0xff, value, 0xff in name order, as 16 hex digits.
+    """Return Alertmanager's fingerprint: FNV-1a 64 over name, 0xff, value, 0xff in name order, as
+    16 hex digits.
 
     Source: prometheus/common `model/signature.go`, `labelSetToFingerprint`.
     """

@@ -12,7 +12,9 @@ FORMAT = "%(asctime)sZ %(levelname)s %(process)d %(name)s: %(message)s"
 
 
 class OneLine(logging.Formatter):
-    """UTC times, and no line breaks: text from outside must not be able to write an entry of its own."""
+    """UTC times, and no line breaks: text from outside must not be able to write an entry of its
+    own.
+    """
 
     converter = staticmethod(time.gmtime)
     default_msec_format = "%s.%03d"
@@ -22,7 +24,7 @@ class OneLine(logging.Formatter):
 
 
 def setup(path: Path | None, level: str = "INFO") -> None:
-    """Send everything to `path`, or to standard error where there is none or it cannot be written."""
+    """Log to `path`, or to standard error without a path or when it is not writable."""
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     problem = None
     if path:

@@ -1,9 +1,10 @@
 """The one module that knows MemMimic's storage: an SQLite file, only ever read.
 
-Whether the write lock can be had is asked of the kernel (F_GETLK on SQLite's lock bytes), not tried: a connection that could take
-it would checkpoint the write-ahead log when it closes, and so change the file. For the same reason a WAL database without a
--wal file, which no process has open, is read as `immutable`: any other connection would make that file.
-Sources: SQLite's `wal.c` (WAL_WRITE_LOCK is byte 120 of the -shm file) and `os.h` (RESERVED_BYTE is PENDING_BYTE + 1).
+The kernel is asked whether the write lock is free (F_GETLK on SQLite's lock bytes). Taking the lock
+would checkpoint the write-ahead log on close and change the file. For the same reason a WAL
+database without a -wal file, which no process has open, is read as `immutable`: any other
+connection would create that file. Sources: SQLite's `wal.c` (WAL_WRITE_LOCK is byte 120 of the -shm
+file) and `os.h` (RESERVED_BYTE is PENDING_BYTE + 1).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ WAL_WRITE_LOCK = 120
 RESERVED_BYTE = 0x40000001
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, len, pid.
 
-# POSIX locks belong to the process: closing the file of the lock question would drop those of a reader beside it.
+# POSIX locks belong to the process: closing the file of the lock question would drop those of a
+# reader beside it.
 _one_at_a_time = threading.Lock()
 
 
@@ -38,7 +40,8 @@ WAL_FORMAT = 2  # Byte 18 of the header ("The Database File Format", 1.3.2).
 class Facts(NamedTuple):
     """What a look at the database found. Times in seconds, sizes in bytes.
 
-    `counts` holds every table of memories that there is; a count is None where the time ran out, for it reads the whole table.
+    `counts` holds every existing table of memories; a count stays None if reading the whole table
+    timed out.
     """
 
     counts: dict[str, int | None]
@@ -49,12 +52,16 @@ class Facts(NamedTuple):
 
     @property
     def memories(self) -> int | None:
-        """The count of the table with the most memories: MemMimic moves from one to the other. None when not known."""
+        """The count of the table with the most memories: MemMimic moves from one to the other. None
+        when not known.
+        """
         return max((count for count in self.counts.values() if count is not None), default=None)
 
 
 def look(path: Path, seconds: float = 5.0) -> Facts:
-    """Return facts about the database at `path`; raise Permanent when it is none, Transient when it cannot be read now."""
+    """Return facts about the database at `path`; raise Permanent when it is not one, Transient when
+    it cannot be read now.
+    """
     with _one_at_a_time, _reading(path, seconds) as connection:
         began = time.perf_counter()
         tables = _tables(connection)
@@ -68,7 +75,9 @@ def look(path: Path, seconds: float = 5.0) -> Facts:
 
 
 def recall(path: Path, seconds: float = 5.0) -> bool | None:
-    """Read one memory; return whether there was one, None where no table holds memories. Raises like `look`."""
+    """Read one memory; return whether there was one, None where no table holds memories. Raises
+    like `look`.
+    """
     with _one_at_a_time, _reading(path, seconds) as connection:
         tables = _tables(connection)
         row = any(connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone() for table in tables)
@@ -83,7 +92,9 @@ def damage(path: Path, seconds: float = 30.0) -> str | None:
 
 
 def copy(path: Path, to: Path, seconds: float = 30.0) -> None:
-    """Copy the database to the file `to`, as it is at one moment, and look whether the copy is sound. Raises like `look`."""
+    """Copy the database to the file `to`, as it is at one moment, and look whether the copy is
+    sound. Raises like `look`.
+    """
     with _reading(path, seconds) as connection, closing(sqlite3.connect(to)) as copy:
         deadline = time.monotonic() + seconds
 
@@ -99,7 +110,7 @@ def copy(path: Path, to: Path, seconds: float = 30.0) -> None:
 
 
 def write_lock_is_free(path: Path, patience: float = 0.25) -> bool:
-    """Tell whether the write lock could be had within `patience` seconds."""
+    """Return True if the write lock is free within `patience` seconds."""
     deadline = time.monotonic() + patience
     while _held(path):
         if time.monotonic() > deadline:
@@ -144,7 +155,9 @@ def _reading(path: Path, seconds: float) -> Iterator[sqlite3.Connection]:
 
 
 def _is_wal(path: Path) -> bool:
-    """Tell whether the file is in WAL mode; raise Permanent when it is no database (SQLite takes an empty file for one)."""
+    """Tell whether the file is in WAL mode; raise Permanent when it is no database (SQLite takes an
+    empty file for one).
+    """
     if not path.is_file():
         raise Permanent(f"{path}: no such file")
     with path.open("rb") as file:

@@ -1,4 +1,6 @@
-"""The one door for HTTP going out: time limits, a size cap, no redirects, no private addresses unless allowed."""
+"""The one door for HTTP going out: time limits, a size cap, no redirects, no private addresses
+unless allowed.
+"""
 
 from __future__ import annotations
 
@@ -46,11 +48,11 @@ def request(
     proxy: str | None = None,
     unix: str | None = None,
 ) -> Response:
-    """Return the answer of one exchange, whatever its status; `tls` says how a certificate is checked, `proxy` who passes it on,
-    and `unix` is the socket of a server on this machine that the operator named.
+    """Return the response of one request with any status. `tls` configures certificate checks,
+    `proxy` is a forward proxy, and `unix` a local socket that the operator configured.
 
-    Raises Transient when the network fails or the time runs out, Refused for a private destination that is not
-    allowed, Permanent for an address that is none.
+    Raises Transient for network failures and timeouts, Refused for a private destination that is
+    not allowed, Permanent for an invalid URL.
     """
     how: dict[str, Any] = {"proxy": proxy} | ({"ssl": tls} if tls else {})
     return asyncio.run(_request(method, url, json, data, headers or {}, timeout, allow_private, how, unix))
@@ -71,7 +73,7 @@ async def _request(
     if json is not None:
         data = encode.dumps(json).encode()
         sent.setdefault("Content-Type", "application/json")
-    # One address after the other: of those that are tried side by side, a refusal is lost.
+    # Addresses are tried one after the other: parallel attempts would lose a refusal.
     guard: dict[str, Any] = {} if allow_private else {"socket_factory": _open, "happy_eyeballs_delay": None}
     connector = aiohttp.UnixConnector(unix) if unix else aiohttp.TCPConnector(**guard, force_close=True)
     limit = aiohttp.ClientTimeout(total=seconds)
@@ -92,15 +94,17 @@ async def _request(
 async def _body(content: aiohttp.StreamReader) -> bytes:
     chunks: list[bytes] = []
     left = MAX_ANSWER_BYTES
-    while left > 0 and (part := await content.read(left)):  # What has come so far, which may be less than all.
+    # The bytes received so far, possibly incomplete.
+    while left > 0 and (part := await content.read(left)):
         chunks.append(part)
         left -= len(part)
     return b"".join(chunks)
 
 
 def _open(to: aiohttp.AddrInfoType) -> socket.socket:
-    """Open a socket for a public address. What is really connected to is looked at, however the URL writes it and whatever its
-    name meant a moment ago."""
+    """Open a socket for a public address. The connected address is checked, regardless of the URL's
+    spelling and of earlier DNS answers.
+    """
     family, kind, protocol, _, address = to
     if not is_public(str(address[0])):
         raise Refused(f"{address[0]} is a private address, which is not allowed here")

@@ -1,4 +1,4 @@
-"""What is measured: a sample is one value, a series is one label set over time."""
+"""Samples and series: a sample is one value, a series is one label set over time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ STALE_NAN: float = struct.unpack("<d", struct.pack("<Q", STALE_BITS))[0]
 
 
 class Sample(NamedTuple):
-    """One value. `labels` include `__name__`; `at` is Unix milliseconds, None for the time of the scrape."""
+    """One value. `labels` include `__name__`; `at` is Unix milliseconds, None for the time of the
+    scrape.
+    """
 
     labels: Labels
     value: float
@@ -32,7 +34,9 @@ class Point(NamedTuple):
 
 
 class Series(NamedTuple):
-    """One label set over time: `times` are ascending int64 Unix milliseconds, `values` float64 of the same length."""
+    """One label set over time: `times` are ascending int64 Unix milliseconds, `values` float64 of
+    the same length.
+    """
 
     labels: Labels
     times: NDArray[np.int64]

@@ -1,4 +1,6 @@
-"""The environment, checked: MEMMIMIC_* as the runbook names them, MEMMON_* our own. Nothing else reads it."""
+"""The environment, checked: MEMMIMIC_* as the runbook names them, MEMMON_* our own. Nothing else
+reads it.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ class Settings(BaseModel):
     alert_email: str | None = Field(None, alias="MEMMIMIC_ALERT_EMAIL", pattern=validation_messages.EMAIL)
     alert_webhook: str | None = Field(None, alias="MEMMIMIC_ALERT_WEBHOOK", pattern=validation_messages.URL)
 
-    # Those that MemMimic's users have already.
+    # Settings that MemMimic's users have already.
     retention_hours: int = Field(720, alias="MEMMIMIC_RETENTION_HOURS", ge=1, le=87600)
     security_retention_hours: int = Field(2160, alias="MEMMIMIC_SECURITY_RETENTION_HOURS", ge=1, le=87600)
     smtp_server: str = Field("localhost", alias="MEMMIMIC_SMTP_SERVER", min_length=1)
@@ -113,7 +115,9 @@ class Settings(BaseModel):
 
     @property
     def database_address(self) -> str:
-        """The SQLAlchemy URL: the operator's (psycopg 3 for PostgreSQL), else SQLite in the data directory."""
+        """The SQLAlchemy URL: the operator's (psycopg 3 for PostgreSQL), else SQLite in the data
+        directory.
+        """
         if not self.database_url:
             return f"sqlite:///{self.home / 'memmon.db'}"
         url = self.database_url.get_secret_value()
@@ -164,7 +168,9 @@ class Settings(BaseModel):
 
     @property
     def intervals(self) -> dict[str, float]:
-        """Seconds between two collections, by tier: 10, 30 and 60 by default, 1:3:6 when the first is changed."""
+        """Seconds between two collections, by tier: 10, 30 and 60 by default, 1:3:6 when the first
+        is changed.
+        """
         base = self.metrics_collection_interval
         return {
             "critical": base,
@@ -182,7 +188,9 @@ def default_home(environ: Mapping[str, str]) -> Path:
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings of `environ`; raise BadConfig naming every wrong one and what is allowed."""
+    """Return the settings of `environ`; raise BadConfig with every wrong setting and its allowed
+    values.
+    """
     environ = os.environ if environ is None else environ
     values = _given(environ)
     values.setdefault("MEMMON_HOME", str(default_home(environ)))

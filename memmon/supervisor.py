@@ -1,6 +1,7 @@
 """The door to supervisord: which processes of this machine run, and the real restart of one.
 
-Source of the calls: Supervisor's XML-RPC API, over its unix socket (only the user who started it may open that).
+Source of the calls: Supervisor's XML-RPC API, over its unix socket (only the user who started it
+may open that).
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from memmon.errors import NotFound, Permanent, Transient
 
 ANSWERS_WITHIN = 5.0
 RESTARTS_WITHIN = 45.0
-"""Seconds for one call; that which stops or starts a process waits for it, and a worker's task ends after 50."""
+"""Seconds for one call; that which stops or starts a process waits for it, and a worker's task ends
+after 50.
+"""
 
 
 class Process(NamedTuple):
-    """One process: `state` is Supervisor's (RUNNING, STARTING, BACKOFF, EXITED, FATAL, STOPPED), `pid` is 0 when it does
-    not run, `since` is when it was started last (Unix seconds)."""
+    """One process: `state` is Supervisor's (RUNNING, STARTING, BACKOFF, EXITED, FATAL, STOPPED),
+    `pid` is 0 when it does not run, `since` is when it was started last (Unix seconds).
+    """
 
     name: str
     state: str
@@ -42,9 +46,11 @@ def processes(socket: Path) -> list[Process]:
 
 
 def restart(socket: Path, name: str) -> tuple[int, int]:
-    """Stop the process called `name` and start it again; return its pid before (0 when it was down) and after.
+    """Stop the process called `name` and start it again; return its pid before (0 when it was down)
+    and after.
 
-    Raises NotFound for a name that is unknown, Permanent when it does not come up, Transient when no supervisor answers.
+    Raises NotFound for a name that is unknown, Permanent when it does not come up, Transient when
+    no supervisor answers.
     """
     with _edge(socket, RESTARTS_WITHIN, name) as server:
         before = int(server.supervisor.getProcessInfo(name)["pid"])
@@ -56,13 +62,16 @@ def restart(socket: Path, name: str) -> tuple[int, int]:
         try:
             server.supervisor.startProcess(name, True)
         except xmlrpc.client.Fault as fault:
-            if fault.faultCode != Faults.ALREADY_STARTED:  # By whoever was quicker: it was down, and runs anew.
+            # Another caller restarted it first: it was down, and runs again.
+            if fault.faultCode != Faults.ALREADY_STARTED:
                 raise
         return before, int(server.supervisor.getProcessInfo(name)["pid"])
 
 
 class _Transport(SupervisorTransport):  # type: ignore[misc]
-    """Supervisor's own, with a time limit: its connection has none, and one that hangs would hang its caller."""
+    """Supervisor's own, with a time limit: its connection has none, and one that hangs would hang
+    its caller.
+    """
 
     def __init__(self, path: Path, seconds: float):
         super().__init__(None, None, f"unix://{path}")
@@ -85,7 +94,7 @@ class _Connection(http.client.HTTPConnection):
 def _edge(socket: Path, seconds: float, name: str = "") -> Iterator[Any]:
     transport = _Transport(socket, seconds)
     try:
-        # The address is never looked at: the transport goes through the socket.
+        # The address is unused: the transport connects through the socket.
         yield xmlrpc.client.ServerProxy("http://localhost", transport)
     except xmlrpc.client.Fault as fault:
         if fault.faultCode == Faults.BAD_NAME:

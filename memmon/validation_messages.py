@@ -1,4 +1,4 @@
-"""Pure: what is wrong with a value, in an operator's words and not in those of the library that checks it."""
+"""Pure: validation errors in terms of the configuration instead of the validating library."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def of(problem: Any) -> str:
 
 
 def allowed(kind: Any, limits: Any) -> str | None:
-    """Return what a number of the type `kind` may be, where `limits` (pydantic's) give both ends of it."""
+    """Return what a number of the type `kind` may be, where `limits` (pydantic's) give both ends of
+    it.
+    """
     ends = {name: getattr(limit, name) for limit in limits for name in ("ge", "le") if hasattr(limit, name)}
     if len(ends) < 2:
         return None

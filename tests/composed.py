@@ -29,7 +29,9 @@ class Missing(Exception):
 
 
 def interpolate(text: str, environ: Mapping[str, str]) -> str:
-    """Return `text` with its variables filled in: ${NAME}, ${NAME:-default}, ${NAME-default}, ${NAME:?message}, $$."""
+    """Return `text` with its variables filled in: ${NAME}, ${NAME:-default}, ${NAME-default},
+    ${NAME:?message}, $$.
+    """
 
     def value(match: re.Match[str]) -> str:
         if match["dollar"]:

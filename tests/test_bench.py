@@ -1,4 +1,4 @@
-"""The benchmark runs; what it measures is told by its full run, never by a test."""
+"""The benchmark runs; its figures come from its full run, never from a test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(tmp_path: Path, *words: str) -> tuple[dict[str, Any], str]:
-    """Return the figures of a small run, and what it printed."""
+    """Return the figures of a small run, and its output."""
     file = tmp_path / "figures.json"
     done = subprocess.run(
         [sys.executable, "-m", "bench", *words, "--small", "--json", str(file)],

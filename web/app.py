@@ -39,9 +39,10 @@ def create_app(ctx: Context | None = None) -> Flask:
 
 
 def _prepare() -> None:
-    """Let a changed configuration be in force, and a view take what it is made for."""
+    """Refresh the configuration, and limit the body to the size that the view allows."""
     hub = current_app.extensions["memmon_hub"]
-    if hub.up and request.endpoint not in ("static", "healthz"):  # A Redis that hangs would hold up every page.
+    # A Redis that hangs would hold up every page.
+    if hub.up and request.endpoint not in ("static", "healthz"):
         http.context().refresh()
     size = getattr(http.view(), "memmon_size", None)
     if size:

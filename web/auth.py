@@ -1,7 +1,8 @@
 """Who may call what, decided before every view.
 
-A view needs the role `viewer` for GET and HEAD and `operator` for anything else; `needs` says otherwise. What needs no more than
-`viewer` is open to callers on this machine, unless a proxy stands between.
+A view needs the role `viewer` for GET and HEAD and `operator` for anything else; `needs` says
+otherwise. What needs no more than `viewer` is open to callers on this machine, unless a proxy
+stands between.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ LOCAL = Caller("local", "viewer")
 
 
 def needs(role: str) -> Callable[[View], View]:
-    """Let a view need `role`: viewer (a POST that reads), ingest, operator, admin, or `open` for nobody's leave."""
+    """Let a view need `role`: viewer (a POST that reads), ingest, operator, admin, or `open` for
+    nobody's leave.
+    """
 
     def mark(view: View) -> View:
         view.memmon_needs = role  # type: ignore[attr-defined]
@@ -70,7 +73,7 @@ def needed() -> str:
 
 
 def identify(ctx: Context, need: str) -> Caller:
-    """Return who calls; raise Unauthorized for somebody unknown who needs to be known."""
+    """Return the caller; raise Unauthorized for an unknown one where authentication is required."""
     header = request.headers.get("Authorization")
     if header is not None:
         return _of_token(ctx, header, need)
@@ -87,7 +90,8 @@ def identify(ctx: Context, need: str) -> Caller:
 def _of_token(ctx: Context, header: str, need: str) -> Caller:
     scheme, _, token = header.partition(" ")
     if scheme.lower() == "basic" and need == "ingest":
-        # What pushes may know no other way than user and password. Only there: a browser sends those along on its own.
+        # What pushes may know no other way than user and password. Only there: a browser sends
+        # those along on its own.
         token = request.authorization.password if request.authorization and request.authorization.password else ""
     elif scheme.lower() != "bearer":
         token = ""

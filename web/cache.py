@@ -14,7 +14,7 @@ FORGOTTEN = 60.0
 
 
 class Recent:
-    """Keeps the answers of the last `seconds`; those that are older are forgotten when there are many."""
+    """Caches answers for `seconds`; older ones are dropped when there are many."""
 
     def __init__(self, seconds: float):
         self._seconds = seconds
@@ -22,8 +22,9 @@ class Recent:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], Any], seconds: float | None = None) -> Any:
-        """Return the answer for `key`, made anew when it was begun longer ago than `seconds`. Whoever asks while it is being made
-        waits for it, and fails as it fails."""
+        """Return the answer for `key`, recomputed when it is older than `seconds`. Concurrent
+        callers wait for the computation and share its failure.
+        """
         life = self._seconds if seconds is None else seconds
         answer: Future[Any] = Future()
         with self._lock:
@@ -36,7 +37,8 @@ class Recent:
             return cached[1].result()
         try:
             answer.set_result(make())
-        except BaseException as error:  # noqa: BLE001 - Those who wait must hear of it, whatever it is.
+        # The waiting callers must receive the failure.
+        except BaseException as error:  # noqa: BLE001
             self._kept.pop(key, None)
             answer.set_exception(error)
         return answer.result()

@@ -1,4 +1,4 @@
-"""The four charts of the overview: what is drawn, and how it went over a window of time."""
+"""The four charts of the overview, and their values over a window of time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from memmon.incidents import service as incidents
 from memmon.metrics import service as metrics
 
 STEPS = {900: 10, 3600: 30, 21600: 180, 86400: 720}
-"""Seconds between two points, by the window's length: 90 to 120 points, which is what fits on a phone."""
+"""Seconds between two points, by the window's length: 90 to 120 points, which is what fits on a
+phone.
+"""
 
 
 class Chart(NamedTuple):
-    """One line: `rules` are alert rules of the same number, whose lowest limit is drawn; `about` says what it is. `$span` in
-    the expression is a time that holds a few collections, and soon forgets what is over."""
+    """One line: `rules` are alert rules of the same value, whose lowest threshold is drawn; `about`
+    describes it. `$span` in the expression is a range that covers a few collections.
+    """
 
     key: str
     title: str
@@ -58,7 +61,9 @@ CHARTS = (
 
 
 def drawn(ctx: Context, window: int) -> dict[str, Any]:
-    """Return {now, step, times, charts, marks} of the last `window` seconds; times are Unix seconds."""
+    """Return {now, step, times, charts, marks} of the last `window` seconds; times are Unix
+    seconds.
+    """
     if window not in STEPS:
         raise BadInput("window", f"must be one of {', '.join(map(str, STEPS))} seconds")
     now, step = ctx.now(), STEPS[window]

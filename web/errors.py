@@ -42,7 +42,9 @@ class Forbidden(MemmonError):
 
 
 class TooOften(MemmonError):
-    """The caller tried too often; `retry_after` says in how many seconds another try is looked at."""
+    """The caller tried too often; `retry_after` is the number of seconds until another attempt is
+    accepted.
+    """
 
     def __init__(self, message: str, retry_after: float):
         super().__init__(message)

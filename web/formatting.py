@@ -27,7 +27,7 @@ def unit_of(expr: str) -> str:
 
 
 def format_number(value: float | None, unit: str = "number") -> str:
-    """Return `value` with its unit, at most three digits that mean something; a dash where there is none."""
+    """Return `value` with its unit and at most three significant digits; a dash for None."""
     if value is None or not math.isfinite(value):
         return "–"
     if unit == "percent":
@@ -69,7 +69,9 @@ def _bytes(value: float) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """Return a length of time in its one or two largest units: `42 s`, `21 min`, `3 h 10 min`, `2 d 4 h`."""
+    """Return a length of time in its one or two largest units: `42 s`, `21 min`, `3 h 10 min`, `2 d
+    4 h`.
+    """
     if seconds is None:
         return "–"
     whole = max(0, round(seconds))
@@ -88,7 +90,9 @@ def minutes(value: float | None) -> str:
 
 
 def left(iso: str | None, now: float) -> str:
-    """Return how long it is until then, as a clock that runs down: `03:42`, `1:03:42`; `now` once it is over."""
+    """Return how long it is until then, as a clock that runs down: `03:42`, `1:03:42`; `now` once
+    it is over.
+    """
     if not iso:
         return "–"
     whole = math.ceil(encode.seconds_of(iso) - now)
@@ -118,8 +122,9 @@ def plain(name: str) -> str:
 
 
 def howto(url: Any) -> str | None:
-    """Return where the page links for a runbook's address: `docs/runbook.md#x` is served as /runbook#x, the web as it is,
-    and nothing that a browser would run."""
+    """Return where the page links for a runbook's address: `docs/runbook.md#x` is served as
+    /runbook#x, the web as it is, and nothing that a browser would run.
+    """
     text = str(url or "")
     if text.startswith("docs/runbook.md"):
         return "/runbook" + text.removeprefix("docs/runbook.md")

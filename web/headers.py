@@ -1,4 +1,6 @@
-"""What every answer says to a browser: run nothing but our own files, show us in no frame, keep nothing."""
+"""What every answer says to a browser: run nothing but our own files, show us in no frame, keep
+nothing.
+"""
 
 from __future__ import annotations
 

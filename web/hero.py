@@ -35,7 +35,9 @@ def of(health: Mapping[str, Any] | None, alerts: Mapping[str, Any] | None, error
 
 
 def change(past: Sequence[Mapping[str, Any]], score: float | None) -> dict[str, Any] | None:
-    """Return {points, seconds}: how the score moved from the oldest of `past` on; None while that cannot be said."""
+    """Return {points, seconds}: how the score moved from the oldest of `past` on; None while that
+    cannot be said.
+    """
     if score is None or len(past) < 2:
         return None
     oldest = past[0]["timestamp"]
@@ -46,8 +48,9 @@ def change(past: Sequence[Mapping[str, Any]], score: float | None) -> dict[str, 
 
 
 def bars(rows: Sequence[Mapping[str, Any]], interval: float, now: float, count: int) -> list[dict[str, Any]]:
-    """Return {slot, status, at, ms} of each result, `count` slots to the newest at the right; a slot without a result has
-    none, and of several the worst is kept."""
+    """Return {slot, status, at, ms} of each result, `count` slots to the newest at the right; a
+    slot without a result has none, and of several the worst is kept.
+    """
     last = math.floor(now / interval)
     rows_by_slot: dict[int, dict[str, Any]] = {}
     for row in rows:
@@ -64,7 +67,7 @@ def place(labels: Mapping[str, str]) -> str:
 
 
 def urgency(incident: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return a key that sorts the incident that most needs somebody to the front."""
+    """Return a key that sorts the most urgent incident to the front."""
     next_at = incident["escalation"]["next_level_at"]
     return (
         bool(incident["acknowledged_at"]),
@@ -74,8 +77,9 @@ def urgency(incident: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def waited(incident: Mapping[str, Any], now: float) -> dict[str, float] | None:
-    """Return {began, whole, passed}: when the wait for the next page began, its seconds, and those of it that are over; None
-    where nobody will be paged."""
+    """Return {began, whole, passed}: when the wait for the next page began, its seconds, and those
+    of it that are over; None where nobody will be paged.
+    """
     escalation = incident["escalation"]
     if not escalation["next_level_at"]:
         return None
@@ -90,7 +94,7 @@ def _before(incident: Mapping[str, Any], end: float) -> Iterable[float]:
 
 
 def folded(events: Sequence[Mapping[str, Any]], limit: int) -> list[dict[str, Any]]:
-    """Return up to `limit` of the events with `times`: those that follow one another and say the same are one."""
+    """Return up to `limit` of the events with `times`; consecutive equal ones are merged."""
     reasons: list[dict[str, Any]] = []
     for event in events:
         same = ("event_type", "source_ip", "endpoint", "message", "params")

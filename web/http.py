@@ -1,4 +1,4 @@
-"""What every view needs: the context, who calls, what was sent, and the one form of an answer."""
+"""Request parsing and response building for all views, and the context and the caller."""
 
 from __future__ import annotations
 
@@ -97,12 +97,12 @@ def up_to(size: int) -> Callable[[View], View]:
 
 
 def view() -> Callable[..., Any] | None:
-    """Return the function that answers this request, or None where there is none."""
+    """Return the view function of this request, or None."""
     return current_app.view_functions.get(request.endpoint) if request.endpoint else None
 
 
 def body() -> Any:
-    """Return the JSON that was sent; 415 for another content type, BadInput where it is none."""
+    """Return the JSON body; 415 for another content type, BadInput for invalid JSON."""
     if not request.is_json:
         raise UnsupportedMediaType("send JSON, with Content-Type: application/json")
     try:
@@ -121,7 +121,9 @@ def _no_number(name: str) -> NoReturn:
 
 
 def fields(*names: str) -> dict[str, Any]:
-    """Return the JSON object that was sent, which has no other fields than `names`; an empty body is an empty object."""
+    """Return the JSON object that was sent, which has no other fields than `names`; an empty body
+    is an empty object.
+    """
     if not request.get_data():
         return {}
     document = body()
@@ -158,7 +160,7 @@ def float_parameter(name: str, default: float, low: float, high: float) -> float
 
 
 def whole(name: str, default: int | None, low: int, high: int) -> Any:
-    """Return the whole number `name` of the query, between `low` and `high`; `default` where there is none."""
+    """Return the whole number `name` of the query, between `low` and `high`, or `default`."""
     text = request.args.get(name)
     if text is None:
         return default
@@ -176,7 +178,7 @@ def choice(name: str, allowed: tuple[str, ...], default: str | None = None) -> s
 
 
 def signature() -> tuple[str, str]:
-    """Return by and comment of the body that a person sent; whoever signed in, where it does not say by whom."""
+    """Return author and comment of a body; the author defaults to the signed-in user."""
     return signed(fields("by", "comment"))
 
 
@@ -187,7 +189,9 @@ def signed(fields: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def duration(fields: Mapping[str, Any], name: str, longest: float = 366 * 86400) -> float:
-    """Return the seconds that `name` of a body means, more than none and `longest` at most: `1h30m`, or a number of seconds."""
+    """Return the seconds that `name` of a body means, more than none and `longest` at most:
+    `1h30m`, or a number of seconds.
+    """
     value = fields.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool):
         value = durations.parse(words(fields, name, longest=32), name)

@@ -1,6 +1,7 @@
-"""/act/<token>: a link in a message, by which whoever got it acknowledges, approves or rejects without signing in.
+"""/act/<token>: a link in a message that acknowledges, approves or rejects without signing in.
 
-Looking at it changes nothing: mail programs open links to look for viruses. The page has one button, and what is done once is done.
+A GET changes nothing, because mail scanners open links. The page has one button, and a repeated use
+changes nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """WS /ws: what changes, as it changes. Messages are JSON objects with a `type`.
 
-From the client: `ping`, and `subscribe {streams}`, which takes the place of an earlier one. To the client: `pong`,
-`subscribed {streams}`, `update {stream, data}`, `error {error, message}`. Whoever subscribes to `status` is told it at once, and
-again whenever it may have missed something.
+From the client: `ping`, and `subscribe {streams}`, which replaces an earlier one. To the client:
+`pong`, `subscribed {streams}`, `update {stream, data}`, `error {error, message}`. A subscriber of
+`status` receives it at once, and again whenever it may have missed a message.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ SOCKETS = ("gunicorn.socket", "werkzeug.socket")
 class WholeSocket:
     """A socket whose `send` sends all, one frame at a time, or fails.
 
-    A cooperative socket sends what fits at the moment, and the WebSocket library does not look at how much that was.
+    A cooperative socket sends what fits at the moment, and the WebSocket library does not look at
+    how much that was.
     """
 
     def __init__(self, inner: socket.socket):
@@ -57,7 +58,9 @@ class WholeSocket:
 
 @blueprint.before_request
 def _admit() -> None:
-    """Refuse a page of somebody else, and more clients than one process holds; before the connection is taken over."""
+    """Refuse pages of other origins, and clients above the process' limit, before the connection is
+    upgraded.
+    """
     if not origin.is_same_origin(http.context().settings):
         raise Forbidden("the connection comes from a page of somebody else")
     if len(_hub()) >= MOST_CLIENTS:
@@ -97,7 +100,8 @@ def _send(connection: Server, subscriber: Subscriber) -> None:
             connection.send(message)
     except (ConnectionClosed, OSError):
         connection.connected = False
-        connection.event.set()  # Wakes the one who reads; it may have no other sign that the client is gone.
+        # Wakes the one who reads; it may have no other sign that the client is gone.
+        connection.event.set()
 
 
 def _hear(hub: Hub, subscriber: Subscriber, message: str | bytes) -> None:

@@ -1,4 +1,4 @@
-"""One listener a process on Redis' live feed, and everybody who wants to hear of it."""
+"""One listener per process on Redis' live feed, and its subscribers."""
 
 from __future__ import annotations
 
@@ -24,15 +24,19 @@ log = logging.getLogger(__name__)
 
 COMPONENT = "dashboard_server"
 FRESH = 1.0
-"""Seconds for which a status is told to everybody who asks: many clients that connect at once cost one."""
+"""Seconds for which a status is reused for all subscribers: many clients that connect at once cost
+one query.
+"""
 
 AGAIN_AFTER = 1.0
 LISTEN_SECONDS = 2.0
-"""Seconds that an operation of the listener may take; a Redis that hangs is found out within its health check and these."""
+"""Seconds that an operation of the listener may take; a Redis that hangs is found out within its
+health check and these.
+"""
 
 
 class Subscriber:
-    """One client: what it wants to hear, and what waits for it."""
+    """One client: its streams and its queued messages."""
 
     def __init__(self) -> None:
         self.streams: frozenset[str] = frozenset()
@@ -44,7 +48,9 @@ class Subscriber:
 
 
 class Hub:
-    """Hands every message of the live feed to whoever subscribed to its stream, and says how memmon is itself."""
+    """Forwards every message of the live feed to the subscribers of its stream, and publishes
+    memmon's status.
+    """
 
     def __init__(self, ctx: Callable[[], Context]):
         self.up = True
@@ -68,7 +74,7 @@ class Hub:
             threading.Thread(target=self._tick, name="memmon-pulse", daemon=True).start()
 
     def join(self, subscriber: Subscriber) -> None:
-        """Let a subscriber hear."""
+        """Add a subscriber."""
         self._subscribers.add(subscriber)
 
     def leave(self, subscriber: Subscriber) -> None:
@@ -96,8 +102,9 @@ class Hub:
             self.hand_out("status", self.status(0))
 
     def _listen(self) -> None:
-        """Forward Redis' messages for ever. When it was away, messages are lost: the status, which is told when it goes and when
-        it is back, lets pages ask anew."""
+        """Forward Redis' messages for ever. Messages during an outage are lost: pages reload when
+        the status changes.
+        """
         address, last_error = self._ctx().settings.redis_address, ""
         while True:
             try:
@@ -107,7 +114,8 @@ class Hub:
                 if str(error) != last_error:  # One line an outage, not one a second.
                     log.warning("the live feed is interrupted: %s", error)
                 last_error = str(error)
-            except Exception:  # A message that cannot be handed out must not end the feed of everybody.
+            # A message that cannot be handed out must not end the feed of everybody.
+            except Exception:
                 log.exception("the live feed failed")
             self._safely(self._tell_status)
             time.sleep(AGAIN_AFTER)
@@ -145,5 +153,6 @@ class Hub:
             do()
         except MemmonError as error:
             log.debug("%s", error)  # The status says it, and the next turn tries again.
-        except Exception:  # The thread must live as long as the process, whatever one turn meets.
+        # The thread must live as long as the process.
+        except Exception:
             log.exception("the live feed failed")

@@ -14,7 +14,7 @@ from web.errors import Forbidden, TooOften, Unauthorized
 blueprint = Blueprint("login", __name__)
 
 ATTEMPTS, WITHIN = 10, 300.0
-"""Wrong tokens of one address within so many seconds after which it must wait."""
+"""Wrong tokens of one address within this many seconds before it must wait."""
 
 MOST_ADDRESSES = 10_000
 
@@ -111,7 +111,7 @@ def _shown(browser_session: session.Session | None) -> dict[str, object]:
 
 
 def _target() -> str:
-    """Return where to go after the login: a page of memmon's own, whatever the address says."""
+    """Return the page after the login, always one of memmon's own."""
     target = str(request.values.get("next", "/dashboard"))
     is_local = target.startswith("/") and not target.startswith("//") and target.isprintable() and "\\" not in target
     return target if is_local else "/dashboard"

@@ -1,4 +1,4 @@
-"""Where a request comes from: this machine, a proxy, memmon's own page, or a page of somebody else."""
+"""Origin of a request: this machine, a proxy, memmon's own page, or a foreign page."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ PROXY_HEADERS = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
 
 def is_local(settings: Settings) -> bool:
-    """Tell whether the request comes from this machine, not through a proxy, and means it by its name.
+    """Tell whether the request comes from this machine, not through a proxy, and means it by its
+    name.
 
-    A page of somebody else whose name was made to point here (DNS rebinding) sends that name as Host.
+    A foreign page whose name was made to resolve here (DNS rebinding) sends that name as Host.
     """
     if any(name in request.headers for name in PROXY_HEADERS) or not _is_loopback(request.remote_addr or ""):
         return False
@@ -33,7 +34,9 @@ def _is_loopback(address: str) -> bool:
 
 
 def is_same_origin(settings: Settings) -> bool:
-    """Tell whether a browser's request comes from memmon's own page; what is no browser sends no Origin."""
+    """Return True if a browser's request comes from memmon's own page; other clients send no
+    Origin.
+    """
     origin = request.headers.get("Origin")
     if origin is None:
         return True
@@ -42,7 +45,7 @@ def is_same_origin(settings: Settings) -> bool:
 
 
 def split(address: str) -> SplitResult:
-    """Return the parts of an address that somebody sent; none has any where it is no address."""
+    """Return the components of a URL from a request, empty ones for an invalid URL."""
     try:
         return urlsplit(address)
     except ValueError:

@@ -1,4 +1,6 @@
-"""What the overview and an incident's page show, gathered from the rooms. A part that is away says so, and the others go on."""
+"""What the overview and an incident's page show, gathered from the rooms. A part that is away says
+so, and the others go on.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ PAST = 5
 """Resolved incidents that are shown."""
 
 EVENTS = 50
-"""Security events that are looked through; those that repeat one another are one line."""
+"""Most security events that are read; repeated ones become one line."""
 
 OTHERS = 20
 """Open incidents that one can be merged into on its page."""
@@ -40,7 +42,7 @@ DROP_HOURS = 1 / 3
 
 
 class Part(NamedTuple):
-    """One part of the page: what it shows, or why it cannot."""
+    """One part of the page: its value, or the reason of its failure."""
 
     value: Any
     error: str | None
@@ -168,7 +170,7 @@ def _activity(ctx: Context, cards: Mapping[str, Part]) -> list[dict[str, Any]]:
 
 
 def alert(ctx: Context, alert_id: int) -> dict[str, Any]:
-    """Return everything that an alert's page shows; NotFound where there is none."""
+    """Return the context of an alert's page; raise NotFound for an unknown id."""
     return {
         "now": ctx.now(),
         "interval": ctx.settings.metrics_collection_interval,
@@ -197,7 +199,7 @@ def _states(rule: dict[str, Any]) -> dict[str, int]:
 
 
 PICTURED_FOR = 30.0
-"""Seconds for which the charts of an incident are drawn once for all who look at it."""
+"""Seconds for which the rendered charts of an incident are reused."""
 
 
 def pictures(ctx: Context, incident_id: int, recent: Recent) -> dict[str, str]:
@@ -215,7 +217,7 @@ def _others(ctx: Context, incident_id: int) -> list[dict[str, Any]]:
 
 
 def incident(ctx: Context, incident_id: int, recent: Recent) -> dict[str, Any]:
-    """Return everything that an incident's page shows; NotFound where there is none."""
+    """Return the context of an incident's page; raise NotFound for an unknown id."""
     now = ctx.now()
     incident_json = incidents.show(ctx, incident_id)
     actions = {action["number"]: action for action in incident_json["actions"]}

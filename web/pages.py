@@ -22,7 +22,9 @@ DRAWN_FOR = 5.0
 
 @blueprint.record_once
 def _teach(state: Any) -> None:
-    """Let templates word numbers and times, and the application keep what was drawn."""
+    """Register the formatting filters with the templates, and a cache of rendered charts with the
+    application.
+    """
     state.app.extensions["drawn"] = Recent(DRAWN_FOR)
     state.app.jinja_env.filters.update(formatting.FILTERS)
     state.app.jinja_env.globals.update(drawn=charts.CHARTS, waited=hero.waited)
@@ -74,7 +76,7 @@ def incident(incident_id: int) -> ResponseReturnValue:
 
 @blueprint.get(f"/dashboard/alerts/{http.id_segment('alert_id')}")
 def alert(alert_id: int) -> ResponseReturnValue:
-    """Show why somebody was told of an alert, or was not."""
+    """Show the decision trace of an alert."""
     try:
         return render_template("alert.html", **overview.alert(http.context(), alert_id))
     except NotFound as error:

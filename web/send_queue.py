@@ -1,4 +1,6 @@
-"""What waits to be sent to one client: a bounded list, which shrinks to the newest of each kind for who reads too slowly."""
+"""What waits to be sent to one client: a bounded list, which shrinks to the newest of each kind for
+who reads too slowly.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ MOST_WAITING = 64
 
 
 class Mailbox:
-    """Messages for one client. Every kind of message is news about a whole, so that of two the newer one is enough."""
+    """Messages for one client. Every kind of message is news about a whole, so that of two the
+    newer one is enough.
+    """
 
     def __init__(self, size: int = MOST_WAITING):
         self._size = size

@@ -42,7 +42,7 @@ def _cookie(ctx: Context) -> str:
 
 
 def current(ctx: Context) -> Session | None:
-    """Return the session of this request, or None where there is none that holds."""
+    """Return the valid session of this request, or None."""
     cookie = request.cookies.get(_cookie(ctx))
     if not cookie:
         return None
@@ -55,12 +55,15 @@ def current(ctx: Context) -> Session | None:
     try:
         caller = _still(ctx, content["name"], content["mark"])
     except Transient:
-        caller = Caller(content["name"], "viewer")  # Nothing can be changed while SQL is away, but looked at.
+        # While SQL is away the session may read, but change nothing.
+        caller = Caller(content["name"], "viewer")
     return Session(caller, content["csrf"]) if caller else None
 
 
 def _still(ctx: Context, name: str, mark: str | None) -> Caller | None:
-    """Return the caller as the token that signed in stands now: it may have been revoked, or changed in the environment."""
+    """Return the caller as the token that signed in stands now: it may have been revoked, or
+    changed in the environment.
+    """
     if mark is None:
         return access.named(ctx, name)
     api_token = ctx.settings.api_token
@@ -69,7 +72,7 @@ def _still(ctx: Context, name: str, mark: str | None) -> Caller | None:
 
 
 def _mark(ctx: Context, token: str) -> str:
-    """Return what tells one token of the environment from another, and not what it is."""
+    """Return an identifier of an environment token that does not reveal it."""
     return hmac.new(_key(ctx), token.encode(), hashlib.sha256).hexdigest()
 
 

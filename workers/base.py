@@ -1,4 +1,6 @@
-"""What all tasks share: the context, the one retry policy, the end of what cannot be done, and how work follows work."""
+"""What all tasks share: the context, the one retry policy, the end of what cannot be done, and how
+work follows work.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,9 @@ TO_SAY_SO = 5.0  # Seconds that a task which is cut has left.
 
 
 class MemmonTask(Task):  # type: ignore[misc]
-    """Calls its function with this process' context first. Transient failures are tried again, a task whose process
-    died again and again and one that failed for good become dead letters."""
+    """Calls its function with this process' context first. Transient failures are tried again, a
+    task whose process died again and again and one that failed for good become dead letters.
+    """
 
     abstract = True
     typing = False  # Beat would look for `ctx` among the arguments, which is added here.
@@ -48,8 +51,9 @@ class MemmonTask(Task):  # type: ignore[misc]
             self._try_again(error)
 
     def _try_again(self, error: Transient) -> NoReturn:
-        """Put the task back for a while. Where even that cannot be sent, the broker is away and has kept this delivery:
-        it must not be taken for done."""
+        """Put the task back for a while. Where even that cannot be sent, the broker is away and has
+        kept this delivery: it must not be taken for done.
+        """
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2**self.request.retries) * random.uniform(0.5, 1)
         log.warning("%s will be tried again in %.1f s: %s", self.name, wait, error)
         try:
@@ -58,7 +62,9 @@ class MemmonTask(Task):  # type: ignore[misc]
             raise Reject(error, requeue=True) from error
 
     def _is_poison(self, ctx: Context) -> bool:
-        """Count a delivery that is not the first; say whether it is one too many, and then write the dead letter."""
+        """Count a delivery that is not the first; say whether it is one too many, and then write
+        the dead letter.
+        """
         if not (self.request.delivery_info or {}).get("redelivered"):
             return False
         deaths = deadletter.redelivered(ctx, self.request.id)
@@ -68,7 +74,7 @@ class MemmonTask(Task):  # type: ignore[misc]
         return True
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
-        """Keep what was given up where an operator sees it."""
+        """Store a failed task as a dead letter for operators."""
         log.error("task %s gave up: %s", self.name, exc, exc_info=None if isinstance(exc, Transient) else exc)
         try:
             deadletter.record(
@@ -79,12 +85,16 @@ class MemmonTask(Task):  # type: ignore[misc]
 
 
 def task(function: Callable[..., Iterable[Job] | None]) -> Any:
-    """Make `function(ctx, *ids)` the task `<module>.<function>`; the jobs that it returns are sent after it."""
+    """Make `function(ctx, *ids)` the task `<module>.<function>`; the jobs that it returns are sent
+    after it.
+    """
     return app.task(base=MemmonTask, name=f"{function.__module__}.{function.__name__}")(function)
 
 
 def follow(jobs: Iterable[Job] | None) -> None:
-    """Send `jobs`. A broker that is away loses nothing: the rows that they are about are due, and a tick finds them."""
+    """Send `jobs`. A broker that is away loses nothing: the rows that they are about are due, and a
+    tick finds them.
+    """
     for job in jobs or ():
         limits = {} if job.limit is None else {"soft_time_limit": job.limit, "time_limit": job.limit + TO_SAY_SO}
         try:

@@ -1,8 +1,9 @@
 """kombu's Redis channel, mended for a broker that goes away while tasks run.
 
-A lost connection is taken apart at once, but the tasks that came through it go on, and each acknowledges its message through
-the channel that it came from. kombu 5.7 then asks the lost connection for its address, and the AttributeError ends the whole
-worker. A message in Redis is not bound to a connection: a channel that remembers the address acknowledges it through a new one.
+A lost connection is taken apart at once, but the tasks that came through it go on, and each
+acknowledges its message through the channel that it came from. kombu 5.7 then asks the lost
+connection for its address, and the AttributeError ends the whole worker. A message in Redis is not
+bound to a connection: a channel that remembers the address acknowledges it through a new one.
 """
 
 from __future__ import annotations

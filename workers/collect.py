@@ -1,4 +1,4 @@
-"""Collection: a tick that says what is due, and a task for each shard of targets."""
+"""Collection tasks: a tick that starts due shards, and one task per shard of targets."""
 
 from memmon.collect import service
 from memmon.context import Context
@@ -9,7 +9,7 @@ from workers.base import task
 
 @task
 def tick(ctx: Context) -> list[Job]:
-    """Send what is due."""
+    """Enqueue the due shards."""
     return service.due(ctx)
 
 

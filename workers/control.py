@@ -14,7 +14,9 @@ BUSY = "All processes busy"
 """What billiard says (`Pool.shrink`) where it finds fewer idle processes than it is to end."""
 
 MAINTAINED = 5.0
-"""Seconds between two looks of a pool at itself (celery.concurrency.asynpool), at which it makes what is missing."""
+"""Seconds between two maintenance runs of a pool (celery.concurrency.asynpool), which start missing
+processes.
+"""
 
 LOOK_EVERY = 0.2
 
@@ -23,11 +25,15 @@ class Pools:
     """The pools of the workers of this broker."""
 
     def pools(self, seconds: float) -> dict[str, int]:
-        """Return the size that the pool of each worker that answers within `seconds` is to have, by node name."""
+        """Return the size that the pool of each worker that answers within `seconds` is to have, by
+        node name.
+        """
         return {name: size for name, size in self._ask("pool_size", seconds).items() if isinstance(size, int)}
 
     def grow(self, worker: str, by: int, seconds: float) -> None:
-        """Add `by` processes to the pool of a worker, or take away as many as it is below 0; return once they are there or gone."""
+        """Add `by` processes to the pool of a worker, or take away as many as it is below 0; return
+        once they are there or gone.
+        """
         reply = self._ask("pool_grow" if by > 0 else "pool_shrink", seconds, worker, n=abs(by)).get(worker)
         if reply is None:
             raise Transient(f"{worker} does not answer")
@@ -37,7 +43,9 @@ class Pools:
         self._settle(worker, seconds)
 
     def _settle(self, worker: str, seconds: float) -> None:
-        """Wait until a pool has as many processes as it is to have: one that is not there yet could not be taken away again."""
+        """Wait until a pool has as many processes as it is to have: one that is not there yet could
+        not be taken away again.
+        """
         end = time.monotonic() + seconds + MAINTAINED
         while True:
             sizes = self._ask("pool_size", seconds, worker).get(worker)
@@ -50,7 +58,9 @@ class Pools:
             time.sleep(LOOK_EVERY)
 
     def _ask(self, command: str, seconds: float, worker: str | None = None, **arguments: int) -> dict[str, Any]:
-        """Return what each worker answers to a command, or `worker` alone, which is not waited for longer than it takes."""
+        """Return what each worker answers to a command, or `worker` alone, which is not waited for
+        longer than it takes.
+        """
         to = {"destination": [worker], "limit": 1} if worker else {}
         try:
             answers = current_app.control.broadcast(command, arguments, reply=True, timeout=seconds, **to)

@@ -1,4 +1,4 @@
-"""Incidents: a tick that finds what is due, and one task a step."""
+"""Incident tasks: a tick that finds due work, and one task per step."""
 
 from memmon.context import Context
 from memmon.incidents import service
@@ -9,7 +9,7 @@ from workers.base import task
 
 @task
 def tick(ctx: Context) -> list[Job]:
-    """Send what is due."""
+    """Enqueue the due work."""
     return service.due(ctx)
 
 

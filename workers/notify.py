@@ -1,4 +1,6 @@
-"""Notification: a tick, also sent when alerts changed, that flushes groups and finds what is due, and one task a message."""
+"""Notification tasks: a tick, also sent when alerts changed, that flushes groups, and one task per
+message.
+"""
 
 from memmon.context import Context
 from memmon.jobs import Job

@@ -25,8 +25,8 @@ def context() -> Context:
     """Return the context of this process."""
     pid = os.getpid()
     if pid not in _contexts:
-        # One of the parent's would share its sockets. It is kept all the same: letting go of it would close, in this
-        # process, an SQLite file that the parent has locked.
+        # One of the parent's would share its sockets. It is kept all the same: letting go of it
+        # would close, in this process, an SQLite file that the parent has locked.
         ctx = Context(load(), load=config_check.config, fleet=control.Pools())
         _wait_for_schema(ctx)
         _contexts[pid] = ctx

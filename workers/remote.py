@@ -9,6 +9,7 @@ from celery.worker.control import inspect_command
 
 @inspect_command()  # type: ignore[untyped-decorator]
 def pool_size(state: Any, **_: Any) -> int:
-    """Return how many processes the pool is to have. Celery's `stats` tells those that are there, and new ones come with the pool's
-    next look at itself, five seconds later at most."""
+    """Return the configured size of the pool. Celery's `stats` counts running processes, and new
+    ones start with the pool's next maintenance, at most five seconds later.
+    """
     return int(state.consumer.pool.num_processes)

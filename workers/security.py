@@ -1,4 +1,4 @@
-"""Security: a tick that ends what is over, and a task that tells clients what is in force."""
+"""Security tasks: a tick that lifts expired restrictions, and a task that enforces the others."""
 
 from memmon.context import Context
 from memmon.jobs import Job
@@ -8,7 +8,7 @@ from workers.base import task
 
 @task
 def tick(ctx: Context) -> list[Job]:
-    """End what is over."""
+    """Lift expired restrictions."""
     return service.due(ctx)
 
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 5.0
 
 FIRST_TICKS = {"collect": 0.0, "health": 5.0}
-"""Seconds after its worker's start: the checks look at what was collected."""
+"""Seconds after its worker's start: the checks need collected samples."""
 
 PER_TASK = ("celery.beat", "celery.app.trace", "celery.worker.strategy")
 """Loggers that write a line for each task, of which there are several a second."""
@@ -32,7 +32,7 @@ _started: dict[str, float] = {}
 
 
 class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Says every few seconds that this worker lives and what it consumes; works on every pool."""
+    """Sends a heartbeat every few seconds with the worker's queues; works on every pool."""
 
     requires = ("celery.worker.components:Timer",)
 
@@ -56,8 +56,10 @@ def _beat(worker: Any) -> None:
 
 
 def _ready(sender: Any, **_: Any) -> None:
-    """Say at once that this worker consumes, since the first beat would come seconds later, and collect and check for the
-    first time: beat's first tick is a whole interval away. A second tick in one period does nothing."""
+    """Say at once that this worker consumes, since the first beat would come seconds later, and
+    collect and check for the first time: beat's first tick is a whole interval away. A second tick
+    in one period does nothing.
+    """
     _beat(sender.controller)
     for queue, wait in FIRST_TICKS.items():
         if queue in sender.app.amqp.queues.consume_from:

@@ -10,14 +10,14 @@ from workers.base import task
 
 @task
 def rollup(ctx: Context) -> None:
-    """Roll the minutes up that are over, and say what is usual."""
+    """Roll up the finished minutes, and publish baselines."""
     metrics.roll_up(ctx)
     metrics.tell_usual(ctx)
 
 
 @task
 def prune(ctx: Context) -> None:
-    """Forget what has been kept long enough."""
+    """Delete rows past their retention."""
     metrics.prune(ctx)
     upkeep.prune(ctx)
     incidents.forget(ctx)
@@ -26,5 +26,5 @@ def prune(ctx: Context) -> None:
 
 @task
 def audit(ctx: Context) -> list[Job]:
-    """Look whether every incident goes on."""
+    """Check that every incident progresses."""
     return incidents.audit(ctx)

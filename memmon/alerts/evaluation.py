@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 
 COMPONENT = "alert_manager"
 LEASE_SECONDS = 10.0
-"""Longer than one rule takes, and renewed before each: evaluation goes on so soon after its worker was killed."""
+"""Lease time (s), renewed before each rule. After a worker is killed, another continues once it has
+passed.
+"""
 _checked: tuple[RuleFile, Book] | None = None
 
 
@@ -63,16 +65,19 @@ def evaluate(ctx: Context) -> list[Job]:
 
 
 def _begin(ctx: Context) -> bool:
-    """Take the lease. While another worker has it, tell that one that there is more to look at: it may have read its samples
-    already."""
+    """Take the lease. While another worker has it, tell that one that there is more to look at: it
+    may have read its samples already.
+    """
     is_mine = lease.claim(ctx.redis, "evaluate", LEASE_SECONDS)
     if not is_mine:
         with client.edge():
             ctx.redis.set(keys.evaluation_again(), "1", px=round(LEASE_SECONDS * 2000))
-        is_mine = lease.claim(ctx.redis, "evaluate", LEASE_SECONDS)  # It may have looked just before.
+        # It may have looked just before.
+        is_mine = lease.claim(ctx.redis, "evaluate", LEASE_SECONDS)
     if is_mine:
         with client.edge():
-            ctx.redis.delete(keys.evaluation_again())  # All that is there by now is looked at.
+            # Every sample that arrived before this point is evaluated.
+            ctx.redis.delete(keys.evaluation_again())
     return is_mine
 
 
@@ -86,8 +91,10 @@ def _bring_up(ctx: Context, book: Book) -> list[Transition]:
 
 
 def _due(ctx: Context, book: Book, now: float) -> list[Group]:
-    """Return the groups whose time has come: those without an interval always, others once it is over since they last were; a
-    little sooner is well enough, since ticks and samples come when they come."""
+    """Return the groups whose time has come: those without an interval always, others once it is
+    over since they last were; a little sooner is well enough, since ticks and samples come when
+    they come.
+    """
     if all(group.interval is None for group in book.groups):
         return list(book.groups)
     with ctx.read() as session:
@@ -123,8 +130,10 @@ def _exprs(rule: AlertRule | RecordingRule) -> list[str]:
 def _ask(
     ctx: Context, group: Group, rule: AlertRule | RecordingRule, now: float
 ) -> tuple[dict[Labels, Point], list[Point], str | None]:
-    """Return the series for which the rule holds, by the identity of their alert, and those that its `clear` keeps, or why that
-    cannot be said. What a recording rule finds is written at once: the next rules may read it."""
+    """Return the series for which the rule's condition holds, keyed by alert identity, the series
+    that its `clear` expression keeps, and the error text of a failed query. A recording rule's
+    result is written at once, because later rules may read it.
+    """
     at = now - group.offset
     try:
         vector = metrics.instant(ctx, rule.expr, at)
@@ -137,7 +146,7 @@ def _ask(
         _check_labels(rule, holding)
         return holding, metrics.instant(ctx, rule.clear, at) if rule.clear else [], None
     except (BadQuery, ArithmeticError, LookupError, TypeError, ValueError) as failure:
-        # What the evaluator cannot compute, for whatever reason, is this rule's trouble alone.
+        # Any error of the evaluator fails this rule only.
         log.error("rule %s could not be evaluated: %s", rule.id, failure)
         counters.add(ctx.redis, "memmon_rule_failures_total", {"rule": rule.name})
         return {}, [], str(failure) or repr(failure)
@@ -156,8 +165,9 @@ def _check_labels(rule: AlertRule, holding: Mapping[Labels, Point]) -> None:
 
 
 def _end_others(ctx: Context, book: Book) -> list[Transition]:
-    """End the alerts that no rule will: those of rules that the configuration no longer has, and those of detectors and
-    callers whose time is over."""
+    """End the alerts that no rule will: those of rules that the configuration no longer has, and
+    those of detectors and callers whose time is over.
+    """
     now, alerting = ctx.now(), {rule.id for rule in book.alerting}
     with ctx.read() as session:
         over = store.over(session, alerting, now)

@@ -1,4 +1,6 @@
-"""Alerts that a caller sends, as Prometheus sends them to an Alertmanager: each with its own beginning and end."""
+"""Alerts that a caller sends, as Prometheus sends them to an Alertmanager: each with its own
+beginning and end.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ from memmon.labels import Labels
 log = logging.getLogger(__name__)
 
 RULE = "api"
-"""What stands for the rule of a caller's alert: one label set is one alert, whatever its name."""
+"""Rule id of all alerts that callers post: a label set is one alert, regardless of its alertname.
+"""
 
 GENERATOR = "generator_url"
 """The annotation that keeps where an alert came from."""
@@ -38,8 +41,9 @@ class Given(NamedTuple):
 
 
 def receive(ctx: Context, posted_alerts: Sequence[Given]) -> list[Job]:
-    """Let each alert fire until its end, or end with it; return what follows. One that is known already is merged with what was
-    said before."""
+    """Fire or resolve each posted alert and return the follow-up jobs. An alert that is already
+    active is merged with the earlier report.
+    """
     now = ctx.now()
     transitions: list[Transition] = []
     with ctx.write() as session:
@@ -53,7 +57,7 @@ def _take(session: Session, posted_alert: Given, now: float) -> list[Transition]
     for row in store.with_key(session, key):
         return _again(session, row, posted_alert, now)
     if posted_alert.ends_at <= now:
-        return []  # One that nobody here has heard of needs no end.
+        return []  # An unknown alert that has already ended needs no row.
     began = min(posted_alert.starts_at, now)
     values = {
         "active": key,

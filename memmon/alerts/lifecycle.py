@@ -25,12 +25,16 @@ from memmon.state import counters
 log = logging.getLogger("memmon.alerts.evaluation")
 
 STALE = 60.0
-"""Seconds within which an evaluation that is newer than one's own counts as newer, and not as a clock that was set back."""
+"""Seconds within which an evaluation that is newer than one's own counts as newer, and not as a
+clock that was set back.
+"""
 
 
 class Asked(NamedTuple):
-    """What a rule's query said: the series for which it holds, by the identity of their alert, and those that its `clear` keeps;
-    or why that cannot be said. A recording rule has written what it found, and holds for nothing."""
+    """Result of one rule's query: the series for which its condition holds, keyed by alert
+    identity, the series that `clear` keeps, or the error. A recording rule has written its result
+    already and holds for no series.
+    """
 
     rule: AlertRule | RecordingRule
     holding: dict[Labels, Point]
@@ -40,8 +44,10 @@ class Asked(NamedTuple):
 
 
 def settle(ctx: Context, asked: Sequence[Asked], now: float) -> list[Transition]:
-    """Move the alerts on and keep how the rules went. A rule whose query failed keeps its alerts as they are and touches no
-    other; one that another worker has evaluated meanwhile, since this one was so slow, is left alone."""
+    """Move the alerts on and keep how the rules went. A rule whose query failed keeps its alerts as
+    they are and touches no other; one that another worker has evaluated meanwhile, since this one
+    was so slow, is left alone.
+    """
     transitions: list[Transition] = []
     with ctx.write() as session:
         overtaken = store.evaluated(session, now, now + STALE)
@@ -76,11 +82,13 @@ class _Step:
     def __init__(self, session: Session, now: float, outside: Outside):
         self._session, self._now, self._outside = session, now, outside
         self.same: list[tuple[AlertRow, dict[str, Any]]] = []
-        """The alerts that go on as they were, with what is new of them: all are written at once."""
+        """Unchanged alerts with new values or annotations; they are written in one statement."""
         self._fired = cache(lambda: store.fired_since(session, now - store.FLAP_SECONDS))
 
     def of(self, rule: AlertRule, rule_rows: Sequence[AlertRow], asked: Asked) -> list[Transition]:
-        """Move the rule's alerts on; return the transitions that were made here and not by another worker first."""
+        """Move the rule's alerts on; return the transitions that were made here and not by another
+        worker first.
+        """
         now = self._now
         labels_by_key = {store.key(rule.id, labels): labels for labels in asked.holding}
         labels_by_key |= {
@@ -118,7 +126,9 @@ class _Step:
         values: dict[str, Any],
         holding: Mapping[Labels, Point],
     ) -> tuple[Labels, bool]:
-        """Write one alert that changed; return its labels as they are shown, and whether nobody else was first."""
+        """Write one alert that changed; return its labels as they are shown, and whether nobody
+        else was first.
+        """
         born = _born(rule, labels, holding[labels], self._outside) if row is None else {}
         fingerprint = born["fingerprint"] if row is None else row.fingerprint
         if transition.after == "firing":
@@ -129,8 +139,9 @@ class _Step:
 
 
 def _born(alert_rule: AlertRule, labels: Labels, point: Point, outside: Outside) -> dict[str, Any]:
-    """Return what an alert keeps for its whole life. Its labels are filled in now and stay: who was told of an alert must
-    know it again."""
+    """Return the columns that an alert keeps for its whole life. Labels are rendered once, so that
+    receivers recognize the alert later.
+    """
     filled_labels = labels_of(alert_rule, labels, point, outside)
     return {
         "active": store.key(alert_rule.id, labels),

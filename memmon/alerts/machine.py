@@ -18,8 +18,9 @@ State = Literal["pending", "firing", "resolved"]
 
 
 class Active(NamedTuple):
-    """An alert as it stands. Times are Unix seconds; `absent_at` is when its condition stopped holding, `flaps` how often
-    it had fired within the hour before it did this time."""
+    """An alert as it stands. Times are Unix seconds; `absent_at` is when its condition stopped
+    holding, `flaps` how often it had fired within the hour before it did this time.
+    """
 
     labels: Labels
     state: State
@@ -32,7 +33,7 @@ class Active(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """A change of state that somebody may have to hear of. `before` is None for a new alert."""
+    """A state change that receivers may need to know. A new alert has no `before`."""
 
     before: State | None
     after: State | None
@@ -40,16 +41,19 @@ class Transition(NamedTuple):
 
 
 def identity(rule: AlertRule, labels: Labels) -> Labels:
-    """Return what makes the alert that `rule` makes of a series with `labels` the same one the next time.
+    """Return what makes the alert that `rule` makes of a series with `labels` the same one the next
+    time.
 
-    These are its labels before their templates are filled in: one that holds a value would be another alert each time.
+    These are its labels before their templates are filled in: one that holds a value would be
+    another alert each time.
     """
     return label_sets.merge(label_sets.without(labels, label_sets.NAME), {**rule.labels, "alertname": rule.name})
 
 
 def holding(rule: AlertRule, vector: Sequence[Point]) -> dict[Labels, Point]:
-    """Return the series for which the condition holds, by the identity of their alert; raise BadQuery where two series
-    would be one alert."""
+    """Return the series for which the condition holds, by the identity of their alert; raise
+    BadQuery where two series would be one alert.
+    """
     points: dict[Labels, Point] = {}
     for point in vector:
         labels = identity(rule, point.labels)
@@ -62,8 +66,9 @@ def holding(rule: AlertRule, vector: Sequence[Point]) -> dict[Labels, Point]:
 def merge_clear_condition(
     rule: AlertRule, active: Mapping[Labels, Active], holding: Mapping[Labels, Point], clear: Sequence[Point]
 ) -> dict[Labels, Point]:
-    """Return for which alerts the condition counts as holding: `held`, and those that fire and have not come to the level at
-    which the rule clears them."""
+    """Return the alerts whose condition counts as holding: those in `holding`, and firing alerts
+    that have not yet reached the rule's clear level.
+    """
     firing = {labels for labels, alert in active.items() if alert.state == "firing"}
     still = {identity(rule, point.labels): point for point in clear}
     return {**{labels: point for labels, point in still.items() if labels in firing}, **holding}
@@ -74,8 +79,9 @@ def step(
 ) -> tuple[dict[Labels, Active], list[Transition]]:
     """Return the alerts that are active from `now` on, and the transitions made.
 
-    `for` counts the time that the condition has held without a gap. A pending alert whose condition ends is forgotten;
-    a firing one is resolved once it has been absent for `keep_firing_for`, and one that flaps for `damping` as well.
+    `for` counts the time that the condition has held without a gap. A pending alert whose condition
+    ends is forgotten; a firing one is resolved once it has been absent for `keep_firing_for`, and
+    one that flaps for `damping` as well.
     """
     after: dict[Labels, Active] = {}
     transitions: list[Transition] = []

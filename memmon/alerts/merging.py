@@ -1,4 +1,6 @@
-"""Pure: two reports of one alert. Source: Alertmanager's `types.Alert.Merge` and the rule by which its provider merges at all."""
+"""Pure: two reports of one alert. Source: Alertmanager's `types.Alert.Merge` and the rule by which
+its provider merges at all.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ from typing import NamedTuple
 
 
 class Report(NamedTuple):
-    """What was said of an alert: times are Unix seconds; `timeout` says that the end was not given but made up."""
+    """One report of an alert. Times are Unix seconds; `timeout` is True when the end was derived
+    from the resolve timeout.
+    """
 
     start: float
     end: float
@@ -22,8 +26,10 @@ def overlap(stored: Report, posted: Report) -> bool:
 
 
 def merged(report: Report, other: Report, now: float) -> Report:
-    """Return both as one: the earlier beginning, and the end that the later report gives. An end that was given counts more than
-    one that was made up; of two that are over, the later one counts."""
+    """Return both as one: the earlier beginning, and the end that the later report gives. An end
+    that was given counts more than one that was made up; of two that are over, the later one
+    counts.
+    """
     older, newer = (report, other) if report.updated <= other.updated else (other, report)
     end = newer.end
     if newer.end <= now:

@@ -1,4 +1,4 @@
-"""What others read of alerts: what fires, what was placed, what is shown of rules and of the past."""
+"""Read model of alerts: firing alerts, unplaced alerts, rules with their health, and history."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ MOST_SHOWN = 500
 
 
 class Unplaced(NamedTuple):
-    """A firing alert that is to be put into groups; `was_placed` says that other routes had done so."""
+    """A firing alert that is to be put into groups; `was_placed` says that other routes had done
+    so.
+    """
 
     id: int
     labels: Labels
@@ -33,14 +35,18 @@ class Unplaced(NamedTuple):
 
 
 def unplaced(ctx: Context, mark: str) -> list[Unplaced]:
-    """Return firing alerts that the routes called `mark` have not placed, the oldest first, some thousand at most."""
+    """Return firing alerts that the routes called `mark` have not placed, the oldest first, some
+    thousand at most.
+    """
     with ctx.read() as session:
         rows = store.unplaced(session, mark, MOST_PLACED)
     return [Unplaced(n, label_sets.of(labels), at, flaps, placed is not None) for n, labels, at, flaps, placed in rows]
 
 
 def mark_placed(session: Session, numbers: Sequence[int], mark: str) -> None:
-    """Write down, in the caller's transaction, that the routes called `mark` have placed these alerts."""
+    """Write down, in the caller's transaction, that the routes called `mark` have placed these
+    alerts.
+    """
     store.mark_placed(session, numbers, mark)
 
 
@@ -48,8 +54,9 @@ _labels: WeakKeyDictionary[Context, tuple[tuple[int, int, int], list[tuple[int, 
 
 
 def firing_labels(ctx: Context) -> list[tuple[int, str, Labels]]:
-    """Return id, fingerprint and labels of the firing alerts. An alert's labels never change, so a process reads them again only
-    when others fire than before."""
+    """Return id, fingerprint and labels of the firing alerts. An alert's labels never change, so a
+    process reads them again only when others fire than before.
+    """
     with ctx.read() as session:
         mark, cached = store.firing_mark(session), _labels.get(ctx)
         if cached is None or cached[0] != mark:
@@ -117,8 +124,10 @@ def to_json(row: Any) -> dict[str, Any]:
 def overview(
     ctx: Context, limit: int = 100, active: int = MOST_SHOWN, after: int = 0, worst_first: bool = False
 ) -> dict[str, Any]:
-    """Return rules, firing alerts and history as GET /api/alerts shows them; the door adds what routing knows. Of the firing ones
-    at most `active` above the id `after`; `next` is where to go on, None at the end."""
+    """Return rules, firing alerts and history as GET /api/alerts shows them; the door adds what
+    routing knows. Of the firing ones at most `active` above the id `after`; `next` is where to go
+    on, None at the end.
+    """
     alert_rules = rules(ctx)
     with ctx.read() as session:
         active_alerts = [to_json(row) for row in store.page(session, active, after, worst_first)] if active else []
@@ -167,7 +176,9 @@ def fired_between(ctx: Context, names: Set[str], start: float, end: float) -> di
 
 
 def by_rule(ctx: Context) -> list[dict[str, Any]]:
-    """Return every rule as it is shown, in the order of the files, an alerting one with its pending and firing `alerts`."""
+    """Return every rule as it is shown, in the order of the files, an alerting one with its pending
+    and firing `alerts`.
+    """
     with ctx.read() as session:
         rows, health = store.active_rows(session), store.health(session)
     mine = [row for row in rows if row.source == "rule"]
@@ -183,7 +194,9 @@ def by_rule(ctx: Context) -> list[dict[str, Any]]:
 
 
 def rule_of(ctx: Context, alert_id: int) -> dict[str, Any]:
-    """Return the rule that made an alert as it is shown, or for another alert what did: `{"source": ...}`."""
+    """Return the rule that made an alert as it is shown, or for another alert what did: `{"source":
+    ...}`.
+    """
     with ctx.read() as session:
         row, health = store.get(session, alert_id), store.health(session)
     if row is None:

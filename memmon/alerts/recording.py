@@ -1,4 +1,6 @@
-"""Writes back what rules say: the results of recording rules, and ALERTS and ALERTS_FOR_STATE as Prometheus has them."""
+"""Writes back what rules say: the results of recording rules, and ALERTS and ALERTS_FOR_STATE as
+Prometheus has them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from memmon.state import client, keys, lease
 
 SOURCE = "rules"
 ALERTS_EVERY = 15.0
-"""Seconds after which ALERTS is written again although nothing changed, far less than the five minutes of a query's look back."""
+"""Seconds after which ALERTS is written again although nothing changed, far less than the five
+minutes of a query's look back.
+"""
 ABOUT = {
     "ALERTS": Metadata("gauge", "1 for every alert that is pending or firing."),
     "ALERTS_FOR_STATE": Metadata("gauge", "When an alert's condition began to hold, in Unix seconds."),
@@ -29,7 +33,9 @@ _known: dict[str, tuple[bytes, frozenset[Labels]]] = {}
 
 
 def named(rule: RecordingRule, vector: Sequence[Point], limit: int) -> list[Point]:
-    """Return the series that a rule makes of a query's result; raise BadQuery where two of them are one, or they are too many."""
+    """Return the series that a rule makes of a query's result; raise BadQuery where two of them are
+    one, or they are too many.
+    """
     added = {**rule.labels, label_sets.NAME: rule.name}
     values = {label_sets.merge(point.labels, added): point.value for point in vector}
     if len(values) < len(vector):
@@ -40,10 +46,10 @@ def named(rule: RecordingRule, vector: Sequence[Point], limit: int) -> list[Poin
 
 
 def write(ctx: Context, results: Mapping[str, Sequence[Point]], now: float) -> None:
-    """Write the series of each rule; those that it wrote before and does not any more end with a stale marker.
+    """Write the series of each rule. Series that a rule no longer produces end with a stale marker.
 
-    Which those are is kept in Redis, since another worker may have written them. It is changed after the write: who dies between
-    the two has the markers written once more.
+    Which those are is kept in Redis, since another worker may have written them. It is changed
+    after the write: who dies between the two has the markers written once more.
     """
     at, samples, changed = round(now * 1000), [], {}
     with client.edge():

@@ -19,7 +19,9 @@ _THRESHOLD = re.compile(r"(>=|<=|==|!=|>|<)\s*(?:bool\s+)?(-?\d+(?:\.\d+)?(?:e-?
 
 
 class AlertRule(NamedTuple):
-    """An alerting rule; `id` is its group and name, numbered where a group has several of one name. Times are seconds."""
+    """An alerting rule; `id` is its group and name, numbered where a group has several of one name.
+    Times are seconds.
+    """
 
     id: str
     group: str
@@ -51,7 +53,7 @@ class AlertRule(NamedTuple):
 
 
 def severity_of(labels: Mapping[str, str]) -> str:
-    """Return the label `severity`, warning where there is none that we know."""
+    """Return the label `severity`, or warning when it is missing or unknown."""
     severity = labels.get("severity", "warning")
     return severity if severity in SEVERITIES else "warning"
 
@@ -113,7 +115,9 @@ def book(rules: RuleFile) -> Book:
 
 
 def alerting(rules: RuleFile) -> list[AlertRule]:
-    """Return the alerting rules in the order of the files; raise BadConfig for a rule that cannot be evaluated."""
+    """Return the alerting rules in the order of the files; raise BadConfig for a rule that cannot
+    be evaluated.
+    """
     return book(rules).alerting
 
 

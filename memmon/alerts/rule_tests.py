@@ -1,4 +1,6 @@
-"""Unit tests of rules, as `promtool test rules` reads them. Source: Prometheus' documentation, "Unit testing for rules"."""
+"""Unit tests of rules, as `promtool test rules` reads them. Source: Prometheus' documentation,
+"Unit testing for rules".
+"""
 
 from __future__ import annotations
 
@@ -87,7 +89,9 @@ class Cases(Section):
 
 
 def run(path: Path) -> list[str]:
-    """Return what is not as the tests in `path` expect it; nothing where all is. Raises BadConfig for a file that is wrong."""
+    """Return the failures of the tests in `path`, an empty list when all pass. Raises BadConfig for
+    an invalid file.
+    """
     cases = read(path, Cases)
     files = [
         rule_file
@@ -114,7 +118,7 @@ class _Run:
         self._trial = Trial(groups, self._ask, self._record, case.external_url)
 
     def missed(self) -> list[str]:
-        """Return what is otherwise than expected."""
+        """Return the differences between expected and actual results."""
         failures: list[str] = []
         alerts = sorted(self._case.alert_rule_test, key=lambda alert_case: alert_case.eval_time)
         times = [alert.eval_time for alert in alerts] + [

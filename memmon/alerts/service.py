@@ -1,4 +1,6 @@
-"""The verbs of alerts: raise, acknowledge, resolve. That of rules is in `evaluation`, what is read is in `reading`."""
+"""Public interface of alerts: raise, acknowledge and resolve. Rule evaluation is in `evaluation`,
+reads are in `queries`.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ def raise_event(
     ttl: float,
     source: str = "detector",
 ) -> list[Job]:
-    """Make a finding an alert that fires for `ttl` seconds; raised again while it fires, it fires that much longer."""
+    """Make a finding an alert that fires for `ttl` seconds; raised again while it fires, it fires
+    that much longer.
+    """
     with ctx.write() as session:
         transitions = raise_in(session, name, severity, labels, annotations, ttl, ctx.now(), source)
     return announce(ctx, transitions)
@@ -95,7 +99,9 @@ def raise_in(
     now: float,
     source: str = "detector",
 ) -> list[Transition]:
-    """The same inside a transaction of the caller's, who calls `announce` with the answer once it is committed."""
+    """The same inside a transaction of the caller's, who calls `announce` with the answer once it
+    is committed.
+    """
     full = label_sets.of({**labels, "alertname": name, "severity": severity})
     rule_id = f"{source}/{name}"
     values = {
@@ -128,7 +134,9 @@ def raise_in(
 def acknowledge(
     ctx: Context, alert_id: int, by: str, comment: str = "", seconds: float | None = None
 ) -> dict[str, Any]:
-    """Say that somebody cares about a firing alert, for `seconds` or until it is resolved; its notifications are not repeated."""
+    """Acknowledge a firing alert for `seconds`, or until it resolves. Its notifications are not
+    repeated meanwhile.
+    """
     if seconds is not None and not 0 < seconds <= LONGEST_ACKNOWLEDGED:
         raise BadInput("duration", "must be more than nothing and at most 30 days")
     now = ctx.now()
@@ -138,7 +146,7 @@ def acknowledge(
 
 
 def unacknowledge(ctx: Context, alert_id: int) -> dict[str, Any]:
-    """Take back that somebody cares about an alert."""
+    """Remove the acknowledgement of an alert."""
     return _by_hand(ctx, alert_id, acknowledged_at=None, acknowledged_by=None, acknowledged_until=None)[0]
 
 

@@ -1,4 +1,6 @@
-"""Pure: rules over samples that are at hand, step by step: what would be pending, firing and resolved, and when."""
+"""Pure: rules over samples that are at hand, step by step: what would be pending, firing and
+resolved, and when.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ class Made(NamedTuple):
 
 
 class Trial:
-    """The alerts of some rules as time goes on."""
+    """Simulates the alerts of some rules step by step."""
 
     def __init__(self, groups: Sequence[Group], ask: Ask, record: Record, url: str = ""):
         self._groups, self._ask, self._record, self._url = groups, ask, record, url
@@ -107,8 +109,9 @@ class Trial:
         return template.render(text, dict(point.labels), point.value, outside)
 
     def firing(self, name: str) -> list[tuple[dict[str, str], dict[str, str]]]:
-        """Return labels and annotations of the alerts called `name` that fire as of the last step; one that is only kept firing
-        has those of when its condition held last."""
+        """Return labels and annotations of the alerts called `name` that fire as of the last step;
+        one that is only kept firing has those of when its condition held last.
+        """
         alerts = []
         for rule in self._alerting():
             for labels, alert in self._active.get(rule.id, {}).items() if rule.name == name else ():

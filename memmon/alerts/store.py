@@ -29,7 +29,9 @@ def active_rows(session: Session) -> Sequence[AlertRow]:
 
 
 def as_active(row: AlertRow) -> Active:
-    """Return a row as the machine sees it. `ends_at` of a rule's alert is when its condition stopped holding."""
+    """Return a row as the machine sees it. `ends_at` of a rule's alert is when its condition
+    stopped holding.
+    """
     return Active(
         labels=label_sets.of(row.labels),
         state=row.state,  # type: ignore[arg-type]
@@ -53,8 +55,10 @@ def swap(session: Session, row_id: int, version: int, **values: Any) -> bool:
 
 
 def swap_all(session: Session, changes: Sequence[tuple[AlertRow, dict[str, Any]]]) -> None:
-    """Change alerts that are still as they were read, all in the same columns; who of them another worker was first at does not
-    matter to the caller. One prepared statement, since this is most of the work of an evaluation while much is firing."""
+    """Change alerts that are still as they were read, all in the same columns; who of them another
+    worker was first at does not matter to the caller. One prepared statement, since this is most of
+    the work of an evaluation while much is firing.
+    """
     if not changes:
         return
     table = AlertRow.__table__
@@ -94,12 +98,16 @@ def firing(session: Session) -> Sequence[AlertRow]:
 
 
 def with_key(session: Session, active: str) -> Sequence[AlertRow]:
-    """Return the active alert of this key, which nobody else changes until the transaction's end; at most one."""
+    """Return the active alert of this key, which nobody else changes until the transaction's end;
+    at most one.
+    """
     return session.scalars(select(AlertRow).where(AlertRow.active == active).with_for_update()).all()
 
 
 def prolong(session: Session, active: str, ends_at: float, now: float, annotations: dict[str, str]) -> bool:
-    """Let an active alert end no sooner than `ends_at`; False when there is none."""
+    """Move the end of an active alert to `ends_at` if that is later; return False when no such
+    alert is active.
+    """
     row = session.scalars(select(AlertRow).where(AlertRow.active == active).with_for_update()).first()
     if row is None:
         return False
@@ -114,7 +122,9 @@ def history(session: Session, limit: int) -> Sequence[AlertRow]:
 
 
 def unplaced(session: Session, mark: str, limit: int) -> Sequence[Any]:
-    """Return id, labels, firing_at, flaps and placed of the firing alerts that the routes `mark` have not placed."""
+    """Return id, labels, firing_at, flaps and placed of the firing alerts that the routes `mark`
+    have not placed.
+    """
     open_ = AlertRow.placed.is_(None) | (AlertRow.placed != mark)
     # An index answers which those are, nearly always none; rows are read only for them.
     chosen = select(AlertRow.id).where(AlertRow.state == "firing", open_).limit(limit)
@@ -139,14 +149,18 @@ def firing_labels(session: Session) -> Sequence[Any]:
 
 
 def firing_mark(session: Session) -> tuple[int, int, int]:
-    """Return what tells one set of firing alerts from another: their number, and the sum and the last of their ids."""
+    """Return what tells one set of firing alerts from another: their number, and the sum and the
+    last of their ids.
+    """
     query = select(func.count(AlertRow.id), func.sum(AlertRow.id), func.max(AlertRow.id))
     count, total, last = session.execute(query.where(AlertRow.state == "firing")).one()
     return int(count), int(total or 0), int(last or 0)
 
 
 def page(session: Session, limit: int, after: int, worst_first: bool) -> Sequence[AlertRow]:
-    """Return firing alerts whose id is above `after` in the order of their ids, or the worst ones first."""
+    """Return firing alerts whose id is above `after` in the order of their ids, or the worst ones
+    first.
+    """
     rank = case({name: place for place, name in enumerate(SEVERITIES)}, value=AlertRow.severity, else_=1)
     order = (rank.desc(), AlertRow.id.desc()) if worst_first else (AlertRow.id,)
     query = select(AlertRow).where(AlertRow.state == "firing", AlertRow.id > after)
@@ -163,8 +177,9 @@ def by_state(session: Session) -> dict[tuple[str, str], int]:
 
 
 def over(session: Session, rules: Set[str], now: float) -> Sequence[AlertRow]:
-    """Return the active alerts that no rule will end: those of rules that are not among `rules`, and those of detectors and
-    callers whose time is over."""
+    """Return the active alerts that no rule will end: those of rules that are not among `rules`,
+    and those of detectors and callers whose time is over.
+    """
     active = AlertRow.active.is_not(None)
     active_rules = session.scalars(select(AlertRow.rule).where(active, AlertRow.source == "rule").distinct()).all()
     orphans = [rule for rule in active_rules if rule not in rules]
@@ -180,7 +195,7 @@ def is_acknowledgement_over(session: Session, now: float) -> bool:
 
 
 def forget_acknowledged(session: Session, now: float) -> list[int]:
-    """End what was acknowledged for a time that is over; return these alerts."""
+    """Remove acknowledgements whose time has passed and return the ids of their alerts."""
     over = (AlertRow.state == "firing") & (AlertRow.acknowledged_until <= now)
     numbers = list(session.scalars(select(AlertRow.id).where(over)))
     if numbers:
@@ -203,7 +218,9 @@ def fired_since(session: Session, since: float) -> dict[tuple[str, str], int]:
 
 
 def fired_in(session: Session, start: float, end: float) -> Sequence[Any]:
-    """Return rule, firing_at, resolved_at, acknowledged_at and flaps of the alerts that fired at some time in [start, end]."""
+    """Return rule, firing_at, resolved_at, acknowledged_at and flaps of the alerts that fired at
+    some time in [start, end].
+    """
     columns = (AlertRow.rule, AlertRow.firing_at, AlertRow.resolved_at, AlertRow.acknowledged_at, AlertRow.flaps)
     late = AlertRow.resolved_at.is_(None) | (AlertRow.resolved_at >= start)
     return session.execute(select(*columns).where(AlertRow.firing_at <= end, late)).all()
@@ -215,7 +232,9 @@ def fired_between(session: Session, start: float, end: float) -> Sequence[Any]:
 
 
 def counts(session: Session) -> tuple[int, int]:
-    """Return how many alerts ever fired, and how many of them were resolved, as far as they are kept."""
+    """Return how many alerts ever fired, and how many of them were resolved, as far as they are
+    kept.
+    """
     fired = AlertRow.firing_at.is_not(None)
     total = session.scalar(select(func.count(AlertRow.id)).where(fired)) or 0
     resolved = session.scalar(select(func.count(AlertRow.id)).where(fired, AlertRow.state == "resolved")) or 0
@@ -234,7 +253,7 @@ def evaluated(session: Session, after: float, until: float) -> set[str]:
 
 
 def forget_health(session: Session, rule_ids: Iterable[str]) -> None:
-    """Forget how rules went that are none any more."""
+    """Delete the health rows of rules that no longer exist."""
     session.execute(delete(RuleHealth).where(RuleHealth.rule.not_in(list(rule_ids))))
 
 

@@ -1,5 +1,7 @@
-"""Annotations and labels of alerts as Prometheus fills them in: $labels, $value, $externalLabels, $externalURL, and the same as
-fields of the dot. Source: Prometheus' documentation, "Template reference"."""
+"""Annotations and labels of alerts as Prometheus fills them in: $labels, $value, $externalLabels,
+$externalURL, and the same as fields of the dot. Source: Prometheus' documentation, "Template
+reference".
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ NOWHERE = Outside()
 
 
 def check(text: str) -> None:
-    """Raise BadTemplate, with its line, for a template that cannot be read or names what alerts do not have."""
+    """Raise BadTemplate, with its line, for a template that cannot be read or names what alerts do
+    not have.
+    """
     tree = _parsed(text)
     _check(tree.nodes)
 
@@ -64,8 +68,9 @@ def _check_pipe(pipe: Pipe) -> None:
 
 
 def render(text: str, labels: Mapping[str, str], value: float, outside: Outside = NOWHERE) -> str:
-    """Return `text` with its actions filled in. One that fails with this alert says so in its own place, as Prometheus does: the
-    alert is worth more than its text."""
+    """Return `text` with its actions filled in. One that fails with this alert says so in its own
+    place, as Prometheus does: the alert is worth more than its text.
+    """
     if "{{" not in text:
         return text
     try:

@@ -1,4 +1,4 @@
-"""What others hear of transitions: counted, published, and the work that follows."""
+"""Effects of transitions: counters, the live feed, and follow-up jobs."""
 
 from __future__ import annotations
 

@@ -29,15 +29,17 @@ from memmon.samples import STALE_NAN, Point, Series
 
 LONGEST = 30 * 86400.0
 MOST_STEPS = 10_080
-"""A week of minutes; what is longer is looked at in longer steps."""
+"""Longest range with one-minute steps: a week. Longer ranges use longer steps."""
 MOST_SHOWN = 200
 
 
 def backtest(ctx: Context, rules: RuleFile, seconds: float, routes: Routes | None = None) -> dict[str, Any]:
-    """Return when the rules would have fired in the last `seconds`, whom `routes` (those in force by default) would have told how
-    often, and how often alerts of the same names really fired.
+    """Backtest rules: return when they would have fired in the last `seconds`, which receivers
+    `routes` (default: those in force) would have notified and how often, and how often alerts of
+    the same names really fired.
 
-    The steps are a minute, or so long that there are not too many. History is in rollups: what was shorter than those is not seen.
+    Steps are one minute, longer when there would be too many. History is stored as rollups, so
+    firings shorter than a rollup are not visible.
     """
     if not 60 <= seconds <= LONGEST:
         raise BadInput("since", "must be between a minute and 30 days")
@@ -78,8 +80,10 @@ def _tried(ctx: Context, book: Book, start: float, end: float, step: float) -> t
 
 
 class _Asked:
-    """Answers questions at each step: an expression is asked once over the whole time. One that reads what other rules of the file
-    record is asked at each step, over what they have recorded by then."""
+    """Answers queries at each step. An expression is queried once for the whole range; one that
+    reads recorded series of the same file is evaluated at each step over the values recorded so
+    far.
+    """
 
     def __init__(self, ctx: Context, recorded: set[str], start: float, end: float, step: float):
         self._ctx, self._recorded, self._bounds, self._step = ctx, recorded, (start, end), step
@@ -104,7 +108,7 @@ class _Asked:
         return values
 
     def record(self, name: str, points: Sequence[Point], at: float) -> None:
-        """Keep what a rule wrote, and that what it wrote before is no more."""
+        """Keep the recorded series and end the series that the rule no longer produces."""
         fresh = frozenset(point.labels for point in points)
         gone = [Point(labels, STALE_NAN) for labels in self._before.get(name, frozenset()) - fresh]
         self._before[name] = fresh
@@ -113,7 +117,7 @@ class _Asked:
 
 
 def _events(steps: Sequence[Made]) -> list[Event]:
-    """Return what routes would have heard of: each firing is an alert of its own."""
+    """Return the events for routing; each firing is an alert of its own."""
     numbers: dict[tuple[str, label_sets.Labels], int] = {}
     events: list[Event] = []
     for step in steps:

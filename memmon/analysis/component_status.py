@@ -1,4 +1,4 @@
-"""Pure: how memmon's own parts are, by when they last ran, and what is made of everything together."""
+"""Pure: the status of memmon's components from their last heartbeats, and the overall status."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from typing import Any
 from memmon import encode
 
 LATE_AFTER = 3.0
-"""Intervals without a run after which a part is late. Beat's own start and a busy queue take up the first."""
+"""Intervals without a run after which a part is late. Beat's own start and a busy queue take up the
+first.
+"""
 
 DOWN_AFTER = 10.0
 LEAST_SECONDS = 15.0
-"""A part whose tick comes every second is not late before that: a broker's restart takes it as long."""
+"""A part whose tick comes every second is not late before that: a broker's restart takes it as
+long.
+"""
 
 
 def component(last: Mapping[str, Any] | None, interval: float, now: float) -> dict[str, Any]:
-    """Return status (operational, failed, late, down, or unknown before the first run), age and interval in seconds, last_run,
-    and what the part said of its last run."""
+    """Return status (operational, failed, late, down, or unknown before the first run), age and
+    interval in seconds, last_run, and what the part said of its last run.
+    """
     if last is None:
         return {"status": "unknown", "last_run": None, "age": None, "interval": interval}
     age = max(0.0, now - last["last_run"])
@@ -40,12 +45,13 @@ def system(
 ) -> tuple[str, list[str]]:
     """Return operational, degraded or critical, and why.
 
-    Critical: Redis or SQL away, health critical, a critical alert that fires. Degraded: a part of memmon that does not run in
-    its time, a queue that nobody serves, worse health, an error alert.
+    Critical: Redis or SQL away, health critical, a critical alert that fires. Degraded: a part of
+    memmon that does not run in its time, a queue that nobody serves, worse health, an error alert.
     """
     worst = [f"{name} is down: {state['reason']}" for name, state in outside.items() if state["status"] != "up"]
     lesser: list[str] = []
-    if outside["redis"]["status"] == "up":  # Else nothing is known of them, and that is one reason, not seven.
+    # Else nothing is known of them, and that is one reason, not seven.
+    if outside["redis"]["status"] == "up":
         lesser += [
             f"{name} is {component['status']}"
             for name, component in components.items()

@@ -1,4 +1,4 @@
-"""How rules do: what fired and flapped, what somebody cared about and how soon, what never fired and what always does."""
+"""Rule statistics: firings, flaps, acknowledgements, and rules that never or always fire."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ ALWAYS = 0.9
 
 
 def rule_report(ctx: Context, seconds: float) -> dict[str, Any]:
-    """Return for the last `seconds`, and each rule in force or that fired: firings, the share that somebody acknowledged and the
-    median time until then, flaps, how long it fired; and which never fired and which nearly always do. Alerts are kept for
-    MEMMIMIC_RETENTION_HOURS: what is older is not seen."""
+    """Return statistics of the last `seconds` for each rule in force or with firings: firings,
+    acknowledged share, median time to acknowledge, flaps, firing time; also the rules that never
+    and nearly always fire. Alerts older than MEMMIMIC_RETENTION_HOURS are deleted and not counted.
+    """
     if not 0 < seconds <= LONGEST:
         raise BadInput("since", "must be more than nothing and at most 366 days")
     end = ctx.now()

@@ -1,4 +1,6 @@
-"""The verbs that look at several rooms at once: status, performance, alerts with what was told of them, tasks."""
+"""Public interface of reads over several rooms: status, performance, alerts with routing status,
+tasks.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,10 @@ INCIDENTS_EVERY = 1.0
 
 
 def status(ctx: Context) -> dict[str, Any]:
-    """Return the body of GET /api/status. It is asked for when something is broken, so a part that is away is said in its place,
-    and whether Redis and SQL answer is found out once, not by the time limit of each part."""
+    """Return the body of GET /api/status. It is asked for when something is broken, so a part that
+    is away is said in its place, and whether Redis and SQL answer is found out once, not by the
+    time limit of each part.
+    """
     outside = {"redis": _redis(ctx), "database": _database(ctx)}
     redis_up, sql_up = (outside[name]["status"] == "up" for name in ("redis", "database"))
     summaries = {
@@ -60,14 +64,14 @@ def status(ctx: Context) -> dict[str, Any]:
 
 
 def _part(possible: bool, ask: Callable[[], Any], instead: Any) -> Any:
-    """Return one part of the status, or `instead` where it cannot be had."""
+    """Return one part of the status, or `instead` when it is unavailable."""
     if not possible:
         return instead
     try:
         return ask()
     except Transient as error:
         log.warning("a part of the status could not be had: %s", error)
-    except Exception:  # One part that is broken must not hide the others from who looks for what is broken.
+    except Exception:  # One failing part must not hide the other parts from the operator.
         log.exception("a part of the status failed")
     return instead
 
@@ -114,7 +118,7 @@ def _unknown(ctx: Context) -> dict[str, dict[str, Any]]:
 
 
 def workers(ctx: Context) -> list[dict[str, Any]]:
-    """Return the workers that were heard of lately."""
+    """Return the workers with a recent heartbeat."""
     now = ctx.now()
     return [
         {**worker, "at": encode.iso(worker["at"]), "age": round(now - worker["at"], 3)}
@@ -172,7 +176,7 @@ def alerts(ctx: Context, limit: int = 100, active: int = alert_room.MOST_SHOWN, 
 
 
 def security(ctx: Context, limit: int = 100) -> dict[str, Any]:
-    """Return the body of GET /api/security: events, open incidents, and what is blocked."""
+    """Return the body of GET /api/security: events, open incidents, and restrictions."""
     overview, incidents = security_room.overview(ctx, limit), incident_room.open_security(ctx)
     return {
         "summary": {**overview["summary"], "open_incidents": len(incidents)},
@@ -199,13 +203,15 @@ def performance(ctx: Context, hours: float) -> dict[str, Any]:
 
 
 def notifications(ctx: Context, limit: int = 50) -> dict[str, Any]:
-    """Return the newest messages with their attempts, the channels, and how many there are by state."""
+    """Return the newest messages with their attempts, the channels, and how many there are by
+    state.
+    """
     counted = {**dict.fromkeys(("waiting", "sending", "sent", "failed"), 0), **notify_room.counts(ctx)}
     return {"notifications": notify_room.recent(ctx, limit), "channels": notify_room.channels(ctx), "counts": counted}
 
 
 def tasks(ctx: Context, limit: int = 20) -> dict[str, Any]:
-    """Return queues, workers, and what was given up."""
+    """Return queues, workers, and dead letters."""
     letters = [{**letter, "at": encode.iso(letter["at"])} for letter in deadletter.recent(ctx, limit)]
     return {
         "queues": queues(ctx),

@@ -1,7 +1,7 @@
 """The record's rows: add lines, read them, verify them, forget the oldest.
 
-Lines are signed at the end of the transaction that adds them, whatever else it did: so the record is held for a moment only, and
-always after everything else, which keeps two transactions from waiting for each other.
+Entries are signed at the end of the transaction that adds them. The advisory lock is therefore
+short and always taken last, which prevents deadlocks.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def key(settings: Settings) -> bytes:
 
 
 def note(session: Session, incident_id: int | None, at: float, kind: str, by: str, text: str, **detail: Any) -> None:
-    """Add a line to the record, and so to the timeline of an incident; it is signed when the transaction commits."""
+    """Add a line to the record, and so to the timeline of an incident; it is signed when the
+    transaction commits.
+    """
     # As it will be read again.
     stored_detail = json.loads(storable(encode.dumps(detail).replace("\\u0000", "\N{REPLACEMENT CHARACTER}")))
     line = Line(0, incident_id, float(at), kind, storable(by), storable(text[:LONGEST]), stored_detail)
@@ -70,10 +72,11 @@ def _write(session: Session) -> None:
 
 
 def sign_unsigned(ctx: Context) -> int:
-    """Sign the entries of a database that an earlier schema left without a hash chain; return how many.
+    """Sign the entries of a database that an earlier schema left without a hash chain; return how
+    many.
 
-    Only a database without an end mark has such entries: migration 0002 writes them. Once the
-    chain has an end, an unsigned entry is a change made by someone else and stays a problem.
+    Only a database without an end mark has such entries: migration 0002 writes them. Once the chain
+    has an end, an unsigned entry is a change made by someone else and stays a problem.
     """
     with ctx.write() as session:
         if _mark(session, "end") is not None:
@@ -113,8 +116,10 @@ def entries(session: Session, incident_id: int) -> Sequence[IncidentEntry]:
 
 
 def verify(ctx: Context, whole: bool = True) -> dict[str, Any]:
-    """Look at the record, or only at what was written since it was found right last; return {lines, since, end, problems: [{seq,
-    incident_id, what}]}. What is right is remembered, in SQL and in a file beside it, so that an end that is cut off is seen."""
+    """Verify the audit log, or only the entries since the last successful verification; return
+    {lines, since, end, problems: [{seq, incident_id, what}]}. The verified end is stored in SQL and
+    in a file, so that a truncated log is detected.
+    """
     signer = key(ctx.settings)
     with ctx.read() as session:
         start, problems = _checked_mark(session, signer, "start", BEGIN)
@@ -138,8 +143,9 @@ def verify(ctx: Context, whole: bool = True) -> dict[str, Any]:
 
 
 def accept(ctx: Context, by: str, comment: str) -> dict[str, Any]:
-    """Say that what is wrong with the record is known: a line names it, and audits look only at what comes after it. Looking at the
-    whole record goes on naming it."""
+    """Accept the known problems of the audit log: an entry names them, and later audits check only
+    newer entries. A full verification still reports them.
+    """
     report = verify(ctx)
     first = report["problems"][0] if report["problems"] else None
     summary = f"{len(report['problems'])} problems" + (
@@ -190,7 +196,9 @@ def _counting(lines: Iterator[Line], counted: list[int]) -> Iterator[Line]:
 
 
 def _seen(ctx: Context, session: Session, start: Mark) -> list[Problem]:
-    """Return what is wrong with the line that was the last one when the record was found right before."""
+    """Return the problem of the entry that was last at the previous verification, if it changed or
+    is missing.
+    """
     path = ctx.settings.run_dir / "record.seen"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -223,7 +231,9 @@ def _remember(ctx: Context, signer: bytes, end: Mark) -> None:
 
 
 def forget(ctx: Context, before: float) -> int:
-    """Delete the oldest lines up to the first one that is of an incident still kept, or younger than `before`; return how many."""
+    """Delete the oldest lines up to the first one that is of an incident still kept, or younger
+    than `before`; return how many.
+    """
     with ctx.write() as session:
         is_kept = (IncidentEntry.at >= before) | IncidentEntry.incident_id.in_(select(IncidentRow.id))
         first = session.scalar(select(func.min(IncidentEntry.seq)).where(is_kept))

@@ -1,6 +1,7 @@
-"""Pure: lines of the record, each signed together with the one before it, and what is wrong with a record.
+"""Pure: audit log entries in a hash chain, and the verification of the chain.
 
-Whoever changes, takes out or adds a line without the key breaks what follows it (HMAC-SHA256, RFC 2104, over a hash chain).
+Changing, removing or inserting an entry without the key breaks the chain after it (HMAC-SHA256, RFC
+2104).
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Mark(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong with the record: which line, of which incident (where that is known), and what it is."""
+    """A verification problem: the entry's sequence number, its incident if known, and a
+    description.
+    """
 
     seq: int
     incident_id: int | None
@@ -46,7 +49,7 @@ class Problem(NamedTuple):
 
 
 def name_of(key: bytes) -> str:
-    """Return what tells one key from another, and not what it is."""
+    """Return an identifier of the key that does not reveal it."""
     return hashlib.sha256(b"memmon record" + key).hexdigest()[:16]
 
 
@@ -67,7 +70,7 @@ def _digest(key: bytes, line: Line, previous: str) -> str:
 
 
 def problems(key: bytes, lines: Iterable[Line], start: Mark, end: Mark | None) -> Iterator[Problem]:
-    """Return what is wrong with the lines that follow `start`, in order, and should reach to `end`."""
+    """Return the problems of the entries after `start`, in order; they must reach `end`."""
     last, key_name = start, name_of(key)
     for line in lines:
         if line.seq > last.seq + 1:

@@ -1,4 +1,4 @@
-"""The command line. Each command calls services and shows what they answer."""
+"""The command line. Each command calls services and prints their results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ COMMANDS = {
     "test": ("memmon.cli.test:test", "Check everything and run all tests."),
     "lint": ("memmon.cli.test:lint", "Check style, types and who imports whom."),
 }
-"""Command -> where it is and what it does; loaded when it is called, so that `memmon test` does not load Celery."""
+"""Command name to (import path, help). Modules are imported on use, so that `memmon test` does not
+load Celery.
+"""
 
 
 class Commands(click.Group):

@@ -23,7 +23,7 @@ def alerts() -> None:
 @alerts.command("list")
 @as_json
 def list_command(as_json: bool) -> None:
-    """Show what is pending and firing."""
+    """Show pending and firing alerts."""
     with context() as ctx:
         alerts = service.active(ctx)
         muted = routing.suppressed(ctx)
@@ -65,7 +65,7 @@ def ack(alert_id: int, comment: str, length: str | None, by: str) -> None:
 @alerts.command()
 @click.argument("alert_id", metavar="NUMBER", type=int)
 def unack(alert_id: int) -> None:
-    """Take back that somebody cares about the alert NUMBER."""
+    """Remove the acknowledgement of the alert NUMBER."""
     with context() as ctx:
         alert = service.unacknowledge(ctx, alert_id)
     click.echo(f"alert {alert_id} {alert['name']}: no longer acknowledged")
@@ -75,7 +75,7 @@ def unack(alert_id: int) -> None:
 @click.argument("alert_id", metavar="NUMBER", type=int)
 @as_json
 def explain(alert_id: int, as_json: bool) -> None:
-    """Say why somebody was told of the alert NUMBER, or was not."""
+    """Explain why receivers were notified of the alert NUMBER, or were not."""
     with context() as ctx:
         explanation = notify.explain(ctx, alert_id)
     if as_json:
@@ -117,7 +117,9 @@ def explained(explanation: dict[str, Any]) -> list[str]:
 @click.option("--comment", default="", help="Why.")
 @by_option
 def silence(matchers: tuple[str, ...], length: str, comment: str, by: str) -> None:
-    """Mute the alerts that all MATCHERS match, like alertname=database_slow or severity=~"info|warning"."""
+    """Mute the alerts that all MATCHERS match, like alertname=database_slow or
+    severity=~"info|warning".
+    """
     parsed = [matcher_ for text in matchers for matcher_ in matcher.parse(text)]
     with context() as ctx:
         silence_id = routing.silence(ctx, parsed, duration.parse(length, "--for"), by, comment)

@@ -29,10 +29,12 @@ by_option = click.option("--by", default=getpass.getuser, help="Who does this; b
 
 @contextmanager
 def context() -> Iterator[Context]:
-    """The context as the running stack of this data directory has it; without one, as the environment says."""
+    """The context as the running stack of this data directory has it; without one, as the
+    environment says.
+    """
     settings = running.settings_of()
     if os.access(settings.log_path.parent, os.W_OK):
-        logs.setup(settings.log_path, settings.log_level)  # What is done by hand stands in the log too.
+        logs.setup(settings.log_path, settings.log_level)  # Manual changes are logged too.
     ctx = Context(settings)
     try:
         yield ctx
@@ -66,7 +68,9 @@ def cell(value: Any) -> Text:
 
 
 def console() -> Console:
-    """A console on standard output; wide where it is no terminal, so that nothing is folded for a pipe."""
+    """A console on standard output; wide where it is no terminal, so that nothing is folded for a
+    pipe.
+    """
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=200)
 

@@ -1,4 +1,4 @@
-"""`memmon config`: checks the configuration files, applies them, and shows what is in force."""
+"""`memmon config`: check, apply and show the configuration."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def show(section: str | None) -> None:
 
 
 def masked(value: Any, key: str = "") -> Any:
-    """Return `value` without what lets somebody in: passwords, tokens, headers' values and the paths of webhooks."""
+    """Return `value` without secrets: passwords, tokens, header values and webhook paths are
+    masked.
+    """
     if isinstance(value, Mapping):
         if key in ("headers", "http_headers"):
             return dict.fromkeys(value, MASK)
@@ -68,7 +70,9 @@ def masked(value: Any, key: str = "") -> Any:
 
 
 def _key(outer: str, name: str) -> str:
-    """Return what a value is called; the address of a webhook, and of a service by Apprise, often holds its secret."""
+    """Return what a value is called; the address of a webhook, and of a service by Apprise, often
+    holds its secret.
+    """
     inside = {"webhook_configs": "webhook_url", "apprise_configs": "apprise_url"}
     return inside.get(outer, name) if name == "url" else name
 

@@ -1,6 +1,7 @@
 """`memmon incidents`: what happens, and what people decide about it.
 
-Jobs that follow from a decision are not sent from here: their rows are due, and the workers' next tick, a second away, finds them.
+Jobs that follow from a decision are not sent from here: their rows are due, and the workers' next
+tick, a second away, finds them.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def _approval(name: str, approve: bool, about: str) -> None:
     @by_option
     def command(incident_id: int, action: int, comment: str, by: str) -> None:
         with context() as ctx:
-            # Whoever has this shell can write the database itself: there is no surer name to ask for.
+            # A user of this shell can write the database anyway, so the name is not verified.
             service.decide(ctx, incident_id, action, approve, by, comment, known_as=(by,))
         click.echo(f"incident {incident_id}, action {action}: {name} by {by}")
 
@@ -151,7 +152,7 @@ _approval("reject", False, "Leave ACTION of incident NUMBER undone.")
 @click.option("--comment", default="", help="What the record says about it.")
 @by_option
 def snooze(incident_id: int, length: str, comment: str, by: str) -> None:
-    """Page nobody for incident NUMBER for a while; after it the chain goes on."""
+    """Pause pages for incident NUMBER for a while; escalation resumes afterwards."""
     with context() as ctx:
         incident, _ = service.snooze(ctx, incident_id, by, duration.parse(length, "--for"), comment)
     click.echo(f"incident {incident_id}: nobody is paged until {incident['acknowledged_until']}")
@@ -175,7 +176,9 @@ def merge(incident_id: int, into: int, comment: str, by: str) -> None:
 @click.option("--comment", default="", help="What the record says about it.")
 @by_option
 def split(incident_id: int, sources: tuple[str, ...], comment: str, by: str) -> None:
-    """Open another incident for some SOURCES (ids, or alert:ID and event:ID where an id is both) of incident NUMBER."""
+    """Open another incident for some SOURCES (ids, or alert:ID and event:ID where an id is both) of
+    incident NUMBER.
+    """
     with context() as ctx:
         incident, _ = service.split(ctx, incident_id, list(sources), by, comment)
     click.echo(f"incident {incident['id']} is open for {len(sources)} of them")
@@ -243,7 +246,7 @@ def _spread(times: dict[str, Any]) -> str | None:
 @by_option
 @as_json
 def verify(accept: str | None, by: str, as_json: bool) -> None:
-    """Look whether the record is whole; what was changed or is missing is named, and ends with status 1."""
+    """Verify the audit log. Changed or missing entries are listed, and the exit status is 1."""
     with context() as ctx:
         report = service.verify(ctx) if accept is None else service.accept(ctx, by, accept)
     if as_json:

@@ -1,4 +1,4 @@
-"""`memmon maintenance`: times in which what matches is not told."""
+"""`memmon maintenance`: windows during which matching alerts are not notified."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def preview(**options: Any) -> None:
 @click.argument("window_id", metavar="NUMBER", type=int)
 @by_option
 def approve(window_id: int, by: str) -> None:
-    """Agree to the window NUMBER, which somebody else planned."""
+    """Approve the window NUMBER that another person planned."""
     with context() as ctx:
         service.approve(ctx, window_id, by)
     click.echo(f"maintenance {window_id}: approved by {by}")

@@ -24,7 +24,7 @@ DRILL_SECONDS = 600.0
 
 @click.group()
 def notify() -> None:
-    """Try the ways by which people are told."""
+    """Test the notification channels."""
 
 
 @notify.command()
@@ -33,8 +33,10 @@ def notify() -> None:
     "--alert", "labels", metavar="LABELS", help="Labels of an alert, like 'alertname=disk_full,severity=critical'."
 )
 def test(receiver: str | None, labels: str | None) -> None:
-    """Really send: a message of the kind `test` to every channel of RECEIVER, or with --alert an alert with these labels and
-    drill="true" that goes the whole way, by group and route; then show what the other side said."""
+    """Really send: a message of the kind `test` to every channel of RECEIVER, or with --alert an
+    alert with these labels and drill="true" that goes the whole way, by group and route; then show
+    what the other side said.
+    """
     if bool(receiver) == bool(labels):
         raise click.UsageError("give a RECEIVER or --alert LABELS")
     with context() as ctx:
@@ -87,7 +89,9 @@ def _is_settled(group: dict[str, Any]) -> bool:
 
 
 def _send(ctx: Context, receiver: str) -> list[int]:
-    """Put the message into the outbox and deliver it from here; a worker that was quicker did it already."""
+    """Put the message into the outbox and deliver it from here; a worker that was quicker did it
+    already.
+    """
     payload: dict[str, Any] = {
         "kind": "test",
         "status": "test",

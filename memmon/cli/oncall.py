@@ -73,7 +73,7 @@ def schedule(name: str | None, days: float, ical: bool, as_json: bool) -> None:
 
 
 def _say_calendar(schedule_: dict[str, Any]) -> None:
-    """Say what is wrong with the calendar of a schedule."""
+    """Print the problems of a schedule's calendar."""
     about = schedule_["calendar"]
     if about is None:
         return

@@ -1,4 +1,4 @@
-"""`memmon playbook`: what is done about incidents, tried and looked back on."""
+"""`memmon playbook`: list, check, run and review playbooks."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def _step(step: dict[str, Any]) -> str:
 @playbook.command()
 @as_json
 def check(as_json: bool) -> None:
-    """Check playbooks, escalation and on-call: what is wrong ends with status 2, what may not be meant is said."""
+    """Check playbooks, escalation and on-call. Errors end with exit status 2; doubtful settings are
+    printed.
+    """
     stack_check.config(load())
     with context() as ctx:
         ctx.reload_config()
@@ -116,7 +118,9 @@ def check(as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Decide everything, do nothing.")
 @by_option
 def run(name: str, labels: tuple[str, ...], dry_run: bool, by: str) -> None:
-    """Begin playbook NAME by hand: an incident is opened, and the workers of the running stack respond to it."""
+    """Begin playbook NAME by hand: an incident is opened, and the workers of the running stack
+    respond to it.
+    """
     label_values = {}
     for option in labels:
         label, sign, value = option.partition("=")

@@ -45,7 +45,7 @@ def check(files: tuple[Path, ...]) -> None:
 @rules.command()
 @FILES
 def test(files: tuple[Path, ...]) -> None:
-    """Run unit tests as `promtool test rules` has them, and say what is otherwise than they expect."""
+    """Run rule unit tests in the format of `promtool test rules` and print the failures."""
     failed = False
     for path in files:
         missed = rule_tests.run(path)
@@ -67,7 +67,9 @@ def test(files: tuple[Path, ...]) -> None:
 )
 @as_json
 def backtest(file: Path, since: str, routes_file: Path | None, as_json: bool) -> None:
-    """Evaluate the rules in FILE over stored history: when they would have fired, and who would have been told how often."""
+    """Backtest the rules in FILE over stored history: when they would have fired, and which
+    receivers would have been notified.
+    """
     rule_file = read(file, RuleFile)
     routes = read(routes_file, Routes) if routes_file else None
     with context() as ctx:
@@ -96,7 +98,9 @@ def backtest(file: Path, since: str, routes_file: Path | None, as_json: bool) ->
 @click.option("--since", default="30d", show_default=True, metavar="DURATION", help="How far back.")
 @as_json
 def report(since: str, as_json: bool) -> None:
-    """Show how the rules did: firings, who cared and how soon, flaps, what never fires and what always does."""
+    """Show how the rules did: firings, who cared and how soon, flaps, what never fires and what
+    always does.
+    """
     with context() as ctx:
         report = rule_report(ctx, duration.parse(since, "--since"))
     if as_json:

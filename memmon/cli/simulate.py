@@ -45,7 +45,7 @@ class Demo(NamedTuple):
 
 
 class Attack(NamedTuple):
-    """How an attack goes: a request after the other, so many seconds apart, so long by default."""
+    """One attack: requests with a pause (s) between them, and a default length."""
 
     seconds_apart: float
     default: str
@@ -75,8 +75,8 @@ REAL_ATTACKS = {
 def simulate(fault: str, length: str | None) -> None:
     """Make the demo really slow, leaky, failing, forgetful or dead, or really attack it.
 
-    Faults end by themselves, or when the demo restarts. Attacks come from a random address of 203.0.113.0/24 and stop early
-    when that is blocked.
+    Faults end by themselves, or when the demo restarts. Attacks come from a random address of
+    203.0.113.0/24 and stop early when that is blocked.
     """
     default = DEFAULTS[fault] if fault in FAULTS else REAL_ATTACKS[fault].default
     seconds = duration.parse(length or default, "--for")

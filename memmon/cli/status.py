@@ -18,7 +18,9 @@ from memmon.stack import running
 @click.command()
 @as_json
 def status(as_json: bool) -> None:
-    """Show the stack's processes, components, queues, health, alerts and incidents; exit with 1 when it does not run."""
+    """Show the stack's processes, components, queues, health, alerts and incidents; exit with 1
+    when it does not run.
+    """
     with context() as ctx:
         stack = running.read(ctx.settings)
         if stack is None and ctx.settings.embedded_redis:

@@ -28,7 +28,9 @@ def lint() -> None:
 @click.option("--long", "is_long", is_flag=True, help="Run the long fault tests instead.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def test(is_long: bool, options: tuple[str, ...]) -> None:
-    """Check everything and run all tests but the long ones; OPTIONS go to pytest, which then runs alone."""
+    """Check everything and run all tests but the long ones; OPTIONS go to pytest, which then runs
+    alone.
+    """
     words = options or ("-n", "3", "-m", "long" if is_long else "not long")
     with ThreadPoolExecutor(1) as beside:
         linting = beside.submit(_lint) if not options and not is_long else None

@@ -1,7 +1,8 @@
-"""The SDK that lives in MemMimic's own process: counts, times, enforces, reports. It imports nothing else of memmon.
+"""The SDK that lives in MemMimic's own process: counts, times, enforces, reports. It imports
+nothing else of memmon.
 
-Whatever fails in here costs the host nothing: a metric that cannot be counted, an event that cannot be sent and a memmon that
-is away are counted and logged, and the host's call goes on.
+Failures in the client never reach the host. Metrics that cannot be counted, events that cannot be
+sent and an unreachable memmon are counted and logged.
 """
 
 from memmon.client.components import control

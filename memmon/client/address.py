@@ -9,7 +9,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def canonical(text: str) -> str | None:
-    """Return the one spelling of an address (an IPv4 one inside IPv6 is the IPv4 one), None for what is none."""
+    """Return the canonical form of an address (IPv4-mapped IPv6 becomes IPv4), or None for invalid
+    text.
+    """
     try:
         ip = ipaddress.ip_address(text.strip().strip("[]").split("%", 1)[0])
     except ValueError:
@@ -18,15 +20,15 @@ def canonical(text: str) -> str | None:
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Return the networks that `given` names; ValueError for what is none."""
+    """Return the networks named by `texts`; raise ValueError for invalid text."""
     return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
 
 
 def of_client(peer: str, forwarded: str, proxies: Sequence[Network]) -> str | None:
     """Return the client's address: the right-most hop that is no trusted proxy.
 
-    `forwarded` is X-Forwarded-For; it is believed only as far as trusted proxies wrote it. A hop that is no address ends
-    the belief: the proxy that passed it on is then the client.
+    `forwarded` is X-Forwarded-For; it is believed only as far as trusted proxies wrote it. A hop
+    that is no address ends the belief: the proxy that passed it on is then the client.
     """
     address = canonical(peer)
     hops = [hop for hop in forwarded.split(",") if hop.strip()]

@@ -14,7 +14,7 @@ KEPT = 100
 
 
 class Part(NamedTuple):
-    """How the host restarts, measures and scales one of its parts; what it cannot is None."""
+    """The host's functions to restart, measure and scale one component; None where unsupported."""
 
     restart: Callable[[], Any] | None
     size: Callable[[], int] | None
@@ -22,7 +22,7 @@ class Part(NamedTuple):
 
 
 class Unfit(ValueError):
-    """What was asked for cannot be done with this part; `status` is the HTTP status of the answer."""
+    """The component does not support the request; `status` is the HTTP status of the answer."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)
@@ -98,5 +98,5 @@ def control(
     size: Callable[[], int] | None = None,
     scale: Callable[[int], Any] | None = None,
 ) -> None:
-    """Let memmon restart the part `name` of this process, ask how large it is, and scale it to so many."""
+    """Let memmon restart, measure and scale the component `name` of this process."""
     PARTS.add(name, Part(restart, size, scale))

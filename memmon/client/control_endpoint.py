@@ -1,4 +1,6 @@
-"""The control endpoint `/-/memmon/...`, through which memmon restricts, clears caches and asks for evidence."""
+"""The control endpoint `/-/memmon/...`, through which memmon restricts, clears caches and asks for
+evidence.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +101,8 @@ class Control:
             return Answer(error.status, {"error": "unfit", "message": str(error)})
         except (ValueError, RecursionError) as error:
             return Answer(400, {"error": "bad_input", "field": "body", "message": f"body: not JSON: {error}"})
-        except Exception as error:  # noqa: BLE001 - the host's own code, whatever it does: memmon must hear that it failed.
+        # The host's function may raise anything; memmon must receive the failure.
+        except Exception as error:  # noqa: BLE001
             return Answer(500, {"error": "failed", "message": f"{type(error).__name__}: {error}"})
 
     def _memory(self) -> Answer:

@@ -1,4 +1,6 @@
-"""Security events on their way to memmon: a bounded queue, a thread, batches. The host never waits for it."""
+"""Security events on their way to memmon: a bounded queue, a thread, batches. The host never waits
+for it.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,8 @@ class Reporter:
         self._shortest = pause
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        # The address is the operator's own, often loopback: no proxy of the environment lies between.
+        # The address is the operator's own, often loopback: no proxy of the environment lies
+        # between.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
         _dropped("full")
         _dropped("refused")
@@ -54,7 +57,9 @@ class Reporter:
         self._start()
 
     def _start(self) -> None:
-        """Start the thread at the first event, and again in a child process, where threads do not survive a fork."""
+        """Start the thread at the first event, and again in a child process, where threads do not
+        survive a fork.
+        """
         if self._thread is not None and self._thread.is_alive():
             return
         with self._lock:
@@ -67,7 +72,7 @@ class Reporter:
             self._deliver(self._batch())
 
     def _batch(self) -> list[dict[str, Any]]:
-        """Wait for an event; return it with those that follow at once."""
+        """Wait for an event; return it with the events that are queued behind it."""
         batch = [self._queue.get()]
         deadline = time.monotonic() + GATHER_SECONDS
         while len(batch) < MAX_BATCH:
@@ -78,7 +83,9 @@ class Reporter:
         return batch
 
     def _deliver(self, events: list[dict[str, Any]]) -> None:
-        """Try until memmon took or refused the events; meanwhile the queue fills, and drops what is too much."""
+        """Retry until memmon accepts or rejects the events. Meanwhile the queue fills and drops
+        further events.
+        """
         pause = self._shortest
         while True:
             status = self._post(events)
@@ -101,7 +108,8 @@ class Reporter:
         except urllib.error.HTTPError as error:
             error.close()
             return error.code
-        except Exception as error:  # noqa: BLE001 - Whatever answers there (or does not), this thread must live on.
+        # This thread must survive every answer of the server.
+        except Exception as error:  # noqa: BLE001
             log.debug("memmon does not take security events: %s", error)
             return 0
 

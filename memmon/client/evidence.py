@@ -32,7 +32,7 @@ class Recorder:
 
 
 def collect(recorder: Recorder, restrictions: dict[str, Any]) -> dict[str, Any]:
-    """Return the state of this process: who it is, how large, what every thread does, what it was asked last."""
+    """Return the state of this process: identity, size, thread stacks, and recent requests."""
     return {
         "pid": os.getpid(),
         "started_at": STARTED_AT,
@@ -44,8 +44,10 @@ def collect(recorder: Recorder, restrictions: dict[str, Any]) -> dict[str, Any]:
 
 
 def memory() -> dict[str, Any]:
-    """Return what this process' memory holds: how many objects of which type and how large they are themselves, the largest first,
-    the collector's counts, and the lines that asked for most where tracemalloc traces."""
+    """Return what this process' memory holds: how many objects of which type and how large they are
+    themselves, the largest first, the collector's counts, and the lines that asked for most where
+    tracemalloc traces.
+    """
     counted: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     for tracked in gc.get_objects():

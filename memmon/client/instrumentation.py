@@ -64,7 +64,9 @@ _inside: ContextVar[frozenset[str]] = ContextVar("memmon_inside", default=frozen
 
 
 def instrument(api: Any) -> list[str]:
-    """Wrap the known methods of `api` and its parts; return the names of those that are wrapped now. Twice does no harm."""
+    """Wrap the known methods of `api` and its components; return the names that are wrapped.
+    Idempotent.
+    """
     wrap = registry.quietly(_wrap)  # An attribute may be a property that raises.
     wrapped = [name for name in (*KINDS, *OTHERS) if wrap(api, name, KINDS.get(name), operation=True)]
     for part in PARTS:
@@ -141,7 +143,7 @@ def _operations() -> Any:
 
 @contextmanager
 def _measured(kind: Kind | None, operation: str | None, component: str) -> Iterator[Callable[[Any], None]]:
-    """Time what is inside; of calls of one kind that nest only the outermost counts."""
+    """Time the block. Of nested calls of one kind only the outermost counts."""
     inside = _inside.get()
     first = kind is not None and kind.component not in inside
     answers: list[Any] = []

@@ -1,4 +1,6 @@
-"""WSGI middleware: enforces what memmon restricts, counts and times requests, reports what concerns security."""
+"""WSGI middleware: enforces what memmon restricts, counts and times requests, reports what concerns
+security.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,11 @@ class Request(NamedTuple):
 class Middleware:
     """Wraps a WSGI application.
 
-    `features` maps "METHOD /path" or "/path" (with everything below) to the feature that memmon can disable. `exempt` paths are
-    neither throttled nor disabled, so that memmon goes on seeing. X-Forwarded-For counts only from `trusted_proxies`. With
-    `report_url` and `ingest_key` security events go to memmon. The host may set environ["memmon.user"] to who tried to log in.
+    `features` maps "METHOD /path" or "/path" (with everything below) to the feature that memmon can
+    disable. `exempt` paths are neither throttled nor disabled, so that memmon can still scrape
+    them. X-Forwarded-For counts only from `trusted_proxies`. With `report_url` and `ingest_key`
+    security events are sent to memmon. The host may set environ["memmon.user"] to the user of a
+    login attempt.
     """
 
     def __init__(
@@ -202,7 +206,9 @@ class Middleware:
 
 
 class _Body:
-    """The host's answer, passed on piece by piece; tells when it is whole, and whether it failed on the way."""
+    """The host's answer, passed on piece by piece; tells when it is whole, and whether it failed on
+    the way.
+    """
 
     def __init__(self, body: Iterable[bytes], done: Callable[[Exception | None], None]):
         self._body = body
@@ -217,7 +223,7 @@ class _Body:
             raise
 
     def close(self) -> None:
-        """Called by the server at the end, whatever happened (PEP 3333)."""
+        """Called by the server at the end of each response (PEP 3333)."""
         try:
             close = getattr(self._body, "close", None)
             if close:
@@ -235,7 +241,7 @@ def _refusal(verdict: Verdict) -> Answer:
 
 
 def _retry(verdict: Verdict) -> list[tuple[str, str]]:
-    """A blocked client is not told when it may come back."""
+    """Answer a blocked client without a Retry-After."""
     return [] if verdict.reason == "blocked" else [("Retry-After", str(math.ceil(verdict.after)))]
 
 

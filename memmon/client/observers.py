@@ -21,7 +21,7 @@ _COUNTED = "_memmon_counted"
 
 
 class Watched(Collector):
-    """Reads what is watched when the page is made. A part that fails to answer is left out."""
+    """Collects the observed objects at scrape time. An object that raises is left out."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic):
         self.caches: list[Any] = []
@@ -55,7 +55,9 @@ class Watched(Collector):
         return metrics
 
     def _recent_rate(self, hits: float, misses: float) -> float | None:
-        """Return the share of hits since the look five minutes ago, or since the first; None without a look-up."""
+        """Return the share of hits since the look five minutes ago, or since the first; None
+        without a look-up.
+        """
         with self._lock:
             return self._rate_at(self._now(), hits, misses)
 
@@ -86,13 +88,17 @@ registry.REGISTRY.register(_watched)
 
 
 def watch_cache(cache: Any) -> None:
-    """Show a cache's entries, and its `size_bytes`, `hits` and `misses` where it has them; its `clear()` can be called for."""
+    """Show a cache's entries, and its `size_bytes`, `hits` and `misses` where it has them; its
+    `clear()` can be called for.
+    """
     if not any(watched is cache for watched in _watched.caches):
         _watched.caches.append(cache)
 
 
 def watch_pool(active: Callable[[], int], maximum: int | Callable[[], int]) -> None:
-    """Show how many connections are in use (`active` is asked when the page is made) and how many may be."""
+    """Show how many connections are in use (`active` is asked when the page is made) and how many
+    may be.
+    """
     _watched.pools.append((active, maximum if callable(maximum) else lambda: maximum))
 
 
@@ -122,7 +128,8 @@ def query_timer() -> Iterator[None]:
 
 @registry.quietly
 def _count_query(seconds: float) -> None:
-    registry.errors("database")  # It is there, with 0, from the first query on: an increase needs two samples.
+    # It is there, with 0, from the first query on: an increase needs two samples.
+    registry.errors("database")
     registry.counter("memmimic_db_queries_total", "Database queries").inc()
     registry.histogram("memmimic_db_query_duration_seconds", "Time of database queries, in seconds").observe(seconds)
 
@@ -133,7 +140,8 @@ def count_error(component: str, error: BaseException) -> None:
     if getattr(error, _COUNTED, False):
         return
     registry.errors(component).inc()
-    # An exception without a __dict__ is then counted by every hook; that is still no harm to the host.
+    # An exception without a __dict__ is then counted by every hook; that is still no harm to the
+    # host.
     setattr(error, _COUNTED, True)
 
 

@@ -1,7 +1,7 @@
-"""Pure: which request parameters are worth a look by memmon, whose detectors decide what they are.
+"""Pure: selects the request parameters that memmon's detectors should inspect.
 
-A coarse sieve, so that of ordinary requests nothing leaves the process. Every pattern begins with a fixed text and repeats
-one class of characters at a time, so that no parameter makes matching slow.
+A coarse sieve, so that of ordinary requests nothing leaves the process. Every pattern begins with a
+fixed text and repeats one class of characters at a time, so that no parameter makes matching slow.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ _SIGNS = re.compile(
 
 
 def suspicious(params: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the parameters that look like an attack, cut to what memmon takes; the others may be private and stay here."""
+    """Return the parameters that look like an attack, cut to what memmon takes; the others may be
+    private and stay here.
+    """
     suspicious_params: dict[str, str] = {}
     for name, value in params:
         if len(suspicious_params) < MAX_PARAMS and any(_SIGNS.search(_plain(text)) for text in (value, name)):
@@ -56,7 +58,7 @@ def suspicious(params: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Return `text` in lower case with what is left of percent-escapes undone, as often as memmon does."""
+    """Return `text` in lower case with percent-escapes decoded, as many times as memmon decodes."""
     text = text[:MAX_TEXT]
     for _ in range(DECODINGS):
         text = unquote_plus(text) if "%" in text else text

@@ -1,4 +1,5 @@
-"""The metrics of this process, in a registry of our own, so that the host's default one stays untouched.
+"""The metrics of this process, in a registry of our own, so that the host's default one stays
+untouched.
 
 A metric comes into being with the first hook that can measure it: what nothing measures is absent.
 """
@@ -73,7 +74,7 @@ def errors(component: str) -> Any:
 
 
 def quietly(function: Callable[..., T]) -> Callable[..., T | None]:
-    """Make a hook that fails answer None: whatever it is, the host's call must go on."""
+    """Make a failing hook return None, because the host's call must continue."""
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> T | None:

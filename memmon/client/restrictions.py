@@ -1,4 +1,6 @@
-"""What is restricted now: blocked addresses, throttled subjects, disabled features. Each ends by itself at its `until`."""
+"""Restrictions in force: blocked addresses, throttled subjects, disabled features. Each ends at its
+`until`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ ALL = "*"
 
 
 class Invalid(ValueError):
-    """What memmon told is not understood; `field` names what is wrong."""
+    """The document that memmon sent is invalid; `field` names the wrong value."""
 
     def __init__(self, field: str, message: str):
         super().__init__(f"{field}: {message}")
@@ -23,7 +25,9 @@ class Invalid(ValueError):
 
 
 class Throttle(NamedTuple):
-    """At most `per_minute` requests of `subject` (an address or *) to `endpoint` (a path, a feature or *)."""
+    """At most `per_minute` requests of `subject` (an address or *) to `endpoint` (a path, a feature
+    or *).
+    """
 
     subject: str
     until: float
@@ -32,7 +36,9 @@ class Throttle(NamedTuple):
 
 
 class State(NamedTuple):
-    """The whole of it; `blocked` and `disabled` say until when (Unix seconds); the feature * is all of them."""
+    """The whole of it; `blocked` and `disabled` say until when (Unix seconds); the feature * is all
+    of them.
+    """
 
     blocked: Mapping[str, float]
     throttled: tuple[Throttle, ...]
@@ -40,7 +46,9 @@ class State(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Why a request is refused, how many seconds later it may come again, and whether its sender alone is meant."""
+    """Why a request is refused, how many seconds later it may come again, and whether its sender
+    alone is meant.
+    """
 
     reason: str
     message: str
@@ -59,7 +67,9 @@ class Restrictions:
         self._lock = threading.Lock()
 
     def replace(self, document: Any) -> None:
-        """Put the desired state in force instead of what was; raises Invalid and keeps the old one when it is wrong."""
+        """Replace the restrictions in force; raise Invalid and keep the old ones when the document
+        is wrong.
+        """
         state = parse(document)
         with self._lock:
             self._state = state
@@ -67,7 +77,7 @@ class Restrictions:
             self._buckets = {key: bucket for key, bucket in self._buckets.items() if key in throttled}
 
     def to_json(self) -> dict[str, list[dict[str, Any]]]:
-        """Return what is in force, in the form that `replace` takes."""
+        """Return the restrictions in force in the form that `replace` takes."""
         now, state = self.now(), self._state
         return {
             "blocked": [{"address": a, "until": until} for a, until in state.blocked.items() if until > now],
@@ -82,7 +92,9 @@ class Restrictions:
         return Verdict("blocked", "this address is blocked", left) if left > 0 else None
 
     def limits(self, client: str | None, path: str, feature: str | None) -> Verdict | None:
-        """Return why this request is not answered now, or None; a request that is let through counts."""
+        """Return why this request is not answered now, or None; a request that is let through
+        counts.
+        """
         now, state = self.now(), self._state
         left = max(state.disabled.get(feature or "", 0.0), state.disabled.get(ALL, 0.0)) - now
         if left > 0:
@@ -111,7 +123,9 @@ def burst(per_minute: float) -> float:
 
 
 def take(tokens: float, at: float, now: float, per_minute: float) -> tuple[float, float]:
-    """Return the tokens left in a bucket that had `tokens` at `at`, and the seconds to wait: 0 when one was taken."""
+    """Return the tokens left in a bucket that had `tokens` at `at`, and the seconds to wait: 0 when
+    one was taken.
+    """
     rate = per_minute / 60
     tokens = min(burst(per_minute), tokens + max(0.0, now - at) * rate)
     if tokens >= 1:
@@ -124,7 +138,9 @@ def _covers(endpoint: str, path: str, feature: str | None) -> bool:
 
 
 def parse(document: Any) -> State:
-    """Return the state that `given` (the body of PUT restrictions) tells; raises Invalid naming the wrong field."""
+    """Return the state that `given` (the body of PUT restrictions) tells; raises Invalid naming the
+    wrong field.
+    """
     if not isinstance(document, dict):
         raise Invalid("body", "must be an object")
     for name in document:

@@ -1,4 +1,6 @@
-"""A small HTTP server in a thread: the page of metrics and the control endpoint, for hosts that serve no HTTP themselves."""
+"""A small HTTP server in a thread: the page of metrics and the control endpoint, for hosts that
+serve no HTTP themselves.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class Exposed:
 
 
 def expose(port: int, host: str = "127.0.0.1", token: str | None = None) -> Exposed:
-    """Serve /metrics, and with a `token` the control endpoint; port 0 takes a free one. Raises OSError for a port in use."""
+    """Serve /metrics, and with a `token` the control endpoint; port 0 takes a free one. Raises
+    OSError for a port in use.
+    """
     server = ThreadingHTTPServer((host, port), type("Handler", (_Handler,), {"control": Control(token)}))
     server.daemon_threads = True
     return Exposed(server)

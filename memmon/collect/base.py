@@ -16,10 +16,10 @@ NOTHING: NDArray[np.float64] = np.empty(0)
 
 
 class Collected(NamedTuple):
-    """Series without the target's own labels, a value for each, and what they mean. `timed` are samples that say themselves
-    when they were taken; `error` says what could not be had.
+    """Result of one collection: series without the target's own labels, their values and metadata.
+    `timed` samples carry their own timestamps; `error` is the reason of a failure.
 
-    What looks like the collection before is told with the same objects `series` and `metadata`.
+    A page like the previous one reuses the same `series` and `metadata` objects.
     """
 
     series: tuple[Labels, ...] = ()

@@ -18,7 +18,7 @@ WORKER_LIFE = 20.0
 
 
 def collect(redis: Redis, now: float) -> Collected:
-    """Return memmon's own metrics: memmon_*, and memmimic_* for what it counts of MemMimic."""
+    """Return memmon's own metrics: memmon_*, and the memmimic_* metrics that it counts."""
     sheet = Sheet()
     with client.edge():
         info = redis.info()
@@ -53,7 +53,7 @@ def queues(redis: Redis, now: float) -> list[tuple[str, int, float]]:
 
 
 def workers(redis: Redis, now: float) -> list[dict[str, Any]]:
-    """Return the workers that were heard of lately: name, at, queues, pid, pool."""
+    """Return the workers with a recent heartbeat: name, at, queues, pid, pool."""
     with client.edge():
         stored = cast("dict[bytes, bytes]", redis.hgetall(keys.workers()))
     workers = [{"name": name.decode(), **json.loads(text)} for name, text in sorted(stored.items())]

@@ -30,7 +30,9 @@ def collect(disk: Path) -> Collected:
 
 
 def cpu_percent() -> float:
-    """Return the share of CPU in use since the last call, or over a tenth of a second the first time."""
+    """Return the share of CPU in use since the last call, or over a tenth of a second the first
+    time.
+    """
     value = psutil.cpu_percent(interval=None)
     return value if value > 0 else psutil.cpu_percent(interval=0.1)
 

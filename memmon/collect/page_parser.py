@@ -1,7 +1,7 @@
 """Pure: a page that looks like the one before, in a fraction of the time.
 
-Nearly always a target gives the same series in the same order, and only the numbers differ. What stands before the last blank of
-each line is then known, and so is what it means. Whatever does not fit goes to the strict parser.
+A target usually exposes the same series in the same order with new values. The text before the last
+blank of each line is then parsed already. Other pages go to the strict parser.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from memmon.metrics import exposition
 
 
 class Known(NamedTuple):
-    """How a page looked: what stands before the last blank of each line, which lines are samples, what stands behind the last
-    blank of the others, and what it all said."""
+    """Layout of a page: the text before the last blank of each line, the sample lines, the rest of
+    the other lines, and the parse result.
+    """
 
     heads: tuple[str, ...]
     samples: Callable[[Any], tuple[str, ...]]
@@ -28,14 +29,16 @@ class Known(NamedTuple):
 
 
 def read(text: str, previous: Known | None) -> tuple[Collected, Known | None]:
-    """Return what a page in text format 0.0.4 says, and how it looks if its like can be read faster; raise BadInput where it is
-    none. `known` is how the target's last page looked."""
+    """Parse a page in text format 0.0.4, and return its layout if a similar page can be parsed
+    faster; raise BadInput for an invalid page. `previous` is the layout of the target's last page.
+    """
     lines = [line.rpartition(" ") for line in text.split("\n")]
     heads, _, tails = zip(*lines, strict=True)
     if previous is not None and heads == previous.heads and previous.pick_others(tails) == previous.words:
         numbers = previous.samples(tails)
         joined = "".join(numbers)
-        # What float() reads and the format does not have: digits in groups, and blanks of other kinds.
+        # What float() reads and the format does not have: digits in groups, and blanks of other
+        # kinds.
         if "_" not in joined and joined.split() == [joined]:
             try:
                 return previous.collected._replace(values=np.array(list(map(float, numbers)))), previous
@@ -47,7 +50,9 @@ def read(text: str, previous: Known | None) -> tuple[Collected, Known | None]:
 
 
 def _known(heads: tuple[str, ...], tails: tuple[str, ...], collected: Collected) -> Known | None:
-    """Return how a page looked; None where its samples are not one a line, a series and a number with one blank between."""
+    """Return how a page looked; None where its samples are not one a line, a series and a number
+    with one blank between.
+    """
     is_sample = [
         bool(f"{head}{tail}".strip()) and not f"{head} {tail}".lstrip().startswith("#")
         for head, tail in zip(heads, tails, strict=True)

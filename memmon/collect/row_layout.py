@@ -1,4 +1,6 @@
-"""Pure: what was collected of a target as a row of its shard. Worked out once for all collections that look alike."""
+"""Pure: the samples of a target as a row of its shard. Computed once for collections with the same
+series.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,9 @@ OWN = {
 
 
 class Form(NamedTuple):
-    """How the series of a target become a row: its member, the shape with and without a derived hit rate, and where hits and
-    misses are, if the rate is to be derived."""
+    """How the series of a target become a row: its member, the shape with and without a derived hit
+    rate, and where hits and misses are, if the rate is to be derived.
+    """
 
     series: tuple[Labels, ...]
     member: Member
@@ -39,7 +42,9 @@ _known: dict[str, Form] = {}
 
 
 def row(target: Target, collected: Collected, seconds: float, at: int) -> Row:
-    """Return what was collected at `at` (Unix ms) within `seconds`, with what is to be said of the collection itself."""
+    """Return the row of a collection at `at` (Unix ms) that took `seconds`, with its scrape
+    metrics.
+    """
     form = _form(target, collected)
     rate = _hit_rate(collected, form.counts)
     about = [float(collected.error is None), seconds, float(len(collected.series) + len(collected.timed))]
@@ -54,7 +59,9 @@ def timed(target: Target, collected: Collected) -> list[Sample]:
 
 
 def merged(first: Collected, second: Collected) -> Collected:
-    """Join page and database of one target; the page, which is `first`, wins where both give a name."""
+    """Join page and database of one target; the page, which is `first`, wins where both give a
+    name.
+    """
     names = {label_sets.name_of(labels) for labels in first.series}
     added = [index for index, labels in enumerate(second.series) if label_sets.name_of(labels) not in names]
     errors = [error for error in (first.error, second.error) if error]
@@ -68,7 +75,9 @@ def merged(first: Collected, second: Collected) -> Collected:
 
 
 def with_own(labels: Labels, target_labels: dict[str, str]) -> Labels:
-    """Return `labels` with the target's own; one of the page's that it already has is kept as exported_<name>."""
+    """Return `labels` with the target's own; one of the page's that it already has is kept as
+    exported_<name>.
+    """
     moved = {
         f"exported_{name}": value for name, value in labels if name in target_labels and value != target_labels[name]
     }
@@ -100,7 +109,9 @@ def _worked_out(member: Member, target_labels: dict[str, str], series: tuple[Lab
 
 
 def _counts(series: Sequence[Labels]) -> tuple[int, int] | None:
-    """Return where hits and misses are, of a target that counts them and does not give the rate itself."""
+    """Return where hits and misses are, of a target that counts them and does not give the rate
+    itself.
+    """
     at = {label_sets.name_of(labels): index for index, labels in enumerate(series) if len(labels) == 1}
     if HITS in at and MISSES in at and RATE not in at:
         return at[HITS], at[MISSES]

@@ -1,6 +1,8 @@
-"""Prometheus pages over HTTP: many at a time, each within its time limit and a size cap, over connections that stay open.
+"""Prometheus pages over HTTP: many at a time, each within its time limit and a size cap, over
+connections that stay open.
 
-A process has one event loop for all its scrapes, in a thread of its own; the worker's threads hand it what they want.
+A process has one event loop for all its scrapes, in its own thread; worker threads submit requests
+to it.
 """
 
 from __future__ import annotations

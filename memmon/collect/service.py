@@ -1,4 +1,4 @@
-"""The verbs of collection: what is due, collect it, and tell how targets are."""
+"""Public interface of collection: due shards, collection, and target status."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ log = logging.getLogger(__name__)
 SHARD = 50
 COMPONENT = "metrics_collector"
 FRESH = 10.0
-"""Seconds after which a collection that waits is stale: at least this long, so that clocks of two hosts may differ."""
+"""Seconds after which a collection that waits is stale: at least this long, so that clocks of two
+hosts may differ.
+"""
 TELL_EVERY = 16
-"""Periods after which what pages say of their families is told again, since Redis may have lost it."""
+"""Periods after which metadata is written again, since Redis may have lost it."""
 
 _told: dict[str, list[Mapping[str, Metadata]]] = {}
-"""What was told of families, by shard."""
+"""Metadata that was last written, by shard."""
 
 
 class Outcome(NamedTuple):
@@ -53,8 +55,10 @@ def due(ctx: Context) -> list[Job]:
 
 
 def _let_go(ctx: Context, now: float) -> None:
-    """Let the series of targets that the configuration no longer has go stale at once, with those of their health: their alerts
-    end now, and not only when the last samples are too old to be seen."""
+    """Let the series of targets that the configuration no longer has go stale at once, with those
+    of their health: their alerts end now, and not only when the last samples are too old to be
+    seen.
+    """
     gone = [name for name in store.load(ctx.redis) if not ctx.config.targets.get(name)]
     for name in gone:
         for series in (name, f"health:{name}"):
@@ -64,8 +68,10 @@ def _let_go(ctx: Context, now: float) -> None:
 
 
 def run(ctx: Context, shard: str, names: list[str], period: int) -> list[Job]:
-    """Collect the targets called `names` for `period` of the shard's tier, take the samples in, and wake the evaluation of
-    alerts. A task that was delivered again long after its period does nothing: it would write over what was true then."""
+    """Collect the targets `names` for `period` of the shard's tier, ingest the samples, and wake
+    alert evaluation. A task redelivered long after its period does nothing, because it would
+    overwrite newer samples.
+    """
     targets = [target for name in names if (target := ctx.config.targets.get(name))]
     interval, now = ctx.settings.intervals[shard.partition(":")[0]], ctx.now()
     if now > (period + 1) * interval + max(interval, FRESH):
@@ -81,7 +87,9 @@ def run(ctx: Context, shard: str, names: list[str], period: int) -> list[Job]:
 
 
 def _limit(ctx: Context, target: Target) -> float:
-    """Return the seconds that a target may take: never more than its interval, or hung targets would fill the pool."""
+    """Return the seconds that a target may take: never more than its interval, or hung targets
+    would fill the pool.
+    """
     return min(target.timeout, ctx.settings.intervals[target.tier])
 
 
@@ -158,7 +166,7 @@ def _take_timed(ctx: Context, outcome: Outcome, slot_ms: int) -> int:
 
 
 def _news(shard: str, outcomes: list[Outcome], period: int) -> dict[str, Metadata]:
-    """Return what is to be told of families: nothing while it is what was told before."""
+    """Return the metadata to write, empty when it is unchanged."""
     now = [outcome.collected.metadata for outcome in outcomes]
     before = _told.get(shard, [])
     is_known = len(now) == len(before) and all(metadata is other for metadata, other in zip(now, before, strict=True))
@@ -169,7 +177,9 @@ def _news(shard: str, outcomes: list[Outcome], period: int) -> dict[str, Metadat
 
 
 def targets(ctx: Context) -> list[dict[str, Any]]:
-    """Return how each target is: name, job, instance, tier, up, last_scrape (Unix seconds), duration, samples, error."""
+    """Return how each target is: name, job, instance, tier, up, last_scrape (Unix seconds),
+    duration, samples, error.
+    """
     states = store.load(ctx.redis)
     samples = []
     for target in ctx.config.targets.targets:

@@ -12,7 +12,9 @@ UP = ("memmimic_db_up", "Whether the database could be read (1) or not (0)")
 
 
 def collect(path: Path, seconds: float) -> Collected:
-    """Return counts, sizes and latency of the database at `path`, or the reason why it cannot be read."""
+    """Return counts, sizes and latency of the database at `path`, or the reason why it cannot be
+    read.
+    """
     sheet = Sheet()
     try:
         facts = memmimic.look(path, seconds)

@@ -1,4 +1,4 @@
-"""What is known of each target since its last collection."""
+"""Status of each target since its last collection."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ def forget(redis: Redis, names: list[str]) -> None:
 
 
 def wake_evaluation(redis: Redis, seconds: float) -> bool:
-    """Return True for the one caller that is to send an evaluation: while one waits, no other is needed."""
+    """Return True for the one caller that is to send an evaluation: while one waits, no other is
+    needed.
+    """
     with client.edge():
         return bool(redis.set(keys.evaluation_pending(), "1", nx=True, px=max(1, round(seconds * 1000))))

@@ -1,4 +1,6 @@
-"""The configuration: memmon's defaults with the operator's folder over them, checked as a whole before any of it is used."""
+"""The configuration: memmon's defaults with the operator's folder over them, checked as a whole
+before any of it is used.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ DEFAULTS = Path(__file__).parent.parent / "defaults"
 
 
 class Config(Section):
-    """Every section, checked. Lists of named things hold the defaults first, replaced by the operator's of one name."""
+    """Every section, checked. Lists of named things hold the defaults first, replaced by the
+    operator's of one name.
+    """
 
     targets: Targets
     rules: RuleFile
@@ -35,7 +39,9 @@ class Config(Section):
 
 
 def load(settings: Settings) -> Config:
-    """Return the configuration for `settings`; raise BadConfig with file, line and key of the first thing wrong."""
+    """Return the configuration for `settings`; raise BadConfig with file, line and key of the first
+    thing wrong.
+    """
     folder = settings.config_folder
     targets = (
         read(DEFAULTS / "targets.yml", Targets).over(built_in(settings)).over(_own(folder, "targets.yml", Targets))
@@ -88,8 +94,9 @@ def _with_calendars(folder: Path, escalation: Escalation) -> Escalation:
 
 
 def save_rules(settings: Settings, name: str, text: str) -> Path:
-    """Write the text of a rule file, which the caller has checked, to `rules/NAME.yml` of the operator's folder; an empty text
-    removes it. Raises Conflict where the folder cannot be written."""
+    """Write the text of a rule file, which the caller has checked, to `rules/NAME.yml` of the
+    operator's folder; an empty text removes it. Raises Conflict where the folder cannot be written.
+    """
     path = settings.config_folder / "rules" / f"{name}.yml"
     try:
         if not text.strip():
@@ -103,7 +110,9 @@ def save_rules(settings: Settings, name: str, text: str) -> Path:
 
 
 def place(settings: Settings, section: str, value: str) -> str | None:
-    """Return file, line and key of where the operator's files say `value` in `section`; None where they do not."""
+    """Return file, line and key of where the operator's files say `value` in `section`; None where
+    they do not.
+    """
     folder = settings.config_folder
     files = [folder / f"{section}.yml", *(sorted((folder / "rules").glob("*.yml")) if section == "rules" else ())]
     return next((place for path in files if path.exists() and (place := find(path, value))), None)

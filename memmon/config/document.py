@@ -1,4 +1,6 @@
-"""Reads one YAML file into one section, and says of a mistake in which file, on which line and under which key it is."""
+"""Reads one YAML file into one section, and says of a mistake in which file, on which line and
+under which key it is.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +69,9 @@ def _no_key_twice(node: yaml.Node | None) -> None:
 
 
 def find(path: Path, value: str) -> str | None:
-    """Return file, line and key of the first place where `value` stands, else of the key of that name; None where it stands
-    nowhere."""
+    """Return file, line and key of the first place where `value` stands, else of the key of that
+    name; None where it stands nowhere.
+    """
     tree = yaml.compose(text_of(path), Loader=LOADER)
     place = _search(tree, value, []) or _search_key(tree, value, [])
     return f"{path}:{place[0]}: {'.'.join(place[1])}" if place else None
@@ -116,8 +119,9 @@ def _explain(path: Path, tree: yaml.Node | None, loc: Sequence[int | str], messa
 
 
 def _locate(node: yaml.Node | None, loc: Sequence[int | str]) -> tuple[int, list[str]]:
-    """Return the line of the deepest node on the way `loc`, and that way. pydantic adds steps of its own
-    (a union's branch) that no key in the file has; those are passed over."""
+    """Return the line of the deepest node on the way `loc`, and that way. pydantic adds steps of
+    its own (a union's branch) that no key in the file has; those are passed over.
+    """
     line = node.start_mark.line + 1 if node else 1
     keys: list[str] = []
     for step in loc:

@@ -1,4 +1,4 @@
-"""escalation.yml: who is told when nobody answers, and who is on call."""
+"""escalation.yml: escalation chains, contacts and on-call schedules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from memmon.config.playbooks import Severity
 
 
 class Contact(Section):
-    """Somebody: the receivers of routes.yml by which they are reached."""
+    """A person: the receivers of routes.yml that reach them."""
 
     name: str = Field(min_length=1, max_length=64)
     receivers: tuple[str, ...] = Field(min_length=1)
@@ -22,11 +22,12 @@ class Contact(Section):
 
 
 class Level(Section):
-    """One rung of an escalation chain: `after` the opening these are told: `receivers` of routes.yml, `contacts`, and who is
-    `on_call`
-    in a schedule. Without any it is whoever hears of every alert: the environment's e-mail and webhook, and the receiver of the
-    root route. With `repeat` it is told again until the next level's time. `severities` and `hours` (names of time intervals)
-    say for which incidents and when it is a level at all."""
+    """One level of an escalation chain, paged `after` the opening: `receivers` of routes.yml,
+    `contacts`, and the `on_call` person of a schedule. Without any, the environment's e-mail and
+    webhook and the root route's receiver are paged. With `repeat` the level is paged again until
+    the next level is due. `severities` and `hours` (names of time intervals) restrict the incidents
+    and times of the level.
+    """
 
     name: str
     after: Seconds = Field(ge=0)
@@ -40,8 +41,10 @@ class Level(Section):
 
 
 class Chain(Section):
-    """Levels in rising order of `after`; the last one is repeated every `repeat` until somebody answers. Who has acknowledged is
-    reminded every `remind`, and where nothing more is heard for `unacknowledge` the chain goes on."""
+    """Levels in rising order of `after`; the last one repeats every `repeat` until someone
+    acknowledges. The acknowledging person is reminded every `remind`; without activity for
+    `unacknowledge`, escalation resumes.
+    """
 
     name: str
     levels: tuple[Level, ...] = Field(min_length=1)
@@ -70,7 +73,9 @@ def _zone(value: str) -> str:
 
 
 class Hours(Section):
-    """A part of the week, in the schedule's zone. Where `to` is not after `from` it ends on the next day."""
+    """A part of the week, in the schedule's zone. Where `to` is not after `from` it ends on the
+    next day.
+    """
 
     weekdays: Weekdays = (0, 6)
     start: Minute = Field(0, alias="from")
@@ -78,8 +83,9 @@ class Hours(Section):
 
 
 class Rotation(Section):
-    """People who take turns, `daily`, `weekly` or every so many days, from the date `start` on, at `handover`, the local time; only
-    within `hours` where they are given."""
+    """Members who rotate `daily`, `weekly` or after a number of days from the date `start`, at the
+    local time `handover`; optionally only within `hours`.
+    """
 
     members: tuple[str, ...] = Field(min_length=1)
     start: date
@@ -106,8 +112,10 @@ CALENDAR_SCHEMES = {"http": "http", "https": "https", "webcal": "https"}
 
 
 class Schedule(Section):
-    """Who is on call: rotations, of which a later one goes before an earlier one where it has hours; the events of the iCalendar
-    `ical`, a file or an address, whose summaries are contacts, before them; and overrides before all."""
+    """Who is on call: rotations, of which a later one goes before an earlier one where it has
+    hours; the events of the iCalendar `ical`, a file or an address, whose summaries are contacts,
+    before them; and overrides before all.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"

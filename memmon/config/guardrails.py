@@ -23,9 +23,10 @@ def _share(value: Any) -> Any:
 class Limit(Section):
     """How often, how widely and after how many failures the action `name` is done.
 
-    cooldown: seconds between two on the same subject. most, window: how many at most within how many seconds, on all subjects.
-    failures, rest: after so many on end it is left alone for so long, and then one tries it. share: of the instances of a kind no
-    more are acted on at once (but one always may be). What is too soon, or too much at once, waits up to `patience`.
+    cooldown: seconds between two runs on one subject. most, window: most runs within so much time
+    (s), on all subjects. failures, rest: after this number of failures in a row the action pauses
+    for `rest` seconds, then one run tries it. share: largest share of a kind's instances that may
+    be acted on at once (at least one). A run that is too early waits up to `patience`.
     """
 
     name: str
@@ -39,8 +40,9 @@ class Limit(Section):
 
 
 class Never(Section):
-    """What no action, or none of `actions`, is ever done to: targets by name, subjects (as `target/component`, an address, a
-    feature) by name; both with `*` as in file names."""
+    """What no action, or none of `actions`, is ever done to: targets by name, subjects (as
+    `target/component`, an address, a feature) by name; both with `*` as in file names.
+    """
 
     actions: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
@@ -63,8 +65,10 @@ class Never(Section):
 
 
 class Command(Section):
-    """A command that `run` may run: exactly these words, no shell, nothing of memmon's environment. `idempotent`: it may be
-    run again when its worker died in the middle of it. Limits: seconds of CPU, MiB of memory, MiB of a file."""
+    """A command that `run` may run: exactly these words, no shell, nothing of memmon's environment.
+    `idempotent`: it may be run again when its worker died in the middle of it. Limits: seconds of
+    CPU, MiB of memory, MiB of a file.
+    """
 
     name: str = Field(min_length=1, max_length=64)
     argv: tuple[str, ...] = Field(min_length=1)

@@ -1,6 +1,8 @@
-"""routes.yml: `time_intervals`, times of the day, weekdays, days of the month, months and years, all in one place of the world.
+"""routes.yml: `time_intervals`, times of the day, weekdays, days of the month, months and years,
+all in one place of the world.
 
-Source: Alertmanager's `timeinterval/timeinterval.go`. A range reads from both of its ends, both counted in.
+Source: Alertmanager's `timeinterval/timeinterval.go`. A range reads from both of its ends, both
+counted in.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ Range = tuple[int, int]
 
 
 def minute_of(text: str) -> int:
-    """Return the minute of the day that `HH:MM` means, up to 24:00; raise ValueError for anything else."""
+    """Return the minute of the day that `HH:MM` means, up to 24:00; raise ValueError for anything
+    else.
+    """
     if not isinstance(text, str) or not _CLOCK.fullmatch(text):
         raise ValueError(f"couldn't parse timestamp {text}, invalid format")
     hours, minutes = text.split(":")
@@ -86,7 +90,9 @@ def _days(value: Any) -> Range:
 
 
 def _counted(day: int) -> int:
-    """Return a day of a month of thirty, as Alertmanager counts from the end: what no month can have is found so, and no more."""
+    """Return a day of a month of thirty, as Alertmanager counts from the end: what no month can
+    have is found so, and no more.
+    """
     return day if day > 0 else 30 + day
 
 

@@ -16,7 +16,9 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def over(self, other: Self | None) -> Self:
-        """Return this section with `other` laid over it: lists of named things merge by name, other given keys replace."""
+        """Return this section with `other` laid over it: lists of named things merge by name, other
+        given keys replace.
+        """
         if other is None:
             return self
         changes = {name: _merge(getattr(self, name), getattr(other, name)) for name in other.model_fields_set}

@@ -1,4 +1,4 @@
-"""playbooks.yml: what is done about an incident."""
+"""playbooks.yml: the response to incidents."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ Severity = Literal["low", "medium", "high", "critical"]
 
 
 class Condition(Section):
-    """What of an alert or a security event must be so: alert name, event type, alert severity, labels; every given part must
-    hold. Without alerts and events it is about every alert."""
+    """What of an alert or a security event must be so: alert name, event type, alert severity,
+    labels; every given part must hold. Without alerts and events it is about every alert.
+    """
 
     alerts: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
@@ -24,9 +25,11 @@ class Condition(Section):
 
 
 class Correlation(Section):
-    """Which alerts make one incident: those of the same values of the labels `group_by`. With `conditions` it opens only once each
-    of them was met within `window` of the others; `topology` lets the alerts of what depends on a target (`depends_on` in
-    targets.yml) join the incident of that target. An event counts as firing for `window` after it came."""
+    """Which alerts make one incident: those of the same values of the labels `group_by`. With
+    `conditions` it opens only once each of them was met within `window` of the others; `topology`
+    lets the alerts of what depends on a target (`depends_on` in targets.yml) join the incident of
+    that target. An event counts as firing for `window` after it came.
+    """
 
     group_by: tuple[str, ...] = ()
     window: Seconds = Field(300.0, gt=0, le=86400)
@@ -35,8 +38,10 @@ class Correlation(Section):
 
 
 class Approval(Section):
-    """Whose word an action waits for (`who`: names of tokens or users; without any every operator's), how long, and what follows
-    where none comes. `escalate` pages the next level, and goes on waiting for as long again."""
+    """Approval of an action: `who` may approve (names of tokens or users; default every operator),
+    how long it waits, and the result of a timeout. `escalate` pages the next level and waits as
+    long again.
+    """
 
     who: tuple[str, ...] = ()
     within: Seconds = Field(900.0, gt=0, le=7 * 86400)
@@ -51,8 +56,9 @@ class Proof(Section):
 
 
 class Undo(Section):
-    """How an action is taken back: by its own opposite, or by another `action`. `after` a failure (it was not proven, or nothing
-    recovered), or also at the `end` of the incident."""
+    """How an action is rolled back: by its own undo, or by another `action`. `after` a failure
+    (verification failed), or also at the `end` of the incident.
+    """
 
     action: str | None = None
     parameters: dict[str, Any] = {}
@@ -64,11 +70,12 @@ def _approval(value: Any) -> Any:
 
 
 class Step(Section):
-    """One action, `delay` after the one before it. Parameters may name labels of the incident as `$label`; `when` is a PromQL
-    expression, and holds when its result is not empty; `while_firing` skips the step once no source fires any more.
+    """One action, `delay` after the one before it. Parameters may name labels of the incident as
+    `$label`; `when` is a PromQL expression, and holds when its result is not empty; `while_firing`
+    skips the step once no source fires any more.
 
-    What a failure means is in `on_failure`: continue with the next step, or with the `next` stage; stop: people are paged and
-    do the rest; escalate: they are paged, and the next step follows.
+    What a failure means is in `on_failure`: continue with the next step, or with the `next` stage;
+    stop: people are paged and do the rest; escalate: they are paged, and the next step follows.
     """
 
     action: str
@@ -108,9 +115,11 @@ class Numbered(NamedTuple):
 
 
 class Stage(Section):
-    """Steps with a due time, counted from the incident's opening. It applies where `when` has a result, or with `otherwise` where
-    the stage before it did not apply: the other branch. A stage that `mitigates` ends the harm: its success is the
-    moment that the time to mitigate is measured to, where no recovery was seen before it."""
+    """Steps with a due time, counted from the incident's opening. It applies where `when` has a
+    result, or with `otherwise` where the stage before it did not apply: the other branch. A stage
+    that `mitigates` ends the harm: its success is the moment that the time to mitigate is measured
+    to, where no recovery was seen before it.
+    """
 
     name: str = Field(min_length=1, max_length=64)
     due: Seconds = Field(gt=0)
@@ -121,7 +130,7 @@ class Stage(Section):
 
     @property
     def groups(self) -> tuple[tuple[Numbered, ...], ...]:
-        """The steps in their order, those that are begun at once together."""
+        """The steps in order, grouped by steps that start together."""
         groups: list[tuple[Numbered, ...]] = []
         step_number = 0
         for step in self.steps:
@@ -137,8 +146,10 @@ class Stage(Section):
 
 
 class Verification(Section):
-    """Recovered means: no source fires and `expr`, where the instance is still watched, has a result, for `hold` on end, looked at
-    no sooner than `settle` after the last action. What has not recovered `timeout` after it is for people to mend."""
+    """Recovery criteria: no source fires and `expr` (where the instance is still scraped) has a
+    result, for `hold` seconds, checked `settle` after the last action at the earliest. After
+    `timeout` without recovery people take over.
+    """
 
     expr: str | None = None
     settle: Seconds = Field(10.0, ge=0)
@@ -147,8 +158,10 @@ class Verification(Section):
 
 
 class Playbook(Section):
-    """One workflow of the runbook. Where the same comes back within `reopen` of its end the incident is opened again. `impact`
-    names what the post-mortem draws: title and PromQL expression. With `dry_run` it decides, and does nothing."""
+    """One workflow of the runbook. Where the same comes back within `reopen` of its end the
+    incident is opened again. `impact` names what the post-mortem draws: title and PromQL
+    expression. With `dry_run` it decides, and does nothing.
+    """
 
     name: str = Field(min_length=1, max_length=64)
     title: str
@@ -180,8 +193,9 @@ class Playbook(Section):
 
 
 class Playbooks(Section):
-    """Every playbook; the first that matches an alert takes it. And what holds for the actions of all: a dry run, limits by
-    action, what is never touched, the commands that `run` knows."""
+    """All playbooks; the first match takes an alert. Also the guardrails of all actions: dry run,
+    limits by action, deny list, and the commands of `run`.
+    """
 
     playbooks: tuple[Playbook, ...] = ()
     dry_run: bool = False
@@ -197,7 +211,9 @@ class Playbooks(Section):
         return self
 
     def over(self, other: Self | None) -> Self:
-        """Return these with `other` laid over them; its playbooks come first, since the first that matches takes an alert."""
+        """Return these with `other` laid over them; its playbooks come first, since the first that
+        matches takes an alert.
+        """
         merged = super().over(other)
         replaced = {playbook.name for playbook in other.playbooks} if other else set()
         mine = tuple(playbook for playbook in self.playbooks if playbook.name not in replaced)

@@ -1,4 +1,6 @@
-"""routes.yml: `global` and `receivers`, in Alertmanager's words. Texts may be templates; a key that is not here is an error."""
+"""routes.yml: `global` and `receivers`, in Alertmanager's words. Texts may be templates; a key that
+is not here is an error.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,9 @@ class Global(Section):
 
 
 class EmailConfig(Section):
-    """Mail to `to` (addresses split by commas); what is missing comes from `global`, then from the environment."""
+    """E-mail to `to` (addresses separated by commas); missing settings come from `global`, then
+    from the environment.
+    """
 
     to: str
     sender: str | None = Field(None, alias="from")
@@ -117,7 +121,9 @@ class EmailConfig(Section):
 
 
 class WebhookConfig(Section):
-    """A POST of JSON to `url`: Alertmanager's payload, or `payload`, a tree whose texts are templates."""
+    """A POST of JSON to `url`: Alertmanager's payload, or `payload`, a tree whose texts are
+    templates.
+    """
 
     url: str | None = Field(None, pattern=URL)
     url_file: Path | None = None
@@ -192,7 +198,9 @@ class PagerDutyImage(Section):
 
 
 class PagerDutyConfig(Section):
-    """Events of PagerDuty's API v2: trigger while something fires, acknowledge when somebody here does, resolve at the end."""
+    """Events of PagerDuty's API v2: trigger while firing, acknowledge on an acknowledgement in
+    memmon, resolve at the end.
+    """
 
     routing_key: str | None = None
     routing_key_file: Path | None = None
@@ -264,7 +272,9 @@ class LogConfig(Section):
 
 
 class RateLimit(Section):
-    """At most so many messages to each channel of a receiver within `per`; what is over waits. Not part of Alertmanager."""
+    """Most messages to each channel of a receiver within `per`; further ones wait. Not part of
+    Alertmanager.
+    """
 
     messages: int = Field(ge=1)
     per: Seconds = Field(gt=0, le=86400)

@@ -1,4 +1,6 @@
-"""routes.yml: an alertmanager.yml. What memmon cannot honour is an unknown key, and so an error at load."""
+"""routes.yml: an alertmanager.yml. What memmon cannot honour is an unknown key, and so an error at
+load.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ ENVIRONMENT = "environment"
 
 
 def _texts(value: Any) -> Any:
-    """YAML reads `1` and `true` as a number and a truth; as the value of a label they are the text that stands there."""
+    """YAML reads `1` and `true` as a number and a truth; as the value of a label they are the text
+    that stands there.
+    """
     if not isinstance(value, dict):
         return value
     plain = {True: "true", False: "false"}
@@ -26,7 +30,7 @@ Texts = Annotated[LabelMap, BeforeValidator(_texts)]
 
 
 class Route(Section):
-    """One node of the routing tree; what it does not say it has from its parent."""
+    """One node of the routing tree; missing settings are inherited from its parent."""
 
     receiver: str | None = None
     matchers: tuple[str, ...] = ()
@@ -77,7 +81,9 @@ class InhibitRule(Section):
 
 
 class Routes(Section):
-    """The whole file. Paths of `templates` may hold wildcards, and begin at the configuration's folder."""
+    """The whole file. Paths of `templates` may hold wildcards, and begin at the configuration's
+    folder.
+    """
 
     global_: Global = Field(Global(), alias="global")
     route: Route

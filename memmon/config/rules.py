@@ -1,4 +1,6 @@
-"""rules.yml and rules/*.yml: Prometheus rule files, with `clear` and `damping` beside. What memmon cannot do fails at load."""
+"""rules.yml and rules/*.yml: Prometheus rule files, with `clear` and `damping` beside. What memmon
+cannot do fails at load.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,10 @@ from memmon.config.model import LabelMap, Seconds, Section
 
 
 class Rule(Section):
-    """One alerting or recording rule. `clear` is an expression that keeps an alert firing while it has a result, so that it ends at
-    another level than it began; `damping` is how long one that flaps goes on firing after its condition ended, at least."""
+    """One alerting or recording rule. `clear` is an expression that keeps an alert firing while it
+    has a result (hysteresis); `damping` is the shortest firing time of a flapping alert after its
+    condition ended.
+    """
 
     alert: str | None = None
     record: str | None = None
@@ -38,8 +42,10 @@ class Rule(Section):
 
 
 class RuleGroup(Section):
-    """Rules that are evaluated together, in order: at each evaluation, or no sooner than `interval` after the last time. A rule
-    that makes more than `limit` alerts or series fails. `query_offset` moves the time that they ask about back."""
+    """Rules that are evaluated together, in order: at each evaluation, or at most once per
+    `interval`. A rule with more than `limit` alerts or series fails. `query_offset` shifts the
+    evaluation time into the past.
+    """
 
     name: str = Field(min_length=1)
     interval: Seconds | None = Field(None, gt=0)

@@ -1,4 +1,4 @@
-"""targets.yml: what is watched, and how its parts are controlled."""
+"""targets.yml: targets, and how their components are controlled."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ KUBERNETES = ("deployment", "statefulset", "daemonset")
 class Component(Section):
     """A part of a target that can be restarted or scaled, and through what. `unit` is by control:
 
-    supervisor: a program of memmon's own supervisor; systemd: a unit; docker: a container, or `service/NAME` of a swarm;
-    kubernetes:
-    `namespace/deployment/name` (or statefulset, daemonset); celery: a worker, `name` or `name@host`; http: a URL that is POSTed
-    to; client: a part that the process itself has named to memmon.client.
+    supervisor: a program of memmon's own supervisor; systemd: a unit; docker: a container, or
+    `service/NAME` of a swarm; kubernetes: `namespace/deployment/name` (or statefulset, daemonset);
+    celery: a worker, `name` or `name@host`; http: a URL that is POSTed to; client: a part that the
+    process itself has named to memmon.client.
 
-    `api` is where Docker (http://host:port; its socket `socket` otherwise) or Kubernetes (inside a cluster its own) answers,
-    `token_file` and `ca_file` are for Kubernetes. It is never made smaller than `least` or larger than `most`.
+    `api` is where Docker (http://host:port; its socket `socket` otherwise) or Kubernetes (inside a
+    cluster its own) answers, `token_file` and `ca_file` are for Kubernetes. It is never made
+    smaller than `least` or larger than `most`.
     """
 
     control: Literal["supervisor", "systemd", "docker", "kubernetes", "celery", "http", "client"]
@@ -106,7 +107,7 @@ class Targets(Section):
         return self
 
     def check(self) -> Targets:
-        """Return these targets; raise ValueError where one depends on what is not there, or on itself."""
+        """Return these targets; raise ValueError for an unknown or circular dependency."""
         by_name = {target.name: target for target in self.targets}
         for target in self.targets:
             for name in target.depends_on:
@@ -142,7 +143,9 @@ def _all_below(names: tuple[str, ...], by_name: dict[str, Target]) -> list[str]:
 
 
 def built_in(settings: Settings) -> Targets:
-    """Return the targets that need no file: this host, memmon itself, MemMimic's database and the demo."""
+    """Return the targets that need no file: this host, memmon itself, MemMimic's database and the
+    demo.
+    """
     targets = [
         Target(name="host", kind="host", job="host", instance=settings.instance),
         Target(name="memmon", kind="memmon", job="memmon", instance=settings.instance, components=_workers()),
@@ -160,7 +163,9 @@ def _workers() -> dict[str, Component]:
 
 
 def _memmimic(settings: Settings) -> Target:
-    """Return MemMimic as the environment names it: its database, the page of memmon.client in its process, or both."""
+    """Return MemMimic as the environment names it: its database, the page of memmon.client in its
+    process, or both.
+    """
     if settings.client_url is None:
         return Target(name="memmimic", instance=settings.instance, database=settings.db_path)
     url = settings.client_url.rstrip("/")

@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 
 def take(session: Session, name: str) -> None:
-    """Wait until no other transaction holds `name`, and hold it until this one's end. SQLite has one writer anyway."""
+    """Wait until no other transaction holds `name`, and hold it until this one's end. SQLite has
+    one writer anyway.
+    """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})

@@ -1,4 +1,6 @@
-"""Opens SQLite and PostgreSQL so that both behave alike, and says which failures are worth another try."""
+"""Opens SQLite and PostgreSQL so that both behave alike, and says which failures are worth another
+try.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,8 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # The driver would open transactions on its own, too late for us.
+        # The driver would open transactions on its own, too late for us.
+        connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -49,7 +52,8 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that reads first and writes later fails at once when another wrote in between.
+        # A transaction that reads first and writes later fails at once when another wrote in
+        # between.
         writing = connection.get_execution_options().get("memmon_writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
@@ -72,8 +76,9 @@ def writing(engine: Engine) -> Iterator[Session]:
 
 
 def insist(write: Callable[[], T], seconds: float = 30.0) -> T:
-    """Return what `write` returns, tried again for `seconds` while the database is away: for the record of something that was
-    done outside, and would be done twice if it were not kept."""
+    """Return what `write` returns, tried again for `seconds` while the database is away: for the
+    record of something that was done outside, and would be done twice if it were not kept.
+    """
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -94,7 +94,9 @@ def copy_before_upgrade(engine: Engine, current: str) -> Path | None:
 
 
 def revision(engine: Engine) -> str | None:
-    """Return the schema's revision, or None for an empty database; raise Transient while it is away."""
+    """Return the schema's revision, or None for an empty database; raise Transient while it is
+    away.
+    """
     with reading(engine) as session:
         return MigrationContext.configure(session.connection()).get_current_revision()
 

@@ -1,4 +1,6 @@
-"""Every table. Times are Unix seconds (Float); JSON columns hold plain objects; ids are integers unless said."""
+"""Every table. Times are Unix seconds (Float); JSON columns hold plain objects; ids are integers
+unless said.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,7 @@ class RollupRow(Base):
 
 
 class BaselineRow(Base):
-    """What is usual for a metric of one job and instance; `fingerprint` is that of these labels."""
+    """Baseline of a metric for one job and instance; `fingerprint` identifies these labels."""
 
     __tablename__ = "baseline"
     metric: Mapped[str] = mapped_column(String(255), primary_key=True)
@@ -70,7 +72,9 @@ class BaselineRow(Base):
 
 
 class PushGroupRow(Base):
-    """The metrics that a job pushed for one set of grouping labels; `key` is the SHA-256 of these. Kept until it is deleted."""
+    """The metrics that a job pushed for one set of grouping labels; `key` is the SHA-256 of these.
+    Kept until it is deleted.
+    """
 
     __tablename__ = "push_group"
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -122,8 +126,9 @@ class HealthRound(Base):
 class AlertRow(Base):
     """One alert from its first pending evaluation to its end.
 
-    `active` is the rule's name and fingerprint while the alert is pending or firing and null afterwards, so that a label
-    set has one active alert at most. `version` rises with every change: the compare-and-set.
+    `active` is the rule's name and fingerprint while the alert is pending or firing and null
+    afterwards, so that a label set has one active alert at most. `version` rises with every change:
+    the compare-and-set.
     """
 
     __tablename__ = "alert"
@@ -142,8 +147,10 @@ class AlertRow(Base):
     pending_at: Mapped[float]
     firing_at: Mapped[float | None] = mapped_column(index=True)
     resolved_at: Mapped[float | None] = mapped_column(index=True)
-    ends_at: Mapped[float | None]  # When a detector's or a caller's alert ends unless it is raised again.
-    end_is_given: Mapped[bool] = mapped_column(default=False)  # Whether a caller said so, or it was made up.
+    # When a detector's or a caller's alert ends unless it is raised again.
+    ends_at: Mapped[float | None]
+    # Whether a caller said so, or it was made up.
+    end_is_given: Mapped[bool] = mapped_column(default=False)
     evaluated_at: Mapped[float]
     acknowledged_at: Mapped[float | None]
     acknowledged_by: Mapped[str | None]
@@ -152,7 +159,8 @@ class AlertRow(Base):
     flaps: Mapped[int] = mapped_column(
         Integer, default=0
     )  # How often it had fired within the hour before it did this time.
-    placed: Mapped[str | None] = mapped_column(String(16))  # The routes by which it was put into groups.
+    # The routes by which it was put into groups.
+    placed: Mapped[str | None] = mapped_column(String(16))
     __table_args__ = (
         Index("ix_alert_state_placed", "state", "placed"),
         Index("ix_alert_state_severity", "state", "severity"),
@@ -173,7 +181,9 @@ class RuleHealth(Base):
 
 
 class SilenceRow(Base):
-    """Mutes what its matchers match between its two times; ending one early moves `ends_at`. `id` is a UUID."""
+    """Mutes what its matchers match between its two times; ending one early moves `ends_at`. `id`
+    is a UUID.
+    """
 
     __tablename__ = "silence"
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -186,8 +196,10 @@ class SilenceRow(Base):
 
 
 class MaintenanceRow(Base):
-    """A window in which what its matchers match is not told; `schedule` says when it comes. `ended` holds the start of each
-    occurrence that was ended early, and when. `approved_at` is null while somebody has yet to agree."""
+    """A maintenance window: matching alerts are not notified during its occurrences, which
+    `schedule` defines. `ended` maps the start of each occurrence that was ended early to that time.
+    `approved_at` is null until a second person approves.
+    """
 
     __tablename__ = "maintenance"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -204,8 +216,9 @@ class MaintenanceRow(Base):
 
 
 class GroupRow(Base):
-    """An aggregation group of one route: alerts that share the labels of `group_by`, and when it is looked at next. `flushed_at`
-    is null while nothing in it fires that was looked at before."""
+    """An aggregation group of one route: alerts with equal `group_by` labels, and its next flush.
+    `flushed_at` is null before the first flush with a firing alert.
+    """
 
     __tablename__ = "alert_group"
     key: Mapped[str] = mapped_column(String(512), primary_key=True)
@@ -218,7 +231,9 @@ class GroupRow(Base):
 
 
 class PlacementRow(Base):
-    """An alert in a group. It leaves (`left_at`) once its end was told, or its routes changed; the row stays on record."""
+    """Placement of an alert in a group. It ends (`left_at`) when the resolution was delivered or
+    the routes changed; the row is kept.
+    """
 
     __tablename__ = "alert_placement"
     alert_id: Mapped[int] = mapped_column(ForeignKey("alert.id", ondelete="CASCADE"), primary_key=True)
@@ -230,7 +245,9 @@ class PlacementRow(Base):
 
 
 class NotificationLog(Base):
-    """What was last delivered of a group by one channel: the basis of every later decision to tell it again."""
+    """Notification log entry: the last delivery of a group on one channel. Deduplication decides
+    from it.
+    """
 
     __tablename__ = "notification_log"
     group_key: Mapped[str] = mapped_column(String(512), primary_key=True)
@@ -243,8 +260,9 @@ class NotificationLog(Base):
 
 
 class DecisionRow(Base):
-    """What was decided about a group, and why: by channel, and for each alert that was kept back. One row stands for all flushes
-    on end that decided the same."""
+    """Decision about a group: the reason by channel, and the suppressions by alert. Equal decisions
+    in a row share one row.
+    """
 
     __tablename__ = "alert_decision"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -262,8 +280,9 @@ class DecisionRow(Base):
 
 
 class NotificationRow(Base):
-    """One message for one channel of a receiver. `key` makes a doubled enqueue one message; `due_at` is the next try. That of a
-    group says in `told` what its delivery will have told."""
+    """One message on one channel of a receiver. `key` deduplicates enqueues; `due_at` is the next
+    attempt. A group's message carries the notification log entry that its delivery writes.
+    """
 
     __tablename__ = "notification"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -275,7 +294,8 @@ class NotificationRow(Base):
     incident_id: Mapped[int | None] = mapped_column(index=True)
     group_key: Mapped[str | None] = mapped_column(String(512), index=True)
     log_entry: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    state: Mapped[str] = mapped_column(String(16), index=True)  # waiting, sending, sent, failed or superseded
+    # waiting, sending, sent, failed or superseded
+    state: Mapped[str] = mapped_column(String(16), index=True)
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[float] = mapped_column(index=True)
     due_at: Mapped[float | None] = mapped_column(index=True)
@@ -317,8 +337,9 @@ class SecurityEventRow(Base):
 
 
 class RestrictionRow(Base):
-    """Something memmon forbids for a while. `active` is null once it ended, so that one restriction of a kind is in
-    force for a subject at most."""
+    """Something memmon forbids for a while. `active` is null once it ended, so that one restriction
+    of a kind is in force for a subject at most.
+    """
 
     __tablename__ = "restriction"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -340,9 +361,11 @@ class RestrictionRow(Base):
 
 
 class IncidentRow(Base):
-    """One incident. `open_key` is null once it is closed; `version` rises with every step, so that a stale or doubled task
-    changes nothing; `due_at` is when it must be looked at next, at the latest. `level` counts the levels that were paged, `pages`
-    the pages. `began_at` is when what it is about began, `detected_at` when an alert of it fired first."""
+    """One incident. `open_key` is null once it is closed; `version` rises with every step, so that
+    a stale or duplicate task changes nothing; `due_at` is the latest time of its next step. `level`
+    counts paged levels, `pages` counts pages. `began_at` is the start of the cause, `detected_at`
+    the first firing alert.
+    """
 
     __tablename__ = "incident"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -351,7 +374,8 @@ class IncidentRow(Base):
     version: Mapped[int] = mapped_column(default=1)
     title: Mapped[str]
     severity: Mapped[str] = mapped_column(String(16))
-    state: Mapped[str] = mapped_column(String(16), index=True)  # open, verifying, rolling_back, manual or resolved
+    # open, verifying, rolling_back, manual or resolved
+    state: Mapped[str] = mapped_column(String(16), index=True)
     playbook: Mapped[dict[str, Any]]
     chain: Mapped[dict[str, Any]]
     labels: Mapped[dict[str, Any]]
@@ -369,7 +393,8 @@ class IncidentRow(Base):
     resolved_at: Mapped[float | None] = mapped_column(index=True)
     resolved_by: Mapped[str | None]
     reopened: Mapped[int] = mapped_column(default=0)
-    responds_from: Mapped[float]  # When it was opened, or opened again: what due times and levels count from.
+    # When it was opened, or opened again: what due times and levels count from.
+    responds_from: Mapped[float]
     merged_into: Mapped[int | None] = mapped_column(Id)
     due_at: Mapped[float | None] = mapped_column(index=True)
     level: Mapped[int] = mapped_column(default=0)
@@ -390,8 +415,10 @@ class IncidentSource(Base):
 
 
 class IncidentEntry(Base):
-    """One line of the record. Lines are only ever added, and each is signed together with the one before it: `hash` is the
-    HMAC-SHA256 of `previous` and this line with the key whose mark is `signed_by`. They outlive their incident."""
+    """One line of the record. Lines are only ever added, and each is signed together with the one
+    before it: `hash` is the HMAC-SHA256 of `previous` and this line with the key whose mark is
+    `signed_by`. They outlive their incident.
+    """
 
     __tablename__ = "incident_entry"
     seq: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
@@ -407,8 +434,9 @@ class IncidentEntry(Base):
 
 
 class EntryMark(Base):
-    """Where the record begins (`start`: the last line that was forgotten) and ends (`end`: the last one that was written), and
-    up to where it was verified (`verified`); signed like a line."""
+    """Where the record begins (`start`: the last line that was forgotten) and ends (`end`: the last
+    one that was written), and up to where it was verified (`verified`); signed like a line.
+    """
 
     __tablename__ = "incident_entry_mark"
     name: Mapped[str] = mapped_column(String(16), primary_key=True)
@@ -419,10 +447,12 @@ class EntryMark(Base):
 
 
 class IncidentAction(Base):
-    """One action of an incident: the step `step` of `stage`, gone through for the `round`th time (from 0), or with `undo` what
-    takes it back. `key` makes a doubled step one action; `state` is claimed by compare-and-set, and while it runs `due_at` is the
-    end of the claim. `before` is what was so before its first attempt. `target`, `subject` and `kin` are what it is done to, as
-    the limits count them; of one that waits for approval `due_at` is the end of the wait."""
+    """One action run of an incident: the step `step` of `stage` in its `round` (from 0), or with
+    `undo` its rollback. `key` deduplicates runs; `state` is claimed by compare-and-set, and while
+    it runs `due_at` is the end of the claim. `before` is the state before the first attempt.
+    `target`, `subject` and `kin` are the objects that the guardrails count; while it waits for
+    approval `due_at` is the end of the wait.
+    """
 
     __tablename__ = "incident_action"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -449,7 +479,8 @@ class IncidentAction(Base):
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
     before: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    results: Mapped[list[Any]]  # one object an attempt: {at, seconds, outcome, output}; running: {at, outcome}
+    # one object an attempt: {at, seconds, outcome, output}; running: {at, outcome}
+    results: Mapped[list[Any]]
     __table_args__ = (
         Index("ix_incident_action_action_finished", "action", "finished_at"),
         UniqueConstraint("incident_id", "number"),
@@ -478,7 +509,9 @@ class OncallOverride(Base):
 
 
 class OncallCalendar(Base):
-    """The last good copy of a calendar that a schedule has by address, and how the last attempt to get it went."""
+    """The last good copy of a calendar that a schedule has by address, and how the last attempt to
+    get it went.
+    """
 
     __tablename__ = "oncall_calendar"
     schedule: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -519,7 +552,9 @@ class DeadLetter(Base):
 
 
 class Redelivery(Base):
-    """How often a task came back because its process died: a poison task must not kill workers for ever."""
+    """How often a task came back because its process died: a poison task must not kill workers for
+    ever.
+    """
 
     __tablename__ = "redelivery"
     task_id: Mapped[str] = mapped_column(String(64), primary_key=True)

@@ -24,8 +24,9 @@ def insert_new(session: Session, model: type[DeclarativeBase], rows: Sequence[di
 
 
 def insert_many(session: Session, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert the rows whose keys are not there yet, without counting: one prepared statement for all, which is many times
-    faster than a long one that must be built."""
+    """Insert the rows whose keys are not there yet, without counting: one prepared statement for
+    all, which is many times faster than a long one that must be built.
+    """
     if rows:
         session.execute(_insert(session, model).on_conflict_do_nothing(), list(rows))
 
@@ -46,5 +47,7 @@ def _insert(session: Session, model: type[DeclarativeBase]) -> Any:
 
 
 def _values(rows: Sequence[dict[str, Any]]) -> Any:
-    """Return what is inserted. SQLAlchemy keeps the statement of one row, and builds one of several each time anew."""
+    """Return the insert statement's values. SQLAlchemy caches the statement of one row and compiles
+    one of several rows each time.
+    """
     return rows[0] if len(rows) == 1 else rows

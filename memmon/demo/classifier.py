@@ -1,4 +1,6 @@
-"""Pure: a small rule-based CXD classifier. Each word list speaks for one function: Control, conteXt or Data."""
+"""Pure: a small rule-based CXD classifier. Each word list speaks for one function: Control, conteXt
+or Data.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ _WORD = re.compile(r"[a-z]+")
 
 
 def classify(text: str) -> tuple[str, float]:
-    """Return the function that most words of `text` speak for, and its share of those that speak for any.
+    """Return the function with most words in `text`, and its share of all classified words.
 
     A text in which none does is DATA with confidence 0.
     """

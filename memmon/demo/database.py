@@ -35,7 +35,9 @@ class Busy(Exception):
 
 
 class Database:
-    """Runs queries on one of `size` connections, SIZE at first. `hold` is the SQL function that queries call once each."""
+    """Runs queries on one of `size` connections, SIZE at first. `hold` is the SQL function that
+    queries call once each.
+    """
 
     def __init__(self, path: Path, hold: Callable[[], int]):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +46,8 @@ class Database:
         self.size = 0
         self._surplus = 0
         self.resize(SIZE)
-        self.read("SELECT count(*) FROM sqlite_master", ())  # A file that is no database shows itself now.
+        # A file that is no database shows itself now.
+        self.read("SELECT count(*) FROM sqlite_master", ())
         self.write(SCHEMA, ())
 
     @property

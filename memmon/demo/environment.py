@@ -1,4 +1,4 @@
-"""What the demo is told by its environment."""
+"""The demo's settings from its environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from memmon.errors import BadConfig
 
 
 class Environment(NamedTuple):
-    """Where to listen, where the database is, and what to tell memmon where; without `report_url` nothing is reported."""
+    """Where to listen, where the database is, and what to tell memmon where; without `report_url`
+    nothing is reported.
+    """
 
     host: str
     port: int

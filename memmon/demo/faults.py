@@ -1,4 +1,6 @@
-"""Faults that can be switched on for a while. They are gone when the time is over or the process restarts."""
+"""Faults that can be switched on for a while. They are gone when the time is over or the process
+restarts.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ class Faults:
         self._leaking: threading.Thread | None = None
 
     def switch(self, request: Any) -> dict[str, Any]:
-        """Switch a fault on as {"fault", "seconds"} tells (0 seconds: off); return what is on. BadInput names what is wrong."""
+        """Switch a fault on as {"fault", "seconds"} (0 seconds: off); return the active faults.
+        BadInput names the wrong field.
+        """
         name, seconds = _parse(request)
         with self._change:
             self._until[name] = time.time() + seconds
@@ -48,7 +52,8 @@ class Faults:
         if name == "memory-leak" and seconds:
             self._start_leak()
         if name == "crash" and seconds:
-            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGKILL)).start()  # After the answer.
+            # After the answer.
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGKILL)).start()
         return self.to_json()
 
     def to_json(self) -> dict[str, Any]:
@@ -71,7 +76,9 @@ class Faults:
                 self._change.wait(min(left, 0.5))
 
     def hold(self) -> int:
-        """The SQL function of every query: returns 1 at once, or after a while that the database is slow."""
+        """The SQL function of every query: returns 1 at once, or after a while that the database is
+        slow.
+        """
         if self.on("slow-database"):
             self.wait("slow-database", random.uniform(FASTEST, SLOWEST))
         return 1
@@ -91,7 +98,8 @@ class Faults:
         taken: list[bytes] = []
         while self.on("memory-leak"):
             if len(taken) * LEAK_STEP < LEAK_BYTES:
-                taken.append(b"\x01" * LEAK_STEP)  # Written to, else the system would not really give it.
+                # Written to, else the system would not really give it.
+                taken.append(b"\x01" * LEAK_STEP)
             self.wait("memory-leak", LEAK_EVERY)
 
 

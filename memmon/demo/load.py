@@ -23,7 +23,9 @@ SUBJECTS = (
 VERBS = ("prefers", "likes", "needs", "plans", "checks", "reviews", "remembers", "compares", "measures", "orders")
 PLACES = ("Berlin", "Lisbon", "Oslo", "Kyoto", "Quito", "Turin", "Ghent", "Porto", "Lagos", "Perth")
 QUERIES = [*SUBJECTS[:10], *(f"{subject} {place.lower()}" for subject in SUBJECTS[:4] for place in PLACES[:3])]
-"""Few enough that most searches were made before; a new memory about one of them makes that one new again."""
+"""Few enough that most searches were made before; a new memory about one of them makes that one new
+again.
+"""
 
 
 class Load:
@@ -66,7 +68,7 @@ class Load:
 
 
 def choose(dice: random.Random) -> tuple[str, str, Any]:
-    """Return the next request: eight in ten search, one stores, one classifies; now and then somebody logs in."""
+    """Return the next request: eight in ten search, one stores, one classifies; a few log in."""
     throw = dice.random()
     if throw < 0.02:
         return "POST", "/login", {"user": "demo", "password": "demo"}

@@ -79,7 +79,9 @@ class Demo:
         self._database.close()
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        """End quietly; fit for a signal handler, which must not wait for the loop that it interrupts."""
+        """End quietly; fit for a signal handler, which must not wait for the loop that it
+        interrupts.
+        """
         if self._load:
             self._load.stop()
         self._faults.close()

@@ -15,7 +15,9 @@ KEPT = 2000
 PRUNE_EVERY = 50
 
 HELD = "(SELECT hold() AS ok LIMIT 1) CROSS JOIN memories_enhanced"
-"""What queries read from: hold() is called once, first, and inside SQLite (LIMIT keeps it from being merged into the rest)."""
+"""What queries read from: hold() is called once, first, and inside SQLite (LIMIT keeps it from
+being merged into the rest).
+"""
 
 
 class Failed(Exception):
@@ -30,7 +32,9 @@ class Classification(NamedTuple):
 
 
 class Memories:
-    """The api of the demo, with the names that MemMimic's has. Made to be instrumented by memmon.client."""
+    """The api of the demo, with the names that MemMimic's has. Made to be instrumented by
+    memmon.client.
+    """
 
     def __init__(self, database: Database, cache: Cache, faults: Faults):
         self._database = database
@@ -38,7 +42,9 @@ class Memories:
         self._faults = faults
 
     def remember(self, content: str, kind: str = "interaction") -> dict[str, Any]:
-        """Store a memory with its classification; the same text again only counts as another access."""
+        """Store a memory with its classification; the same text again only counts as another
+        access.
+        """
         self._may_fail()
         duplicates = self._database.read(f"SELECT id FROM {HELD} WHERE ok AND content = ?", (content,))
         if duplicates:

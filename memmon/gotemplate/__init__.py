@@ -1,1 +1,3 @@
-"""Go's text/template as far as alerting uses it: read into a tree and walked over plain values, with nothing behind it."""
+"""Go's text/template as far as alerting uses it: read into a tree and walked over plain values,
+with nothing behind it.
+"""

@@ -1,4 +1,6 @@
-"""Pure: the functions of Alertmanager's templates. Source: its documentation, "Notification template reference"."""
+"""Pure: the functions of Alertmanager's templates. Source: its documentation, "Notification
+template reference".
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _LAYOUT = re.compile(
 
 
 def date(layout: Any, moment: Any) -> str:
-    """Return a time as Go's layout says, which writes the time of reference, Mon Jan 2 15:04:05 MST 2006."""
+    """Return a time as Go's layout says, which writes the time of reference, Mon Jan 2 15:04:05 MST
+    2006.
+    """
     at = _time(moment)
 
     def part(directive: re.Match[str]) -> str:

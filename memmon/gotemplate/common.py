@@ -74,7 +74,9 @@ def match(pattern: Any, subject: Any) -> bool:
 
 
 def replace_all(pattern: Any, instead: Any, subject: Any) -> str:
-    """Put `instead`, in which $1 and ${name} stand for groups, in the place of everything that fits."""
+    """Put `instead`, in which $1 and ${name} stand for groups, in the place of everything that
+    fits.
+    """
     regex = program(text(pattern), False)
     template = text(instead)
 

@@ -1,5 +1,6 @@
-"""Pure: a template's tree walked over data. It reads fields of `Record`s and keys of maps, calls the functions that it is given,
-and nothing else; how long it goes on and how much it writes is limited."""
+"""Pure: evaluates a template's tree over data. It reads fields of `Record`s and keys of maps, and
+calls only the given functions; steps and output size are limited.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def execute(
     variables: Mapping[str, Any] | None = None,
     templates: Mapping[str, tuple[Node, ...]] | None = None,
 ) -> str:
-    """Return what `template` writes about `data`. `variables` have their `$`; `templates` can be called beside its own.
+    """Return what `template` writes about `data`. `variables` have their `$`; `templates` can be
+    called beside its own.
 
     Raises BadTemplate, with the line, for what cannot be done with the data, and beyond the limits.
     """
@@ -229,5 +231,5 @@ class _Run:
         except BadTemplate:
             raise
         except (MemmonError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-            # Whatever a function cannot do with what it was given is this template's trouble.
+            # Any error of a function fails this template only.
             raise BadTemplate(f"{name}: {error}", self._line) from None

@@ -1,4 +1,6 @@
-"""Pure: the functions that Go's templates bring themselves. `and` and `or` are the evaluator's: they do not ask all arguments."""
+"""Pure: the functions that Go's templates bring themselves. `and` and `or` are the evaluator's:
+they do not ask all arguments.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from memmon.gotemplate.values import is_true
 
 
 class Misused(Exception):
-    """A function got what it cannot take."""
+    """A function received an unsupported argument."""
 
 
 def _kind(value: Any) -> str:

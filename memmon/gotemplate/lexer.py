@@ -18,7 +18,9 @@ _TOKEN = re.compile(
 
 
 class Token(NamedTuple):
-    """A piece of a template: `kind` is text, or that of a token inside an action, where `end` closes each action."""
+    """A piece of a template: `kind` is text, or that of a token inside an action, where `end`
+    closes each action.
+    """
 
     kind: str
     text: str
@@ -28,7 +30,9 @@ class Token(NamedTuple):
 
 
 def tokens(source: str) -> Iterator[Token]:
-    """Return the pieces of `source`; raise BadTemplate for an action that is not closed or a character that means nothing."""
+    """Return the pieces of `source`; raise BadTemplate for an action that is not closed or a
+    character that means nothing.
+    """
     if len(source) > MAX_LENGTH:
         raise BadTemplate(f"longer than {MAX_LENGTH} characters", 1)
     at, trim = 0, False
@@ -47,7 +51,9 @@ def tokens(source: str) -> Iterator[Token]:
 
 
 def _action(source: str, at: int) -> Generator[Token, None, tuple[int, bool]]:
-    """Yield the tokens of the action that begins at `at`; return where it ends, and whether blanks after it go."""
+    """Yield the tokens of the action that begins at `at`; return where it ends, and whether blanks
+    after it go.
+    """
     line = source.count("\n", 0, at) + 1
     begin = at
     while source[at : at + 1].isspace():

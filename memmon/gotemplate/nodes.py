@@ -35,7 +35,9 @@ class Chain(NamedTuple):
 
 
 class Pipe(NamedTuple):
-    """Commands, the result of each the last argument of the next; `names` are declared by it, or set where `is_set`."""
+    """Commands, the result of each the last argument of the next; `names` are declared by it, or
+    set where `is_set`.
+    """
 
     line: int
     names: tuple[str, ...]

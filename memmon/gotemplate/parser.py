@@ -1,4 +1,6 @@
-"""Pure: a template's text as a tree. Source of the grammar: the documentation of Go's text/template and text/template/parse."""
+"""Pure: a template's text as a tree. Source of the grammar: the documentation of Go's text/template
+and text/template/parse.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,10 @@ _CONSTANTS = {"true": True, "false": False, "nil": None}
 
 
 def parse(text: str, functions: Collection[str], variables: Collection[str] = (), name: str = "") -> Template:
-    """Return the tree of `text`; raise BadTemplate with its line for what is no template, a function that is none of `functions`,
-    and a variable that is neither declared nor one of `variables` (with their `$`)."""
+    """Return the tree of `text`; raise BadTemplate with its line for a syntax error, a function
+    that is not in `functions`, and a variable that is neither declared nor in `variables` (with
+    their `$`).
+    """
     parser = _Parser(text, functions, variables)
     nodes, _ = parser.nodes(())
     return Template(name, nodes, parser.defined)
@@ -51,7 +55,9 @@ class _Parser:
         self.defined: dict[str, tuple[Node, ...]] = {}
 
     def nodes(self, closers: tuple[str, ...]) -> tuple[tuple[Node, ...], str]:
-        """Return the nodes up to one of the words `closers`, or to the end of the text, and which word that was."""
+        """Return the nodes up to one of the words `closers`, or to the end of the text, and which
+        word that was.
+        """
         self._depth += 1
         if self._depth > MAX_NESTING:
             raise BadTemplate(f"nested more than {MAX_NESTING} deep", self._line())

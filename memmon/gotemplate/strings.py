@@ -69,7 +69,9 @@ def show(value: Any) -> str:
 
 
 def general(value: float) -> str:
-    """Return a float as Go's `%v`: as short as it can be read back, with an exponent below 1e-4 and from 1e6 on."""
+    """Return a float as Go's `%v`: as short as it can be read back, with an exponent below 1e-4 and
+    from 1e6 on.
+    """
     if not math.isfinite(value):
         return _infinite(value)
     sign = "-" if math.copysign(1, value) < 0 else ""
@@ -119,7 +121,9 @@ def sprint(values: Sequence[Any]) -> str:
 
 
 def sprintf(form: str, values: Sequence[Any]) -> str:
-    """Return `form` with its verbs filled in; a value that does not fit is written as Go writes it, not refused."""
+    """Return `form` with its verbs filled in; a value that does not fit is written as Go writes it,
+    not refused.
+    """
     left = list(values)
 
     def expand(match: re.Match[str]) -> str:

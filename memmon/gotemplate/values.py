@@ -8,7 +8,9 @@ from typing import Any
 
 
 class Record:
-    """A structure: exactly these fields, and methods that may take arguments. `text` is how it is written."""
+    """A structure: exactly these fields, and methods that may take arguments. `text` is how it is
+    written.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Pure: the score of a round, and what it lost."""
+"""Pure: the health score of a round, and the losses by check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from memmon.health.model import VALUE, Status
 Row = TypeVar("Row")
 
 CRITICAL_CAP = 0.4
-"""One critical check holds the whole score below the emergency line of 0.5, whatever the others say."""
+"""Cap of the score with one critical check: below the emergency threshold of 0.5."""
 
 
 class Loss(NamedTuple):
@@ -23,7 +23,9 @@ class Loss(NamedTuple):
 
 
 def score(statuses: Mapping[str, Status], weights: Mapping[str, float]) -> float:
-    """Return the weighted mean of the checks' values, at most 0.4 while one is critical; 1 without checks."""
+    """Return the weighted mean of the checks' values, at most 0.4 while one is critical; 1 without
+    checks.
+    """
     total = sum(weights.get(name, 1.0) for name in statuses)
     if not total:
         return 1.0
@@ -32,8 +34,9 @@ def score(statuses: Mapping[str, Status], weights: Mapping[str, float]) -> float
 
 
 def losses(rows: Sequence[tuple[str, Status, str]], weights: Mapping[str, float]) -> list[Loss]:
-    """Return what each (check, status, message) that is not healthy took, the largest first; the cap is shared out
-    among the critical ones, so that the losses add up to what is missing."""
+    """Return the points that each unhealthy (check, status, message) cost, largest first. The cap
+    is shared among critical checks, so that the losses add up to 1 - score.
+    """
     statuses = {name: status for name, status, _ in rows}
     total = sum(weights.get(name, 1.0) for name in statuses) or 1.0
     plain = {name: (1 - VALUE[status]) * weights.get(name, 1.0) / total for name, status in statuses.items()}
@@ -48,7 +51,8 @@ def losses(rows: Sequence[tuple[str, Status, str]], weights: Mapping[str, float]
 
 
 def thinned(rows: Sequence[Row], about: Callable[[Row], tuple[str, float]], limit: int) -> list[Row]:
-    """Return about `limit` of `rows` in their order: of each stretch the row of the lowest score for each target.
+    """Return about `limit` of `rows` in their order: of each stretch the row of the lowest score
+    for each target.
 
     `about` gives target and score of a row.
     """

@@ -1,4 +1,4 @@
-"""The verbs of health: what is due, check it, and report."""
+"""Public interface of health: due checks, check execution, and reports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ GRACE = 1.0
 """Seconds beyond a check's own time limit after which its task is cut."""
 
 LOST_AFTER = 15.0
-"""Seconds beyond three time limits after which a result comes no more: it may wait twice its limit, and run once."""
+"""Seconds beyond three time limits after which a result comes no more: it may wait twice its limit,
+and run once.
+"""
 
 LOST_WITHIN = 3600.0
 MAX_HISTORY = 1000
@@ -47,7 +49,7 @@ def due(ctx: Context) -> list[Job]:
         return []
     round_number = int(
         math.floor(now / interval) * interval
-    )  # When the period began: it grows whatever the interval becomes.
+    )  # The start of the period: it rises even when the interval changes.
     return [_job(target, check, round_number) for target, check in _planned(ctx)]
 
 
@@ -57,7 +59,9 @@ def _job(target: Target, definition: Check, round_number: int) -> Job:
 
 
 def _close_lost(ctx: Context, now: float) -> None:
-    """Judge the rounds whose missing checks can no longer come: a monitor does not hide that it could not look."""
+    """Judge the rounds whose missing checks can no longer come: a monitor does not hide that it
+    could not look.
+    """
     limits = [definition.timeout for _, definition in _planned(ctx)]
     late = now - 3 * max(limits, default=5.0) - LOST_AFTER
     for name, expected in _wanted(ctx).items():
@@ -78,8 +82,9 @@ def _wanted(ctx: Context) -> dict[str, set[str]]:
 
 
 def _planned(ctx: Context) -> list[tuple[Target, Check]]:
-    """Return every MemMimic with all checks, so that one score holds all that its health depends on; where none is
-    configured, the host with them."""
+    """Return every MemMimic with all checks, so that one score holds all that its health depends
+    on; where none is configured, the host with them.
+    """
     all_targets = ctx.config.targets.targets
     watched = [target for target in all_targets if target.kind == "memmimic"]
     watched = watched or [target for target in all_targets if target.kind == "host"][:1]
@@ -88,7 +93,7 @@ def _planned(ctx: Context) -> list[tuple[Target, Check]]:
 
 
 def check(ctx: Context, target_name: str, check_name: str, round_number: int) -> None:
-    """Do one check, keep what it found, and judge the round once it is complete."""
+    """Run one check, store its result, and judge the round once it is complete."""
     planned: dict[tuple[str, str], tuple[Target, Check]]
     planned = {(target.name, check.name): (target, check) for target, check in _planned(ctx)}
     if (target_name, check_name) not in planned:
@@ -140,8 +145,8 @@ def record(
 def _judge(ctx: Context, target_name: str, round_number: int, now: float) -> None:
     """Give the verdict of a round when all of its checks are in.
 
-    In a transaction of its own: two checks that end together do not see each other's row before it is committed, and each
-    would leave the verdict to the other.
+    In a transaction of its own: two checks that end together do not see each other's row before it
+    is committed, and each would leave the verdict to the other.
     """
     with ctx.write() as session:
         rows = store.results(session, target_name, round_number)
@@ -211,7 +216,9 @@ def _current(ctx: Context, instance: str | None = None) -> list[HealthResult]:
 
 
 def report(ctx: Context, instance: str | None = None) -> dict[str, Any]:
-    """Return the body of GET /api/health from the newest stored results; status `unknown` before the first."""
+    """Return the body of GET /api/health from the newest stored results; status `unknown` before
+    the first.
+    """
     rows = _current(ctx, instance)
     identities = {target.name: target.identity for target in ctx.config.targets.targets}
     return {
@@ -255,7 +262,9 @@ def why(ctx: Context) -> list[dict[str, Any]]:
 
 
 def history(ctx: Context, hours: float) -> list[dict[str, Any]]:
-    """Return the verdicts of the last `hours`, the oldest first; of too many, the worst of each stretch."""
+    """Return the verdicts of the last `hours`, the oldest first; of too many, the worst of each
+    stretch.
+    """
     names = {target.name: target.identity for target in ctx.config.targets.targets}
     with ctx.read() as session:
         rows = store.rounds(session, ctx.now() - hours * 3600)
@@ -274,7 +283,9 @@ def history(ctx: Context, hours: float) -> list[dict[str, Any]]:
 
 
 def recent(ctx: Context, count: int = 60) -> dict[str, list[dict[str, Any]]]:
-    """Return the last `count` results of each check, the oldest first; over several targets the worst of a round."""
+    """Return the last `count` results of each check, the oldest first; over several targets the
+    worst of a round.
+    """
     since = ctx.now() - (count + 1) * ctx.settings.health_check_interval
     bars: dict[str, dict[int, dict[str, Any]]] = {}
     with ctx.read() as session:

@@ -51,7 +51,9 @@ def newest_round(session: Session, target: str) -> int:
 
 
 def unjudged(session: Session, target: str, since: float, until: float) -> dict[int, set[str]]:
-    """Return the rounds begun between `since` and `until` that have results but no verdict, with the checks that are in."""
+    """Return the rounds begun between `since` and `until` that have results but no verdict, with
+    the checks that are in.
+    """
     judged = select(HealthRound.round).where(HealthRound.target == target, HealthRound.round >= since)
     query = select(HealthResult.round, HealthResult.name).where(
         HealthResult.target == target,

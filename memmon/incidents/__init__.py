@@ -1,1 +1,1 @@
-"""Incidents: what belongs together, what is done about it, who is told, whether it helped, and the record of it all."""
+"""Incidents: correlation, response, paging, verification and their timeline."""

@@ -1,4 +1,4 @@
-"""Writing actions down: what a decision wants done, as rows that are due, or wait for somebody's word."""
+"""Creates action runs from decisions: rows that are due, or wait for approval."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ SPARE = 10.0
 
 
 def job(action_id: int, timeout: float, expires: float | None = None) -> Job:
-    """Return the job that does an action; it is cut when it has not ended by itself soon after its time limit."""
+    """Return the job that does an action; it is cut when it has not ended by itself soon after its
+    time limit.
+    """
     return Job("incidents.act", (action_id,), expires=expires, limit=timeout + SPARE / 2)
 
 
@@ -35,8 +37,10 @@ def write(
     now: float,
     target: str | None = None,
 ) -> list[Job]:
-    """Write a step down as an action of round `number`, or what takes it back: due, waiting for approval, or undoable for want of a
-    label. `target` is the one that its `where` has chosen."""
+    """Create the action run of a step in round `number`, or its rollback: due, waiting for
+    approval, or refused for a missing label. `target` is the target selected by the step's `where`
+    query.
+    """
     step, stage = run.step, run.stage.name
     key = (
         f"{row.id}/{stage}/{run.step_number}"
@@ -63,7 +67,7 @@ def write(
     approval = None if run.undo else step.approval
     try:
         values |= _undoing(session, row, run, action_number) if run.undo else {}
-        if not takes_back(step, run.undo):  # What was filled in once stays as it is.
+        if not takes_back(step, run.undo):  # Rendered parameters never change.
             values["parameters"] = correlation.fill_parameters(values["parameters"], row.labels)
         if "where" in values["parameters"] and not run.undo:
             values["parameters"] |= {"target": _needed(target, values["parameters"]["where"])}
@@ -102,7 +106,7 @@ def _needed(target: str | None, where: str) -> str:
 
 
 def _undoing(session: Session, row: IncidentRow, run: Run, action_number: int) -> dict[str, Any]:
-    """Return what takes an action back: its own opposite, with what was known before it, or another action."""
+    """Return the rollback of an action: its own undo with the state before it, or another action."""
     undo = run.step.rollback
     if undo is None:
         raise Permanent(f"{run.step.action} has no rollback")

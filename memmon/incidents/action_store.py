@@ -13,7 +13,9 @@ from memmon.db.tables import IncidentAction, IncidentRow
 
 
 def add(session: Session, values: dict[str, Any]) -> IncidentAction | None:
-    """Write an action down with the next number of its incident; None when its key is there already."""
+    """Write an action down with the next number of its incident; None when its key is there
+    already.
+    """
     last = select(func.max(IncidentAction.number)).where(IncidentAction.incident_id == values["incident_id"])
     row = {**values, "number": (session.scalar(last) or 0) + 1}
     if upsert.insert_new(session, IncidentAction, [row]) != 1:
@@ -33,8 +35,9 @@ def get(session: Session, action_id: int) -> IncidentAction | None:
 
 
 def due(session: Session, now: float, limit: int = 100) -> list[tuple[int, float]]:
-    """Return the actions that are to be done, with their time limits: new ones, retries, those whose worker died, and those
-    whose wait for approval is over."""
+    """Return the actions that are to be done, with their time limits: new ones, retries, those
+    whose worker died, and those whose wait for approval is over.
+    """
     query = select(IncidentAction.id, IncidentAction.timeout).where(
         IncidentAction.state.in_(("waiting", "running", "approval")), IncidentAction.due_at <= now
     )
@@ -42,7 +45,9 @@ def due(session: Session, now: float, limit: int = 100) -> list[tuple[int, float
 
 
 def past(session: Session, action: str, since: float, apart_from: int) -> Sequence[IncidentAction]:
-    """Return what was done by an action since then, or is being done, the newest first, without what takes back."""
+    """Return the runs of an action since then, finished or running, newest first, without
+    rollbacks.
+    """
     recent = or_(IncidentAction.finished_at > since, IncidentAction.state == "running")
     begun = IncidentAction.started_at.is_not(None)
     is_same_action = (
@@ -61,7 +66,9 @@ def claim(session: Session, action_id: int, now: float, until: float) -> bool:
 
 
 def change(session: Session, action_id: int, expected: str, attempt: int, **values: Any) -> bool:
-    """Change an action if it is still in the state `expected` at this attempt; False when another worker took it over."""
+    """Change an action if it is still in the state `expected` at this attempt; False when another
+    worker took it over.
+    """
     same = (IncidentAction.state == expected) & (IncidentAction.attempts == attempt)
     statement = update(IncidentAction).where(IncidentAction.id == action_id, same)
     return session.execute(statement.values(**values)).rowcount == 1  # type: ignore[attr-defined, no-any-return]
@@ -87,7 +94,7 @@ def withdraw(session: Session, incident_id: int, stage: str, step: int, now: flo
 
 
 def waiting_for_approval(session: Session) -> int:
-    """Return how many actions wait for somebody's word."""
+    """Return how many actions wait for approval."""
     query = select(func.count(IncidentAction.id)).where(IncidentAction.state == "approval")
     return session.scalar(query) or 0
 
@@ -98,7 +105,7 @@ def of_all(session: Session, numbers: Iterable[int]) -> Sequence[IncidentAction]
 
 
 def open_or_ahead(session: Session, now: float) -> Sequence[IncidentAction]:
-    """Return the actions of open incidents, and of the others those that have a time after `now`."""
+    """Return the actions of open incidents, and those of closed incidents with a time after `now`."""
     ahead = (IncidentAction.due_at > now, IncidentAction.started_at > now, IncidentAction.finished_at > now)
     query = select(IncidentAction).join(IncidentRow).where(or_(IncidentRow.open_key.is_not(None), *ahead))
     return session.scalars(query).all()

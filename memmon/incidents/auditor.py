@@ -1,8 +1,9 @@
-"""The auditor: looks each minute whether every incident goes on, from SQL alone, and tells a watchman outside only when all is
-well.
+"""The auditor: checks each minute in SQL that every incident progresses, and sends an external
+heartbeat only when all is well.
 
-What is overdue is started again, once; what is stuck after that is for people. The heartbeat goes out after an audit that found
-nothing: a memmon that is dead, or cannot do its work, is noticed elsewhere because it falls silent (a dead man's switch).
+An overdue incident is restarted once; if it stays stuck, people are paged. The heartbeat is sent
+after an audit without findings, so a dead or failing memmon is noticed by its absence (dead man's
+switch).
 """
 
 from __future__ import annotations
@@ -34,14 +35,16 @@ UNHEARD = "its last page reached nobody"
 
 
 class Finding(NamedTuple):
-    """What is wrong with an incident, 0 for memmon itself."""
+    """A problem of an incident; incident 0 is memmon itself."""
 
     incident: int
     description: str
 
 
 def audit(ctx: Context) -> list[Job]:
-    """Look at everything; start again what is overdue, page for what is stuck, and send the heartbeat when nothing was found."""
+    """Audit everything: restart overdue incidents, page for stuck ones, and send the heartbeat when
+    there are no findings.
+    """
     now = ctx.now()
     back = clock_skew.follow(ctx, now)
     findings, jobs = _incidents(ctx, now)
@@ -115,10 +118,12 @@ def _unheard(session: Session, row: IncidentRow) -> bool:
 
 
 def _mend(ctx: Context, session: Session, row: IncidentRow, wrong: list[str], now: float) -> list[Job]:
-    """Start an incident again, and page for one that was started again before and has not gone on, or that reached nobody."""
+    """Start an incident again, and page for one that was started again before and has not gone on,
+    or that reached nobody.
+    """
     late = [problem for problem in wrong if problem != UNHEARD]
     if not late:
-        row.stuck_at = None  # It goes on.
+        row.stuck_at = None  # The incident progresses.
     jobs: list[Job] = []
     stuck = row.stuck_at is not None and row.stuck_at < now - LATE
     if late and not stuck:
@@ -139,7 +144,9 @@ def _mend(ctx: Context, session: Session, row: IncidentRow, wrong: list[str], no
 
 
 def _paged_lately(session: Session, row: IncidentRow, now: float) -> bool:
-    """Tell whether people were paged for a stuck incident already: that is said again as often as its last level is paged."""
+    """Return True if people were paged for a stuck incident within the repeat time of its last
+    level.
+    """
     since = now - paging.chain_of(row).repeat
     lines = audit_service.entries(session, row.id)
     return any(line.kind == "audit" and line.detail.get("paged") and since < line.at <= now for line in lines)
@@ -159,7 +166,7 @@ def _start_again(session: Session, row: IncidentRow, now: float) -> list[Job]:
 
 
 def _record(ctx: Context) -> list[Finding]:
-    """Look at what was added to the record since the last audit."""
+    """Verify the audit log entries since the last audit."""
     report = audit_service.verify(ctx, whole=False)
     return [
         Finding(problem["incident_id"] or 0, f"line {problem['seq']} of the record {problem['what']}")
@@ -183,13 +190,15 @@ def _parts(ctx: Context, now: float) -> list[Finding]:
 
 
 def standing(ctx: Context) -> dict[str, Any]:
-    """Return how the last audit went: {last_run, status, findings, heartbeat}; nothing where there was none yet."""
+    """Return how the last audit went: {last_run, status, findings, heartbeat}; nothing where there
+    was none yet.
+    """
     last = heartbeat.read(ctx.redis).get(COMPONENT, {})
     return {**last, "last_run": encode.iso(last["last_run"])} if last else {}
 
 
 def _heartbeat(ctx: Context) -> bool | None:
-    """Tell the watchman outside that all is well; None where none is named, False when that could not be told."""
+    """Send the heartbeat; return None when no URL is configured and False when it failed."""
     url = ctx.settings.heartbeat_url
     if url is None:
         return None

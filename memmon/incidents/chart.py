@@ -1,5 +1,6 @@
-"""Pure: a line chart as SVG, for a post-mortem: it is a file that stays as it was, needs no script and can be put into any
-document."""
+"""Pure: a line chart as SVG, for a post-mortem: it is a file that stays as it was, needs no script
+and can be put into any document.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from typing import NamedTuple
 WIDTH, HEIGHT = 760, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 40, 46
 MOST = 6
-"""Lines in one chart: more cannot be told apart."""
+"""Most lines in one chart; more are not distinguishable."""
 COLOURS = ("#2563eb", "#c2410c", "#15803d", "#7c3aed", "#b91c1c", "#0e7490")
 GAP = 3.0
 """How many usual distances between two points are a gap in a line."""
@@ -26,7 +27,9 @@ class Line(NamedTuple):
 
 
 def svg(title: str, lines: Sequence[Line], start: float, end: float, marks: Iterable[tuple[float, str]] = ()) -> str:
-    """Return a chart of `lines` from `start` to `end` (Unix seconds); `marks` are moments with a word each."""
+    """Return a chart of `lines` from `start` to `end` (Unix seconds); `marks` are moments with a
+    word each.
+    """
     drawn_lines = [line._replace(points=[p for p in line.points if isfinite(p[1])]) for line in lines[:MOST]]
     low, high = _bounds([value for line in drawn_lines for _, value in line.points])
     across = (WIDTH - LEFT - RIGHT) / max(1e-9, end - start)

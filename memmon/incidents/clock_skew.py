@@ -1,7 +1,8 @@
-"""A clock that was set back. What waits was told by it, and would wait for as much longer; its times are moved along instead.
+"""Handles a clock that was set back. Waiting rows would wait longer by that step, so their times
+are shifted.
 
-What a worker holds keeps its time: no claim becomes shorter than it was, so that nothing is done by two. Lines of the record stay
-as they were signed.
+What a worker holds keeps its time: no claim becomes shorter than it was, so that nothing is done by
+two. Lines of the record stay as they were signed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LEAST = 60.0
 """Seconds by which clocks of a fleet may differ, and are set, without being noticed."""
 
 SINCE = 120.0
-"""Seconds within which the auditor looks again: what was written that long ago at most is by the clock of now."""
+"""Seconds between two audits; newer timestamps may come from before the step."""
 
 FORGOTTEN = 86400.0
 """Seconds after which a host that has not looked is forgotten."""
@@ -35,19 +36,23 @@ OF_PROGRESS = ("acted_at", "held_since")
 
 
 def follow(ctx: Context, now: float, host: str | None = None) -> float:
-    """Return by how many seconds the clock of `host` (this one) was set back since the last call, 0 when it was not; open incidents
-    have followed it. That clocks of hosts differ is no reason to move anything."""
+    """Return by how many seconds the clock of `host` (this one) was set back since the last call, 0
+    when it was not; open incidents have followed it. That clocks of hosts differ is no reason to
+    move anything.
+    """
     host = host or socket.gethostname()
     with ctx.write() as session:
         mark = session.get(ClockMark, host, with_for_update=True)
         by = mark.at - now if mark is not None else 0.0
         upsert.replace(session, ClockMark, [{"host": host, "at": now}], ["host"])
-        session.execute(delete(ClockMark).where(ClockMark.at < now - FORGOTTEN))  # Containers come and go.
+        # Containers come and go.
+        session.execute(delete(ClockMark).where(ClockMark.at < now - FORGOTTEN))
         if by <= LEAST:
             return 0.0
         for row in store.open_rows(session):
             _incident(session, row, by, now)
-        for action in action_store.open_or_ahead(session, now):  # Limits count what is over as well.
+        # Guardrails also count finished runs.
+        for action in action_store.open_or_ahead(session, now):
             if not _is_new(action.started_at or action.created_at, now):
                 _move(action, OF_ACTION, by, now)
     return by

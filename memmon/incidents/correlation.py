@@ -18,7 +18,9 @@ _LABEL = re.compile(r"\$([a-zA-Z_][a-zA-Z0-9_]*)")
 
 
 class Sign(NamedTuple):
-    """Something that happens: an alert that fires, or a security event. `at` is when it began (Unix seconds)."""
+    """Something that happens: an alert that fires, or a security event. `at` is when it began (Unix
+    seconds).
+    """
 
     kind: str  # alert or event
     id: int
@@ -54,7 +56,7 @@ def meets(condition: Condition, sign: Sign) -> bool:
 
 
 def is_complete(playbook: Playbook, signs: Sequence[Sign]) -> bool:
-    """Tell whether what is there opens an incident: every condition is met, all within the window."""
+    """Return True if the signs open an incident: every condition is met within the window."""
     rule = playbook.correlation
     if not rule.conditions:
         return bool(signs)
@@ -66,26 +68,34 @@ def is_complete(playbook: Playbook, signs: Sequence[Sign]) -> bool:
 
 
 def key(playbook: Playbook, labels: Mapping[str, str]) -> str:
-    """Return what one incident at a time is open for: the playbook and the labels that it groups by."""
+    """Return what one incident at a time is open for: the playbook and the labels that it groups
+    by.
+    """
     shared = label_sets.of({name: labels.get(name, "") for name in playbook.correlation.group_by})
     return short(f"{playbook.name}{label_sets.show(shared)}", LONGEST_KEY)
 
 
 def fill(text: str, labels: Mapping[str, str]) -> str:
-    """Return `text` with each `$label` as its value; `?` for a label that is not there. For titles and notes."""
+    """Return `text` with each `$label` as its value; `?` for a label that is not there. For titles
+    and notes.
+    """
     return " ".join(_LABEL.sub(lambda match: labels.get(match.group(1), "?"), text).split())
 
 
 def fill_query(expr: str, labels: Mapping[str, str]) -> str:
-    """Return `expr` with each `$label` escaped as inside the quotes of a matcher; nothing for a label that is not there."""
+    """Return `expr` with each `$label` escaped as inside the quotes of a matcher; nothing for a
+    label that is not there.
+    """
     return _LABEL.sub(lambda match: label_sets.escape(labels.get(match.group(1), "")), expr)
 
 
 def fill_parameters(parameters: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return `parameters` with their `$label`s filled in; raise Permanent for a label that is not there.
+    """Return `parameters` with their `$label`s filled in; raise Permanent for a label that is not
+    there.
 
-    `url` and `headers` stay as the operator wrote them: an address must never come out of a label, and a secret may hold a $. So do
-    `expr`, `where` and `values`, which are filled in as queries are.
+    `url` and `headers` stay as the operator wrote them: an address must never come out of a label,
+    and a secret may hold a $. So do `expr`, `where` and `values`, which are filled in as queries
+    are.
     """
 
     def label_value(name: str) -> str:

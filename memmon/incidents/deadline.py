@@ -1,6 +1,7 @@
-"""A time limit on what runs in this process: an action that hangs is cut, whatever it hangs in.
+"""A time limit for code in this process: a hanging action is interrupted.
 
-It works by SIGALRM (setitimer(2)), and so in the main thread alone, which is where a prefork worker runs its tasks.
+It works by SIGALRM (setitimer(2)), and so in the main thread alone, which is where a prefork worker
+runs its tasks.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from memmon.errors import Transient
 
 
 class Cut(BaseException):
-    """The time is over. No handler in between takes it for a failure of the one part that it is about."""
+    """The time is over. No handler in between takes it for a failure of the one part that it is
+    about.
+    """
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raise Transient in the block when it is not over within `seconds`; in another thread than the main one it is not cut."""
+    """Raise Transient in the block when it is not over within `seconds`; in another thread than the
+    main one it is not cut.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,6 @@
-"""Pure: who is paged next, and when. Levels come in order of their times; the last one is repeated until somebody answers."""
+"""Pure: who is paged next, and when. Levels follow in order of their times; the last one repeats
+until someone acknowledges.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ Applies = Callable[[Level], bool]
 
 
 class Page(NamedTuple):
-    """A page that is due: the level that it goes to, its number in the chain, whether it was told before, and when the next page
-    is due (Unix seconds)."""
+    """A due page: its level, the level's index in the chain, whether it repeats, and when the next
+    page is due (Unix seconds).
+    """
 
     level: Level
     level_index: int
@@ -34,7 +37,9 @@ def first_at(chain: Chain, opened_at: float) -> float:
 def page(
     chain: Chain, reached: int, opened_at: float, now: float, applies: Applies = always, hurry: bool = False
 ) -> Page:
-    """Return the page that is made now, after `reached` levels were; with `hurry` the next level's turn has come."""
+    """Return the page that is made now, after `reached` levels were; with `hurry` the next level's
+    turn has come.
+    """
     levels = chain.levels
     if reached and not hurry and reached < len(levels):
         current_level, following = levels[reached - 1], levels[reached]
@@ -42,13 +47,16 @@ def page(
             return Page(current_level, reached - 1, True, min(now + current_level.repeat, opened_at + following.after))
     index = _next(chain, reached, applies)
     level = levels[index]
-    # One made by hand, ahead of its time, leaves the plan as it is; one that is late does not hold the next one up.
+    # One made by hand, ahead of its time, leaves the plan as it is; one that is late does not hold
+    # the next one up.
     then = max(now, opened_at + levels[index + 1].after) if index + 1 < len(levels) else now + chain.repeat
     return Page(level, index, index < reached, min(then, now + level.repeat) if level.repeat else then)
 
 
 def _next(chain: Chain, reached: int, applies: Applies) -> int:
-    """Return the number of the next level that applies, else of the last one that does: somebody is always told."""
+    """Return the index of the next applicable level, else of the last applicable one, so that every
+    page has a recipient.
+    """
     fitting = [index for index, level in enumerate(chain.levels) if applies(level)]
     above = [index for index in fitting if index >= reached]
     return above[0] if above else fitting[-1] if fitting else len(chain.levels) - 1

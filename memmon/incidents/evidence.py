@@ -22,7 +22,9 @@ def folder(settings: Settings, incident_id: int) -> Path:
 
 
 def write(settings: Settings, incident_id: int, name: str, text: str) -> Path:
-    """Write a file of an incident, whole or not at all, that only memmon's user can read; return its path."""
+    """Write a file of an incident, whole or not at all, that only memmon's user can read; return
+    its path.
+    """
     place = folder(settings, incident_id)
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = place / name

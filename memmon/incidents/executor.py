@@ -1,4 +1,6 @@
-"""Doing actions: taken by one worker within the limits, done, recorded. They are written down in `writing`."""
+"""Doing actions: taken by one worker within the limits, done, recorded. They are written down in
+`writing`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from memmon.state import counters, live
 log = logging.getLogger(__name__)
 
 KEEP_FOR = 20.0
-"""Seconds for which the record of what was done is tried again while the database is away: unknown, it might be done twice."""
+"""Seconds for which writing a result is retried while the database is away; an unwritten action
+might run twice.
+"""
 
 LONGEST_WAIT = 60.0
 
@@ -43,7 +47,9 @@ class Taken(NamedTuple):
 
 
 def act(ctx: Context, action_id: int) -> list[Job]:
-    """Do one action: claim it within its limits, do it, record it. Who loses the claim does nothing."""
+    """Do one action: claim it within its limits, do it, record it. Who loses the claim does
+    nothing.
+    """
     began = ctx.now()
     with ctx.write() as session:
         row = action_store.get(session, action_id)
@@ -51,7 +57,7 @@ def act(ctx: Context, action_id: int) -> list[Job]:
             return []
         incident = store.get(session, row.incident_id, lock=True)
         assert incident is not None  # Actions go with their incident.
-        session.refresh(row)  # Whoever held the incident may have taken it.
+        session.refresh(row)  # The process that held the incident may have claimed it.
         if row.state == "approval":
             return _unanswered(ctx, session, incident, row, began)
         taken = _take(ctx, session, incident, row, began)
@@ -64,7 +70,7 @@ def act(ctx: Context, action_id: int) -> list[Job]:
 
 
 def _unanswered(ctx: Context, session: Session, incident: IncidentRow, row: IncidentAction, now: float) -> list[Job]:
-    """See to an action whose wait for somebody's word is over."""
+    """Handle an action whose approval has timed out."""
     if incident.open_key is None or row.due_at is None or row.due_at > now:
         return []
     approval = approval_of(incident, row) or Approval()
@@ -122,7 +128,8 @@ def _verdict(ctx: Context, session: Session, row: IncidentAction, now: float) ->
     if never:
         return never
     limit = section.limit(row.action)
-    advisory_lock.take(session, f"act:{row.action}")  # Two that are taken at once must see each other.
+    # Two that are taken at once must see each other.
+    advisory_lock.take(session, f"act:{row.action}")
     past_actions = [
         Past(
             past_action.subject,
@@ -169,7 +176,9 @@ def _refuse(
 
 
 def _do(ctx: Context, taken: Taken) -> tuple[Any, str]:
-    """Return outcome (done, dry_run, transient, permanent, refused, rejected, lost, or NotYet) and what was done or said."""
+    """Return the outcome (done, dry_run, transient, permanent, refused, rejected, lost, or NotYet)
+    and the output.
+    """
     row, call, action = taken.row, taken.call, taken.action
     if action is None:
         return "permanent", f"there is no action {row.action}"
@@ -210,7 +219,9 @@ def _do(ctx: Context, taken: Taken) -> tuple[Any, str]:
 
 
 def _begin(ctx: Context, row: IncidentAction, action: Action, call: Call) -> bool:
-    """Write down that it begins, and what is so before it; False when another worker has it by now."""
+    """Record the start of the action and the state before it; return False when another worker
+    claimed it.
+    """
     if row.before is None:
         row.before = action.before(ctx, call)
     begun = {"at": ctx.now(), "outcome": "begun"}

@@ -1,7 +1,8 @@
-"""Pure: whether an action may be done now, must wait, or is refused, by what was done before it.
+"""Pure: decides from past runs whether an action may run now, must wait, or is refused.
 
-The limits are those of its kind (`limits` in playbooks.yml): cooldown by subject, so many within a time, a circuit breaker
-over failures (Nygard, *Release It!*), and a blast radius: never more than a share of the instances of a kind at once.
+The limits are those of the action's kind (`limits` in playbooks.yml): cooldown by subject, rate
+limit, a circuit breaker over failures (Nygard, *Release It!*), and a blast radius: at most a share
+of the instances of a kind at once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from memmon.config.guardrails import Limit, Never
 from memmon.incidents.actions.base import Subject
 
 AGAIN = 5.0
-"""Seconds until an action that must wait is looked at again."""
+"""Seconds until a waiting action is checked again."""
 
 AFTERMATH = 30.0
 """Seconds after an action for which its subject is not yet counted on: it may still be coming up."""
@@ -62,8 +63,10 @@ def forbidden(never: Iterable[Never], action: str, subject: Subject) -> Refusal 
 def judge(
     limit: Limit, subject: Subject, past: Sequence[Past], now: float, held_since: float | None
 ) -> Hold | Refusal | None:
-    """Return why an action waits or is refused, None when it may be done now; `held_since` says since when it waits."""
-    # What is done to nothing in particular, such as a page, is never the same twice.
+    """Return why an action waits or is refused, None when it may be done now; `held_since` says
+    since when it waits.
+    """
+    # Runs without a subject, such as pages, are never repeats of each other.
     same = [past_action for past_action in past if past_action.subject == subject.name] if subject.name else []
     return (
         _too_often(limit, past, now)

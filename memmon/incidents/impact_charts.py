@@ -34,8 +34,9 @@ _NAME = re.compile(r"[^a-z0-9]+")
 
 
 def drawn(ctx: Context, incident_id: int) -> dict[str, str]:
-    """Return the charts of an incident as SVG, by name: what its playbook calls its impact, else health, memory, latency and
-    errors of its instance, from a while before it to a little after."""
+    """Return the charts of an incident as SVG, by name: what its playbook calls its impact, else
+    health, memory, latency and errors of its instance, from a while before it to a little after.
+    """
     with ctx.read() as session:
         row = store.get(session, incident_id)
     if row is None:

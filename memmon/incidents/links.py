@@ -1,7 +1,7 @@
-"""Pure: links in a message by which whoever got it acts without signing in: acknowledge, approve, reject.
+"""Pure: signed links in messages that acknowledge, approve or reject without signing in.
 
-A link says of itself what it is for, for whom it was made and until when it holds, and is signed (HMAC-SHA256). What it is for
-can be done once: the incident's own state sees to that.
+A link carries its verb, recipient and expiry, and is signed (HMAC-SHA256). Its verb takes effect
+once, because the incident's state changes with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ HOLDS = 86400.0
 
 
 class Link(NamedTuple):
-    """One verb for one incident, or for its action `action` (0 for none), made for `receiver`, until `until` (Unix seconds)."""
+    """One verb for one incident, or for its action `action` (0 for none), made for `receiver`,
+    until `until` (Unix seconds).
+    """
 
     verb: str
     incident: int

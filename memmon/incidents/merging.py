@@ -15,8 +15,9 @@ from memmon.state import live
 
 
 def merge(ctx: Context, incident_id: int, into: int, by: str, comment: str = "") -> responders.Answer:
-    """Make an incident part of another one: its sources are that one's from here on, with what comes of its kind while that one
-    is open, and it is closed."""
+    """Make an incident part of another one: its sources are that one's from here on, with what
+    comes of its kind while that one is open, and it is closed.
+    """
     if incident_id == into:
         raise BadInput("into", "must be another incident")
     now, suffix = ctx.now(), f": {comment}" if comment else ""
@@ -38,8 +39,10 @@ def merge(ctx: Context, incident_id: int, into: int, by: str, comment: str = "")
 
 
 def split(ctx: Context, incident_id: int, sources: Sequence[str], by: str, comment: str = "") -> responders.Answer:
-    """Open another incident for some of the alerts or events of one, as if they had come by themselves: with their labels, and
-    the playbook that takes them. `sources` are ids, or `alert:ID` and `event:ID` where an id is both."""
+    """Open another incident for some of the alerts or events of one, as if they had come by
+    themselves: with their labels, and the playbook that takes them. `sources` are ids, or
+    `alert:ID` and `event:ID` where an id is both.
+    """
     now, suffix = ctx.now(), f": {comment}" if comment else ""
     with responders.changing(ctx, incident_id) as (session, row):
         source_keys = [(source.kind, source.source_id) for source in store.sources(session, incident_id)]
@@ -53,8 +56,11 @@ def split(ctx: Context, incident_id: int, sources: Sequence[str], by: str, comme
         playbook = takes or snapshot.playbook(row.playbook)
         labels = first.labels if first else row.labels
         own_key = correlation.key(
-            playbook, labels
-        )  # What comes of its kind joins it, where that is not what it leaves.
+            playbook,
+            labels,
+            # Later sources with the same key join it, unless that is the key of the incident it was
+            # split from.
+        )
         apart = route.short(f"{own_key} split from {incident_id} at {now}", correlation.LONGEST_KEY)
         keys = [apart] if own_key == row.key else [own_key, apart]
         key = next(
@@ -77,7 +83,7 @@ def split(ctx: Context, incident_id: int, sources: Sequence[str], by: str, comme
 
 
 def _named(incident_id: int, source_keys: Sequence[tuple[str, int]], words: Sequence[str]) -> list[tuple[str, int]]:
-    """Return the sources of an incident that somebody names."""
+    """Return the sources of an incident that the words name."""
     chosen: dict[tuple[str, int], None] = {}
     for word in words:
         named = [source for source in source_keys if word in (str(source[1]), f"{source[0]}:{source[1]}")]

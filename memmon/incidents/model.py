@@ -1,4 +1,4 @@
-"""Pure: what an incident is decided from, and what is decided."""
+"""Pure: the inputs and the results of incident decisions."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ LOOK_EVERY = 5.0
 """Seconds between two looks at a recovery."""
 
 WAIT = 30.0
-"""Seconds between two looks while alerts fire or an action is under way: their end wakes the incident sooner."""
+"""Seconds between two looks while alerts fire or an action is under way: their end wakes the
+incident sooner.
+"""
 
 UNDER_WAY = ("waiting", "held", "approval", "running")
 DONE = ("done", "dry_run")
 """States of an action that has not failed."""
 
 MAX_ROUNDS = 3
-"""How often the stages are gone through: an alert that comes after their end is a reason to begin again, a flapping one is not
-a reason to restart for ever."""
+"""How often the stages are gone through: an alert that comes after their end is a reason to begin
+again, a flapping one is not a reason to restart for ever.
+"""
 
 
 class Place(NamedTuple):
@@ -31,11 +34,13 @@ class Place(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far an incident is. Times are Unix seconds; `group` counts the groups of the stage that are over, and `passed` are the
-    steps of the one under way that are; `effect` is what their failures ask for (next, stop). `overdue` and `skipped` name
-    stages; `ending` is why actions are taken back (failure, end); `round` counts how often the stages were gone through
-    before, `first` how often when this response began (an incident that is opened again begins anew), and `joined` says that an
-    alert came after this round had begun."""
+    """Progress of an incident. Times are Unix seconds; `group` counts the finished groups of the
+    stage, and `passed` lists the finished steps of the current group; `effect` is the effect of
+    their failures (next, stop). `overdue` and `skipped` name stages; `ending` is why actions are
+    rolled back (failure, end); `round` counts the earlier passes through the stages, `first` the
+    passes before this response (a reopened incident starts again), and `joined` is True if an alert
+    joined after this round began.
+    """
 
     stage: int = 0
     group: int = 0
@@ -55,16 +60,19 @@ class Progress(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How an action is: its state, and when it ended (Unix seconds). One that has not begun since a limit makes it wait is
-    `held`."""
+    """How an action is: its state, and when it ended (Unix seconds). One that has not begun since a
+    limit makes it wait is `held`.
+    """
 
     state: str
     at: float | None
 
 
 class Situation(NamedTuple):
-    """All that the decision is made from. `actions` are those of this round; `firing`: a source still fires; `watched`: what the
-    incident is about is a target, so that its recovery can be asked for."""
+    """All that the decision is made from. `actions` are those of this round; `firing`: a source
+    still fires; `watched`: what the incident is about is a target, so that its recovery can be
+    asked for.
+    """
 
     opened_at: float
     playbook: Playbook
@@ -126,7 +134,9 @@ Command = Note | Run | Withdraw | Escalate | Mitigated | Close
 
 
 class Move(NamedTuple):
-    """What is done now, in order; how far the incident is then, and when it is looked at again (Unix seconds)."""
+    """Commands to run now, in order; the resulting progress, and the time of the next check (Unix
+    seconds).
+    """
 
     progress: Progress
     commands: tuple[Command, ...]

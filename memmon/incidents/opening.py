@@ -1,4 +1,6 @@
-"""Opening incidents: alerts and events are gathered, put together, and opened as incidents, joined to one, or opened again."""
+"""Opening incidents: alerts and events are gathered, put together, and opened as incidents, joined
+to one, or opened again.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ from memmon.state import counters, live
 log = logging.getLogger(__name__)
 
 BY_HAND = "hand"
-"""The kind of source of an incident that somebody began."""
+"""Source kind of an incident that a person opened."""
 
 
 class Gathered(NamedTuple):
@@ -42,9 +44,11 @@ class Gathered(NamedTuple):
 
 
 def correlate(ctx: Context) -> list[Job]:
-    """Open incidents for the alerts that fire and the events that came, or join them to one that is open. Each is taken once: an
-    alert that still fires after its incident was closed by hand opens no other. A silenced one is left alone. Who waits for the end
-    of its alerts is woken when the last one has ended."""
+    """Open incidents for the alerts that fire and the events that came, or join them to one that is
+    open. Each is taken once: an alert that still fires after its incident was closed by hand opens
+    no other. A silenced one is left alone. Who waits for the end of its alerts is woken when the
+    last one has ended.
+    """
     signs = _signs(ctx)
     firing = {sign.id for sign in signs if sign.kind == "alert"}
     with ctx.read() as session:
@@ -66,13 +70,16 @@ def correlate(ctx: Context) -> list[Job]:
             touched.append(_take(ctx, gathered))
         except Transient:
             raise
-        except Exception:  # What is wrong with these alerts must not keep the others from their response.
+        # An error with these alerts must not keep the others from their response.
+        except Exception:
             log.exception("no incident could be opened for %s", gathered.key)
     return [Job("incidents.advance", (incident_id,)) for incident_id in dict.fromkeys([*touched, *over])]
 
 
 def _signs(ctx: Context) -> list[Sign]:
-    """Return the alerts that fire, and the events that a playbook is about and that count as firing still."""
+    """Return the alerts that fire, and the events that a playbook is about and that count as firing
+    still.
+    """
     alert_signs = [_of_alert(alert) for alert in alerts.firing(ctx) if alert["source"] != alerts.DRILL]
     windows: dict[str, float] = {}
     for playbook in ctx.config.playbooks.playbooks:
@@ -83,7 +90,7 @@ def _signs(ctx: Context) -> list[Sign]:
 
 
 def signs_of(ctx: Context, sources: Sequence[tuple[str, int]]) -> list[Sign]:
-    """Return the alerts and events of these kinds and ids, those that are kept still."""
+    """Return the alerts and events of these kinds and ids that still exist."""
     alert_rows = alerts.by_ids(ctx, [source_id for kind, source_id in sources if kind == "alert"])
     events = security.events_by_ids(ctx, [source_id for kind, source_id in sources if kind == "event"])
     return [*map(_of_alert, alert_rows), *map(_of_event, events)]
@@ -104,8 +111,10 @@ def _of_event(event: Mapping[str, Any]) -> Sign:
 
 
 def _gathered(ctx: Context, signs: Sequence[Sign], fresh: Sequence[Sign], open_keys: set[str]) -> list[Gathered]:
-    """Return the fresh signs by the incident that they belong to, without those that are muted or that no playbook takes. Where a
-    playbook waits for more, the next one that takes them does not."""
+    """Return the fresh signs grouped by their incident, without suppressed ones and those without a
+    playbook. While a playbook waits for further signs, the next matching playbook does not take
+    them.
+    """
     suppressions = routing.suppressed(ctx)
     left = {(sign.kind, sign.id) for sign in fresh}
     gathered = []
@@ -126,8 +135,9 @@ def _gathered(ctx: Context, signs: Sequence[Sign], fresh: Sequence[Sign], open_k
 
 
 def _left_alone(suppressions: Mapping[int, Any], sign: Sign, playbook: Playbook) -> bool:
-    """Tell whether nothing is done about an alert: it is silenced, in maintenance, or the consequence of another failure,
-    whose incident it is no part of. One that another alert inhibits is only not told."""
+    """Return True if an alert gets no response: it is silenced, in maintenance, or a consequence of
+    another failure that has its own incident. Inhibition suppresses only notifications.
+    """
     kinds = {"silence", "maintenance", *(() if playbook.correlation.topology else ("dependency",))}
     return sign.kind == "alert" and any(suppression.kind in kinds for suppression in suppressions.get(sign.id, ()))
 
@@ -135,7 +145,9 @@ def _left_alone(suppressions: Mapping[int, Any], sign: Sign, playbook: Playbook)
 def _root(
     ctx: Context, playbook: Playbook, sign: Sign, signs: Sequence[Sign], open_keys: set[str]
 ) -> Mapping[str, str]:
-    """Return the labels that the incident of a sign goes by: those of what its target depends on, where that has trouble itself."""
+    """Return the labels that the incident of a sign goes by: those of what its target depends on,
+    where that has trouble itself.
+    """
     own_target = _target(ctx, sign.labels) if playbook.correlation.topology else None
     if own_target is None:
         return sign.labels
@@ -159,7 +171,9 @@ def _target(ctx: Context, labels: Mapping[str, str]) -> Target | None:
 
 
 def _take(ctx: Context, gathered: Gathered) -> int:
-    """Join signs to the incident that is open for them, open one, or open one again that has ended a moment ago; return its id."""
+    """Join signs to the incident that is open for them, open one, or open one again that has ended
+    a moment ago; return its id.
+    """
     now, how = ctx.now(), "joined"
     with ctx.write() as session:
         while (
@@ -183,7 +197,8 @@ def _take(ctx: Context, gathered: Gathered) -> int:
                 text = f"{sign.name} [{sign.severity}] {sign.message}"
                 audit.note(session, row.id, now, sign.kind, "memmon", text, id=sign.id, value=sign.value)
                 row.due_at = now
-        # Whoever is deciding at this moment has not seen these signs, and a response that has ended was not for them.
+        # A decision in progress has not seen these signs, and a finished response did not cover
+        # them.
         row.version += 1
         if how == "joined" and fresh:  # Another worker may have taken them a moment ago.
             row.progress = {**row.progress, "joined": True}
@@ -207,7 +222,7 @@ def announce(ctx: Context, row: IncidentRow, how: str) -> None:
 
 
 def new_row(ctx: Context, gathered: Gathered, now: float) -> dict[str, Any]:
-    """Return the row of an incident that is opened now for what was gathered."""
+    """Return the row of a new incident for the gathered signs."""
     first = min(gathered.signs, key=lambda sign: sign.at, default=None)
     labels = {**(first.labels if first else {}), **gathered.labels}
     began = min((_began(ctx, sign) for sign in gathered.signs), default=now)
@@ -254,7 +269,7 @@ def values(ctx: Context, playbook: Playbook, key: str, labels: Mapping[str, str]
 
 
 def _reopen(session: Session, row: IncidentRow, now: float) -> None:
-    """Let a response begin anew in an incident that had ended; its record goes on."""
+    """Start a new response in a closed incident; its timeline continues."""
     done = snapshot.progress(row.progress).round + 1
     row.open_key, row.state, row.reopened = row.key, "open", row.reopened + 1
     row.progress = Progress(round=done, first=done)._asdict()
@@ -266,8 +281,10 @@ def _reopen(session: Session, row: IncidentRow, now: float) -> None:
 
 
 def begin(ctx: Context, name: str, labels: Mapping[str, str], by: str, dry_run: bool = False) -> tuple[int, list[Job]]:
-    """Open an incident by hand, for the playbook `name` and these labels; return its id and what follows. A dry run does nothing,
-    pages nobody and takes no alert. NotFound for a playbook that is not there, Conflict where one is open for the same labels."""
+    """Open an incident by hand, for the playbook `name` and these labels; return its id and what
+    follows. A dry run does nothing, pages nobody and takes no alert. NotFound for a playbook that
+    is not there, Conflict where one is open for the same labels.
+    """
     playbook = next((playbook for playbook in ctx.config.playbooks.playbooks if playbook.name == name), None)
     if playbook is None:
         names = ", ".join(playbook.name for playbook in ctx.config.playbooks.playbooks)
@@ -281,7 +298,7 @@ def begin(ctx: Context, name: str, labels: Mapping[str, str], by: str, dry_run: 
     key = route.short(correlation.key(playbook, labels) + (" dry run" if dry_run else ""), correlation.LONGEST_KEY)
     with ctx.write() as session:
         row_values = values(ctx, playbook, key, incident_labels, now)
-        # Nobody is paged for what is only tried.
+        # A trial run pages nobody.
         row_values["playbook"] |= {"silent": True} if dry_run else {}
         if not store.insert(session, row_values):
             raise Conflict(f"an incident is open for {key}")

@@ -1,4 +1,6 @@
-"""Telling people of an incident: the levels of its chain, what waits for their word, reminders, and that it is over."""
+"""Telling people of an incident: the levels of its chain, what waits for their word, reminders, and
+that it is over.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +24,16 @@ from memmon.routing import interval, route
 
 
 class People(NamedTuple):
-    """Who hears of a level: receivers, and the persons behind them by name."""
+    """Recipients of a level: receivers, and the names of their contacts."""
 
     receivers: tuple[str, ...]
     names: tuple[str, ...]
 
 
 def level(ctx: Context, session: Session, row: IncidentRow, reason: str, hurry: bool = False) -> None:
-    """Page the next level of an incident's chain, in the transaction that writes down that it was; with `hurry` its turn has come
-    whatever the time."""
+    """Page the next level of an incident's chain in the transaction that records it; with `hurry`
+    regardless of its time.
+    """
     now, chain = ctx.now(), chain_of(row)
     due = escalation.page(chain, row.level, row.responds_from, now, _applies(ctx, row, now), hurry)
     name = "again" if due.again else f"level {due.level_index + 1}"
@@ -61,8 +64,9 @@ def level(ctx: Context, session: Session, row: IncidentRow, reason: str, hurry: 
 
 
 def _applies(ctx: Context, row: IncidentRow, now: float) -> escalation.Applies:
-    """Return whether a level is for this incident at this moment. Hours that are in no configuration any more hold: nobody must be
-    missed for a name."""
+    """Return whether a level is for this incident at this moment. Hours that are in no
+    configuration any more hold: nobody must be missed for a name.
+    """
     time_intervals = {
         **ctx.config.routes.intervals,
         **{time_interval.name: time_interval for time_interval in ctx.config.escalation.time_intervals},
@@ -96,7 +100,7 @@ def _heard(ctx: Context, session: Session, row: IncidentRow) -> tuple[str, ...]:
 
 
 def remind(ctx: Context, session: Session, row: IncidentRow, times: int) -> None:
-    """Remind whoever has acknowledged, where they are a contact, else who was paged."""
+    """Remind the acknowledging person if they are a contact, else the receivers that were paged."""
     person = ctx.config.escalation.contact(row.acknowledged_by or "")
     receivers = person.receivers if person else _heard(ctx, session, row)
     title = f"reminder, acknowledged by {row.acknowledged_by}: {_name(row)}"
@@ -119,8 +123,9 @@ def ask(
 
 
 def tell(ctx: Context, incident_id: int, receivers: list[str] | None, key: str) -> list[str]:
-    """Page `receivers`, or the first level, which gets that page once; return who was told. NotFound when none of them is in
-    routes.yml."""
+    """Page `receivers`, or the first level once; return the paged receivers. NotFound when none of
+    them is in routes.yml.
+    """
     with ctx.write() as session:
         row = store.get(session, incident_id)
         if row is None:
@@ -134,7 +139,9 @@ def tell(ctx: Context, incident_id: int, receivers: list[str] | None, key: str) 
 
 
 def tell_next(ctx: Context, incident_id: int, key: str) -> str:
-    """Page the next level now, once for the action `key`, unless somebody is at it; return what was done."""
+    """Page the next level now, once per action `key`, unless the incident is acknowledged; return a
+    summary.
+    """
     with ctx.write() as session:
         row = store.get(session, incident_id, lock=True)
         if row is None:
@@ -155,8 +162,9 @@ def tell_next(ctx: Context, incident_id: int, key: str) -> str:
 
 
 def people_of(ctx: Context, session: Session, level: Level, now: float) -> People:
-    """Return who hears of a level: its receivers, its contacts and who is on call; where that is nobody, whoever hears of every
-    alert."""
+    """Return the recipients of a level: its receivers, contacts and on-call persons; without any,
+    the receivers of all alerts.
+    """
     shifts = [oncall.current(ctx, session, name, now) for name in level.on_call]
     names = [*level.contacts, *(shift.contact for shift in shifts if shift.contact)]
     persons = [contact for name in names if (contact := ctx.config.escalation.contact(name))]
@@ -174,7 +182,7 @@ def chain_of(row: IncidentRow) -> Chain:
 
 
 def is_last(row: IncidentRow) -> bool:
-    """Tell whether there is no level above those that were paged."""
+    """Return True if every level was paged."""
     return row.level >= len(chain_of(row).levels)
 
 
@@ -189,7 +197,9 @@ def _send(
     status: str = "firing",
     action: IncidentAction | None = None,
 ) -> tuple[list[str], list[str]]:
-    """Put the message into the outbox; return who is told, and which receivers do not exist. A dry run by hand tells nobody."""
+    """Put the message into the outbox; return the notified and the unknown receivers. A manual dry
+    run notifies nobody.
+    """
     if row.playbook.get("silent"):
         return [], []
     notified: list[str] = []
@@ -241,7 +251,7 @@ def _payload(
 
 
 def _links(ctx: Context, base: str, row: IncidentRow, receiver: str, action: IncidentAction | None) -> dict[str, str]:
-    """Return the addresses by which whoever gets the message acts without signing in."""
+    """Return the links with which the recipient acts without signing in."""
     key, until = secret.key(ctx.settings, "link"), int(ctx.now() + links.HOLDS)
     verbs = ("approve", "reject") if action else () if row.acknowledged_at else ("acknowledge",)
     action_number = action.number if action else 0

@@ -1,9 +1,10 @@
 """Pure: what an incident does next. The only place that decides it.
 
-Stages are gone through in order, and in each its steps; those of a parallel group are begun at once. A step becomes an action; when
-it has ended, and where the playbook asks for it was proven, the next one follows. After the last one recovery is verified:
-nothing that opened the incident fires any more, and the playbook's expression holds, for a while on end. Where nothing recovers,
-what can be taken back is, the last first, and people mend it.
+Stages run in order, and in each its steps; the steps of a parallel group start together. A step
+becomes an action. When it has ended, and was verified where the playbook requires it, the next one
+follows. After the last one recovery is verified: no source fires, and the playbook's expression has
+a result for a while. Without recovery, actions are rolled back in reverse order, and people take
+over.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from memmon.incidents.model import (
 
 
 def advance(situation: Situation, answers: Mapping[str, bool], now: float) -> Ask | Move:
-    """Return what is to be done now, or the expression whose answer must be known first."""
+    """Return the commands to run now, or the expression whose result is needed first."""
     stages = situation.playbook.stages
     progress, commands = _overdue(situation, now)
     if progress.stage >= len(stages) and progress.joined:
@@ -72,8 +73,9 @@ def _group(
     answers: Mapping[str, bool],
     now: float,
 ) -> Ask | tuple[Progress, float | None]:
-    """Go on with the steps that are begun at once; return how far they are and when they are looked at again, None when all are
-    over."""
+    """Advance the steps that started together; return their progress and the time of the next
+    check, None when all have ended.
+    """
     due: list[float] = []
     begun_at = progress.acted_at
     for numbered_step in stage.groups[progress.group]:
@@ -99,7 +101,9 @@ def _step(
     now: float,
     begun_at: float | None,
 ) -> Ask | float | Progress:
-    """Return the expression to ask, when to look again, or how far the incident is with this step over."""
+    """Return the expression to ask, when to look again, or how far the incident is with this step
+    over.
+    """
     step_number, step = numbered_step
     ended = situation.actions.get(Place(stage.name, step_number))
     passed = progress._replace(passed=(*progress.passed, step_number))
@@ -140,7 +144,9 @@ def _step(
 def _begin(
     situation: Situation, step: Step, answers: Mapping[str, bool], now: float, ready: float
 ) -> Ask | Note | float | None:
-    """Return the time to wait for, why a step is passed over, or what must be asked; None to run it."""
+    """Return the time to wait for, why a step is passed over, or what must be asked; None to run
+    it.
+    """
     if step.while_firing and not situation.firing:
         return Note("skipped", f"{step.action} is not needed: nothing fires any more")
     if step.delay and ready > now:
@@ -153,7 +159,9 @@ def _begin(
 
 
 def _proven(step: Step, at: float, answers: Mapping[str, bool], now: float) -> bool | float | Ask:
-    """Tell whether an action that was done at `at` had its effect; the time to look again where that is not known yet."""
+    """Tell whether an action that was done at `at` had its effect; the time to look again where
+    that is not known yet.
+    """
     if step.verify is None:
         return True
     if step.verify.expr not in answers:

@@ -1,4 +1,4 @@
-"""What is shown of playbooks: all of them, one whole, what may be wrong with them although they can be read."""
+"""Playbooks for display: the list, one in full, and doubtful settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def overview(ctx: Context) -> dict[str, Any]:
 
 
 def show(ctx: Context, name: str) -> dict[str, Any]:
-    """Return one playbook as it is in force; NotFound where there is none."""
+    """Return one playbook in force; raise NotFound for an unknown name."""
     playbook = next((candidate for candidate in ctx.config.playbooks.playbooks if candidate.name == name), None)
     if playbook is None:
         names = ", ".join(playbook.name for playbook in ctx.config.playbooks.playbooks)
@@ -48,8 +48,9 @@ def _brief(playbook: Playbook) -> dict[str, Any]:
 
 
 def doubts(ctx: Context) -> list[str]:
-    """Return what can be read and may still not be what is meant: playbooks that never get an alert, stages that are due
-    before the one before, actions that nothing limits, and times in which nobody is on call."""
+    """Return valid settings that are probably mistakes: playbooks that never match, stages due
+    before the previous one, actions without limits, and times without an on-call person.
+    """
     doubts: list[str] = []
     books = ctx.config.playbooks.playbooks
     for index, playbook in enumerate(books):

@@ -1,4 +1,6 @@
-"""Pure: an incident's record as a Markdown page to think further on: every fact is filled in, the questions are left."""
+"""Pure: an incident's record as a Markdown page to think further on: every fact is filled in, the
+questions are left.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from memmon import duration, encode
 
 
 def write(incident: dict[str, Any], charts: Mapping[str, str]) -> str:
-    """Return the page of `incident` as `record.show` gives it; `charts` are the addresses of its pictures by name."""
+    """Return the page of `incident` as `record.show` gives it; `charts` are the addresses of its
+    pictures by name.
+    """
     sections = [
         f"# INC-{incident['id']}: {_line(incident['title'])}",
         "\n".join(_summary(incident)),

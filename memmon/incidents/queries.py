@@ -1,4 +1,4 @@
-"""What is shown of incidents: lists, one whole, numbers over time, and the post-mortem."""
+"""Read model of incidents: lists, one in full, statistics, and the post-mortem."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ STATES = ("open", "acknowledged", "verifying", "rolling_back", "manual", "resolv
 
 
 def listing(ctx: Context, state: str | None = None, limit: int = 50, after: int | None = None) -> dict[str, Any]:
-    """Return {incidents, total, next}: the newest first, those older than id `after`; `next` is its value for the next page."""
+    """Return {incidents, total, next}: the newest first, those older than id `after`; `next` is its
+    value for the next page.
+    """
     with ctx.read() as session:
         rows, total = store.listing(session, state, limit + 1, after)
         incidents = [brief(row, ctx.now()) for row in rows[:limit]]
@@ -34,14 +36,14 @@ def listing(ctx: Context, state: str | None = None, limit: int = 50, after: int 
 
 
 def open_security(ctx: Context) -> list[dict[str, Any]]:
-    """Return the open incidents that security opened: those that an address or a security alert is behind."""
+    """Return the open security incidents: those with a source address or a security alert."""
     with ctx.read() as session:
         rows, _ = store.listing(session, "open", 200, None)
         return [brief(row, ctx.now()) for row in rows if row.labels.get("category") == "security"]
 
 
 def show(ctx: Context, incident_id: int) -> dict[str, Any]:
-    """Return one incident whole; NotFound when there is none."""
+    """Return one incident in full; raise NotFound for an unknown id."""
     with ctx.read() as session:
         row = store.get(session, incident_id)
         if row is None:
@@ -136,7 +138,7 @@ def _escalation(row: IncidentRow) -> dict[str, Any]:
 
 
 def _say_who(ctx: Context, session: Session, row: IncidentRow, levels: list[dict[str, Any]]) -> None:
-    """Add to each level who would hear of it at this moment: its receivers, and the persons behind them."""
+    """Add the current recipients of each level: its receivers, and the contacts behind them."""
     for level, level_row in zip(paging.chain_of(row).levels, levels, strict=True):
         people = paging.people_of(ctx, session, level, ctx.now())
         level_row |= {"receivers": list(people.receivers), "people": list(people.names)}
@@ -233,7 +235,9 @@ def _source(kind: str, details: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def summary(ctx: Context) -> dict[str, Any]:
-    """Return how many are open, by severity, and how long those of the last 30 days took, in minutes."""
+    """Return how many are open, by severity, and how long those of the last 30 days took, in
+    minutes.
+    """
     now = ctx.now()
     with ctx.read() as session:
         rows = [row for row in store.since(session, now - DAYS * 86400) if row.merged_into is None]
@@ -259,7 +263,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def postmortem(ctx: Context, incident_id: int) -> str:
-    """Return the record of an incident as Markdown, with all facts filled in and the addresses of its charts."""
+    """Return the record of an incident as Markdown, with all facts filled in and the addresses of
+    its charts.
+    """
     base = (ctx.settings.external_url or "").rstrip("/")
     names = {
         name: f"{base}/api/incidents/{incident_id}/charts/{name}.svg" for name in impact_charts.drawn(ctx, incident_id)
@@ -268,7 +274,9 @@ def postmortem(ctx: Context, incident_id: int) -> str:
 
 
 def written(ctx: Context, incident_id: int) -> tuple[str, dict[str, str]]:
-    """Return the same with its charts beside it: the Markdown, and the SVG text of each file that it names."""
+    """Return the same with its charts beside it: the Markdown, and the SVG text of each file that
+    it names.
+    """
     charts = impact_charts.drawn(ctx, incident_id)
     files = {f"INC-{incident_id}-{name}.svg": text for name, text in charts.items()}
     return report.write(show(ctx, incident_id), {name: f"INC-{incident_id}-{name}.svg" for name in charts}), files

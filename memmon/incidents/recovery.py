@@ -1,4 +1,6 @@
-"""Pure: whether an incident has recovered, and what is taken back before it ends or goes to people."""
+"""Pure: decides whether an incident has recovered, and which actions are rolled back before it
+closes or escalates.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ from memmon.incidents.model import (
 def end(
     situation: Situation, progress: Progress, commands: list[Command], answers: Mapping[str, bool], now: float
 ) -> Ask | Move:
-    """After the last stage: verify, take back what is to be taken back, close or give to people."""
+    """After the last stage: verify, roll back, then close or hand over to people."""
     while True:
         if progress.ending:
             pending = _take_back(situation, progress.ending)
@@ -46,7 +48,9 @@ def end(
 def to_take_back(
     playbook: Playbook, actions: Mapping[Place, Ended], reason: str
 ) -> list[tuple[Stage, int, Ended | None]]:
-    """Return the steps that were done and are to be taken back for `reason` (failure, end), the last first, and how that is."""
+    """Return the finished steps to roll back for `reason` (failure, end), the last first, with the
+    state of their rollbacks.
+    """
     candidates = []
     for stage, step_number, step in reversed(list(playbook.steps())):
         done = actions.get(Place(stage.name, step_number))
@@ -57,7 +61,9 @@ def to_take_back(
 
 
 def _take_back(situation: Situation, reason: str) -> list[Run | None]:
-    """Return what is to be begun now, or is under way (None); nothing when all is taken back."""
+    """Return the rollback to start now, None while one is running, and an empty list when all are
+    finished.
+    """
     for stage, step_number, undone in to_take_back(situation.playbook, situation.actions, reason):
         if undone is None:
             return [Run(stage, step_number, undo=True)]
@@ -69,7 +75,7 @@ def _take_back(situation: Situation, reason: str) -> list[Run | None]:
 def _verify(
     situation: Situation, progress: Progress, commands: list[Command], answers: Mapping[str, bool], now: float
 ) -> Ask | Move | Progress:
-    """Look at the recovery; return a progress that goes on with taking back."""
+    """Check the recovery; return the progress of a started rollback if there is one."""
     verification = situation.playbook.verification
     since = progress.acted_at or situation.opened_at
     if now < since + verification.settle:

@@ -1,4 +1,6 @@
-"""The verbs of people: acknowledge, snooze, take over, resolve, escalate, note, approve. Merging and splitting are in `regroup`."""
+"""The verbs of people: acknowledge, snooze, take over, resolve, escalate, note, approve. Merging
+and splitting are in `regroup`.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,9 @@ LONGEST_SNOOZE = 7 * 86400.0
 
 
 def acknowledge(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answer:
-    """Say that somebody is at it; nobody else is paged from here on. They are reminded, and where nothing more is heard of them the
-    chain goes on. The automatic response goes on."""
+    """Acknowledge the incident. Nobody else is paged; the person is reminded, and escalation
+    resumes without activity. The automated response continues.
+    """
     with changing(ctx, incident_id) as (session, row):
         if row.acknowledged_at:
             raise Conflict(f"incident {incident_id} was acknowledged by {row.acknowledged_by} already")
@@ -40,7 +43,7 @@ def acknowledge(ctx: Context, incident_id: int, by: str, comment: str = "") -> A
 
 
 def take_over(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answer:
-    """Be the one who is at it, whoever was before."""
+    """Take over the incident from the person who acknowledged it."""
     with changing(ctx, incident_id) as (session, row):
         before = row.acknowledged_by
         _acknowledge(ctx, row, by)
@@ -51,7 +54,7 @@ def take_over(ctx: Context, incident_id: int, by: str, comment: str = "") -> Ans
 
 
 def snooze(ctx: Context, incident_id: int, by: str, seconds: float, comment: str = "") -> Answer:
-    """Page nobody for a while; after it the chain goes on."""
+    """Pause pages for a while; escalation resumes afterwards."""
     if not 0 < seconds <= LONGEST_SNOOZE:
         raise BadInput("seconds", "must be more than nothing and at most 7 days")
     with changing(ctx, incident_id) as (session, row):
@@ -78,8 +81,9 @@ def _count_acknowledged(ctx: Context, row: IncidentRow) -> None:
 
 
 def heed(ctx: Context, session: Session, row: IncidentRow) -> bool:
-    """See to an acknowledgement, within a transaction: remind, or let the chain go on where nothing more was heard. Tell
-    whether something was sent or changed."""
+    """See to an acknowledgement, within a transaction: remind, or let the chain go on where nothing
+    more was heard. Tell whether something was sent or changed.
+    """
     now, chain = ctx.now(), paging.chain_of(row)
     if row.acknowledged_until is not None and row.acknowledged_until <= now:
         text = f"nothing more was heard of {row.acknowledged_by}: the chain goes on"
@@ -95,7 +99,7 @@ def heed(ctx: Context, session: Session, row: IncidentRow) -> bool:
 
 
 def stirred(ctx: Context, row: IncidentRow) -> None:
-    """Somebody does something: the time after which nothing was heard begins anew."""
+    """Record activity of a person: the time without activity starts again."""
     if row.acknowledged_at and row.remind_at is not None:
         chain = paging.chain_of(row)
         row.acknowledged_until, row.remind_at = ctx.now() + chain.unacknowledge, ctx.now() + chain.remind
@@ -104,8 +108,10 @@ def stirred(ctx: Context, row: IncidentRow) -> None:
 def acknowledge_alert(
     ctx: Context, incident_id: int, by: str, comment: str = "", seconds: float | None = None
 ) -> dict[str, Any]:
-    """Say that somebody cares about a firing alert, see `alerts.acknowledge`; return it. With it an open incident is acknowledged,
-    so that nobody else is paged, once somebody cares about all its alerts that fire."""
+    """Acknowledge a firing alert, see `alerts.acknowledge`, and return it. Once all firing alerts
+    of an open incident are acknowledged, the incident is acknowledged too, so that nobody else is
+    paged.
+    """
     alert = alerts.acknowledge(ctx, incident_id, by, comment, seconds)
     cared = {alert["id"] for alert in alerts.firing(ctx) if alert["status"] == "acknowledged"}
     firing = {alert_id for alert_id, _, _ in alerts.firing_labels(ctx)}
@@ -116,13 +122,13 @@ def acknowledge_alert(
             if incident_id in alert_ids and alert_ids & firing <= cared
         ]
     for incident in mine:
-        with suppress(Conflict):  # Somebody has acknowledged it already.
+        with suppress(Conflict):  # The incident is acknowledged already.
             acknowledge(ctx, incident, by, comment or f"alert {incident_id} was acknowledged")
     return alert
 
 
 def resolve(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answer:
-    """Close an incident by hand; what had not begun is left undone, and what is to be taken back at the end is."""
+    """Close an incident by hand. Waiting actions are cancelled, and rollbacks due at the end run."""
     with changing(ctx, incident_id) as (session, row):
         jobs = take_back(ctx, session, row)
         close(ctx, session, row, by, comment or "resolved by hand")
@@ -146,7 +152,9 @@ def take_back(ctx: Context, session: Session, row: IncidentRow) -> list[Job]:
 
 
 def close(ctx: Context, session: Session, row: IncidentRow, by: str, reason: str) -> None:
-    """Close an incident within a transaction, and tell everybody who was paged; `closed` follows once it is committed."""
+    """Close an incident within a transaction, and tell everybody who was paged; `closed` follows
+    once it is committed.
+    """
     now = ctx.now()
     row.state, row.open_key, row.due_at, row.next_level_at = "resolved", None, None, None
     row.acknowledged_until = row.remind_at = row.stuck_at = None
@@ -201,8 +209,9 @@ def decide(
     comment: str = "",
     known_as: Collection[str] = (),
 ) -> Answer:
-    """Let an action that waits for approval be done, or not. Refused for somebody whose word it does not wait for; `known_as`
-    are the names that whoever decides is known by, for certain."""
+    """Approve or reject a waiting action. Refused for a person who may not approve it; `known_as`
+    are the verified names of that person.
+    """
     now = ctx.now()
     with changing(ctx, incident_id) as (session, row):
         action_row = _action(session, incident_id, action)
@@ -251,7 +260,7 @@ def changing(ctx: Context, incident_id: int) -> Iterator[tuple[Session, Incident
 
 
 def publish_change(ctx: Context, incident_id: int) -> dict[str, Any]:
-    """Tell whoever looks that an incident changed, and return it."""
+    """Publish a change of the incident to the live feed, and return the incident."""
     show = queries.show(ctx, incident_id)
     live.publish(ctx.redis, "incidents", {"id": incident_id, "state": show["state"]})
     return show

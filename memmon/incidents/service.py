@@ -1,5 +1,7 @@
-"""The verbs of incidents: what is due, and what an incident does next. Opening is in `opening`, doing in `acting`, what people
-do in `desk` and `regroup`, what is shown in `record`, who is on call in `duty`."""
+"""Public interface of incidents: due work, and the next step of an incident. Opening is in
+`opening`, actions in `executor`, people's commands in `responders` and `merging`, reads in
+`queries`.
+"""
 
 from __future__ import annotations
 
@@ -93,14 +95,18 @@ log = logging.getLogger(__name__)
 
 COMPONENT = "incident_response"
 CORRELATE_EVERY = 10.0
-"""Seconds after which firing alerts are looked at although no message said that one changed."""
+"""Seconds after which firing alerts are correlated even without a message about a change."""
 
 FRESH = 10.0
-"""Seconds after which a job of the tick is dropped: what is due is found again each second, and must not pile up."""
+"""Seconds after which a tick's job expires: due work is found again each second and must not pile
+up.
+"""
 
 
 def due(ctx: Context) -> list[Job]:
-    """Return what is due: incidents to look at, actions to do. What the broker lost is found here."""
+    """Return the due jobs: incidents to advance, actions to run. Jobs that the broker lost are
+    found here.
+    """
     now = ctx.now()
     with ctx.read() as session:
         jobs = [action_queue.job(action_id, timeout, FRESH) for action_id, timeout in action_store.due(session, now)]
@@ -113,7 +119,9 @@ def due(ctx: Context) -> list[Job]:
 
 
 def advance(ctx: Context, incident_id: int) -> list[Job]:
-    """Do what an incident needs now: page who is due, take the next step, look at recovery, or close it."""
+    """Do what an incident needs now: page who is due, take the next step, look at recovery, or
+    close it.
+    """
     answers: dict[str, bool] = {}
     with ctx.read() as session:
         row = store.get(session, incident_id)
@@ -130,7 +138,9 @@ def advance(ctx: Context, incident_id: int) -> list[Job]:
 
 
 def _chosen(ctx: Context, run: Run, labels: dict[str, str]) -> str | None:
-    """Return the target that a step's `where` chooses now: that of the first series; None where it has none or finds none."""
+    """Return the target that a step's `where` chooses now: that of the first series; None where it
+    has none or finds none.
+    """
     expr = run.step.parameters.get("where")
     if not expr or run.undo:
         return None
@@ -163,7 +173,9 @@ def _state(action: IncidentAction) -> str:
 
 
 def _firing(ctx: Context, session: Session, row: IncidentRow, responding: bool, window: float) -> bool:
-    """Tell whether a source fires still: an alert that does, an event of the last while; a run by hand while it responds."""
+    """Tell whether a source fires still: an alert that does, an event of the last while; a run by
+    hand while it responds.
+    """
     ids: dict[str, list[int]] = {}
     for source in store.sources(session, row.id):
         ids.setdefault(source.kind, []).append(source.source_id)
@@ -175,15 +187,18 @@ def _firing(ctx: Context, session: Session, row: IncidentRow, responding: bool, 
 
 
 def _watched(ctx: Context, labels: dict[str, str]) -> bool:
-    """Tell whether the instance of an incident is a target still: one that was taken out of the configuration, or that was never
-    in it, gives no samples that could say that it has recovered."""
+    """Return True if the incident's instance is still a target. A removed or unknown instance has
+    no samples that could show a recovery.
+    """
     instance, job = labels.get("instance"), labels.get("job")
     same = [target for target in ctx.config.targets.targets if target.identity == instance]
     return not instance or any(job in (None, target.job) for target in same)
 
 
 def _holds(ctx: Context, expr: str) -> bool:
-    """Tell whether `expr` has a result. One that cannot be asked holds not: nothing is done on a guess."""
+    """Return True if `expr` has a result. A failing query counts as False: no action follows a
+    guess.
+    """
     try:
         return bool(metrics.instant(ctx, expr))
     except BadQuery as error:
@@ -199,7 +214,7 @@ def _apply(
     move: Move,
     chosen: dict[tuple[str, int], str | None],
 ) -> list[Job]:
-    """Write down what was decided, all or nothing."""
+    """Store a decision in one transaction."""
     now, jobs = ctx.now(), []
     state = state_of(before.playbook, move.progress)
     with ctx.write() as session:
@@ -221,7 +236,8 @@ def _apply(
                     jobs += action_queue.write(ctx, session, row, command, move.progress.round, now, target)
                 case Escalate(reason):
                     audit_service.note(session, incident_id, now, "escalated", "memmon", reason)
-                    # Whoever acknowledged it is at it already, and nobody is paged twice at once.
+                    # The person who acknowledged it responds already, and nobody is paged twice at
+                    # once.
                     if not (row.acknowledged_at or (paged and paging.is_last(row))):
                         paging.level(ctx, session, row, reason, hurry=True)
                         paged = True
@@ -242,5 +258,7 @@ def _apply(
 
 
 def forget_record(ctx: Context) -> int:
-    """Forget the oldest lines of the record, those of incidents that are kept no more; return how many."""
+    """Forget the oldest lines of the record, those of incidents that are kept no more; return how
+    many.
+    """
     return audit_service.forget(ctx, ctx.now() - ctx.settings.security_retention_hours * 3600)

@@ -1,7 +1,7 @@
-"""Pure: what was written into an incident when it was opened, as a later version of memmon reads it.
+"""Pure: reads the configuration snapshot of an incident, also one of an earlier version of memmon.
 
-An incident outlives an upgrade: what the models know no more is passed over, and where they cannot read it at all the incident is
-still shown, paged for and closed.
+An incident outlives an upgrade: what the models know no more is passed over, and where they cannot
+read it at all the incident is still shown, paged for and closed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from memmon.config.playbooks import Condition, Playbook
 from memmon.incidents.model import Progress
 
 UNREADABLE = Playbook(name="unreadable", title="", severity="critical", mttr_target=1, match=Condition())
-"""Takes no step: what is left is to see that nothing fires any more."""
+"""Takes no step; the incident closes when nothing fires."""
 
 EVERYBODY = Chain(name="everybody", levels=(Level(name="everybody", after=0),))
-"""Pages whoever hears of every alert."""
+"""Pages the receivers of all alerts."""
 
 
 def is_readable(stored: Mapping[str, Any]) -> bool:
@@ -44,7 +44,7 @@ def chain(stored: Mapping[str, Any]) -> Chain:
 
 
 def progress(stored: Mapping[str, Any]) -> Progress:
-    """Return how far an incident is; what is not written down is as at its beginning."""
+    """Return the stored progress; missing fields have their initial values."""
     fields: dict[str, Any] = {name: stored[name] for name in Progress._fields if name in stored}
     for name in ("overdue", "skipped", "passed"):
         fields[name] = tuple(fields.get(name, ()))

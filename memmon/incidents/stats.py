@@ -1,4 +1,6 @@
-"""How incidents have gone: times to detect, acknowledge, mitigate and resolve, against the targets, and how actions did."""
+"""How incidents have gone: times to detect, acknowledge, mitigate and resolve, against the targets,
+and how actions did.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,11 @@ def seconds(row: IncidentRow) -> dict[str, float | None]:
 
 
 def stats(ctx: Context, days: float = 30) -> dict[str, Any]:
-    """Return {days, incidents, open, reopened, merged, within_target, times: {detect|acknowledge|mitigate|resolve: {count, mean,
-    median, p90, worst}}, by_severity, by_playbook, by_day, actions: [{action, done, failed, refused, ...}]}; times in seconds, of
-    what was opened within `days`."""
+    """Return {days, incidents, open, reopened, merged, within_target, times:
+    {detect|acknowledge|mitigate|resolve: {count, mean, median, p90, worst}}, by_severity,
+    by_playbook, by_day, actions: [{action, done, failed, refused, ...}]} of the incidents opened
+    within `days`; times in seconds.
+    """
     if not 0 < days <= LONGEST:
         raise BadInput("days", f"must be more than nothing and at most {LONGEST:g}")
     now = ctx.now()
@@ -95,8 +99,10 @@ def _actions(rows: Iterable[IncidentAction]) -> list[dict[str, Any]]:
 
 
 def playbook_history(ctx: Context, name: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
-    """Return the newest incidents of a playbook, or of all: id, playbook, title, state, severity, opened_at, times in seconds,
-    and how its actions did. NotFound for a playbook that no incident had and that is not configured."""
+    """Return the newest incidents of a playbook, or of all: id, playbook, title, state, severity,
+    opened_at, times in seconds, and how its actions did. NotFound for a playbook that no incident
+    had and that is not configured.
+    """
     with ctx.read() as session:
         rows = store.of_playbook(session, name, limit)
         actions = action_store.of_all(session, [row.id for row in rows])

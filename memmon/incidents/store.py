@@ -1,5 +1,6 @@
-"""The rows of incidents: incidents, their sources, what was told of them. Actions are in `action_store`,
-who is on call in `oncall_store`."""
+"""Rows of incidents, their sources and their messages. Actions are in `action_store`, on-call in
+`oncall.store`.
+"""
 
 from __future__ import annotations
 
@@ -61,9 +62,9 @@ def swap(session: Session, incident_id: int, version: int, **values: Any) -> boo
 
 
 def wake(session: Session, incident_id: int, now: float) -> None:
-    """Let an incident that is not closed be looked at now."""
+    """Make an open incident due now."""
     statement = update(IncidentRow).where(IncidentRow.id == incident_id, IncidentRow.open_key.is_not(None))
-    # Whoever is deciding at this moment has not seen what it is woken for.
+    # A decision in progress has not seen the reason for this wake-up.
     session.execute(statement.values(due_at=now, version=IncidentRow.version + 1))
 
 
@@ -74,7 +75,7 @@ def open_rows(session: Session) -> Sequence[IncidentRow]:
 
 
 def due(session: Session, now: float, limit: int = 100) -> list[int]:
-    """Return the incidents that are to be looked at: their time has come, that of their next page, or that of who acknowledged."""
+    """Return the due incidents: their next step, their next page, or their reminder is due."""
     times = (IncidentRow.due_at, IncidentRow.next_level_at, IncidentRow.remind_at, IncidentRow.acknowledged_until)
     ripe = or_(*(column <= now for column in times))
     query = select(IncidentRow.id).where(IncidentRow.open_key.is_not(None), ripe)
@@ -83,7 +84,9 @@ def due(session: Session, now: float, limit: int = 100) -> list[int]:
 
 
 def overdue(session: Session, now: float, late: float) -> list[int]:
-    """Return the open incidents that something is or was overdue of, or that nobody would look at again, or be paged for."""
+    """Return the open incidents that something is or was overdue of, or that nobody would look at
+    again, or be paged for.
+    """
     limit = now - late
     waiting = IncidentAction.state.in_(("waiting", "running", "approval"))
     left = waiting & or_(IncidentAction.due_at < limit, IncidentAction.due_at.is_(None))
@@ -146,8 +149,9 @@ def existing(session: Session, numbers: Iterable[int]) -> set[int]:
 
 
 def listing(session: Session, state: str | None, limit: int, before: int | None) -> tuple[Sequence[IncidentRow], int]:
-    """Return the newest incidents older than id `before`, and how many there are; state `open` means not resolved, and
-    `acknowledged` those of them that somebody is at."""
+    """Return the newest incidents older than id `before`, and their total. State `open` means not
+    resolved, and `acknowledged` the acknowledged ones among them.
+    """
     query = select(IncidentRow)
     if state == "open":
         query = query.where(IncidentRow.open_key.is_not(None))
@@ -162,7 +166,9 @@ def listing(session: Session, state: str | None, limit: int, before: int | None)
 
 
 def since(session: Session, moment: float) -> Sequence[IncidentRow]:
-    """Return the incidents that were opened after `moment`, or are open, with what is counted of them."""
+    """Return the incidents that were opened after `moment` or are open, with the columns for
+    statistics.
+    """
     recent = or_(IncidentRow.opened_at >= moment, IncidentRow.open_key.is_not(None))
     return session.scalars(select(IncidentRow).where(recent).options(load_only(*COUNTED))).all()
 
@@ -194,7 +200,7 @@ def receivers_paged(session: Session, incident_id: int) -> list[str]:
 
 
 def deliveries(session: Session, incident_id: int) -> Sequence[NotificationRow]:
-    """Return every message about an incident, with what is shown of its state."""
+    """Return every message about an incident, with the columns for display."""
     columns = load_only(NotificationRow.key, NotificationRow.receiver, NotificationRow.channel, NotificationRow.state)
     return session.scalars(
         select(NotificationRow).where(NotificationRow.incident_id == incident_id).options(columns)

@@ -15,7 +15,9 @@ from memmon.security.event import SEVERITY
 
 
 def check(config: Config) -> None:
-    """Raise BadConfig for a playbook or chain that names what does not exist, or asks what cannot be asked."""
+    """Raise BadConfig for a playbook or chain that names what does not exist, or asks what cannot
+    be asked.
+    """
     _check_escalation(config)
     action_names = set(actions.names())
     for field, named in (
@@ -105,7 +107,7 @@ def _expressions(playbook: Playbook) -> Iterator[str]:
 
 
 def _wrong(config: Config, step: Step) -> Iterator[tuple[str, str]]:
-    """Return what is wrong with a step: the word in the file by which it is found, and why."""
+    """Return the errors of a step: the word by which it is found in the file, and the reason."""
     yield from _wrong_call(config, step.action, step.parameters)
     undo = step.rollback
     action = actions.get(step.action)

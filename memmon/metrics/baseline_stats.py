@@ -1,4 +1,4 @@
-"""Pure: what is usual for a metric, where it is going, and what may be done about it."""
+"""Pure: baselines, trends, and recommendations of a metric."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 TARGET_HIT_RATE = 0.85  # The runbook's.
 FEWEST = 24
-"""Means of five minutes, that are two hours, out of which it can be said what is usual."""
+"""Fewest five-minute means (two hours) for a baseline."""
 FEWEST_WEEKS = 3
 
 
 def stats(values: Sequence[float]) -> dict[str, float]:
-    """Return mean, median, p80, p95, standard deviation and number of `values`, of which there is at least one."""
+    """Return mean, median, p80, p95, standard deviation and number of `values`, of which there is
+    at least one.
+    """
     array = np.asarray(values, dtype=float)
     return {
         "mean": float(array.mean()),
@@ -28,7 +30,9 @@ def stats(values: Sequence[float]) -> dict[str, float]:
 
 
 def usual(values: NDArray[np.float64]) -> dict[str, float]:
-    """Return median, MAD (the median distance from the median), p80 and p95; nothing where there are too few."""
+    """Return median, MAD (the median distance from the median), p80 and p95; nothing where there
+    are too few.
+    """
     if len(values) < FEWEST:
         return {}
     median = float(np.median(values))

@@ -1,4 +1,6 @@
-"""The verbs of what is usual: worked out of history once an hour, kept in SQL, told as samples that rules can compare with."""
+"""Computes metric baselines from history every hour, stores them in SQL, and publishes them as
+samples for rules.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ class Means(NamedTuple):
 
 
 def work_out(ctx: Context) -> int:
-    """Work out what is usual of every metric, job and instance with enough of a history; return how many that are."""
+    """Compute the baseline of every metric, job and instance with enough history; return how many."""
     now, rows = ctx.now(), []
     for metric in (*LATENCIES, *GAUGES):
         recent = _means(ctx, metric, FIVE_MINUTES, int(now) - WEEK, int(now))
@@ -62,7 +64,7 @@ def work_out(ctx: Context) -> int:
 
 
 def samples(ctx: Context) -> list[Sample]:
-    """Return what is usual now, as samples: `memmimic_baseline{metric,stat,job,instance}`."""
+    """Return the current baselines as samples: `memmimic_baseline{metric,stat,job,instance}`."""
     hour = str(baseline_stats.hour_of_week(int(ctx.now())))
     samples_ = []
     with ctx.read() as session:
@@ -78,7 +80,9 @@ def samples(ctx: Context) -> list[Sample]:
 
 
 def _means(ctx: Context, metric: str, level: int, start: int, end: int) -> dict[Labels, Means]:
-    """Return the means of a metric by job and instance, of stretches of `level` that begin in [start, end)."""
+    """Return the means of a metric by job and instance, of stretches of `level` that begin in
+    [start, end).
+    """
     source = LATENCIES.get(metric)
     if source is None:
         above, below = (_totals(ctx, metric, level, start, end, column) for column in ("sum", "count"))
@@ -95,7 +99,9 @@ def _means(ctx: Context, metric: str, level: int, start: int, end: int) -> dict[
 
 
 def _totals(ctx: Context, name: str, level: int, start: int, end: int, column: str) -> dict[Labels, dict[int, float]]:
-    """Return a column of a metric's rollups, summed over all series of a job and instance, by the time."""
+    """Return a column of a metric's rollups, summed over all series of a job and instance, by the
+    time.
+    """
     with ctx.read() as session:
         fitting = store.series(session, (Matcher(label_sets.NAME, "=", name),))
         stretches = store.stretches(session, list(fitting), level, start, end, [column])

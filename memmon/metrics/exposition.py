@@ -20,7 +20,9 @@ class Page(NamedTuple):
 
 
 def parse(text: str) -> Page:
-    """Return the samples of a page in text format 0.0.4; raise BadInput with the reason when it is none."""
+    """Return the samples of a page in text format 0.0.4; raise BadInput with the reason for an
+    invalid page.
+    """
     samples: list[Sample] = []
     metadata: dict[str, Metadata] = {}
     try:

@@ -1,4 +1,4 @@
-"""How MemMimic has been doing: the history of some metrics, what is usual of them, where they go and what that advises."""
+"""Performance summary of MemMimic: history of some metrics, baselines, trends, and recommendations."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ HISTORY_METRICS = (
     "memmimic_db_size_bytes",
 )
 FINE_FOR_HOURS = ((MINUTE, 6), (FIVE_MINUTES, 72))
-"""Rollups of which length are told for up to how many hours."""
+"""Rollup length (s) by the longest range in hours."""
 RATED = ("memmimic_searches_total", "memmimic_memories_stored_total", "memmimic_errors_total")
 
 
 def performance(ctx: Context, hours: float, gauges: Mapping[str, float]) -> dict[str, Any]:
-    """Return the history of the last `hours`, its baselines and trends, and what they advise."""
+    """Return the history of the last `hours`, with baselines, trends and recommendations."""
     merged = _by_metric(_history(ctx, hours))
     baselines = {
         name: baseline_stats.stats([value for _, value in points]) | {"updated_at": encode.iso(points[-1][0])}
@@ -44,8 +44,9 @@ def performance(ctx: Context, hours: float, gauges: Mapping[str, float]) -> dict
 
 
 def _history(ctx: Context, hours: float) -> list[tuple[int, dict[Labels, list[Rollup]]]]:
-    """Return rollups of what is told of performance, by the seconds that each covers: some hundred of the coarser ones, and
-    minutes since the last of those."""
+    """Return the rollups of the summarized metrics by their length (s): some hundred of the coarser
+    ones, and minutes since the last of those.
+    """
     now, matchers = ctx.now(), (Matcher(label_sets.NAME, "=~", "|".join((*HISTORY_METRICS, *RATED))),)
     level = next((level for level, most in FINE_FOR_HOURS if hours <= most), LEVELS[-1])
     start, end = int(now - hours * 3600), int(now) + 1

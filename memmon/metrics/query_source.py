@@ -1,4 +1,4 @@
-"""Where queries read: the hot window, and rollups for what is older than it reaches."""
+"""Source of queries: the head block, and rollups for older samples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from memmon.promql.selection import NO_HINT, Hint
 from memmon.samples import Series
 
 MOST_SAMPLES = 2_000_000
-"""That rollups are told as, for one selector."""
+"""Most samples that rollups are expanded to, for one selector."""
 
 
 class Stitched:
@@ -49,7 +49,9 @@ class Stitched:
         )
 
     def _old(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint) -> list[Series]:
-        """Return what rollups say of [start, end) (seconds): coarse ones as far as they reach, then finer ones for the rest."""
+        """Return what rollups say of [start, end) (seconds): coarse ones as far as they reach, then
+        finer ones for the rest.
+        """
         levels = [level for level in reversed(LEVELS) if level <= level_of(self.ctx.now() - start)]
         columns = needed(hint)
         pieces: dict[Labels, list[Stretches]] = {}
@@ -89,7 +91,8 @@ def _stitch(old: list[Series], recent: list[Series], is_counted: bool) -> list[S
         if series is not None and len(series.times):
             earlier = times < series.times[0]
             if is_counted and not earlier.all() and not np.isnan(series.values[0]):
-                # Where both say something of one moment they say the same: a rollup's last value is a little older than its end.
+                # Where both say something of one moment they say the same: a rollup's last value is
+                # a little older than its end.
                 values = values + (series.values[0] - np.interp(series.times[0], times, values))
             times = np.concatenate((times[earlier], series.times))
             values = np.concatenate((values[earlier], series.values))

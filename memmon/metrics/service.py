@@ -57,8 +57,9 @@ def warm(ctx: Context) -> Warm:
 
 @contextmanager
 def pinned(ctx: Context, exprs: Iterable[str], at: float, but: Collection[str] = ()) -> Iterator[None]:
-    """Read at once what is new of all that `exprs` ask about at `at`, except metrics called `but`; queries inside read no more of
-    it."""
+    """Read the new samples of all metrics in `exprs` at `at` in one go, except metrics called
+    `but`; queries inside read no further ones.
+    """
     names, back = query.reads(exprs)
     names = names.difference(but)
     end = round(at * 1000)
@@ -70,8 +71,11 @@ def pinned(ctx: Context, exprs: Iterable[str], at: float, but: Collection[str] =
 def ingest(
     ctx: Context, source: str, samples: Iterable[Sample], metadata: dict[str, Metadata], at: float, interval: float
 ) -> Written:
-    """Take in the samples of `source`, no target of a shard, collected at `at`, one of which comes every `interval` seconds."""
-    # Half an interval a slot: its rounds are not numbered, and two that drifted together must not fall into one.
+    """Take in the samples of `source`, no target of a shard, collected at `at`, one of which comes
+    every `interval` seconds.
+    """
+    # Half an interval a slot: its rounds are not numbered, and two that drifted together must not
+    # fall into one.
     slot_ms = max(250, round(interval * 500))
     moment = round(at * 1000)
     row = series_layout.row_of(Member(source), samples, moment)
@@ -81,9 +85,10 @@ def ingest(
 def ingest_rows(
     ctx: Context, shard: str, rows: Sequence[Row], metadata: dict[str, Metadata], period: int, slot_ms: int
 ) -> Written:
-    """Take in what the members of `shard` gave in `period`, the number of stretches of `slot_ms` since 1970.
+    """Take in what the members of `shard` gave in `period`, the number of stretches of `slot_ms`
+    since 1970.
 
-    With Redis away the samples are lost; how many is told once it is back.
+    While Redis is away samples are lost; their number is counted once it is back.
     """
     window = hot(ctx)
     try:
@@ -112,9 +117,10 @@ def ingest_timed(
     metadata: Mapping[str, Metadata],
     slot_ms: int | None = None,
 ) -> timestamped.Written:
-    """Take in samples that have times of their own, in any order and as often as they come; say which were refused and why.
+    """Ingest timestamped samples in any order, also repeatedly; return the refused ones and the
+    reasons.
 
-    `source` is who sent them: what it may have at a time is limited. `slot_ms` is for one whose interval is known.
+    `source` is the sender, whose series are limited. `slot_ms` is for a known interval.
     """
     now = round(ctx.now() * 1000)
     window = hot(ctx)
@@ -140,7 +146,9 @@ def instant(ctx: Context, expr: str, at: float | None = None) -> list[Point]:
 
 
 def value(ctx: Context, expr: str, at: float, timeout: float = QUERY_SECONDS) -> tuple[Kind, Value, Notes]:
-    """Return what `expr` is at `at`: which of a number, a text, a vector and a range vector, itself, and what to mind."""
+    """Return what `expr` is at `at`: which of a number, a text, a vector and a range vector,
+    itself, and what to mind.
+    """
     asked = _query(ctx, expr, at, at, timeout)
     return asked.kind, asked.value(at), asked.notes
 
@@ -148,7 +156,9 @@ def value(ctx: Context, expr: str, at: float, timeout: float = QUERY_SECONDS) ->
 def range(
     ctx: Context, expr: str, start: float, end: float, step: float, timeout: float = QUERY_SECONDS
 ) -> tuple[list[Series], Notes]:
-    """Return the series of `expr` at start, start + step, ... up to end (Unix seconds), and what to mind about them."""
+    """Return the series of `expr` at start, start + step, ... up to end (Unix seconds), and what to
+    mind about them.
+    """
     if step <= 0 or end < start:
         raise BadQuery("the step must be positive and the end not before the start")
     if (end - start) / step > MAX_STEPS:
@@ -162,9 +172,10 @@ def _query(ctx: Context, expr: str, start: float, end: float, timeout: float = Q
 
 
 def series(ctx: Context, matchers: tuple[Matcher, ...], start: float, end: float) -> list[Labels]:
-    """Return the label sets that fit and may have samples in the time (Unix seconds): a superset, since none is read.
+    """Return the label sets that fit and may have samples in the time (Unix seconds): a superset,
+    since none is read.
 
-    Where the time begins before the hot window, those that have a history are among them.
+    If the range begins before the head block, series with history are included.
     """
     selection.check(matchers)
     return _label_sets(ctx, matchers, start, end)
@@ -244,7 +255,9 @@ def summary(ctx: Context, content: dict[str, Any], series_count: int) -> dict[st
 
 
 def historical_points(ctx: Context) -> int:
-    """Return how many rollups are kept; counted at most once a minute, since counting reads them all."""
+    """Return how many rollups are kept; counted at most once a minute, since counting reads them
+    all.
+    """
     with client.edge():
         stored = cast("bytes | None", ctx.redis.get(keys.rollup_points()))
     if stored is not None:
@@ -262,7 +275,7 @@ def roll_up(ctx: Context) -> int:
 
 
 def tell_usual(ctx: Context) -> int:
-    """Say what is usual as samples, worked out anew once an hour; return how many that are."""
+    """Publish baselines as samples, recomputed once an hour; return how many."""
     now = ctx.now()
     if lease.claim_period(ctx.redis, "baselines", HOUR, now):
         baselines.work_out(ctx)
@@ -277,5 +290,5 @@ def prune(ctx: Context) -> int:
 
 
 def performance(ctx: Context, hours: float) -> dict[str, Any]:
-    """Return the body of GET /api/performance, see `told`."""
+    """Return the body of GET /api/performance, see `performance`."""
     return metric_performance.performance(ctx, hours, current(ctx)["gauges"])

@@ -23,8 +23,8 @@ SHORT_NAMES = {
 def of(points: Iterable[Point], metadata: Mapping[str, Metadata], instance: str | None = None) -> dict[str, Any]:
     """Return counters, gauges and histograms of the fleet, or of one `instance`.
 
-    Over several instances a value is the sum for counters, bytes and connections, the worst for percentages, and the least
-    for the health score and the hit rate.
+    Over several instances a value is the sum for counters, bytes and connections, the worst for
+    percentages, and the least for the health score and the hit rate.
     """
     counters: dict[str, list[float]] = {}
     gauges: dict[str, list[float]] = {}
@@ -58,7 +58,9 @@ def fleet_value(name: str, values: list[float]) -> float:
 
 
 def describe(name: str, points: list[Point]) -> dict[str, Any]:
-    """Return count, sum, cumulative buckets, mean and quantiles of a histogram, its instances added up."""
+    """Return count, sum, cumulative buckets, mean and quantiles of a histogram, its instances added
+    up.
+    """
     buckets: dict[float, float] = {}
     count = total = 0.0
     for point in points:

@@ -1,9 +1,12 @@
-"""Whether a channel may be asked now: a rate limit that the operator set, and a circuit breaker that opens by itself.
+"""Whether a channel may be asked now: a rate limit that the operator set, and a circuit breaker
+that opens by itself.
 
-While Redis is away, which keeps both, every channel may be asked: people are to be told all the same.
+While Redis, which stores both, is away, every channel is tried: notifications matter more than
+limits.
 
-After `FAILURES` failures on end that might have passed, a channel is left alone, first for `FIRST` seconds and twice as long each
-time, up to `LONGEST`. Then one message tries it: its success closes the breaker.
+After `FAILURES` failures on end that might have passed, a channel is left alone, first for `FIRST`
+seconds and twice as long each time, up to `LONGEST`. Then one message tries it: its success closes
+the breaker.
 """
 
 from __future__ import annotations
@@ -30,8 +33,9 @@ class Closed(NamedTuple):
 
 
 def closed(ctx: Context, receiver: str, channel: str, limit: RateLimit | None, now: float) -> Closed | None:
-    """Return why the channel must wait, or None where it may be asked: then this counts as one message of its rate, and where
-    the breaker is open, as the one that tries."""
+    """Return why the channel must wait, or None if it may send. A None counts against its rate, and
+    for an open breaker as its trial.
+    """
     with suppress(Transient):
         return _closed(ctx, f"{receiver}:{channel}", limit, now)
     return None
@@ -40,7 +44,8 @@ def closed(ctx: Context, receiver: str, channel: str, limit: RateLimit | None, n
 def _closed(ctx: Context, name: str, limit: RateLimit | None, now: float) -> Closed | None:
     with client.edge():
         failures, opened = _state(ctx, name)
-        if failures >= FAILURES and opened <= now + LONGEST:  # Later than that it was by another clock.
+        # Later than that it was by another clock.
+        if failures >= FAILURES and opened <= now + LONGEST:
             until = opened + min(LONGEST, FIRST * 2.0 ** (failures - FAILURES))
             if now < until:
                 return Closed(until, f"left alone after {failures} failures on end")
@@ -62,7 +67,7 @@ def _state(ctx: Context, name: str) -> tuple[int, float]:
 
 
 def note(ctx: Context, receiver: str, channel: str, outcome: str, now: float) -> None:
-    """Keep how asking went: `sent` and `permanent` mean that somebody answers."""
+    """Record the outcome of an attempt: `sent` and `permanent` mean that the server answers."""
     name = f"{receiver}:{channel}"
     with suppress(Transient), client.edge():
         if outcome != "transient":

@@ -1,4 +1,4 @@
-"""Why somebody was told of an alert, or was not: what its rule said, where it was routed, what was decided, and each attempt."""
+"""Decision trace of an alert: its rule, its routes, each decision, and each delivery attempt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ MOST_DECISIONS = 200
 
 
 def explain(ctx: Context, alert_id: int) -> dict[str, Any]:
-    """Return the decision trace of an alert: {alert, rule, routes, groups, held, verdict}. `verdict` says it in sentences."""
+    """Return the decision trace of an alert: {alert, rule, routes, groups, held, verdict}.
+    `verdict` says it in sentences.
+    """
     alert_rows = alerts.by_ids(ctx, [alert_id])
     if not alert_rows:
         raise NotFound(f"no alert {alert_id}")
@@ -83,7 +85,7 @@ def _groups(ctx: Context, alert_id: int, alert: dict[str, Any]) -> list[dict[str
 
 
 def _decisions(rows: Sequence[DecisionRow], alert_id: int) -> list[dict[str, Any]]:
-    """Return what was decided while the alert was in question."""
+    """Return the decisions that concerned the alert."""
     decisions = []
     for row in rows:
         suppressions = [_held(suppression) for suppression in row.muted.get(str(alert_id), [])]
@@ -121,7 +123,7 @@ def _message(row: NotificationRow, tried: Sequence[Any]) -> dict[str, Any]:
 
 
 def _verdict(explanation: dict[str, Any]) -> list[str]:
-    """Return in sentences who was told, and who was not and why."""
+    """Return sentences that name the notified receivers, and for the others the reasons."""
     alert = explanation["alert"]
     if alert["state"] == "pending":
         return ["It is pending: it has not held for as long as its rule wants, and nobody is told before."]

@@ -9,6 +9,8 @@ def one_line(text: str) -> str:
 
 
 def runbook(address: str, base: str) -> str:
-    """Return the address of a runbook's section as somebody far away can open it: the dashboard at `base` serves our own."""
+    """Return the URL of a runbook section for recipients: the dashboard at `base` serves our own
+    runbook.
+    """
     section = address.removeprefix(OURS)
     return address if section == address else f"{base.rstrip('/')}/runbook{section}"

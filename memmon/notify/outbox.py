@@ -1,4 +1,6 @@
-"""The outbox: messages wait here as rows until they are delivered. That of a group is brought up to date while it waits."""
+"""The outbox: messages wait here as rows until they are delivered. That of a group is brought up to
+date while it waits.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from memmon.routing.group import Pending
 from memmon.routing.group_flush import Note
 
 DEADLINE = 3600.0
-"""Seconds after which a message is tried no more. That of a group is taken up again at its next flush."""
+"""Seconds after which a message is tried no more. That of a group is taken up again at its next
+flush.
+"""
 
 
 def add(
@@ -28,7 +32,9 @@ def add(
     key: str,
     incident_id: int | None = None,
 ) -> list[str]:
-    """Put a message for every channel of `receiver` into the outbox; return their keys. The same key is the same message."""
+    """Put a message for every channel of `receiver` into the outbox; return their keys. The same
+    key is the same message.
+    """
     receiver_config = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
     if receiver_config is None:
         raise NotFound(f"no receiver {receiver} in routes.yml")
@@ -65,7 +71,9 @@ def _row(now: float, key: str, receiver: str, channel: str, payload: Mapping[str
 
 
 def shown_to(config: Any, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return what a channel is told; one that does not want to hear what ended is told less, or nothing (None)."""
+    """Return the payload for a channel: without resolved alerts if it does not want them, None if
+    nothing remains.
+    """
     if config.send_resolved:
         return payload
     if payload.get("status") == "resolved" or payload.get("reason") in dedup.RESOLVING:
@@ -111,15 +119,16 @@ class Groups:
         note: Note,
         old: Pending | None,
     ) -> None:
-        """Take a message, in the place of the `old` one: that keeps its attempts, and the time before which the receiver does not
-        want to be asked again."""
+        """Take a message, in the place of the `old` one: that keeps its attempts, and the time
+        before which the receiver does not want to be asked again.
+        """
         channel_payload = shown_to(self._configs[receiver, channel], payload) or payload
         now, log_entry = self._ctx.now(), note._asdict()
         row = _row(now, _short(f"{group_key}@{uuid.uuid4().hex}:{channel}"), receiver, channel, channel_payload)
         if old is None:
             store.add(session, [{**row, "group_key": group_key, "log_entry": log_entry}])
             return
-        # What was tried may have arrived: news is not to be taken for the same message once more.
+        # The earlier attempt may have arrived, so changed content needs a new message id.
         changed = {name: row[name] for name in ("payload", "deadline", "kind")} | {
             "log_entry": log_entry,
             "state": "waiting",

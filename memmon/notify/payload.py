@@ -15,7 +15,8 @@ GENERATOR = "generator_url"
 
 
 def version4(payload: Mapping[str, Any], max_alerts: int = 0) -> dict[str, Any]:
-    """Return the fields of Alertmanager's webhook for the alerts of a payload, of which at most `max_alerts` are shown.
+    """Return the fields of Alertmanager's webhook for the alerts of a payload, of which at most
+    `max_alerts` are shown.
 
     Source: Alertmanager's documentation, "webhook_config".
     """
@@ -59,7 +60,9 @@ def _alert(alert: Mapping[str, Any], base: str) -> dict[str, Any]:
 
 
 def data(payload: Mapping[str, Any]) -> Record:
-    """Return what templates see: Alertmanager's fields, and beside them Names, Runbooks, RouteLabels, Reason and Kind."""
+    """Return what templates see: Alertmanager's fields, and beside them Names, Runbooks,
+    RouteLabels, Reason and Kind.
+    """
     webhook_payload = version4(payload)
     alerts = [_of_alert(alert) for alert in webhook_payload["alerts"]]
     firing = [alert for alert in alerts if alert.fields["Status"] == "firing"]

@@ -39,11 +39,15 @@ SENDERS: dict[str, Sender] = {
     "log": log_channel.send,
 }
 SPARE = 5.0
-"""Seconds beyond a channel's own time limit after which its sender is taken for dead, and the message is sent by another."""
+"""Seconds beyond a channel's own time limit after which its sender is taken for dead, and the
+message is sent by another.
+"""
 FIRST_WAIT, LONGEST_WAIT = 2.0, 120.0
 NO_ANSWER = "given up: its time is over, and no sender lived to say what became of it"
 QUEUED = 10.0
-"""Seconds after which a delivery that was queued and has not begun is queued again: the broker may have lost it."""
+"""Seconds after which a delivery that was queued and has not begun is queued again: the broker may
+have lost it.
+"""
 
 
 def flush(ctx: Context) -> list[Job]:
@@ -63,8 +67,10 @@ def enqueue(
 
 
 def due(ctx: Context) -> list[Job]:
-    """Return the deliveries that are due: new ones, retries, and those whose sender died. One that was queued a moment ago
-    is left out: a tick comes every second, and a queue that is slow must not fill with the same work."""
+    """Return the deliveries that are due: new ones, retries, and those whose sender died. One that
+    was queued a moment ago is left out: a tick comes every second, and a queue that is slow must
+    not fill with the same work.
+    """
     with ctx.read() as session:
         due_rows = store.due(session, ctx.now())
     return [
@@ -127,7 +133,9 @@ def deliver(ctx: Context, notification_id: int) -> None:
 
 
 def _shut(ctx: Context, row: NotificationRow, now: float) -> circuit_breaker.Closed | None:
-    """Return why a message must wait that nobody has begun to send; one whose sender died has had its turn."""
+    """Return why a message must wait that nobody has begun to send; one whose sender died has had
+    its turn.
+    """
     if row.state != "waiting":
         return None
     receiver_config = route.receivers(ctx.config.routes, ctx.settings).get(row.receiver)
@@ -152,7 +160,9 @@ def _longest(ctx: Context, receiver: str, channel: str) -> float:
 
 
 def _send(ctx: Context, receiver: str, channel: str, payload: dict[str, Any], attempts: int) -> tuple[str, str, float]:
-    """Return outcome (sent, transient or permanent), what was said, and the wait before another try in seconds."""
+    """Return outcome (sent, transient or permanent), the answer, and the wait before the next
+    attempt in seconds.
+    """
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempts - 1)) * random.uniform(0.8, 1.2)
     receiver_config = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
     config = dict(route.channels(receiver_config)).get(channel) if receiver_config else None

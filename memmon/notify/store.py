@@ -33,7 +33,9 @@ def get(session: Session, notification_id: int) -> NotificationRow | None:
 
 
 def claim(session: Session, notification_id: int, now: float, lease_until: float) -> NotificationRow | None:
-    """Take a message that is due for sending until `lease_until`; None when another worker has it or it is done."""
+    """Take a message that is due for sending until `lease_until`; None when another worker has it
+    or it is done.
+    """
     statement = update(NotificationRow).where(NotificationRow.id == notification_id, _is_due(now))
     values = {"state": "sending", "due_at": lease_until, "attempts": NotificationRow.attempts + 1}
     if session.execute(statement.values(**values)).rowcount != 1:  # type: ignore[attr-defined]
@@ -54,8 +56,9 @@ def _is_due(now: float) -> ColumnElement[bool]:
 
 
 def finish(session: Session, notification_id: int, attempts: int, attempt: dict[str, Any], **values: Any) -> None:
-    """Record an attempt and what became of the message. One that was not sent changes nothing when the claim ran out and
-    another worker took the message."""
+    """Record an attempt and what became of the message. One that was not sent changes nothing when
+    the claim ran out and another worker took the message.
+    """
     session.add(NotificationAttempt(notification_id=notification_id, **attempt))
     statement = update(NotificationRow).where(NotificationRow.id == notification_id)
     if values["state"] != "sent":
@@ -70,8 +73,9 @@ def due(session: Session, now: float, limit: int = 100) -> list[tuple[int, int]]
 
 
 def undelivered(session: Session, group_key: str) -> Sequence[NotificationRow]:
-    """Return the messages of a group that wait, are being sent, or failed and nothing was sent since; the newest of a channel
-    comes last."""
+    """Return the messages of a group that wait, are being sent, or failed and nothing was sent
+    since; the newest of a channel comes last.
+    """
     query = select(NotificationRow).where(NotificationRow.group_key == group_key)
     newest: dict[str, NotificationRow] = {}
     for row in session.scalars(query.order_by(NotificationRow.id.desc()).limit(MOST_UNDELIVERED)):
@@ -87,7 +91,7 @@ def of_group(session: Session, group_key: str, since: float) -> Sequence[Notific
 
 
 def renew(session: Session, notification_id: int, attempts: int, **values: Any) -> bool:
-    """Change a message that waits or failed; False when somebody has begun to send it meanwhile."""
+    """Change a waiting or failed message; return False when a sender claimed it meanwhile."""
     idle = NotificationRow.state.in_(("waiting", "failed"))
     statement = update(NotificationRow).where(
         NotificationRow.id == notification_id, NotificationRow.attempts == attempts, idle

@@ -1,4 +1,6 @@
-"""Pure: the templates that notifications are made of: memmon's own, with the operator's in their place."""
+"""Pure: the templates that notifications are made of: memmon's own, with the operator's in their
+place.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ class Templates(NamedTuple):
         return evaluator.execute(_parsed(text), data, functions(now), None, self.defined)
 
     def check(self, text: str) -> None:
-        """Raise BadTemplate for a text that cannot be read or calls what is not defined."""
+        """Raise BadTemplate for a syntax error or a call of an undefined template."""
         tree = _parsed(text)
         _check_calls(tree.nodes, {**self.defined, **tree.defined})
 
@@ -41,7 +43,9 @@ def _parsed(text: str) -> Any:
 
 @lru_cache(maxsize=8)
 def of(sources: tuple[tuple[str, str], ...] = ()) -> Templates:
-    """Return memmon's templates with those of `sources` (names and texts of files) in the place of what has the same name."""
+    """Return memmon's templates, replaced by those of `sources` (names and texts of files) with the
+    same names.
+    """
     defined = dict(_parsed(OWN).defined)
     for name, text in sources:
         try:

@@ -1,6 +1,8 @@
-"""The verbs of on-call calendars: files of the configuration, and addresses that are asked every quarter of an hour.
+"""The verbs of on-call calendars: files of the configuration, and addresses that are asked every
+quarter of an hour.
 
-Of an address the last good copy is kept in SQL: who is paged must not depend on whether it answers at this moment.
+Of an address the last good copy is kept in SQL: who is paged must not depend on whether it answers
+at this moment.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ WITHIN = 10.0
 
 
 def due(ctx: Context) -> list[str]:
-    """Return the schedules whose calendars are to be fetched now; a minute is looked at once."""
+    """Return the schedules whose calendars are due for a fetch, at most once a minute."""
     urls = {
         schedule.name: schedule.calendar_url for schedule in ctx.config.escalation.schedules if schedule.calendar_url
     }
@@ -41,14 +43,17 @@ def due(ctx: Context) -> list[str]:
     with ctx.read() as session:
         for name, url in urls.items():
             row = oncall_store.calendar(session, name, url)
-            # Each minute's look comes a moment early or late; a time ahead is of a clock that was set back.
+            # Each minute's look comes a moment early or late; a time ahead is of a clock that was
+            # set back.
             if row is None or not 0 <= now - row.tried_at < (AGAIN if row.error else EVERY) - AGAIN / 2:
                 due_schedules.append(name)
     return due_schedules
 
 
 def fetch(ctx: Context, name: str) -> None:
-    """Get the calendar of a schedule, and keep it where it is one; else the copy that is there stays, and why is said."""
+    """Get the calendar of a schedule, and keep it where it is one; else the copy that is there
+    stays, and why is said.
+    """
     schedule = ctx.config.escalation.schedule(name)
     url = schedule.calendar_url if schedule else None
     if url is None:
@@ -87,8 +92,9 @@ def _got(url: str) -> str:
 
 
 def events(ctx: Context, session: Session, schedule: Schedule, start: float, end: float) -> list[Shift]:
-    """Return who is on call by the calendar between `start` and `end`. An event that names nobody of the contacts is none:
-    calendars hold other things too."""
+    """Return the shifts of the calendar between `start` and `end`. Events without a contact's name
+    are skipped, since calendars hold other events too.
+    """
     names = {contact.name.casefold(): contact.name for contact in ctx.config.escalation.contacts}
     shifts = _all(session, schedule, start, end)
     return [shift._replace(contact=names[_word(shift)]) for shift in shifts if _word(shift) in names]
@@ -102,7 +108,7 @@ def _all(session: Session, schedule: Schedule, start: float, end: float) -> list
     text = _text(session, schedule)
     try:
         return ical.read(text, schedule.timezone, start, end) if text else []
-    except Exception:  # Somebody must be paged, whatever stands in a calendar: the rotations hold.
+    except Exception:  # A broken calendar must not stop paging: the rotations apply.
         log.exception("the calendar of %s cannot be read", schedule.name)
         return []
 
@@ -115,8 +121,10 @@ def _text(session: Session, schedule: Schedule) -> str | None:
 
 
 def standing(ctx: Context, session: Session, schedule: Schedule, start: float, end: float) -> dict[str, Any] | None:
-    """Return {source, fetched_at, error, left_out}: where the calendar of a schedule is from, when it was had last, why it could
-    not be had since, and what of it says nothing about who is on call between `start` and `end`. None without a calendar."""
+    """Return {source, fetched_at, error, left_out} of a schedule's calendar: its origin, the last
+    successful fetch, the error since then, and the events between `start` and `end` that name no
+    contact. None without a calendar.
+    """
     if schedule.ical is None:
         return None
     url, text = schedule.calendar_url, _text(session, schedule)

@@ -1,7 +1,8 @@
 """The door to iCalendar (RFC 5545): who is on call, read from a calendar and written as one.
 
-An event's summary is the name of a contact. Recurring events are read as they come (RRULE, EXDATE, RECURRENCE-ID). An event that
-cannot be read, or that comes so often that it is nobody's shift, is left out and named: the others must still be paged.
+An event's summary is the name of a contact. Recurring events are read as they come (RRULE, EXDATE,
+RECURRENCE-ID). An event that cannot be read, or that comes so often that it is nobody's shift, is
+left out and named: the others must still be paged.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ HOUR = 3600.0
 
 
 class Read(NamedTuple):
-    """A calendar that holds only what can be read, and what was left out of it."""
+    """A calendar with only its readable events, and the skipped ones."""
 
     calendar: Calendar
     left_out: tuple[str, ...]
@@ -100,13 +101,16 @@ def _often(rule: dict[str, list[object]]) -> bool:
 
 
 def left_out(text: str) -> tuple[str, ...]:
-    """Return which events of a calendar are left out, and why. Raise BadInput for a text that is no calendar."""
+    """Return which events of a calendar are left out, and why. Raise BadInput for a text that is no
+    calendar.
+    """
     return _read(text).left_out
 
 
 def read(text: str, timezone: str, start: float, end: float) -> list[Shift]:
-    """Return the events between `start` and `end` (Unix seconds), the earliest first. A day without a time is the whole day of the
-    zone; so is a time without a zone one of it."""
+    """Return the events between `start` and `end` (Unix seconds), the earliest first. A day without
+    a time is the whole day of the zone; so is a time without a zone one of it.
+    """
     shifts = _between(text, timezone, start // HOUR * HOUR, -(-end // HOUR) * HOUR)
     return [shift for shift in shifts if shift.start < end and shift.end > start]
 
@@ -129,7 +133,9 @@ def _moment(at: date, zone: ZoneInfo) -> float:
 
 
 def write(name: str, shifts: list[Shift], now: float) -> str:
-    """Return a calendar of shifts; an event keeps its UID, so that a calendar that reads it again updates it."""
+    """Return a calendar of shifts; an event keeps its UID, so that a calendar that reads it again
+    updates it.
+    """
     calendar = Calendar()
     calendar.add("prodid", "-//memmon//on-call//EN")
     calendar.add("version", "2.0")

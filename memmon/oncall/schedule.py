@@ -1,7 +1,8 @@
 """Pure: who is on call in a schedule, at a moment and over a time.
 
-Overrides go before the calendar, the calendar before rotations, a later rotation before an earlier one. Hand-over times are
-local times of the schedule's zone: 09:00 stays 09:00 over the year, and a shift is an hour longer or shorter when clocks change.
+Overrides go before the calendar, the calendar before rotations, a later rotation before an earlier
+one. Hand-over times are local times of the schedule's zone: 09:00 stays 09:00 over the year, and a
+shift is an hour longer or shorter when clocks change.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ LONGEST = 366
 
 
 class Shift(NamedTuple):
-    """One person's time on call, [start, end) in Unix seconds, and why: override, calendar or rotation. Nobody is a gap."""
+    """One person's time on call, [start, end) in Unix seconds, and why: override, calendar or
+    rotation. Nobody is a gap.
+    """
 
     start: float
     end: float
@@ -37,7 +40,9 @@ def _moment(at: datetime, zone: ZoneInfo) -> float:
 
 
 def shift_at(schedule: Schedule, shifts_given: Sequence[Shift], at: float) -> Shift:
-    """Return who is on call at `at`, as a shift without length; `given` are overrides and events of the calendar."""
+    """Return who is on call at `at`, as a shift without length; `given` are overrides and events of
+    the calendar.
+    """
     for why in ("override", "calendar"):
         matching = [shift for shift in shifts_given if shift.why == why and shift.start <= at < shift.end]
         if matching:
@@ -85,7 +90,9 @@ def _of_day(hours: Iterable[Hours], zone: ZoneInfo, day: date) -> Iterator[tuple
 
 
 def shifts(schedule: Schedule, shifts_given: Sequence[Shift], start: float, end: float) -> list[Shift]:
-    """Return who is on call from `start` to `end`, without a break; what follows from the same reason is one shift."""
+    """Return who is on call from `start` to `end`, without a break; what follows from the same
+    reason is one shift.
+    """
     edges = {start, *(at for at in _edges(schedule, shifts_given, start, end) if start < at < end)}
     shifts_: list[Shift] = []
     for at in sorted(edges):
@@ -99,7 +106,7 @@ def shifts(schedule: Schedule, shifts_given: Sequence[Shift], start: float, end:
 
 
 def _edges(schedule: Schedule, shifts_given: Iterable[Shift], start: float, end: float) -> Iterator[float]:
-    """Return every moment at which somebody else may be on call."""
+    """Return every moment at which the on-call person may change."""
     for shift in shifts_given:
         yield from (shift.start, shift.end)
     zone = ZoneInfo(schedule.timezone)

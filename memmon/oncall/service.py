@@ -22,7 +22,9 @@ AHEAD = 14
 
 
 def current(ctx: Context, session: Session, name: str, at: float) -> Shift:
-    """Return who is on call in a schedule at `at`; nobody for a schedule that is in no configuration any more."""
+    """Return who is on call in a schedule at `at`; nobody for a schedule that is in no
+    configuration any more.
+    """
     schedule = ctx.config.escalation.schedule(name)
     if schedule is None:
         return Shift(at, at, None)
@@ -30,7 +32,9 @@ def current(ctx: Context, session: Session, name: str, at: float) -> Shift:
 
 
 def _given(ctx: Context, session: Session, schedule: Schedule, start: float, end: float) -> list[Shift]:
-    """Return calendar and overrides of a schedule; what was made by hand comes last, and so goes before."""
+    """Return the calendar shifts and overrides of a schedule; overrides come last and so take
+    precedence.
+    """
     calendar = calendars.events(ctx, session, schedule, start, end)
     rows = oncall_store.overrides(session, schedule.name, start, end)
     by_hand = [Shift(row.start, row.end, row.contact, "override") for row in rows]
@@ -56,7 +60,9 @@ def _known(ctx: Context, name: str) -> Schedule:
 
 
 def overview(ctx: Context) -> list[dict[str, Any]]:
-    """Return every schedule with who is on call now, who is next, the gaps of the days that come, and how its calendar is."""
+    """Return every schedule with who is on call now, who is next, the gaps of the days that come,
+    and how its calendar is.
+    """
     now = ctx.now()
     rows = []
     for schedule in ctx.config.escalation.schedules:

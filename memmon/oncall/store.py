@@ -29,7 +29,7 @@ def add_override(session: Session, values: dict[str, Any]) -> OncallOverride:
 
 
 def remove_override(session: Session, override_id: int) -> OncallOverride | None:
-    """Take an override away; return what it was."""
+    """Delete an override and return it."""
     row = session.get(OncallOverride, override_id)
     if row is not None:
         session.delete(row)
@@ -37,7 +37,7 @@ def remove_override(session: Session, override_id: int) -> OncallOverride | None
 
 
 def calendar(session: Session, schedule: str, url: str) -> OncallCalendar | None:
-    """Return what is known of the calendar of a schedule at this address."""
+    """Return the stored calendar of a schedule for this URL."""
     row = session.get(OncallCalendar, schedule)
     return row if row is not None and row.url == url else None
 

@@ -1,1 +1,3 @@
-"""Prometheus' query language: guarded, parsed by promql-parser, evaluated here over any source of series."""
+"""Prometheus' query language: guarded, parsed by promql-parser, evaluated here over any source of
+series.
+"""

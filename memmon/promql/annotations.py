@@ -1,4 +1,5 @@
-"""What the answer of a query is to be read with. The texts are Prometheus' own, since people and tools look for them.
+"""What the answer of a query is to be read with. The texts are Prometheus' own, since people and
+tools look for them.
 
 Source: prometheus/prometheus `util/annotations/annotations.go`.
 """
@@ -39,8 +40,9 @@ class Lifted(NamedTuple):
 
 
 class Notes:
-    """Warnings (the answer may be wrong) and infos (the question may be) of one expression, each text once, sorted: the two
-    evaluators come upon them in different orders."""
+    """Warnings (the answer may be wrong) and infos (the question may be) of one expression, each
+    text once, sorted: the two evaluators come upon them in different orders.
+    """
 
     def __init__(self, text: str, root: tree.Node) -> None:
         self._text, self._root = text, root
@@ -59,7 +61,7 @@ class Notes:
         return sorted(self._infos.values())
 
     def quantile(self, node: tree.Node, q: float) -> None:
-        """Warn of a quantile that is none."""
+        """Warn about a quantile outside [0, 1]."""
         if math.isnan(q) or q < 0 or q > 1:
             self._warn(f"quantile value should be between 0 and 1, got {numbers.general(q)}", node, 0)
 
@@ -73,7 +75,8 @@ class Notes:
         self._warn("sort is ineffective for range queries since results are always ordered by labels", node, None)
 
     def not_monotonic(self, node: tree.Node, name: str, lift: Lift | None = None, at: float = 0.0) -> None:
-        """Tell of buckets that count less than smaller ones; `lift` says which they were at `at` (Unix seconds).
+        """Tell of buckets that count less than smaller ones; `lift` says which they were at `at`
+        (Unix seconds).
 
         All of one name become one info.
         """

@@ -16,8 +16,9 @@ NO_ROW = int(np.iinfo(np.int64).min)
 
 
 class Roster:
-    """The label sets of a block in their order, each once. `known` keeps what was worked out of them, such as groups; a
-    roster is never changed, so that it holds as long as the roster does."""
+    """The distinct label sets of a block in their order. `known` caches values derived from them,
+    such as groups; a roster never changes, so the cache stays valid.
+    """
 
     __slots__ = ("__weakref__", "known", "labels")
 
@@ -30,12 +31,13 @@ class Roster:
 
 
 class Block(NamedTuple):
-    """Series that were written in rows together, T rows of M members (targets, as a rule) with S series of theirs.
+    """Series that were written in rows together, T rows of M members (targets, as a rule) with S
+    series of theirs.
 
-    `times[r, m]` is when member m gave row r in Unix ms, NO_ROW where it gave none; the others ascend strictly with r.
-    Series s belongs to member `member[s]` and has its value of row r at `values[r, place[s]]`: a number, or the staleness
-    marker where the member gave the row and the series was not in it. A value of no row means nothing. Nobody writes to
-    these arrays.
+    `times[r, m]` is when member m gave row r in Unix ms, NO_ROW where it gave none; the others
+    ascend strictly with r. Series s belongs to member `member[s]` and has its value of row r at
+    `values[r, place[s]]`: a number, or the staleness marker where the member gave the row and the
+    series was not in it. A value of no row means nothing. Nobody writes to these arrays.
     """
 
     roster: Roster
@@ -46,7 +48,9 @@ class Block(NamedTuple):
 
 
 def pack(series: Sequence[Series]) -> Block:
-    """Return ragged series as a block in which each is its own member; the rows that a short one lacks come last."""
+    """Return ragged series as a block in which each is its own member; the rows that a short one
+    lacks come last.
+    """
     longest = max((len(series.times) for series in series), default=0)
     times = np.full((longest, len(series)), NO_ROW, dtype=np.int64)
     bits = np.full((longest, len(series)), STALE_BITS, dtype=np.uint64)

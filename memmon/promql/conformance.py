@@ -28,7 +28,9 @@ DEVIATIONS: dict[tuple[str, int], str] = {
 
 
 class Verdict(NamedTuple):
-    """How one evaluation went. `missed` says what is wrong, nothing where all is right; `refused` that the query was an error."""
+    """Result of one evaluation. `missed` is the difference, empty for a pass; `refused` is the
+    error of the query.
+    """
 
     file: str
     line: int
@@ -66,7 +68,7 @@ def _scope(folder: Path) -> dict[str, dict[int, str]]:
 
 
 def _judged(command: Eval, loaded: Memory, exact: bool) -> tuple[str, str]:
-    """Return what is wrong about an evaluation, and the error that it ended in."""
+    """Return the difference of an evaluation, and its error."""
     expected, refused = command.expected, ""
     try:
         missed = _asked(command, loaded, exact)
@@ -115,7 +117,9 @@ def _again_as_range(command: Eval, loaded: Memory, exact: bool) -> str:
 
 
 def _is_bound_to_time(expr: str) -> bool:
-    """Tell whether each step of a range must come to what an instant does: start() and end() are others there."""
+    """Tell whether each step of a range must come to what an instant does: start() and end() are
+    others there.
+    """
     return "start()" not in expr and "end()" not in expr
 
 

@@ -1,6 +1,6 @@
 """What of PromQL is not answered, found in the text of an expression and called by its name.
 
-The experimental functions are those that prometheus/prometheus `promql/parser/functions.go` of 3.14 marks so.
+The experimental functions are marked in prometheus/prometheus `promql/parser/functions.go` of 3.14.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ _EXTENDED = re.compile(r"[\w\]})]\s+(anchored|smoothed)\b", re.IGNORECASE)
 
 
 def refuse(bare: str) -> None:
-    """Raise BadQuery where `bare`, an expression without its texts and comments, uses what is not answered."""
+    """Raise BadQuery if `bare`, an expression without its strings and comments, uses an unsupported
+    feature.
+    """
     for call in _CALL.finditer(bare):
         at, name = call.group(1), call.group(2).lower()
         if at and name in ("start", "end"):
@@ -46,7 +48,8 @@ def refuse(bare: str) -> None:
 
 
 def refuse_modifiers(bare: str) -> None:
-    """Raise BadQuery where `bare`, which the parser did not understand, seems to be anchored or smoothed.
+    """Raise BadQuery where `bare`, which the parser did not understand, seems to be anchored or
+    smoothed.
 
     Only then, since both are names of metrics as well.
     """

@@ -1,4 +1,4 @@
-"""The texts in an expression, kept from the parser: to it each is a short token that stands for one.
+"""Replaces the string literals of an expression by short tokens before parsing.
 
 promql-parser reads escapes in backquotes, takes the byte `\\xff` for the letter U+00FF and compiles every pattern in a
 dialect and at a price of its own. Here texts are read as Prometheus reads them. Source: its `util/strutil/quote.go`.
@@ -30,7 +30,7 @@ class Literals:
             raise BadQuery(f"parse error: unexpected character: {_MARK!r}")
 
     def restored(self, token: str) -> str:
-        """Return the text that `token` stands for; what is no token is itself."""
+        """Return the string of `token`; other text is returned unchanged."""
         match = _TOKEN.fullmatch(token)
         return self._texts[int(match.group(1))] if match else token
 
@@ -51,7 +51,7 @@ class Literals:
 
 
 def unquoted(literal: str) -> str:
-    """Return what a literal in quotes stands for; raise BadQuery where Prometheus would not read it, or it is no UTF-8."""
+    """Return the value of a quoted literal; raise BadQuery for an invalid escape or invalid UTF-8."""
     quote, inside = literal[0], literal[1:-1]
     if quote == "`" or "\\" not in inside:
         return inside
@@ -67,7 +67,7 @@ def unquoted(literal: str) -> str:
 
 
 def _byte(code: str, quote: str) -> bytes:
-    """Return what the escape of `code` stands for; raise KeyError or ValueError where it is none."""
+    """Return the character of the escape `code`; raise KeyError or ValueError for an invalid one."""
     if len(code) == 1:
         return code.encode() if code == quote else _PLAIN[code]
     if code[0] in "uU":

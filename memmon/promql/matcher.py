@@ -33,19 +33,25 @@ class Matcher(NamedTuple):
         return matches(self.value, label_value) == (self.op == "=~")
 
     def __str__(self) -> str:
-        """Return it as Alertmanager writes it: a name that could be read as something else is quoted."""
+        """Return it as Alertmanager writes it: a name that could be read as something else is
+        quoted.
+        """
         name = f'"{label_sets.escape(self.name)}"' if _RESERVED.search(self.name) else self.name
         return f'{name}{self.op}"{label_sets.escape(self.value)}"'
 
 
 def compiled(pattern: str) -> Any:
-    """Return the RE2 program of `pattern`, anchored at both ends; raise BadQuery when it is none."""
+    """Return the RE2 program of `pattern`, anchored at both ends; raise BadQuery for an invalid
+    pattern.
+    """
     return program(pattern, True)
 
 
 @lru_cache(maxsize=4096)
 def program(pattern: str, is_anchored: bool) -> Any:
-    """Return the RE2 program of `pattern`, that for label values (anchored, where `.` is any character) or a plain one."""
+    """Return the RE2 program of `pattern`, that for label values (anchored, where `.` is any
+    character) or a plain one.
+    """
     if len(pattern) > MAX_PATTERN:
         raise BadQuery(f"regular expression longer than {MAX_PATTERN} characters")
     options = re2.Options()

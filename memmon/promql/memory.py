@@ -31,7 +31,9 @@ class Memory:
             self._held[series.labels] = series
 
     def select(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Series]:
-        """Return the series that fit with their samples in (start, end] and none beyond, so that none is needed there."""
+        """Return the series that fit with their samples in (start, end] and none beyond, so that
+        none is needed there.
+        """
         selected = []
         for series in self._held.values():
             if all_accept(matchers, series.labels):

@@ -46,7 +46,9 @@ def variance(values: Sequence[float]) -> float:
 
 
 def line(times: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
-    """Return slope and value at time 0 of the least-squares line. Source: prometheus/prometheus `linearRegression`."""
+    """Return slope and value at time 0 of the least-squares line. Source: prometheus/prometheus
+    `linearRegression`.
+    """
     if all(value == values[0] for value in values):
         return (math.nan, math.nan) if math.isinf(values[0]) else (0.0, values[0])
     count = len(values)
@@ -76,9 +78,11 @@ def short(value: float) -> str:
 
 
 def general(value: float, digits: int | None = None) -> str:
-    """Return `value` as Go's `%g` has it: as short as it reads back the same, or as `%.<digits>g` has it.
+    """Return `value` as Go's `%g` has it: as short as it reads back the same, or as `%.<digits>g`
+    has it.
 
-    Source: strconv's `ftoa.go`: an exponent below -4 and from the precision on, 6 for the shortest form.
+    Source: strconv's `ftoa.go`: an exponent below -4 and from the precision on, 6 for the shortest
+    form.
     """
     if not math.isfinite(value):
         return plain(value)

@@ -1,4 +1,6 @@
-"""Keeps from the parser what would hurt the process: it recurses without a limit and is quadratic in operators."""
+"""Keeps from the parser what would hurt the process: it recurses without a limit and is quadratic
+in operators.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,7 @@ def selector(text: str) -> tuple[Matcher, ...]:
 
 
 def pretty(text: str) -> str:
-    """Return `text` as Prometheus lays an expression out; raise BadQuery when it is none."""
+    """Return `text` in Prometheus' format; raise BadQuery for an invalid expression."""
     literals = check(text)
     if _NEGATIVE_AT.search(literals.bare):
         raise BadQuery("an expression with a negative time after @ cannot be laid out")
@@ -52,7 +54,9 @@ def pretty(text: str) -> str:
 
 
 def _later(match: re.Match[str]) -> str:
-    """Return an `@` that the parser can read: it knows no negative times, so that they are far in the future to it."""
+    """Return an `@` that the parser can read: it knows no negative times, so that they are far in
+    the future to it.
+    """
     sign, timestamp = match.groups()
     at = float(timestamp)
     if at > MAX_AT:
@@ -61,21 +65,22 @@ def _later(match: re.Match[str]) -> str:
 
 
 def _careful(work: Callable[[], T], literals: Literals) -> T:
-    """Return what `work` makes of an expression. The parser reads some numbers only when its tree is looked at."""
+    """Apply `work` to an expression. The parser validates some numbers only when the tree is read."""
     try:
         return work()
     except (ValueError, OverflowError) as error:
         features.refuse_modifiers(literals.bare)
         raise BadQuery(f"parse error: {literals.restore(str(error))}") from None
     except BaseException as error:
-        # A panic in the parser is none of Exception's; it must cost its caller an error and not the process.
+        # A panic in the parser is not an Exception; it must fail the query and not the process.
         if type(error).__name__ != "PanicException":
             raise
         raise BadQuery("parse error: the parser does not understand this expression") from None
 
 
 def check(text: str) -> Literals:
-    """Raise BadQuery for an expression that is too long, too deep, unsupported or known to break the parser.
+    """Raise BadQuery for an expression that is too long, too deep, unsupported or known to break
+    the parser.
 
     Return it with its texts apart.
     """

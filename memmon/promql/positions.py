@@ -1,4 +1,4 @@
-"""Where the calls of an expression stand in its text, for what is said about them."""
+"""Positions of the calls in an expression's text, for messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ class Place(NamedTuple):
 
 @lru_cache(maxsize=256)
 def of(text: str, root: tree.Node) -> dict[int, Place]:
-    """Return the place of each call and aggregation below `root`, by the node's id; nothing where text and tree do not fit."""
+    """Return the place of each call and aggregation below `root`, by the node's id; nothing where
+    text and tree do not fit.
+    """
     calls = [node for node in tree.walk(root) if isinstance(node, tree.Call | tree.Aggregation)]
     places = _scan(text)
     if len(calls) != len(places):

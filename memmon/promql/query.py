@@ -21,7 +21,9 @@ from memmon.samples import Point, Series
 
 
 class Query:
-    """One expression over one source, with what it may cost. `start` and `end` bound every step of it (seconds)."""
+    """One expression over one source, with its cost limits. `start` and `end` bound every step
+    (seconds).
+    """
 
     def __init__(
         self,
@@ -91,7 +93,9 @@ def _back(node: tree.Node) -> float:
 
 
 def reads(exprs: Iterable[str]) -> tuple[set[str], float]:
-    """Return the metric names that expressions ask for as such, and how many seconds back they look at most."""
+    """Return the metric names that expressions ask for as such, and how many seconds back they look
+    at most.
+    """
     each = [_reads(expr) for expr in exprs]
     return {name for names, _ in each for name in names}, max((back for _, back in each), default=0.0)
 

@@ -1,6 +1,7 @@
-"""Reads Prometheus' PromQL test scripts: what they load, what they ask, what they expect.
+"""Parses Prometheus' PromQL test scripts: loads, evaluations, and expected results.
 
-Source of the format: prometheus/prometheus `promql/promqltest/README.md`. Native histograms are read over.
+Source of the format: prometheus/prometheus `promql/promqltest/README.md`. Native histograms are
+read over.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Said(NamedTuple):
     is_pattern: bool = False
 
     def fits(self, text: str) -> bool:
-        """Tell whether `text` is what is expected."""
+        """Return True if `text` is the expected message."""
         return re.search(self.text, text) is not None if self.is_pattern else self.text in ("", text)
 
 
@@ -67,7 +68,7 @@ class Expected:
 
 
 class Clear(NamedTuple):
-    """Forget what was loaded."""
+    """Clear the loaded series."""
 
 
 class Load(NamedTuple):
@@ -90,7 +91,7 @@ Command = Clear | Load | Eval
 
 
 def read(text: str) -> Iterator[Command]:
-    """Return the commands of a script; raise BadInput with the line that is none."""
+    """Return the commands of a script; raise BadInput with the number of an invalid line."""
     lines = [line.strip() for line in text.splitlines()]
     lines = ["" if line.startswith("#") else line for line in lines]
     index = 0

@@ -20,8 +20,9 @@ MAX_SAMPLES = 20_000_000
 
 
 class Hint(NamedTuple):
-    """What series are read for: the function right over the range selector, its range and the query's step in ms; 0 for none.
-    Only what answers out of rollups minds it."""
+    """What series are read for: the function right over the range selector, its range and the
+    query's step in ms; 0 for none. Only what answers out of rollups minds it.
+    """
 
     function: str = ""
     span: int = 0
@@ -35,14 +36,18 @@ class Source(Protocol):
     """Where series come from."""
 
     def select(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Series]:
-        """Return the series that fit, with their samples in (start, end] (Unix milliseconds) or a superset."""
+        """Return the series that fit, with their samples in (start, end] (Unix milliseconds) or a
+        superset.
+        """
 
     def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:
         """Return the same side by side; no label set is in two of the blocks."""
 
 
 class Held(NamedTuple):
-    """One series: all its samples by millisecond, and those that are no staleness marker, their times in seconds too."""
+    """One series: all samples by millisecond, and the samples without staleness markers, with times
+    in seconds.
+    """
 
     labels: Labels
     times: NDArray[np.int64]
@@ -65,7 +70,9 @@ class Selection:
     def series(
         self, node: Selector, before: int, bounds: Callable[[], tuple[int, int]], hint: Hint = NO_HINT
     ) -> list[Held]:
-        """Return the series of `node` with samples from `before` ms ahead of the first moment of `bounds` to the last."""
+        """Return the series of `node` with samples from `before` ms ahead of the first moment of
+        `bounds` to the last.
+        """
         blocks = self._by_node.get((node, before))
         if blocks is None:
             first, last = bounds()
@@ -98,7 +105,7 @@ class Selection:
 
 
 def check(matchers: Iterable[Matcher]) -> None:
-    """Raise BadQuery for matchers that every series would fit, and for a pattern that is none."""
+    """Raise BadQuery for matchers that match every series, and for an invalid pattern."""
     if all((m.op in ("=", "=~") and m.value in ("", ".*")) or m.op == "!=" for m in matchers):
         raise BadQuery("vector selector must contain at least one non-empty matcher")
     for matcher in matchers:

@@ -1,6 +1,7 @@
-"""An expression as plain values. Every look at a node of promql-parser copies all that is below it; these are made once.
+"""An expression as plain values. Every look at a node of promql-parser copies all that is below it;
+these are made once.
 
-Nodes compare by identity, so that what was found for one can be kept beside it.
+Nodes compare by identity, so that results can be cached by node.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ MAX_DEPTH = 150
 """Deeper trees would reach Python's own limit while they are evaluated."""
 
 NEGATIVE_FROM = 200_000_000_000.0
-"""The time in seconds that stands for 0 where a negative one is meant: `guard` counts those up from here."""
+"""Base (s) of negative timestamps: `parser` encodes them as times after it."""
 
 At: TypeAlias = 'float | Literal["start", "end"] | None'
 Kind: TypeAlias = Literal["scalar", "string", "vector", "matrix"]
@@ -81,7 +82,9 @@ class Subquery(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grouping:
-    """Labels by which series belong together (`by`, `on`), or all but which (`without`, `ignoring`)."""
+    """Labels by which series belong together (`by`, `on`), or all but which (`without`,
+    `ignoring`).
+    """
 
     only: bool
     names: tuple[str, ...]
@@ -103,7 +106,9 @@ class Aggregation(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Binary(Node):
-    """`matching` is None where nothing is said of it; `include` are the labels of group_left or group_right."""
+    """Without an `on` or `ignoring` there is no `matching`; `include` are the labels of group_left
+    or group_right.
+    """
 
     op: str
     left: Node
@@ -121,14 +126,16 @@ class Call(Node):
 
 
 class Reading(NamedTuple):
-    """How a tree is read: `restored` gives the text for a token, and `depth` is how deep the node is."""
+    """How a tree is read: `restored` gives the text for a token, and `depth` is how deep the node
+    is.
+    """
 
     restored: Callable[[str], str]
     depth: int = 0
 
 
 def of(node: Any, reading: Reading) -> Node:
-    """Return promql-parser's `node` and all below it; raise BadQuery for what is not supported."""
+    """Return promql-parser's `node` as a tree; raise BadQuery for unsupported features."""
     if reading.depth > MAX_DEPTH:
         raise BadQuery(f"parse error: expression nested deeper than {MAX_DEPTH}")
     make = _MAKERS.get(type(node).__name__)
@@ -143,7 +150,7 @@ def walk(node: Node) -> list[Node]:
 
 
 def kind(node: Node) -> Kind:
-    """Return what `node` evaluates to, whatever the data."""
+    """Return the value type of `node`."""
     match node:
         case Text():
             return "string"
@@ -161,7 +168,7 @@ def kind(node: Node) -> Kind:
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """Return what is right below `node`, in the order in which the text has it."""
+    """Return the children of `node` in the order of the text."""
     match node:
         case Negation(expr) | Subquery(expr=expr):
             return (expr,)

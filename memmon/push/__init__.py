@@ -1,1 +1,3 @@
-"""Push: what jobs, Prometheus servers and OpenTelemetry SDKs send by themselves, instead of waiting to be scraped."""
+"""Push: what jobs, Prometheus servers and OpenTelemetry SDKs send by themselves, instead of waiting
+to be scraped.
+"""

@@ -1,4 +1,6 @@
-"""Compressed bodies, opened up to a limit: what claims or turns out to be larger is refused before it takes memory."""
+"""Compressed bodies, opened up to a limit: what claims or turns out to be larger is refused before
+it takes memory.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from memmon.errors import BadInput
 
 MIB = 1 << 20
 MOST_MEMBERS = 100
-"""Of one gzip: what is left is copied at each."""
+"""Most members of a gzip file; the remainder is copied at each."""
 
 _GZIP = 31  # zlib's window bits for a gzip header and its checksum.
 _FRAME_HEADER, _CHECKSUM = 4, 4
@@ -30,7 +32,7 @@ class NotSpoken(BadInput):
 
 
 def unpack(body: bytes, encoding: str, limit: int) -> bytes:
-    """Return `body`, which came with the Content-Encoding `encoding`, as it was before; raise BadInput for what is broken."""
+    """Return the decoded `body` of Content-Encoding `encoding`; raise BadInput for invalid data."""
     opened = OPENERS.get(encoding.strip().lower())
     if opened is None:
         raise NotSpoken("Content-Encoding", f"{encoding!r} is none of {', '.join(name for name in OPENERS if name)}")
@@ -38,14 +40,14 @@ def unpack(body: bytes, encoding: str, limit: int) -> bytes:
 
 
 def plain(body: bytes, limit: int) -> bytes:
-    """Return what was not compressed."""
+    """Return an uncompressed body."""
     if len(body) > limit:
         raise TooLarge(limit)
     return body
 
 
 def gunzip(body: bytes, limit: int) -> bytes:
-    """Return what is in a gzip file of one or more members (RFC 1952)."""
+    """Return the content of a gzip file of one or more members (RFC 1952)."""
     output = bytearray()
     remaining = body
     for _ in range(MOST_MEMBERS):
@@ -65,7 +67,7 @@ def gunzip(body: bytes, limit: int) -> bytes:
 
 
 def unsnap(body: bytes, limit: int) -> bytes:
-    """Return what is in one block of Snappy, which begins with the length that it opens to."""
+    """Return the content of one Snappy block, which begins with its uncompressed length."""
     try:
         length = cramjam.snappy.decompress_raw_len(body)
         if length > limit:
@@ -76,7 +78,9 @@ def unsnap(body: bytes, limit: int) -> bytes:
 
 
 def unframe(body: bytes, limit: int) -> bytes:
-    """Return what is in a stream of Snappy (google/snappy `framing_format.txt`): its frames are added up before any is opened."""
+    """Return the content of a Snappy stream (google/snappy `framing_format.txt`): the frame lengths
+    are summed before any is decompressed.
+    """
     at = total = 0
     while at < len(body):
         kind, length = body[at], int.from_bytes(body[at + 1 : at + _FRAME_HEADER], "little")
@@ -107,4 +111,6 @@ OPENERS: dict[str, Callable[[bytes, int], bytes]] = {
     "gzip": gunzip,
     "snappy": unframe,
 }
-"""How each Content-Encoding is opened. Remote write calls `snappy` what is a single block, and asks for `unsnap` itself."""
+"""Decoder of each Content-Encoding. Remote write means a single block by `snappy` and calls
+`unsnap` itself.
+"""

@@ -1,4 +1,5 @@
-"""A group of pushed metrics, as Prometheus' Pushgateway keeps it: found by its grouping labels, visible until it is deleted.
+"""A group of pushed metrics, as Prometheus' Pushgateway keeps it: found by its grouping labels,
+visible until it is deleted.
 
 Source: prometheus/pushgateway `README.md`, `handler/push.go` and `storage/diskmetricstore.go`.
 """
@@ -40,7 +41,9 @@ _PARTS = ("_bucket", "_sum", "_count")
 
 
 class Inconsistent(BadInput):
-    """The metrics can be read, and do not go together with each other or with those of another group."""
+    """The metrics can be read, and do not go together with each other or with those of another
+    group.
+    """
 
 
 class Family(NamedTuple):
@@ -55,7 +58,9 @@ Families = dict[str, Family]
 
 
 class Group(NamedTuple):
-    """What was pushed for one set of grouping labels, and when (Unix seconds) that last succeeded and failed."""
+    """The metrics pushed for one set of grouping labels, and the times (Unix seconds) of the last
+    success and failure.
+    """
 
     labels: dict[str, str]
     families: Families
@@ -64,7 +69,9 @@ class Group(NamedTuple):
 
 
 def labels_of(job: str, is_base64: bool, path: str) -> dict[str, str]:
-    """Return the grouping labels of a path `/metrics/job/<job>/<rest>`; raise BadInput where it is none."""
+    """Return the grouping labels of a path `/metrics/job/<job>/<path>`; raise BadInput for an
+    invalid one.
+    """
     labels = {"job": _decoded(job, "job") if is_base64 else job}
     if not labels["job"]:
         raise BadInput("job", "is empty")
@@ -84,7 +91,7 @@ def labels_of(job: str, is_base64: bool, path: str) -> dict[str, str]:
 
 
 def _decoded(value: str, name: str) -> str:
-    """Return what was encoded for an URL (RFC 4648, section 5), with or without its padding."""
+    """Return the decoded base64url text (RFC 4648, section 5), with or without padding."""
     bare = value.rstrip("=")
     try:
         return base64.b64decode((bare + "=" * (-len(bare) % 4)).encode(), altchars=b"-_", validate=True).decode()
@@ -93,7 +100,9 @@ def _decoded(value: str, name: str) -> str:
 
 
 def key_of(labels: Mapping[str, str]) -> str:
-    """Return the name of a group, the same for the same labels; one that is empty counts, as it does for Pushgateway."""
+    """Return the name of a group, the same for the same labels; one that is empty counts, as it
+    does for Pushgateway.
+    """
     return hashlib.sha256(json.dumps(sorted(labels.items())).encode()).hexdigest()
 
 
@@ -142,7 +151,9 @@ def _comments(text: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _samples(text: str, kinds: Mapping[str, str]) -> Iterable[tuple[str, dict[str, str], float, Any]]:
-    """Return name, labels, value and time of each sample. The parser calls `x_total` what a counter `x` is called here."""
+    """Return name, labels, value and time of each sample. The parser calls `x_total` what a counter
+    `x` is called here.
+    """
     try:
         for family in text_string_to_metric_families(text):
             added = family.type == "counter" and kinds.get(family.name) == "counter"
@@ -162,14 +173,15 @@ def _family_of(name: str, kinds: Mapping[str, str]) -> str:
 
 
 def pushed(old: Group, families: Families, replaces: bool, now: float) -> Group:
-    """Return `old` after a push: all of it replaced, or just what has the same names."""
+    """Return `old` after a push: replaced as a whole, or only its families of the same names."""
     unchanged = {} if replaces else old.families
     return Group(old.labels, {**unchanged, **families}, now, old.failed_at)
 
 
 def conflict(group: Group, kinds: Iterable[Mapping[str, str]], taken: Iterable[Labels]) -> str:
-    """Return how a group does not go together with others, by the `kinds` of theirs and the series `taken` by them; nothing where
-    it does."""
+    """Return how a group does not go together with others, by the `kinds` of theirs and the series
+    `taken` by them; nothing where it does.
+    """
     for other in kinds:
         for name, family in group.families.items():
             if other.get(name, family.kind) != family.kind:
@@ -187,7 +199,7 @@ def points(group: Group) -> list[Point]:
 
 
 def metadata(group: Group) -> dict[str, Metadata]:
-    """Return what is said of the families of a group."""
+    """Return the metadata of a group's families."""
     return OWN | {name: Metadata(family.kind, family.help) for name, family in group.families.items()}
 
 

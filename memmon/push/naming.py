@@ -1,7 +1,8 @@
 """Names: which are legal, and how those of OpenTelemetry become Prometheus' own.
 
-Source of the translation: OpenTelemetry's `compatibility/prometheus_and_openmetrics.md`, and prometheus/otlptranslator with the
-strategy UnderscoreEscapingWithSuffixes, which is what Prometheus' receiver does by default.
+Source of the translation: OpenTelemetry's `compatibility/prometheus_and_openmetrics.md`, and
+prometheus/otlptranslator with the strategy UnderscoreEscapingWithSuffixes, which is what
+Prometheus' receiver does by default.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ _NO_UNIT = re.compile(r"[^a-zA-Z0-9]+")
 
 
 def wrong(labels: Labels) -> str:
-    """Return what is wrong with the labels of a series, nothing where all is well."""
+    """Return the error in the labels of a series, or an empty text."""
     name = label_sets.name_of(labels)
     if not label_sets.METRIC_NAME.fullmatch(name):
         return f"{name!r} is no metric name" if name else "there is no metric name"
@@ -72,7 +73,9 @@ def wrong(labels: Labels) -> str:
 
 
 def metric(name: str, unit: str, is_counter: bool = False, is_gauge: bool = False) -> str:
-    """Return the name of an OpenTelemetry metric with its unit and kind as suffixes; empty where nothing is left of it."""
+    """Return the name of an OpenTelemetry metric with its unit and kind as suffixes; empty where
+    nothing is left of it.
+    """
     tokens = _TOKENS.findall(name)
     main, per = _units(unit)
     tokens += [part for part in (main, per) if part and part not in tokens]

@@ -1,7 +1,7 @@
 """OpenTelemetry's metrics over HTTP, as Prometheus' receiver translates them.
 
-Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp, opentelemetry-proto `metrics.proto`, and prometheus/prometheus
-`storage/remote/otlptranslator/prometheusremotewrite`.
+Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp, opentelemetry-proto `metrics.proto`, and
+prometheus/prometheus `storage/remote/otlptranslator/prometheusremotewrite`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from memmon.push.rejections import Pushed, Refusals
 from memmon.samples import STALE_NAN, Metadata, Sample
 
 MAX_BODY = 4 * compression.MIB
-"""Of an opened request. An empty message of two bytes takes up to seventy times that once it is parsed."""
+"""Of an opened request. An empty message of two bytes takes up to seventy times that once it is
+parsed.
+"""
 
 MAX_PARTS = 50_000
 """Resources, scopes, metrics or data points of one request."""
@@ -50,7 +52,7 @@ Status = protobuf.classes("google.rpc", {"Status": {"code": (1, "int32"), "messa
 
 
 def read(body: bytes, content_type: str) -> Any:
-    """Return the request `body`; raise BadInput when it is none."""
+    """Return the request `body`; raise BadInput for an invalid one."""
     if kind_of(content_type) == PROTOBUF:
         return protobuf.parse(ExportMetricsServiceRequest, body)
     try:
@@ -103,7 +105,9 @@ def translate(request: Any, bounds: Bounds) -> Pushed:
 
 
 def _check_size(request: Any) -> None:
-    """Raise BadInput for a request of too many parts. Each level is counted only where there are not too many of the one above."""
+    """Raise BadInput for a request of too many parts. Each level is counted only where there are
+    not too many of the one above.
+    """
     resources = request.resource_metrics
     _check_number("resources", len(resources))
     _check_number("scopes", sum(len(resource.scope_metrics) for resource in resources))
@@ -127,7 +131,7 @@ def _identity(attributes: dict[str, str]) -> dict[str, str]:
 
 
 def _add_target_info(attributes: dict[str, str], identity: dict[str, str], at: int, pushed: Pushed) -> None:
-    """Add what else is known of a resource, where it can be told apart from others."""
+    """Add the other attributes of a resource as target_info, if the resource can be identified."""
     extra = {key: value for key, value in attributes.items() if key not in IDENTITY}
     if not extra or not identity:
         return
@@ -235,7 +239,9 @@ def _labels_of_point(point: Any) -> dict[str, str]:
 
 
 def _labels_of(attributes: dict[str, str]) -> dict[str, str]:
-    """Return attributes as labels; of those that become one label, the values are joined in the order of their keys."""
+    """Return attributes as labels; values of attributes with the same label are joined in the order
+    of their keys.
+    """
     label_values: dict[str, str] = {}
     for key, value in sorted(attributes.items()):
         name = naming.label(key)

@@ -18,7 +18,9 @@ _KINDS = {
 }
 
 Fields = dict[str, tuple[int, str]]
-"""Name -> number and kind. `repeated` before the kind makes a list; another kind is the name of a message."""
+"""Name -> number and kind. `repeated` before the kind makes a list; another kind is the name of a
+message.
+"""
 
 
 def classes(package: str, messages: dict[str, Fields]) -> dict[str, type[Any]]:
@@ -41,7 +43,7 @@ def classes(package: str, messages: dict[str, Fields]) -> dict[str, type[Any]]:
 
 
 def parse(cls: type[Any], body: bytes) -> Any:
-    """Return `body` as a message; raise BadInput when it is none."""
+    """Return `body` as a message; raise BadInput for an invalid one."""
     parsed = cls()
     try:
         parsed.ParseFromString(body)

@@ -1,4 +1,4 @@
-"""What of a push was not taken, and why: told to who sent it, and counted."""
+"""Rejected parts of a push, with reasons: returned to the sender, and counted."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Refusals:
         self.examples: dict[str, str] = {}
 
     def add(self, reason: str, count: int = 1, example: str = "") -> None:
-        """Count what is refused."""
+        """Count the rejections."""
         if count:
             self.counts[reason] = self.counts.get(reason, 0) + count
             self.examples.setdefault(reason, example[:LONGEST_EXAMPLE])
@@ -58,7 +58,7 @@ class Refusals:
         return sum(self.counts.values())
 
     def text(self, noun: str) -> str:
-        """Return it as a sentence about so many `what`s."""
+        """Return a sentence with the number of rejected `noun`s."""
         reasons = []
         for reason, count in self.counts.items():
             example = f", e.g. {self.examples[reason]}" if self.examples[reason] else ""

@@ -1,6 +1,7 @@
 """Prometheus' remote write 1.0: a block of Snappy around the message `prometheus.WriteRequest`.
 
-Source: https://prometheus.io/docs/specs/prw/remote_write_spec/ and prometheus/prometheus `prompb/remote.proto`, `types.proto`.
+Source: https://prometheus.io/docs/specs/prw/remote_write_spec/ and prometheus/prometheus
+`prompb/remote.proto`, `types.proto`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ MAX_BODY = 8 * compression.MIB
 """Of an opened request. (Prometheus sends 2 000 samples at a time, some 500 kB.)"""
 
 MAX_SERIES_BODY = compression.MIB // 4
-"""Of one series with its samples. An empty message of two bytes takes fifty times that once it is parsed: series are parsed one by
-one, so that what a request takes is bounded by its size."""
+"""Of one series with its samples. An empty message of two bytes takes fifty times that once it is
+parsed: series are parsed one by one, so that what a request takes is bounded by its size.
+"""
 
 MAX_PARTS = 100_000
-"""Series, samples or metadata of one request: what is empty costs two bytes to send, and far more to look at."""
+"""Most series, samples or metadata of one request: an empty element costs two bytes to send, but
+much more to process.
+"""
 
 CONTENT_TYPE = "application/x-protobuf"
 VERSION_1 = "prometheus.WriteRequest"
@@ -32,7 +36,8 @@ KINDS = ("untyped", "counter", "gauge", "histogram", "gaugehistogram", "summary"
 MAX_HELP = 1000
 SUFFIXES = ("", "_total", "_bucket", "_count", "_info")
 
-# Series and metadata are parsed one by one, and exemplars and native histograms are only counted: all four are bytes here.
+# Series and metadata are parsed one by one, and exemplars and native histograms are only counted:
+# all four are bytes here.
 _CLASSES = protobuf.classes(
     "prometheus",
     {
@@ -70,7 +75,7 @@ def check_type(content_type: str, encoding: str) -> None:
 
 
 def read(body: bytes) -> Pushed:
-    """Return what the request `body` says; raise BadInput when it is none."""
+    """Return the content of the request `body`; raise BadInput for an invalid one."""
     request = protobuf.parse(_WriteRequest, compression.unsnap(body, MAX_BODY))
     for part, count in (("series", len(request.timeseries)), ("metadata", len(request.metadata))):
         _check_number(part, count)
@@ -102,7 +107,7 @@ def _check_number(part: str, count: int) -> None:
 
 
 def _labels(series: Any) -> tuple[Labels, str]:
-    """Return the labels of a series, and what is wrong with them."""
+    """Return the labels of a series, and their error."""
     pairs = [(label.name, label.value) for label in series.labels]
     labels = tuple(sorted(pair for pair in pairs if pair[1]))
     if len({name for name, _ in pairs}) != len(pairs):
@@ -119,7 +124,9 @@ def _metadata(raw: bytes) -> tuple[str, Metadata]:
 
 
 def about_known(metadata: dict[str, Metadata], names: Iterable[str]) -> dict[str, Metadata]:
-    """Return the metadata of families that have one of the metric `names`: what is said of others would only pile up."""
+    """Return the metadata of the families of the metric `names`; other metadata would only
+    accumulate.
+    """
     family_names = set(names)
     return {
         name: metadata_

@@ -1,4 +1,6 @@
-"""The verbs of push: take in what is sent, keep groups, and show those again at each collection."""
+"""Public interface of push: accept pushed samples, store groups, and replay them at each
+collection.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +37,11 @@ SOURCE = "push:groups"
 
 
 def put(ctx: Context, labels: dict[str, str], body: bytes, replaces: bool) -> None:
-    """Take in a page of the group with `labels`: all of it is replaced, or just what has the same names.
+    """Store a page in the group with `labels`: replace the whole group, or only the families of the
+    same names.
 
-    Raises BadInput for what cannot be read, and Inconsistent for what does not go together, which the group then tells of.
+    Raises BadInput for what cannot be read, and Inconsistent for what does not go together, which
+    the group then tells of.
     """
     now = ctx.now()
     try:
@@ -62,7 +66,8 @@ def _keep(
     """Write a push into its group; return the group as it was and as it is."""
     key = groups.key_of(labels)
     with ctx.write() as session:
-        advisory_lock.take(session, "push")  # Whether a push goes together with the others is decided by one at a time.
+        # Whether a push goes together with the others is decided by one at a time.
+        advisory_lock.take(session, "push")
         before = store.get(session, key)
         after = groups.pushed(before or Group(labels, {}, 0.0, 0.0), families, replaces, now)
         _check_room(session, key, after)
@@ -87,7 +92,7 @@ def _check_room(session: Session, key: str, group: Group) -> None:
 
 
 def _keep_failure(ctx: Context, labels: dict[str, str], now: float) -> None:
-    """Write down that a push was refused, in a group of its own where there is none."""
+    """Record a refused push in its group, creating the group if needed."""
     with ctx.write() as session:
         advisory_lock.take(session, "push")
         before = store.get(session, groups.key_of(labels))
@@ -112,14 +117,17 @@ def delete(ctx: Context, labels: dict[str, str]) -> None:
 
 
 def interval(ctx: Context) -> float:
-    """Return the seconds between two times that groups are shown, far less than the five minutes for which a query sees them."""
+    """Return the seconds between two times that groups are shown, far less than the five minutes
+    for which a query sees them.
+    """
     return min(ctx.settings.metrics_collection_interval, LONGEST_INTERVAL)
 
 
 def replay(ctx: Context, now: float) -> int:
     """Show all groups again, once in each interval; return how many samples that were.
 
-    The time is from before the groups are read: what is deleted meanwhile goes stale after it.
+    The timestamp is taken before the groups are read: a group deleted meanwhile goes stale after
+    it.
     """
     if not lease.claim_period(ctx.redis, "push", interval(ctx), now):
         return 0

@@ -1,1 +1,1 @@
-"""Routing: which receiver hears of which alerts, together with which others, and when; and why not."""
+"""Routing: decides which receivers are notified of which alerts, in which groups, and when."""

@@ -1,4 +1,4 @@
-"""How each firing alert stands: what keeps it back, and the routes by which it is told."""
+"""Routing status of each firing alert: its suppressions and its routes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from memmon.routing.route import Node
 
 
 class Standing(NamedTuple):
-    """One firing alert as it is shown, what keeps it back, the routes that it takes, and the time intervals that mute all of
-    these."""
+    """One firing alert as it is shown, what keeps it back, the routes that it takes, and the time
+    intervals that mute all of these.
+    """
 
     alert: dict[str, Any]
     labels: Labels
@@ -28,7 +29,7 @@ class Standing(NamedTuple):
 
     @property
     def muted(self) -> bool:
-        """Tell whether nobody is told of it for now."""
+        """Return True if all notifications of the alert are suppressed."""
         return bool(self.suppressions or self.muted_by)
 
     @property
@@ -42,12 +43,16 @@ class Standing(NamedTuple):
 
     @property
     def inhibited_by(self) -> list[str]:
-        """The fingerprints of the alerts that inhibit it, and the failed targets that it depends on."""
+        """The fingerprints of the alerts that inhibit it, and the failed targets that it depends
+        on.
+        """
         return [suppression.by for suppression in self.suppressions if suppression.kind in ("inhibition", "dependency")]
 
 
 def standing(ctx: Context, matchers: tuple[Matcher, ...] = ()) -> list[Standing]:
-    """Return the firing alerts that `wanted` accept, each with what keeps it back and where it goes."""
+    """Return the firing alerts that `wanted` accept, each with what keeps it back and where it
+    goes.
+    """
     if not matchers:
         return standing_of(View(ctx, ctx.now()), alerts.firing(ctx))
     numbers = [alert_id for alert_id, _, labels in alerts.firing_labels(ctx) if all_accept(matchers, labels)]
@@ -69,8 +74,9 @@ def standing_of(view: View, alert_rows: list[dict[str, Any]]) -> list[Standing]:
 
 
 def suppressed(ctx: Context, numbers: Collection[int] | None = None) -> dict[int, list[Held]]:
-    """Return why each alert that fires (or each of `numbers`) and is kept back is, by its id; time intervals keep back routes, and
-    are not among them."""
+    """Return why each alert that fires (or each of `numbers`) and is kept back is, by its id; time
+    intervals keep back routes, and are not among them.
+    """
     view = View(ctx, ctx.now())
     requested = None if numbers is None else frozenset(numbers)
     labels_by_id = ((n, labels) for n, _, labels in alerts.firing_labels(ctx) if requested is None or n in requested)

@@ -1,4 +1,6 @@
-"""Pure: whether a group's receiver is told again, and why. Source: Alertmanager's `notify/dedup_stage.go`."""
+"""Pure: decides whether a group is notified again, and why. Source: Alertmanager's
+`notify/dedup_stage.go`.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,15 @@ Reason = Literal[
 ]
 
 RESOLVING: frozenset[str] = frozenset({"all alerts resolved", "some alerts resolved"})
-"""Reasons to tell something only to those who want to hear what ended."""
+"""Reasons that concern only channels with `send_resolved`."""
 
 SENDING: frozenset[str] = RESOLVING | {"first notification", "new alerts added", "repeat interval elapsed"}
 
 
 class Told(NamedTuple):
-    """What the receiver was last told, and when (Unix seconds); also that somebody cared for all of it by then."""
+    """The last delivery: alert ids, time (Unix seconds), and whether all firing alerts were
+    acknowledged then.
+    """
 
     firing: frozenset[int]
     resolved: frozenset[int]
@@ -40,8 +44,10 @@ def decide(
     acknowledged: bool = False,
     send_resolved: bool = True,
 ) -> Reason:
-    """Return why the receiver is, or is not, told of these alerts now. `acknowledged` says that somebody cares for all
-    that fire: then nothing is repeated. Without `send_resolved` only the end of all is a reason, so that it is noted."""
+    """Return why the receiver is notified of these alerts now, or not. With `acknowledged` (all
+    firing alerts are acknowledged) nothing is repeated. Without `send_resolved` only the resolution
+    of all alerts is a reason, so that it enters the log.
+    """
     if log_entry is None:
         return "first notification" if firing else "nothing firing and nothing told before"
     if not firing <= log_entry.firing:

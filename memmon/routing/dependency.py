@@ -1,7 +1,9 @@
-"""Pure: which alerts are the consequence of another target's failure, by what targets.yml says depends on what.
+"""Pure: which alerts are the consequence of another target's failure, by what targets.yml says
+depends on what.
 
-A target has failed while an alert fires for it that says that it cannot be used: `target_down`, or one with the label
-`category="availability"`. Alerts of what depends on it, directly or through others, are its consequences.
+A target has failed while an alert fires for it that says that it cannot be used: `target_down`, or
+one with the label `category="availability"`. Alerts of what depends on it, directly or through
+others, are its consequences.
 """
 
 from __future__ import annotations
@@ -45,13 +47,17 @@ class Dependencies:
         return self._names.get((label_sets.get(labels, "job"), label_sets.get(labels, "instance")))
 
     def causes(self, labels: Labels) -> list[Cause]:
-        """Return the failed targets that the target of an alert with `labels` depends on, the nearest first."""
+        """Return the failed targets that the target of an alert with `labels` depends on, the
+        nearest first.
+        """
         name = self._target(labels)
         above = self._parents.get(name, ()) if name else ()
         return [Cause(cause, tuple(self._failed[cause])) for cause in above if cause in self._failed]
 
     def dependents(self, labels: Labels) -> list[str]:
-        """Return the targets that depend on that of an alert with `labels`, where it says that this one failed."""
+        """Return the targets that depend on that of an alert with `labels`, where it says that this
+        one failed.
+        """
         name = self._target(labels)
         if name is None or not means_failure(labels):
             return []

@@ -25,10 +25,11 @@ class Place(NamedTuple):
 
 
 def place(ctx: Context) -> int:
-    """Put every firing alert that the routes in force have not placed yet into its groups; return how many alerts those were.
+    """Put every firing alert that the routes in force have not placed yet into its groups; return
+    how many alerts those were.
 
-    Which routes placed an alert stands in its row, written in the same transaction: whatever dies on the way, it is placed by
-    the next caller, and placing twice changes nothing.
+    The alert's row stores the routes that placed it, in the same transaction. After a crash the
+    next caller places it, and placing twice changes nothing.
     """
     top = route.tree(ctx.config.routes, ctx.settings)
     mark, done = route.mark(top), 0
@@ -46,7 +47,9 @@ def routed(labels: Labels, flaps: int) -> Labels:
 
 
 def key(node: Node, labels: Labels) -> str:
-    """Return what a group is stored under. Two routes may have the same matchers, and so the same group key."""
+    """Return what a group is stored under. Two routes may have the same matchers, and so the same
+    group key.
+    """
     return route.short(f"{node.receiver}|{route.group_key(node, labels)}", 512)
 
 

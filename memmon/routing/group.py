@@ -1,4 +1,4 @@
-"""Pure: what one channel is told of a group now, and why."""
+"""Pure: decides the notification of one group on one channel, and why."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Act = Literal["send", "log", "cancel", "wait", "nothing"]
 
 
 class Channel(NamedTuple):
-    """One way of a receiver to be told, and what it wants to hear: what ended, and that somebody cares."""
+    """One channel of a receiver, and whether it takes resolved alerts and acknowledgements."""
 
     name: str
     wants_resolved: bool
@@ -35,7 +35,9 @@ class Pending(NamedTuple):
 
 
 class Members(NamedTuple):
-    """The alerts of a group that may be told, by whether they fire; those that fire and are kept back; who all care for."""
+    """The alerts of a group: firing, resolved, suppressed, and whether all firing ones are
+    acknowledged.
+    """
 
     firing: frozenset[int]
     resolved: frozenset[int]
@@ -44,7 +46,7 @@ class Members(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What is done about a channel, and the reason that is written down."""
+    """Decision about a channel, and the recorded reason."""
 
     act: Act
     reason: str
@@ -59,10 +61,12 @@ def decide(
     now: float,
     life: float,
 ) -> Verdict:
-    """Return what to do. At most one message of a group is on its way to a channel: one that still waits is brought up to date.
+    """Return what to do. At most one message of a group is on its way to a channel: one that still
+    waits is brought up to date.
 
-    What was tried may have arrived although no answer came, so who may have heard that something fires hears that it ended.
-    A message that could not be delivered within `life` seconds is given up once nothing fires any more.
+    An attempt without an answer may have been delivered, so a channel that may know of firing
+    alerts is notified of their resolution. A message that was not delivered within `life` seconds
+    is dropped once nothing fires.
     """
     if pending and pending.state == "sending":
         return Verdict("wait", BEING_SENT)
@@ -90,6 +94,6 @@ def decide(
 
 
 def _fresh(channel: Channel, reason: str) -> Verdict:
-    """What only ended is not sent to who does not want to hear of it, but counts as told."""
+    """A resolution is not sent to a channel without `send_resolved`, but it enters the log."""
     quiet = reason in dedup.RESOLVING and not channel.wants_resolved
     return Verdict("log" if quiet else "send", reason)

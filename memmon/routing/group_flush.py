@@ -1,4 +1,4 @@
-"""The verb that looks at the groups that are due: what is told, what is kept back, and why, written down with it."""
+"""Flushes due groups: decides notifications and suppressions, and records the reasons."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SKEW = 60.0
 
 
 class Note(NamedTuple):
-    """What the delivery of a message will have told."""
+    """The notification log entry that a message's delivery writes."""
 
     firing: list[int]
     resolved: list[int]
@@ -36,8 +36,9 @@ class Note(NamedTuple):
 
 
 class Outbox(Protocol):
-    """What takes the messages, in the same transaction as the decision. The notification log is written when one is delivered, by
-    `record`."""
+    """What takes the messages, in the same transaction as the decision. The notification log is
+    written when one is delivered, by `record`.
+    """
 
     def pending(self, session: Session, group_key: str) -> dict[str, Pending]:
         """Return by channel the newest message of a group that was not delivered."""
@@ -59,8 +60,9 @@ class Outbox(Protocol):
 
 
 class Work(NamedTuple):
-    """A group that is looked at: where it stands in the routes, the channels of its receiver, what they have been told, and what is
-    on its way to them."""
+    """A group to flush: its route, the channels of its receiver, their log entries, and their
+    pending messages.
+    """
 
     ctx: Context
     session: Session
@@ -73,7 +75,7 @@ class Work(NamedTuple):
 
 
 class Split(NamedTuple):
-    """A group's alerts: those that may be told, and why each other one that fires is kept back."""
+    """A group's alerts: those to notify, and the suppressions of the other firing ones."""
 
     open: dict[int, dict[str, Any]]
     suppressions: dict[int, list[Held]]
@@ -114,7 +116,8 @@ def _flush_one(
             return 0  # Another worker got there first.
         node = nodes.get((row.route, row.receiver))
         if node is None:
-            store.drop_group(session, key, view.now)  # The routes changed; its alerts are placed anew.
+            # The routes changed; its alerts are placed anew.
+            store.drop_group(session, key, view.now)
             return 0
         channels, pending = told_channels(ctx, row.receiver), outbox.pending(session, key)
         work = Work(ctx, session, view, row, node, channels, store.log_entries(session, key), pending)
@@ -135,7 +138,7 @@ def _over(group_alerts: list[dict[str, Any]], work: Work) -> frozenset[int]:
 
 
 def _owed(log_entries: dict[str, Told], channels: list[Channel]) -> frozenset[int]:
-    """Return the alerts that a channel heard to fire which wants to hear of their end."""
+    """Return the alerts whose firing was delivered to a channel that takes resolutions."""
     wanting = {channel.name for channel in channels if channel.wants_resolved}
     return _told_of({name: entry for name, entry in log_entries.items() if name in wanting}, "firing")
 
@@ -145,8 +148,9 @@ def _told_of(log_entries: dict[str, Told], field: str) -> frozenset[int]:
 
 
 def _split(work: Work, group_alerts: list[dict[str, Any]]) -> Split:
-    """Time intervals keep back everything, also ends, until they are over. What else keeps an alert back does not keep back its
-    end from who heard that it fires."""
+    """Time intervals keep back everything, also ends, until they are over. What else keeps an alert
+    back does not keep back its end from who heard that it fires.
+    """
     split = Split({}, {})
     view, closed = work.view, work.view.route_held(work.node)
     heard = _told_of(work.log_entries, "firing")
@@ -163,7 +167,7 @@ def _split(work: Work, group_alerts: list[dict[str, Any]]) -> Split:
 
 
 def _tell(work: Work, split: Split, outbox: Outbox) -> int:
-    """Decide for each channel and do what was decided; return how many messages were put into the outbox."""
+    """Decide and act for each channel; return the number of messages in the outbox."""
     members, now, row = split.members(), work.view.now, work.row
     verdicts: dict[str, Verdict] = {}
     for channel in work.channels:
@@ -193,13 +197,14 @@ def told_channels(ctx: Context, receiver: str) -> list[Channel]:
 
 
 def record(session: Session, group_key: str, channel: str, note: Note, at: float) -> None:
-    """Write down what a channel has been told: the basis of every later decision."""
+    """Write the notification log entry of a channel."""
     store.save_told(session, group_key=group_key, channel=channel, notified_at=at, **note._asdict())
 
 
 def _keep(work: Work, split: Split, members: Members, verdicts: dict[str, Verdict]) -> None:
-    """Write down what was decided and when the group is looked at next. What ended leaves once all have heard of it, and so does
-    the group when nothing is left."""
+    """Record the decision and the next flush. Resolved alerts leave once every channel was
+    notified; an empty group is deleted.
+    """
     session, row, now = work.session, work.row, work.view.now
     store.save_decision(
         session,
@@ -239,7 +244,8 @@ def _payload(work: Work, split: Split, reason: str) -> dict[str, Any]:
         dependents = view.dependencies.dependents(view.labels_of(alert))
         if dependents:
             alert["dependents"] = dependents[:MOST_DEPENDENTS]
-    # What others depend on is the likely cause: it comes first, the one with the most dependents before the others.
+    # What others depend on is the likely cause: it comes first, the one with the most dependents
+    # before the others.
     rows.sort(key=lambda alert: (alert["status"] != "firing", -len(alert.get("dependents", ()))))
     return {
         "kind": "alert",

@@ -1,4 +1,6 @@
-"""What is the same for all alerts of one moment: what fires, and all that keeps alerts back."""
+"""Inputs shared by all alerts in one flush: firing alerts, silences, maintenance windows,
+inhibitions.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from memmon.routing.route import Node
 
 
 class View:
-    """Asked for each alert and each route: why are they kept back now? Read once, so that all answers belong together."""
+    """Asked for each alert and each route: why are they kept back now? Read once, so that all
+    answers belong together.
+    """
 
     def __init__(self, ctx: Context, now: float):
         self.now = now
@@ -37,7 +41,7 @@ class View:
         return self._labels.get(alert["id"]) or label_sets.of(alert["labels"])
 
     def suppressions_of(self, labels: Labels) -> list[Held]:
-        """Return why an alert with `labels` is not to be told now."""
+        """Return the suppressions of an alert with `labels`."""
         suppressions = [
             Held(
                 "silence",

@@ -14,7 +14,9 @@ from memmon.config.intervals import Interval, Range, TimeInterval
 
 
 def contains(interval: Interval, now: float) -> bool:
-    """Tell whether the moment `now` (Unix seconds) lies in `interval`, by the clocks of its location."""
+    """Tell whether the moment `now` (Unix seconds) lies in `interval`, by the clocks of its
+    location.
+    """
     at = datetime.fromtimestamp(now, UTC).astimezone(_zone(interval.location))
     minute = at.hour * 60 + at.minute
     if interval.times and not any(time.start_time <= minute < time.end_time for time in interval.times):
@@ -39,7 +41,9 @@ def _has_day(days: Range, at: datetime) -> bool:
 
 
 def muting(mute: Sequence[str], active: Sequence[str], intervals: Mapping[str, TimeInterval], now: float) -> list[str]:
-    """Return the names of the intervals that mute a route now: those of `mute` that hold, and those of `active` when none does."""
+    """Return the names of the intervals that mute a route now: those of `mute` that hold, and those
+    of `active` when none does.
+    """
     current_names = {
         name
         for name in (*mute, *active)

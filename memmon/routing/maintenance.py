@@ -31,7 +31,9 @@ def plan(
     comment: str = "",
     needs_approval: bool = False,
 ) -> dict[str, Any]:
-    """Make a window that comes as `given` says (`recurrence.schedule`); one that needs approval mutes nothing before it has it."""
+    """Make a window that comes as `given` says (`recurrence.schedule`); one that needs approval
+    mutes nothing before it has it.
+    """
     now = ctx.now()
     if not name:
         raise BadInput("name", "must not be empty")
@@ -64,7 +66,7 @@ def plan(
 
 
 def approve(ctx: Context, window_id: int, by: str) -> dict[str, Any]:
-    """Agree to a window of somebody else's."""
+    """Approve a window that another person planned."""
     with ctx.write() as session:
         row = _get(session, window_id)
         if row.approved_at is not None:

@@ -1,6 +1,8 @@
-"""Matchers as alertmanager.yml writes them, in the classic syntax, else in that with UTF-8 names (`matcher_utf8`).
+"""Matchers as alertmanager.yml writes them, in the classic syntax, else in that with UTF-8 names
+(`matcher_utf8`).
 
-Source: Alertmanager's `pkg/labels/parse.go` and `matcher/compat`: where both can read a text, the classic one does.
+Source: Alertmanager's `pkg/labels/parse.go` and `matcher/compat`: where both can read a text, the
+classic one does.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ _OPS = ("=", "!=", "=~", "!~")
 
 @lru_cache(maxsize=4096)
 def parse(text: str, field: str = "matchers") -> tuple[Matcher, ...]:
-    """Return the matchers of `a="b"`, or of several inside braces; raise BadInput for anything else."""
+    """Return the matchers of `a="b"`, or of several inside braces; raise BadInput for anything
+    else.
+    """
     try:
         return classic(text, field)
     except BadInput as error:
@@ -36,7 +40,9 @@ def parse(text: str, field: str = "matchers") -> tuple[Matcher, ...]:
 
 
 def classic(text: str, field: str = "matchers") -> tuple[Matcher, ...]:
-    """Return the matchers of a text in the syntax that knows only names of letters, digits, `_` and `:`."""
+    """Return the matchers of a text in the syntax that knows only names of letters, digits, `_` and
+    `:`.
+    """
     tokens = _tokens(text.removeprefix("{").removesuffix("}"))
     return tuple(_one(token, text, field) for token in tokens)
 
@@ -66,7 +72,7 @@ def _one(token: str, text: str, field: str) -> Matcher:
 
 
 def checked(name: str, op: str, value: str, field: str = "matchers") -> Matcher:
-    """Return the matcher; raise BadInput when it has no name, or its regular expression is none."""
+    """Return the matcher; raise BadInput without a name, or for an invalid regular expression."""
     if not name or op not in _OPS:
         raise BadInput(field, f"{name}{op}{value!r} has no name" if not name else f"{op!r} is not an operator")
     if "~" in op:
@@ -78,8 +84,9 @@ def checked(name: str, op: str, value: str, field: str = "matchers") -> Matcher:
 
 
 def op_of(matcher_json: Mapping[str, Any]) -> str:
-    """Return the operator of a matcher as Alertmanager's API writes it, {name, value, isRegex, isEqual}; `=` where it says
-    neither."""
+    """Return the operator of a matcher as Alertmanager's API writes it, {name, value, isRegex,
+    isEqual}; `=` where it says neither.
+    """
     return {(True, False): "=", (False, False): "!=", (True, True): "=~", (False, True): "!~"}[
         matcher_json.get("isEqual") is not False, matcher_json.get("isRegex") is True
     ]

@@ -1,7 +1,8 @@
-"""Pure: matchers whose names may be any text, in quotes where it holds a character that means something.
+"""Pure: matchers whose names may be any text, in quotes where it holds a character that means
+something.
 
-Source: Alertmanager's `matcher/parse`: quotes, backslash, comma, `=`, `!`, `~`, braces and blanks end a bare word; quoted text
-has the escapes of Go's strings.
+Source: Alertmanager's `matcher/parse`: quotes, backslash, comma, `=`, `!`, `~`, braces and blanks
+end a bare word; quoted text has the escapes of Go's strings.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Token = tuple[str, str]
 
 
 def parse(text: str) -> list[tuple[str, str, str]]:
-    """Return (name, operator, value) of each matcher; raise ValueError where the text is none."""
+    """Return (name, operator, value) of each matcher; raise ValueError for invalid text."""
     tokens = _tokens(text)
     opened = tokens[:1] == [("mark", "{")]
     if opened != (tokens[-1:] == [("mark", "}")]):
@@ -67,7 +68,9 @@ def _tokens(text: str) -> list[Token]:
 
 
 def unquote(quoted: str) -> str:
-    """Return what Go reads in double quotes; raise ValueError for an unknown escape or what is not UTF-8."""
+    """Return the value of a Go string in double quotes; raise ValueError for an unknown escape or
+    invalid UTF-8.
+    """
     return _ESCAPE.sub(_unescape, quoted[1:-1].encode()).decode()
 
 

@@ -1,5 +1,6 @@
-"""Pure: what keeps an alert from being told: a silence, a maintenance window, another alert that inhibits it, or the failure of
-something that it depends on."""
+"""Pure: suppressions of an alert: a silence, a maintenance window, an inhibiting alert, or the
+failure of a dependency.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ Kind = Literal["silence", "maintenance", "inhibition", "dependency", "time inter
 
 
 class Held(NamedTuple):
-    """Why an alert is kept back: by what (an id or a name), said in words, and until when at the latest, where that is known."""
+    """Why an alert is kept back: by what (an id or a name), said in words, and until when at the
+    latest, where that is known.
+    """
 
     kind: Kind
     by: str
@@ -59,7 +62,9 @@ def silenced_by(silences: Iterable[Silence], labels: Labels, now: float) -> list
 
 
 class _Rule(NamedTuple):
-    """One rule with its live sources, by the values of the labels that are to be equal; of each also whether it is a target."""
+    """One rule with its live sources, by the values of the labels that are to be equal; of each
+    also whether it is a target.
+    """
 
     target: tuple[Matcher, ...]
     source: tuple[Matcher, ...]
@@ -68,8 +73,9 @@ class _Rule(NamedTuple):
 
 
 class Inhibitor:
-    """All rules over what fires at one moment: made once, asked for each alert. Each rule looks at every firing alert once, so
-    that ten thousand alerts are not compared with one another."""
+    """All rules over what fires at one moment: made once, asked for each alert. Each rule looks at
+    every firing alert once, so that ten thousand alerts are not compared with one another.
+    """
 
     def __init__(self, rules: Sequence[InhibitRule], firing: Iterable[tuple[int, Labels]]):
         self._rules = [_Rule(of_route(rule.target), of_route(rule.source), rule.equal, {}) for rule in rules]
@@ -82,8 +88,10 @@ class Inhibitor:
                     rule.sources.setdefault(_values(labels, rule.equal), []).append(entry)
 
     def inhibiting(self, labels: Labels) -> list[int]:
-        """Return the ids of the firing alerts that inhibit one with `labels`. An alert that is on both sides of a rule is not
-        inhibited by others that are, so that two cannot mute each other."""
+        """Return the ids of the firing alerts that inhibit one with `labels`. An alert that is on
+        both sides of a rule is not inhibited by others that are, so that two cannot mute each
+        other.
+        """
         inhibiting_ids: dict[int, None] = {}
         for rule in self._rules:
             if not rule.sources or not all_accept(rule.target, labels):

@@ -1,6 +1,8 @@
-"""Pure: when a maintenance window comes. Local times are those of the window's zone, so that 02:00 stays 02:00 over the year.
+"""Pure: when a maintenance window comes. Local times are those of the window's zone, so that 02:00
+stays 02:00 over the year.
 
-A schedule is `once`, `weekly` (days and a time), `cron` (five fields, crontab(5)) or `rrule` (RFC 5545), each with a duration.
+A schedule is `once`, `weekly` (days and a time), `cron` (five fields, crontab(5)) or `rrule` (RFC
+5545), each with a duration.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ class Occurrence(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """When a window comes: from `start` (Unix seconds) on, and not after `until`. `rule` is what its kind wants, as text."""
+    """When a window comes: from `start` (Unix seconds) on, and not after `until`. `rule` is what
+    its kind wants, as text.
+    """
 
     kind: str
     rule: str
@@ -51,10 +55,10 @@ class Schedule(NamedTuple):
 
 
 def schedule(document: Mapping[str, Any], now: float) -> Schedule:
-    """Return the schedule that `given` says; raise BadInput with the name of what is wrong.
+    """Return the schedule in `document`; raise BadInput with the name of the wrong field.
 
-    Keys: kind, start (Unix seconds, now where it is missing), duration (seconds), timezone, until, and by kind: `days` (names of
-    weekdays) and `time` (HH:MM), `cron` or `rrule`.
+    Keys: kind, start (Unix seconds, now where it is missing), duration (seconds), timezone, until,
+    and by kind: `days` (names of weekdays) and `time` (HH:MM), `cron` or `rrule`.
     """
     kind = document.get("kind", "once")
     if kind not in KINDS:
@@ -221,6 +225,6 @@ def _around(schedule_: Schedule, minute: int) -> tuple[Occurrence, ...]:
 
 
 def current(schedule_: Schedule, now: float) -> Occurrence | None:
-    """Return the occurrence that holds at `now`; of several the one that ends last."""
+    """Return the occurrence at `now`; of several, the last to end."""
     current_occurrences = [o for o in _around(schedule_, int(now // 60)) if o.start <= now < o.end]
     return max(current_occurrences, key=lambda o: o.end, default=None)

@@ -19,8 +19,10 @@ ALL_LABELS = "..."
 
 
 class Node(NamedTuple):
-    """One route with all that it inherits; times are seconds. `key` is its matchers after those of its parents, and stays the
-    same when routes are put in another order; `id` has its place as well. `mute` and `active` name time intervals."""
+    """One route with all that it inherits; times are seconds. `key` is its matchers after those of
+    its parents, and stays the same when routes are put in another order; `id` has its place as
+    well. `mute` and `active` name time intervals.
+    """
 
     key: str
     id: str
@@ -41,8 +43,9 @@ _built: tuple[Routes, Settings, Node] | None = None
 
 
 def tree(routes: Routes, settings: Settings) -> Node:
-    """Return the routes with what they inherit; the environment's receiver is a first one that goes on. The tree of the routes in
-    force is built once."""
+    """Return the route tree with inherited settings; the environment's receiver is a first route
+    with `continue`. The tree is cached per configuration.
+    """
     global _built
     cached = _built
     if cached is None or cached[0] is not routes or cached[1] is not settings:
@@ -60,12 +63,12 @@ def _tree(routes: Routes, settings: Settings) -> Node:
 
 
 def mark(top: Node) -> str:
-    """Return what stands for a tree of routes: the same as long as it takes every alert the same way."""
+    """Return a digest of a route tree, equal for trees that route every alert the same way."""
     return hashlib.sha256(repr(top).encode(errors="replace")).hexdigest()[:16]
 
 
 def check(routes: Routes, settings: Settings) -> None:
-    """Raise BadConfig for a matcher that is none, and for mail that no server is named for."""
+    """Raise BadConfig for an invalid matcher, and for e-mail without a server."""
     matcher_routes = [side for rule in routes.inhibit_rules for side in (rule.source, rule.target)]
     for route in (*below(routes.route), *matcher_routes):
         for value, single in _one_by_one(route):
@@ -122,7 +125,9 @@ def _node(route: Route, parent: Node | None, place: int) -> Node:
 
 
 def match(node: Node, labels: Labels) -> list[Node]:
-    """Return the routes that an alert with `labels` takes: the deepest that fit, the first one unless it goes on."""
+    """Return the routes of an alert with `labels`: the deepest matches, the first one unless it has
+    `continue`.
+    """
     if not all_accept(node.matchers, labels):
         return []
     matched_nodes: list[Node] = []
@@ -132,7 +137,8 @@ def match(node: Node, labels: Labels) -> list[Node]:
         if deeper and not child.goes_on:
             break
     if node.receiver != ENVIRONMENT and all(node_.receiver == ENVIRONMENT for node_ in matched_nodes):
-        return [*matched_nodes, node]  # The environment's route is an extra: it keeps nobody else from hearing.
+        # The environment's route is an extra: it keeps nobody else from hearing.
+        return [*matched_nodes, node]
     return matched_nodes or [node]
 
 

@@ -1,4 +1,6 @@
-"""The verbs of routing, from where others take them: place and flush, silences, maintenance windows."""
+"""The verbs of routing, from where others take them: place and flush, silences, maintenance
+windows.
+"""
 
 from memmon.routing.alert_status import suppressed
 from memmon.routing.dispatcher import place

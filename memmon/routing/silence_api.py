@@ -1,4 +1,6 @@
-"""Silences as Alertmanager's API takes them. Source: its `silence/silence.go`, `Set` and `canUpdate`."""
+"""Silences as Alertmanager's API takes them. Source: its `silence/silence.go`, `Set` and
+`canUpdate`.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ def post(
 ) -> str:
     """Make a silence, or change the one called `number`; return its id.
 
-    A change that would rewrite what has been silent already ends the old one and makes a new one.
+    A change of matchers or of a past start ends the old silence and creates a new one.
     """
     now = ctx.now()
     _check(matchers, starts_at, ends_at, now)
@@ -79,7 +81,9 @@ def _check(matchers: Sequence[Matcher], starts_at: float, ends_at: float, now: f
 
 
 def _settled(session: Session, silence_id: str | None, values: dict[str, Any], now: float) -> str | None:
-    """Return the id of the silence that is changed in its place; where there is none such, the old one is ended."""
+    """Return the id of the silence that is updated in place; otherwise the old one ends and None is
+    returned.
+    """
     if not silence_id:
         return None
     row = store.silence(session, silence_id)

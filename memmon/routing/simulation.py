@@ -1,4 +1,4 @@
-"""Pure: what routes would have told of alerts that fired and ended at known times: whom, when and why."""
+"""Pure: simulates the notifications of routes for alerts with known start and end times."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Notice(NamedTuple):
 
 
 class _Group:
-    """A group as time goes on: who fires, who ended since, what was told, and when it is looked at next."""
+    """A group during the simulation: firing and resolved alerts, the log entry, and the next flush."""
 
     def __init__(self, node: Node, due: float):
         self.node, self.due = node, due
@@ -44,7 +44,9 @@ class _Group:
 
 
 def rehearse(routes: Routes, top: Node, events: Iterable[Event], end: float) -> list[Notice]:
-    """Return the notifications up to `end`, in order. Silences, maintenance and acknowledgements are left out: people made them."""
+    """Return the notifications up to `end`, in order. Silences, maintenance and acknowledgements
+    are left out: people made them.
+    """
     return _Rehearsal(routes, top).run(sorted(events, key=lambda event: event.at), end)
 
 

@@ -1,4 +1,6 @@
-"""The rows of routing: groups and who is in them, what was decided and what was told, silences, maintenance windows."""
+"""Rows of routing: groups, placements, decisions, the notification log, silences, maintenance
+windows.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,9 @@ def lock_group(session: Session, key: str) -> GroupRow | None:
 
 
 def held_groups(session: Session, keys: Sequence[str]) -> dict[str, GroupRow]:
-    """Return those of the groups that exist, which nobody else changes; always in one order, so that two never wait for each
-    other."""
+    """Return those of the groups that exist, which nobody else changes; always in one order, so
+    that two never wait for each other.
+    """
     groups: dict[str, GroupRow] = {}
     for at in range(0, len(keys), upsert.CHUNK):
         query = select(GroupRow).where(GroupRow.key.in_(keys[at : at + upsert.CHUNK])).order_by(GroupRow.key)
@@ -45,14 +48,15 @@ def add_group(session: Session, **values: Any) -> bool:
 
 
 def due_keys(session: Session, now: float, farthest: float) -> Sequence[str]:
-    """Return the groups that are to be looked at, those that wait longest first. One whose time lies more than `farthest` seconds
-    ahead was put off by a clock that has been set back."""
+    """Return the due groups, longest overdue first. A group that is due more than `farthest`
+    seconds ahead was scheduled by a clock that was set back.
+    """
     due = (GroupRow.due_at <= now) | (GroupRow.due_at > now + farthest)
     return session.scalars(select(GroupRow.key).where(due).order_by(GroupRow.due_at).limit(200)).all()
 
 
 def drop_group(session: Session, key: str, now: float) -> None:
-    """Forget a group and what its receivers were told; who was in it stays on record."""
+    """Delete a group and its notification log; placements are kept."""
     session.execute(delete(NotificationLog).where(NotificationLog.group_key == key))
     session.execute(delete(GroupRow).where(GroupRow.key == key))
     session.execute(_members(key).values(left_at=now))
@@ -102,7 +106,7 @@ def placements(session: Session, alert_id: int) -> Sequence[PlacementRow]:
 
 
 def log_entries(session: Session, key: str) -> dict[str, Told]:
-    """Return by channel what was last delivered of a group."""
+    """Return the notification log entries of a group by channel."""
     rows = session.scalars(select(NotificationLog).where(NotificationLog.group_key == key))
     return {
         row.channel: Told(frozenset(row.firing), frozenset(row.resolved), row.notified_at, row.acknowledged)
@@ -111,12 +115,12 @@ def log_entries(session: Session, key: str) -> dict[str, Told]:
 
 
 def save_told(session: Session, **values: Any) -> None:
-    """Keep what a channel was told."""
+    """Store a notification log entry."""
     upsert.replace(session, NotificationLog, [values], ("group_key", "channel"))
 
 
 def save_decision(session: Session, now: float, **values: Any) -> None:
-    """Keep what was decided about a group. What was decided the last time as well is one more of that."""
+    """Store a decision. A decision equal to the previous one increases its count."""
     query = select(DecisionRow).where(DecisionRow.group_key == values["group_key"])
     last = session.scalars(query.order_by(DecisionRow.id.desc()).limit(1)).first()
     if last is not None and all(getattr(last, name) == value for name, value in values.items()):
@@ -126,7 +130,7 @@ def save_decision(session: Session, now: float, **values: Any) -> None:
 
 
 def decisions(session: Session, keys: Sequence[str], since: float, until: float, limit: int) -> Sequence[DecisionRow]:
-    """Return what was decided about groups in a time, the oldest first; of many the newest."""
+    """Return the decisions about groups in a time range, oldest first; of many the newest."""
     query = select(DecisionRow).where(
         DecisionRow.group_key.in_(keys), DecisionRow.until >= since, DecisionRow.at <= until
     )

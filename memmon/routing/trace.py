@@ -1,4 +1,4 @@
-"""What routing remembers of an alert: where it was placed, and what was decided there."""
+"""Routing history of an alert: its placements and the decisions about its groups."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def placements(session: Session, alert_id: int) -> Sequence[PlacementRow]:
 
 
 def decisions(session: Session, key: str, since: float, until: float, limit: int) -> Sequence[DecisionRow]:
-    """Return what was decided about a group in a time, the oldest first; of many the newest."""
+    """Return the decisions about a group in a time range, oldest first; of many the newest."""
     return store.decisions(session, [key], since, until, limit)
 
 
 def due_at(session: Session, key: str) -> float | None:
-    """Return when a group is looked at next; None where it is none any more."""
+    """Return the next flush of a group, None if the group was deleted."""
     row = store.group(session, key)
     return row.due_at if row else None

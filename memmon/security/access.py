@@ -30,7 +30,9 @@ class Caller(NamedTuple):
 
 
 def verify(ctx: Context, token: str) -> Caller | None:
-    """Return who has this token; None for nobody. The environment's two are compared in constant time."""
+    """Return who has this token; None for nobody. The environment's two are compared in constant
+    time.
+    """
     for secret, caller in (
         (ctx.settings.api_token, Caller("admin", "admin")),
         (ctx.settings.ingest_key, Caller("ingest", "ingest")),
@@ -59,7 +61,9 @@ def _note_use(ctx: Context, row: TokenRow) -> None:
 
 
 def named(ctx: Context, name: str) -> Caller | None:
-    """Return the caller whose stored token has this name; None when there is none, or it was revoked."""
+    """Return the caller with the stored token of this name, or None if it does not exist or was
+    revoked.
+    """
     with ctx.read() as session:
         query = select(TokenRow).where(TokenRow.name == name, TokenRow.revoked_at.is_(None))
         row = session.scalars(query).first()
@@ -67,7 +71,7 @@ def named(ctx: Context, name: str) -> Caller | None:
 
 
 def create(ctx: Context, name: str, role: str) -> str:
-    """Make a token; it is returned this once and cannot be had again."""
+    """Create a token and return it; only its hash is stored."""
     if role not in ROLES:
         raise BadInput("role", f"must be one of {', '.join(ROLES)}")
     if not name or len(name) > 64:

@@ -12,7 +12,9 @@ DOCUMENTATION = tuple(
 
 
 def canonical(text: str) -> str:
-    """Return the one spelling of an address; an IPv4 one inside IPv6 is the IPv4 one. ValueError for anything else."""
+    """Return the one spelling of an address; an IPv4 one inside IPv6 is the IPv4 one. ValueError
+    for anything else.
+    """
     ip = ipaddress.ip_address(text.strip().strip("[]").split("%", 1)[0])
     mapped = getattr(ip, "ipv4_mapped", None)
     return str(mapped or ip)

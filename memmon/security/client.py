@@ -13,7 +13,9 @@ TIMEOUT = 5.0
 
 
 def call(target: Target, method: str, path: str, body: Any = None) -> Any:
-    """Return the JSON answer of the target's client; raise Transient or Permanent with what it said otherwise."""
+    """Return the JSON answer of the target's client; raise Transient or Permanent with its message
+    for other answers.
+    """
     if target.client is None:
         raise Permanent(f"target {target.name} has no client to talk to")
     answer = outbound.request(

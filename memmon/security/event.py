@@ -42,7 +42,7 @@ SEVERITY: dict[str, str] = {
 Short = Annotated[str, StringConstraints(max_length=255)]
 MAX_TEXT = 65536
 MAX_KEPT = 8192
-"""Characters of a parameter that are looked at, and that are kept."""
+"""Most characters of a parameter that are inspected and stored."""
 
 Long = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -51,7 +51,9 @@ FUTURE = 300.0
 
 
 class Event(BaseModel):
-    """One event. `params` are the request's parameters; `content` is memory text, which is flagged and never blocks."""
+    """One event. `params` are the request's parameters; `content` is memory text, which is flagged
+    and never blocks.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -98,7 +100,9 @@ def parse(document: Any) -> Event:
 
 
 def _storable(value: Any) -> Any:
-    """Return `value` with what no database takes in a text replaced: attacks are full of NUL and of half characters."""
+    """Return `value` with what no database takes in a text replaced: attacks are full of NUL and of
+    half characters.
+    """
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, dict):

@@ -41,9 +41,11 @@ def restrict(
     target: str = "*",
     parameters: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], list[Job]]:
-    """Put a restriction in force for `seconds`; the same one again only lasts longer. Refused says what must never be.
+    """Put a restriction in force for `seconds`; the same one again only lasts longer. Refused says
+    what must never be.
 
-    kind block: subject is an address; throttle: an address or * (parameters endpoint, per_minute); disable: a feature.
+    kind block: subject is an address; throttle: an address or * (parameters endpoint, per_minute);
+    disable: a feature.
     """
     columns = values(ctx.now(), kind, subject, seconds, reason, by, incident_id, target, parameters)
     if kind == "block" or (kind == "throttle" and subject != "*"):
@@ -141,7 +143,7 @@ def lift(ctx: Context, restriction_id: int, by: str) -> list[Job]:
 
 
 def due(ctx: Context) -> list[Job]:
-    """End what is over, and let the state in force be told again, so that a restarted client has it back."""
+    """Lift expired restrictions, and enforce the others again, so that a restarted client has them."""
     now = ctx.now()
     with ctx.read() as session:
         ended = [row.id for row in store.in_force(session) if row.until <= now]
@@ -158,13 +160,17 @@ def due(ctx: Context) -> list[Job]:
 
 
 def _begin_counters(ctx: Context) -> None:
-    """Let every kind of event have a counter that stands at 0: an increase needs two samples, and the first attack is one too."""
+    """Let every kind of event have a counter that stands at 0: an increase needs two samples, and
+    the first attack is one too.
+    """
     for name, severity in SEVERITY.items():
         counters.add(ctx.redis, "memmimic_security_events_total", {"type": name, "severity": severity}, 0)
 
 
 def enforce(ctx: Context) -> None:
-    """Tell every client the whole state in force for its target; keep how that went. The tick tells it again."""
+    """Tell every client the whole state in force for its target; keep how that went. The tick tells
+    it again.
+    """
     now = ctx.now()
     targets = [target for target in ctx.config.targets.targets if target.client]
     with ctx.read() as session:
@@ -184,7 +190,7 @@ def enforce(ctx: Context) -> None:
 
 
 def _tell(target: Target, rows: Sequence[RestrictionRow]) -> str | None:
-    """Tell one client what is in force for its target; return what went wrong."""
+    """Send one client the restrictions of its target; return the error."""
     restrictions_ = [row for row in rows if row.target in ("*", target.name)]
     try:
         client.call(target, "PUT", "restrictions", desired(restrictions_))

@@ -1,4 +1,6 @@
-"""The verbs of security: record events with what follows from them, show. Those of restrictions are in `restriction`."""
+"""The verbs of security: record events with what follows from them, show. Those of restrictions are
+in `restriction`.
+"""
 
 from __future__ import annotations
 
@@ -69,14 +71,17 @@ def record(ctx: Context, document: Any, reporter: str) -> tuple[dict[str, Any], 
 
 
 def _record_one(ctx: Context, event: Event, reporter: str) -> tuple[int, list[Job]]:
-    """Keep an event with all that follows from it, or nothing: a worker that dies leaves no attack without its block."""
+    """Keep an event with all that follows from it, or nothing: a worker that dies leaves no attack
+    without its block.
+    """
     now = ctx.now()
     findings = injection.inspect(event.params)
     flagged = injection.inspect({"content": event.content}) if event.content else []
     done = Done(Counter(), [], [])
     with ctx.write() as session:
         if event.source_ip:
-            advisory_lock.take(session, f"security:{event.source_ip}")  # Two failures at once must see each other.
+            # Two failures at once must see each other.
+            advisory_lock.take(session, f"security:{event.source_ip}")
         event_id = _add(session, event, reporter, now, [*findings, *flagged], done)
         for name, text in _attacks(ctx, session, event, findings, now):
             if name != event.event_type:
@@ -89,7 +94,7 @@ def _record_one(ctx: Context, event: Event, reporter: str) -> tuple[int, list[Jo
 
 
 class Done(NamedTuple):
-    """What one transaction did, to be counted and told once it is committed."""
+    """Effects of one transaction that are counted and published after the commit."""
 
     counted: Counter[tuple[str, str]]
     restricted: list[tuple[dict[str, Any], bool]]
@@ -152,7 +157,7 @@ def _is_brute_force(ctx: Context, session: Session, event: Event, now: float) ->
     failed = store.failures(session, event.source_ip, now - detector.window)
     if not brute_force.is_attack(failed, now, detector.threshold, detector.window):
         return False
-    # An attack that goes on is told of again each time that its block would have ended.
+    # A continuing attack raises its alert again each time its block would have ended.
     return not store.has_event(session, event.source_ip, BRUTE_FORCE, now - min(detector.window, detector.block_for))
 
 
@@ -177,8 +182,9 @@ def _add_finding(session: Session, name: str, event: Event, text: str, now: floa
 def _respond(
     ctx: Context, session: Session, name: str, event: Event, text: str, now: float, may_block: bool, done: Done
 ) -> None:
-    """Block the address where that is wanted and allowed, and raise the alert. The text of a memory is never a reason to
-    block: whoever stores it may quote an attack."""
+    """Block the address if the detector blocks and the address may be blocked, and raise the alert.
+    A memory's text never blocks: its author may quote an attack.
+    """
     detector = _detector(ctx, name)
     annotations = {"summary": f"{name} from {event.source_ip or 'unknown'}: {text}"}
     if event.endpoint:
@@ -201,8 +207,9 @@ def _respond(
 
 
 def events_of(ctx: Context, windows: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return the events of the types `wanted` that came in no longer ago than so many seconds, the oldest first: id,
-    event_type, severity, source_ip, user, endpoint, message, received_at (Unix seconds)."""
+    """Return the events of the types `windows` within their seconds, oldest first: id, event_type,
+    severity, source_ip, user, endpoint, message, received_at (Unix seconds).
+    """
     if not windows:
         return []
     now = ctx.now()
@@ -214,7 +221,9 @@ def events_of(ctx: Context, windows: Mapping[str, float]) -> list[dict[str, Any]
 
 
 def events_by_ids(ctx: Context, ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return those of the events that are kept, as they are shown, with `received_at` (Unix seconds)."""
+    """Return those of the events that are kept, as they are shown, with `received_at` (Unix
+    seconds).
+    """
     if not ids:
         return []
     with ctx.read() as session:
@@ -222,7 +231,9 @@ def events_by_ids(ctx: Context, ids: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def overview(ctx: Context, limit: int = 100) -> dict[str, Any]:
-    """Return summary, recent events and what is blocked; the door adds the open incidents, which are above this room."""
+    """Return summary, recent events and restrictions; the view adds the open incidents, which
+    belong to a higher room.
+    """
     now = ctx.now()
     with ctx.read() as session:
         rows = [_shown_event(row) for row in store.recent(session, limit)]

@@ -12,7 +12,7 @@ from memmon.db import upsert
 from memmon.db.tables import RestrictionRow, SecurityEventRow
 
 MOST = 5000
-"""Events that are looked at together."""
+"""Most events that are inspected together."""
 
 
 def add_event(session: Session, **values: Any) -> int:
@@ -69,7 +69,9 @@ def counts(session: Session, since: float) -> list[tuple[str, str, int]]:
 
 
 def restrict(session: Session, values: dict[str, Any]) -> tuple[RestrictionRow, bool]:
-    """Put a restriction in force; one that is in force already lasts at least as long. Returns it, and whether it is new."""
+    """Put a restriction in force; one that is in force already lasts at least as long. Returns it,
+    and whether it is new.
+    """
     same = RestrictionRow.active == values["active"]
     over = same & (RestrictionRow.until <= values["created_at"])
     session.execute(update(RestrictionRow).where(over).values(active=None, ended_at=RestrictionRow.until))

@@ -20,8 +20,9 @@ def is_loopback(host: str) -> bool:
 
 
 def free_port(host: str, port: int) -> int:
-    """Return `port` when it is free on `host`, for 0 one that is; raise Conflict when it is in use, BadConfig when it may not
-    be had."""
+    """Return `port` if it is free on `host`, for 0 any free port; raise Conflict for a used port,
+    BadConfig for a forbidden one.
+    """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
             0

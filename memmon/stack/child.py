@@ -1,4 +1,6 @@
-"""`python -m memmon.stack.child MARK NAME`: becomes the program NAME of run/programs.json, tied to the supervisor's life."""
+"""`python -m memmon.stack.child MARK NAME`: becomes the program NAME of run/programs.json, tied to
+the supervisor's life.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,16 @@ _EVERY = 0.1
 
 
 def run(name: str) -> NoReturn:
-    """Be the program called `name` from a fork on, and end with it: the stack of calls below is the parent's."""
+    """Be the program called `name` from a fork on, and end with it: the stack of calls below is the
+    parent's.
+    """
     status: Any = 1
     try:
         become(name)
         status = 0
     except SystemExit as ended:
         status = ended.code
-    except BaseException:  # noqa: BLE001 - whatever it is, it must not return into the parent's code.
+    except BaseException:  # noqa: BLE001 - no exception may return into the parent's code.
         traceback.print_exc()
     finally:
         atexit._run_exitfuncs()
@@ -56,14 +60,16 @@ def become(name: str) -> None:
 
 
 def _hold(path: str) -> None:
-    """Hold the lock at `path` until this process, and what it becomes, is gone: the one before may still be ending."""
+    """Lock `path` until this process and its successor by exec end; wait for a previous holder."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX)
     os.set_inheritable(fd, True)
 
 
 def _await(address: str) -> None:
-    """Wait until something listens at `address`; for ever, since the supervisor ends this process when it is to end."""
+    """Wait until something listens at `address`; for ever, since the supervisor ends this process
+    when it is to end.
+    """
     while not _answers(address):
         time.sleep(_EVERY)
 

@@ -13,7 +13,9 @@ from memmon.settings import Settings
 
 
 def config(settings: Settings) -> Config:
-    """Return the configuration in the files; raise BadConfig with file, line and key of the first thing wrong."""
+    """Return the configuration in the files; raise BadConfig with file, line and key of the first
+    thing wrong.
+    """
     config_ = configuration.load(settings)
     try:
         rule.alerting(config_.rules)

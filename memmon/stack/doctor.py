@@ -1,4 +1,4 @@
-"""What is wrong with this installation, part by part, each with a hint on what to do."""
+"""Checks of this installation, each with a hint for a failure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ Look = Callable[[Context, Running | None], Finding]
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Yield what every look finds, one after the other; one that cannot be done is a failure and stops no other."""
+    """Yield what every look finds, one after the other; one that cannot be done is a failure and
+    stops no other.
+    """
     stack = running.read(settings)
     ctx = Context(settings)
     try:
@@ -155,7 +157,7 @@ def _database(ctx: Context, stack: Running | None) -> Finding:
 
 
 def _is_without_database(settings: Settings) -> bool:
-    """Tell whether there is no database yet: looking at it would make it."""
+    """Return True if no database exists yet; opening it would create it."""
     return not settings.database_url and not (settings.home / "memmon.db").exists()
 
 

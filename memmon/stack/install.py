@@ -15,8 +15,9 @@ FILES = {
 
 
 def install(prefix: Path) -> list[tuple[Path, str]]:
-    """Write the files below `prefix`; return each with what became of it: new, changed or unchanged. Raises Refused without
-    the rights for it."""
+    """Write the files below `prefix`; return each with what became of it: new, changed or
+    unchanged. Raises Refused without the rights for it.
+    """
     done = []
     for source, place in FILES.items():
         path, text = prefix / place, (DEPLOY / source).read_text(encoding="utf-8").replace("@MEMMON@", command())

@@ -1,7 +1,9 @@
-"""The locks of a running stack: a flock, which ends with its holders whatever kills them, and in the file who holds it.
+"""Locks of a running stack: a flock, released when its holders end, with the holder written in the
+file.
 
-Two are taken: the runbook's, which anybody may remove from /tmp, and one in the data directory, which is what really keeps two
-stacks off one database and one broker. The supervisor holds the second one too, so that it lasts as long as any process.
+Two are taken: the runbook's, which anybody may remove from /tmp, and one in the data directory,
+which is what really keeps two stacks off one database and one broker. The supervisor holds the
+second one too, so that it lasts as long as any process.
 """
 
 from __future__ import annotations
@@ -17,23 +19,25 @@ from typing import NamedTuple
 from memmon.errors import BadConfig, Conflict
 
 GRACE = 0.5
-"""Seconds in which a lock that was only looked at is free again."""
+"""Seconds after which a lock that was only inspected is free again."""
 PATIENCE = 40.0
 """Seconds that a stack may take to end."""
 _EVERY = 0.1
 
 
 class Holder(NamedTuple):
-    """Who holds a lock: `pid` is None where it is not told."""
+    """The holder of a lock; `pid` may be unknown (None)."""
 
     pid: int | None
     ending: bool
 
 
 def take(path: Path, name: str, patience: float = PATIENCE) -> int:
-    """Return the descriptor that holds the lock at `path`; it is passed on by exec. A holder that is about to end is waited for.
+    """Return the descriptor that holds the lock at `path`; it is passed on by exec. A holder that
+    is about to end is waited for.
 
-    Raises Conflict when another stack holds it, BadConfig naming the setting `name` when the file cannot be used.
+    Raises Conflict when another stack holds it, BadConfig naming the setting `name` when the file
+    cannot be used.
     """
     began = time.monotonic()
     while True:
@@ -63,7 +67,7 @@ def remove(path: Path, fd: int) -> None:
         try:
             path.unlink()
         except OSError:
-            return  # Somebody else's file, or folder: an unlocked one does no harm.
+            return  # The file or folder of another user: an unlocked one does no harm.
 
 
 def holder(path: Path) -> Holder | None:
@@ -79,13 +83,16 @@ def holder(path: Path) -> Holder | None:
 
 
 def _open(path: Path, name: str) -> int:
-    """Open the file, which may lie in a folder that everybody writes to: no link is followed, no other kind of file used."""
+    """Open the file, which may lie in a folder that everybody writes to: no link is followed, no
+    other kind of file used.
+    """
     flags = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o644)
         except PermissionError:
-            fd = os.open(path, os.O_RDONLY | flags)  # Another user's stale file: it can be locked all the same.
+            # Another user's stale file: it can be locked all the same.
+            fd = os.open(path, os.O_RDONLY | flags)
     except OSError as error:
         reason = "is a symbolic link" if error.errno == errno.ELOOP else f"cannot be opened: {error.strerror}"
         raise BadConfig(f"{name}: {path} {reason}") from None
@@ -104,7 +111,9 @@ def _flock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
 
 
 def _is_at(path: Path, fd: int) -> bool:
-    """Tell whether the file of `fd` still has its name: it may have been removed between opening and locking."""
+    """Tell whether the file of `fd` still has its name: it may have been removed between opening
+    and locking.
+    """
     try:
         there = path.lstat()
     except OSError:
@@ -136,7 +145,9 @@ def _as_pid(held_by: Holder) -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether the process `pid` runs; one that has ended and whose parent has not looked does not."""
+    """Tell whether the process `pid` runs; one that has ended and whose parent has not looked does
+    not.
+    """
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

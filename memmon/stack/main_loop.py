@@ -1,7 +1,8 @@
-"""The long life of `memmon up`, after everything answers: waits for signals, ends the stack, clears up.
+"""The long life of `memmon up`, after everything answers: waits for signals, ends the stack, clears
+up.
 
-`up` becomes this by exec, with the same pid, children and locks: what it needed to prepare is given back, and a
-few megabytes stay. It therefore imports next to nothing.
+`up` becomes this module by exec, with the same pid, children and locks. This frees the memory of
+the preparation, and a few megabytes stay. It therefore imports next to nothing.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ log = logging.getLogger("memmon.stack")
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 PATIENCE = 27.0
-"""Seconds for the supervisor to end everything in order; after that it is killed, and with it the rest."""
+"""Seconds for the supervisor to end everything in order; after that it is killed, and with it the
+rest.
+"""
 _EVERY = 0.05
 
 
 class Watched(NamedTuple):
-    """What is watched: the supervisor's pid, the descriptors of the two locks and where those are; `terminal` is 1 where `memmon
-    up` was called from one."""
+    """Supervision state: the supervisor's pid, and descriptors and paths of the two locks;
+    `terminal` is 1 if `memmon up` has a terminal.
+    """
 
     supervisor: int
     lock_file: str
@@ -90,7 +94,9 @@ def clear(watched: Watched) -> None:
 
 
 def _reload() -> None:
-    """Check and apply the configuration, in a process of its own that brings what this one does not hold."""
+    """Check and apply the configuration, in a process of its own that brings what this one does not
+    hold.
+    """
     done = subprocess.run(
         [sys.executable, "-P", "-m", "memmon.cli", "config", "reload"], capture_output=True, text=True
     )

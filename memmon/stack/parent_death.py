@@ -1,4 +1,6 @@
-"""Ties a process to its parent, so that `kill -9` of the parent leaves no orphan. Linux only; elsewhere it does nothing."""
+"""Ties a process to its parent, so that `kill -9` of the parent leaves no orphan. Linux only;
+elsewhere it does nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,11 @@ PR_SET_PDEATHSIG = 1
 
 
 def tie(signal_number: int = signal.SIGKILL, parent: int | None = None) -> None:
-    """Let the kernel send this process the signal `number` when its parent dies; end now when `parent` is dead already.
+    """Let the kernel send this process the signal `number` when its parent dies; end now when
+    `parent` is dead already.
 
-    It holds across an exec and not for children. The parent is the thread that started this process: the main one.
+    It holds across an exec and not for children. The parent is the thread that started this
+    process: the main one.
     """
     if sys.platform != "linux":
         return

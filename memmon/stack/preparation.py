@@ -1,4 +1,6 @@
-"""All that a stack needs before its first process: checked first, then made. Nothing is started here."""
+"""All that a stack needs before its first process: checked first, then made. Nothing is started
+here.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,9 @@ _LONGEST_SOCKET = "/run/supervisor.sock.4194304"
 
 
 class Plan(NamedTuple):
-    """What is to run: the settings of this stack with the environment that says so, its programs, and the dashboard's address.
-    `made_token` tells that the administrator's token is new."""
+    """The stack to start: settings, environment, programs, and the dashboard's URL. `made_token` is
+    True if the administrator's token is new.
+    """
 
     settings: Settings
     environ: dict[str, str]
@@ -41,14 +44,18 @@ class Plan(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """The options of `memmon up`: `demo` None means when there is no MemMimic to watch; `without` names programs to leave out."""
+    """The options of `memmon up`: `demo` None means when there is no MemMimic to watch; `without`
+    names programs to leave out.
+    """
 
     demo: bool | None = None
     without: tuple[str, ...] = ()
 
 
 def checked(environ: Mapping[str, str]) -> Settings:
-    """Return the settings with absolute paths; raise BadConfig for a wrong setting or configuration file. Changes nothing."""
+    """Return the settings with absolute paths; raise BadConfig for a wrong setting or configuration
+    file. Changes nothing.
+    """
     settings = environment.load({**environ, **_absolute(environment.load(environ))})
     if len(str(settings.home)) + len(_LONGEST_SOCKET) > SOCKET_LIMIT:
         most = SOCKET_LIMIT - len(_LONGEST_SOCKET)
@@ -60,7 +67,9 @@ def checked(environ: Mapping[str, str]) -> Settings:
 
 
 def _absolute(settings: Settings) -> dict[str, str]:
-    """Return the paths among the settings as seen from here: the processes have another working directory."""
+    """Return the paths among the settings as seen from here: the processes have another working
+    directory.
+    """
     environ = {"MEMMON_HOME": str(settings.home.absolute())}
     for name, path in (
         ("MEMMON_CONFIG", settings.config_dir),
@@ -91,7 +100,9 @@ def folders(settings: Settings) -> None:
 
 
 def plan(settings: Settings, environ: Mapping[str, str], options: Wanted) -> Plan:
-    """Make secrets, database and the supervisor's files; return what is to run. The caller holds the locks."""
+    """Create secrets, database and the supervisor's files; return the stack to start. The caller
+    has the locks.
+    """
     host, port = settings.dashboard_host, address.free_port(settings.dashboard_host, settings.dashboard_port)
     url = address.local_url(host, port)
     stack_environ = {**environ, **_absolute(settings)}
@@ -118,7 +129,9 @@ def plan(settings: Settings, environ: Mapping[str, str], options: Wanted) -> Pla
 
 
 def _secrets(settings: Settings, stack_environ: dict[str, str]) -> bool:
-    """Make what is missing and name the files in `own`; tell whether the administrator's token is a new one."""
+    """Create missing secrets and name their files in `stack_environ`; return True if the
+    administrator's token is new.
+    """
     run, is_new = settings.run_dir, False
     if settings.api_token is None:
         is_new = secret_files.ensure(run / "api.token")
@@ -134,7 +147,9 @@ def _secrets(settings: Settings, stack_environ: dict[str, str]) -> bool:
 
 
 def _answers(settings: Settings) -> None:
-    """Raise Transient when the operator's Redis does not answer: every process would wait for it and say nothing."""
+    """Raise Transient when the operator's Redis does not answer: every process would wait for it
+    and say nothing.
+    """
     try:
         client.probe(settings.redis_address, REDIS_SECONDS)
     except Transient as error:

@@ -14,10 +14,11 @@ TITLE = "memmimic-monitoring"
 class Program(NamedTuple):
     """One program.
 
-    `words` is a Python module and its arguments, or with `is_binary` an executable's path and its arguments. The lower the
-    `priority`, the earlier it starts and the later it stops. `death` is the signal that it gets when the supervisor dies.
-    `needs` are addresses (tcp:host:port, unix:path) that must answer first; `alone` is a lock file that one process at a
-    time holds. `environ` names all variables that it may see; None means all.
+    `words` is a Python module and its arguments, or with `is_binary` an executable's path and its
+    arguments. The lower the `priority`, the earlier it starts and the later it stops. `death` is
+    the signal that it gets when the supervisor dies. `needs` are addresses (tcp:host:port,
+    unix:path) that must answer first; `alone` is a lock file that one process at a time holds.
+    `environ` names all variables that it may see; None means all.
     """
 
     name: str
@@ -87,7 +88,9 @@ DEMO_SEES = (
 
 
 def demo() -> Program:
-    """The memory service to look at. It is not memmon, so the supervisor does not restart it: incident response does."""
+    """The memory service to look at. It is not memmon, so the supervisor does not restart it:
+    incident response does.
+    """
     return Program(
         "demo",
         "demo-memory-service",
@@ -105,7 +108,9 @@ def as_json(programs: Iterable[Program]) -> str:
 
 
 def configuration(programs: Iterable[Program]) -> str:
-    """Return the supervisor's configuration. Paths are relative to its folder (`%(here)s`), since it takes ` #` for a comment."""
+    """Return the supervisor's configuration. Paths are relative to its folder (`%(here)s`), since
+    it takes ` #` for a comment.
+    """
     return _HEAD + "".join(_section(program) for program in programs)
 
 
@@ -133,7 +138,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 
 def _section(program: Program) -> str:
-    # The first word of the title stands in the command line from its first moment on.
+    # The first word of the title is in the command line from the start.
     mark = program.title.split(":")[0]
     return f"""
 [program:{program.name}]

@@ -21,16 +21,20 @@ from memmon.state import client, keys
 PATIENCE = 60.0
 _EVERY = 0.15
 _TROUBLES = 20
-"""Looks, half of them a moment apart, at a program that is down: it has been started anew several times by then."""
+"""Looks, half of them a moment apart, at a program that is down: it has been started anew several
+times by then.
+"""
 _TAIL = 15
 
 
 class NotReady(MemmonError):
-    """A part of the stack does not come up; the text says which, with the end of what it wrote."""
+    """A part of the stack does not start; the message names it, with the end of its output."""
 
 
 def wait(plan: Plan, began: float, alive: Callable[[], bool], patience: float = PATIENCE) -> None:
-    """Return once everything answers; raise NotReady as soon as that is not to be expected any more."""
+    """Return once everything answers; raise NotReady as soon as that is not to be expected any
+    more.
+    """
     waiting = {program.name for program in plan.programs}
     troubles: Counter[str] = Counter()
     redis = client.connect(plan.settings.redis_address)
@@ -58,7 +62,9 @@ def wait(plan: Plan, began: float, alive: Callable[[], bool], patience: float = 
 
 
 def _worth_asking(waiting: set[str]) -> list[str]:
-    """Return who is waited for, the broker alone while that is: the others cannot say anything without it."""
+    """Return who is waited for, the broker alone while that is: the others cannot say anything
+    without it.
+    """
     return ["valkey"] if "valkey" in waiting else sorted(waiting)
 
 

@@ -1,4 +1,6 @@
-"""What the running stack of a data directory was started with: for every command that is called beside it."""
+"""What the running stack of a data directory was started with: for every command that is called
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ PREFIXES = ("MEMMON_", "MEMMIMIC_")
 
 
 class Running(NamedTuple):
-    """A stack that runs: the process of `memmon up`, the dashboard's address, its own variables, and since when it answers."""
+    """A stack that runs: the process of `memmon up`, the dashboard's address, its own variables,
+    and since when it answers.
+    """
 
     pid: int
     url: str
@@ -31,7 +35,7 @@ def write(settings: Settings, running: Running) -> None:
 
 
 def read(settings: Settings) -> Running | None:
-    """Return the stack that runs in the data directory, None when there is none."""
+    """Return the running stack of the data directory, or None."""
     held_by = lock.holder(lock_path(settings))
     try:
         document: dict[str, Any] = json.loads(_path(settings.run_dir).read_text(encoding="utf-8"))
@@ -47,7 +51,9 @@ def lock_path(settings: Settings) -> Path:
 
 
 def settings_of(environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings as the running stack has them, else those of `environ`: a command beside it must see the same."""
+    """Return the settings as the running stack has them, else those of `environ`: a command beside
+    it must see the same.
+    """
     environ = os.environ if environ is None else environ
     settings = environment.load(environ)
     stack = read(settings)

@@ -9,7 +9,9 @@ from memmon import files
 
 
 def ensure(path: Path, value: str | None = None) -> bool:
-    """Let `path` hold `value`, or, without one, what it holds already, else a new secret. Tell whether one was made."""
+    """Store `value` at `path`; without one keep the stored secret or create one. Return True if it
+    was created.
+    """
     stored = path.read_text(encoding="utf-8").strip() if path.exists() else ""
     if stored and value in (None, stored):
         path.chmod(0o600)

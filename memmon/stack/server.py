@@ -24,8 +24,9 @@ _EVERY = 0.1
 class MonitoringServer:
     """Watches `api`: counts and times its calls, and runs memmon beside it.
 
-    The monitor is separate processes, so that a hung or dead `api` never takes it down: one whose MemMimic was killed goes on
-    and tells so, until the next `start` replaces it. All other settings come from the environment.
+    The monitor consists of separate processes, so that a hung or dead `api` never takes it down.
+    After MemMimic is killed it continues to monitor, until the next `start` replaces it. All other
+    settings come from the environment.
     """
 
     def __init__(self, api: Any, dashboard_port: int | None = None):
@@ -36,8 +37,9 @@ class MonitoringServer:
         self._exposed: client.Exposed | None = None
 
     async def start(self) -> None:
-        """Return once the dashboard answers. Raises BadConfig for a wrong setting, Conflict when a stack that was not started
-        in this way runs already, Transient with what it said when it does not come up."""
+        """Return once the dashboard answers. Raises BadConfig for a wrong setting, Conflict when
+        another stack is running, Transient with the output when the start fails.
+        """
         if self._process:
             raise Conflict("this server has been started already")
         try:
@@ -69,7 +71,8 @@ class MonitoringServer:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # Ctrl-C is for MemMimic, which stops its monitor as it ends.
+                # Ctrl-C is for MemMimic, which stops its monitor as it ends.
+                start_new_session=True,
             )
         atexit.register(self._end)
 

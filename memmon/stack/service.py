@@ -27,12 +27,15 @@ Say = Callable[[str], None]
 
 
 def up(environ: Mapping[str, str], options: Wanted, say: Say) -> None:
-    """Start everything, `say` once where it is, and go on as the process that ends it when told to; this never returns.
+    """Start everything, `say` its addresses, and become the supervising process until it is
+    stopped; this never returns.
 
-    Raises BadConfig for a wrong setting before anything is changed, Conflict when it runs already or its port is taken, and
-    what `ready.wait` raises after everything that was started has ended again.
+    Raises BadConfig for a wrong setting before anything is changed, Conflict when it runs already
+    or its port is taken, and what `ready.wait` raises after everything that was started has ended
+    again.
     """
-    # Blocked from here on: a signal that comes while things are half started waits until they can be ended in order.
+    # Blocked from here on: a signal that comes while things are half started waits until they can
+    # be ended in order.
     signal.pthread_sigmask(signal.SIG_BLOCK, main_loop.SIGNALS)
     has_terminal = os.isatty(0)
     settings = preparation.checked(environ)
@@ -73,7 +76,8 @@ def up(environ: Mapping[str, str], options: Wanted, say: Say) -> None:
         raise
     running.write(settings, stack._replace(ready_at=time.time()))
     log.info("memmon answers at %s", plan.url)
-    with contextlib.suppress(OSError):  # Who reads it may be gone by now, which is no reason to end.
+    # Who reads it may be gone by now, which is no reason to end.
+    with contextlib.suppress(OSError):
         say(_banner(plan))
     _tell_systemd()
     main_loop.become(watched)
@@ -94,7 +98,7 @@ def _told_to_end() -> bool:
 def _supervise(plan: Plan, home_fd: int) -> subprocess.Popen[bytes]:
     run = plan.settings.run_dir
     for path in (*run.glob("*.out"), run / "supervisord.log"):
-        path.unlink(missing_ok=True)  # What is shown after a failure must be of this start.
+        path.unlink(missing_ok=True)  # Messages after a failure must come from this start.
     with (run / "supervisord.log").open("ab") as output:
         return subprocess.Popen(
             [
@@ -111,7 +115,8 @@ def _supervise(plan: Plan, home_fd: int) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=output,
             pass_fds=(home_fd,),
-            start_new_session=True,  # Ctrl-C is for `memmon up` alone, which ends the others in order.
+            # Ctrl-C is for `memmon up` alone, which ends the others in order.
+            start_new_session=True,
             preexec_fn=_unblock,
         )
 
@@ -145,7 +150,9 @@ def _banner(plan: Plan) -> str:
 
 
 def down(settings: Settings, patience: float = lock.PATIENCE) -> int:
-    """End the stack that runs in the data directory and wait until it is gone; return its pid. Raises NotFound when none runs."""
+    """End the stack that runs in the data directory and wait until it is gone; return its pid.
+    Raises NotFound when none runs.
+    """
     path = running.lock_path(settings)
     held_by = lock.holder(path)
     if held_by is None or held_by.pid is None:

@@ -1,7 +1,9 @@
-"""`python -m memmon.stack.supervise MARK CONFIGURATION`: supervisord, tied to the life of `memmon up` and named like it.
+"""`python -m memmon.stack.supervise MARK CONFIGURATION`: supervisord, tied to the life of `memmon
+up` and named like it.
 
-Celery's programs are forked from it with all that they import loaded already, and share that memory: one copy of the libraries
-instead of one for each process, and a worker that died is back at once.
+Celery's programs are forked from it with all that they import loaded already, and share that
+memory: one copy of the libraries instead of one for each process, and a worker that died is back at
+once.
 """
 
 from __future__ import annotations
@@ -62,7 +64,9 @@ class Options(ServerOptions):  # type: ignore[misc]
 
 
 class Watcher(Supervisor):  # type: ignore[misc]
-    """Takes all signals of a round at once: told to end together with its children, it restarts none of them first."""
+    """Handles all signals of a round at once: when it is stopped together with its children, it
+    restarts none of them first.
+    """
 
     def __init__(self, options: Options):
         super().__init__(options)
@@ -71,12 +75,16 @@ class Watcher(Supervisor):  # type: ignore[misc]
         options.poller.poll = self._wait
 
     def _wait(self, timeout: float) -> Any:
-        """Wait for a program's output or a caller; a round is where Supervisor sees what became of its programs."""
+        """Wait for a program's output or a caller; a round is where Supervisor sees what became of
+        its programs.
+        """
         busy = self.options.mood < SupervisorStates.RUNNING or time.monotonic() < self._began + STARTING
         return self._poll(QUICK if busy else CALM)
 
     def ordered_stop_groups_phase_1(self) -> None:
-        """Let all programs of the highest priority that is left end together; Supervisor would end one after the other."""
+        """Let all programs of the highest priority that is left end together; Supervisor would end
+        one after the other.
+        """
         for group in self.stop_groups or ():
             if group.config.priority == self.stop_groups[-1].config.priority:
                 group.stop_all()
@@ -87,7 +95,9 @@ class Watcher(Supervisor):  # type: ignore[misc]
 
 
 def _preload() -> None:
-    """Load what the forked programs need, and keep the collector's hands off it: what is never written to stays shared."""
+    """Import the forked programs' modules and freeze the garbage collector, so that unmodified
+    memory stays shared.
+    """
     for name in PRELOADED:
         importlib.import_module(name)
     importlib.import_module("workers.app").app.loader.import_default_modules()
@@ -96,7 +106,7 @@ def _preload() -> None:
 
 
 def main() -> None:
-    """Run until told to end."""
+    """Run until stopped."""
     parent_death.tie(signal.SIGTERM, parent=int(os.environ["MEMMON_UP_PID"]))
     setproctitle(f"{TITLE}: supervisor")
     os.environ["MEMMON_SUPERVISOR_PID"] = str(os.getpid())

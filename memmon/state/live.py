@@ -13,8 +13,9 @@ STREAMS = ("status", "metrics", "health", "alerts", "incidents", "security", "ta
 
 
 def publish(redis: Redis, stream: str, data: Any) -> None:
-    """Tell listeners of `stream`. Nobody's work may fail because nobody could listen, so a Redis away is passed over:
-    the state itself is in SQL and the page asks again."""
+    """Tell listeners of `stream`. Nobody's work may fail because nobody could listen, so a Redis
+    away is passed over: the state itself is in SQL and the page asks again.
+    """
     try:
         redis.publish(keys.live(stream), encode.dumps(data))
     except RedisError:

@@ -1,1 +1,1 @@
-"""Keeping memmon itself in order: what was given up, and what the broker lost."""
+"""Upkeep of memmon itself: dead letters, redeliveries, and retention."""

@@ -29,8 +29,9 @@ def redelivered(ctx: Context, task_id: str) -> int:
 
 
 def record(ctx: Context, task_id: str, task: str, args: Any, error: str, attempts: int) -> None:
-    """Write the task down as given up, once. A tick that fails in the same way again and again is one letter an hour, whose
-    attempts add up."""
+    """Write the task down as given up, once. A tick that fails in the same way again and again is
+    one letter an hour, whose attempts add up.
+    """
     now, arguments, error = ctx.now(), list(args or ()), error[:4000]
     row = {"task_id": task_id, "task": task, "args": arguments, "error": error, "attempts": attempts, "at": now}
     with ctx.write() as session:

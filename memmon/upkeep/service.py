@@ -1,4 +1,4 @@
-"""The verbs of upkeep: forgetting what has been kept long enough."""
+"""Public interface of upkeep: deletes rows past their retention."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def prune(ctx: Context) -> dict[str, int]:
 
 
 def _limits(ctx: Context) -> list[tuple[type[Base], str, float]]:
-    """Table, the column of its age, and hours to keep. Open alerts and incidents have no such time and stay."""
+    """Table, the column of its age, and hours to keep. Open alerts and incidents have no such time
+    and stay.
+    """
     retention, security = ctx.settings.retention_hours, ctx.settings.security_retention_hours
     return [
         (tables.HealthResult, "at", min(retention, 7 * DAY)),

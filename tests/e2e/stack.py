@@ -1,4 +1,6 @@
-"""A whole stack of memmon with the demo, on short intervals, with a home, a lock and ports of its own."""
+"""A whole stack of memmon with the demo, on short intervals, with a home, a lock and ports of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,7 @@ limits:
 
 
 class Inbox:
-    """A real webhook receiver that keeps what it is sent."""
+    """A real webhook receiver that stores its messages."""
 
     def __init__(self) -> None:
         inbox = self
@@ -172,7 +174,9 @@ class Stack:
         return path.read_text() if path.exists() else ""
 
     def account(self) -> str:
-        """Return incidents, active alerts and the end of the log, for who has to find out why a test failed."""
+        """Return incidents, active alerts and the end of the log, for who has to find out why a
+        test failed.
+        """
         received = []
         try:
             for row in self.get("/api/incidents")["incidents"]:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 RUNBOOK = Path(__file__).parents[3] / "shared/runbook.md"
 
-# What cannot be run here as it stands, and what stands in for it.
+# Commands that cannot run here unchanged, and their replacements.
 NOT_RUN = {
     "tail -f /var/log/memmimic/monitoring.log": "never ends; the file is read by the grep lines",
     "logrotate /etc/logrotate.d/memmimic-monitoring": "needs the system's configuration; tests/memmon/stack tests the file",

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.e2e
 
 
 def is_notified(inbox: Inbox, alert: str, status: str, instance: str = "") -> bool:
-    """Tell whether the webhook got the alert `alert` (of `instance`, where one is given) with `status`."""
+    """Tell whether the webhook got the alert `alert` (of `instance`, where one is given) with
+    `status`.
+    """
     alerts = [entry for message in inbox.received if message["kind"] == "alert" for entry in message["alerts"]]
     return any(
         entry["name"] == alert and entry["status"] == status and instance in ("", entry["labels"].get("instance"))
@@ -79,7 +81,8 @@ def test_a_crash_is_answered_with_a_new_process(stack: Stack, inbox: Inbox) -> N
     instance = demo(stack)["url"].removeprefix("http://")
     since = str(encode.iso(time.time()))
     assert stack.run("simulate", "crash").returncode == 0
-    # It is mended within a second or two, before anybody need be told that it fires; the incident pages all the same.
+    # It recovers within a second or two, before a notification is due; the incident pages all the
+    # same.
     incident = eventually(lambda: restarted(stack, instance, since), within=90, every=0.5)
     assert done(incident, "restart")
     assert demo_pid(stack) != before
@@ -88,8 +91,9 @@ def test_a_crash_is_answered_with_a_new_process(stack: Stack, inbox: Inbox) -> N
 
 
 def restarted(stack: Stack, instance: str, since: str) -> dict[str, Any] | None:
-    """Return the resolved incident in which an instance was restarted since a moment (ISO 8601), whole: at the start of a stack the
-    demo may come late, and that is an incident too."""
+    """Return the resolved incident in which an instance was restarted since a moment (ISO 8601),
+    whole: at the start of a stack the demo may come late, and that is an incident too.
+    """
     for entry in stack.get("/api/incidents?state=resolved")["incidents"]:
         if entry["labels"].get("instance") == instance and entry["playbook"] == "critical_system_failure":
             actual: dict[str, Any] = stack.get(f"/api/incidents/{entry['id']}")

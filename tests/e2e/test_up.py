@@ -208,7 +208,8 @@ def test_the_runbooks_emergency_restart_works_and_whatever_is_killed_leaves_no_o
     for process in first:  # What `pkill -f` does, for the processes of this stack only.
         if PATTERN.search(title(process)):
             process.terminate()
-    Path(stack.environ["MEMMON_LOCK_FILE"]).unlink(missing_ok=True)  # The runbook's next line, and the one after it:
+    # The runbook's next line, and the one after it:
+    Path(stack.environ["MEMMON_LOCK_FILE"]).unlink(missing_ok=True)
     restart(stack, "memmimic.monitoring.monitoring_server")
     assert gone(first)
     eventually(lambda: PATTERN.search(title(psutil.Process(stack.process.pid))))  # type: ignore[union-attr]
@@ -330,7 +331,8 @@ class Api:
 
 @pytest.mark.long
 def test_the_monitoring_server_watches_an_api_and_ends(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    from memmimic.monitoring import MonitoringServer  # The runbook's line; it is there once memmon is installed.
+    # The runbook's line; it is there once memmon is installed.
+    from memmimic.monitoring import MonitoringServer
 
     for name in [name for name in os.environ if name.startswith(("MEMMON_", "MEMMIMIC_"))]:
         monkeypatch.delenv(name)
@@ -338,7 +340,8 @@ def test_the_monitoring_server_watches_an_api_and_ends(stack: Stack, monkeypatch
         monkeypatch.setenv(name, value)
     api = Api()
     server = MonitoringServer(api, dashboard_port=stack.port)
-    children = set(psutil.Process().children(recursive=True))  # Another test's stack may run beside it.
+    # Another test's stack may run beside it.
+    children = set(psutil.Process().children(recursive=True))
 
     async def watch() -> list[psutil.Process]:
         await server.start()

@@ -1,5 +1,6 @@
-"""The runbook's workflows end to end against the demo: each branch of the decision graph once, each response with its real
-effect."""
+"""The runbook's workflows end to end against the demo: each branch of the decision graph once, each
+response with its real effect.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ RULES = f"""{QUICK_RULES.rstrip()}
 
 
 def playbooks(emergency: bool = False) -> str:
-    """Return the default playbooks with times that a test can wait for; with `emergency` whatever is critical is one."""
+    """Return the default playbooks with times that a test can wait for; with `emergency` every
+    critical alert is an emergency.
+    """
     actual = yaml.safe_load((DEFAULTS / "playbooks.yml").read_text())["playbooks"]
     for entry in actual:
         critical = entry["name"] == "critical_system_failure"
@@ -69,7 +72,8 @@ def stack(inbox: Inbox) -> Iterator[Stack]:
         # How loaded this machine is says nothing of the demo.
         checks = "checks: [{name: system_resources, enabled: false}]"
         (running.home / "config" / "checks.yml").write_text(checks)
-        # A target that can be restarted, as its endpoint says, and stays dead; and one that nobody can restart.
+        # A target that can be restarted, as its endpoint says, and stays dead; and one that nobody
+        # can restart.
         (running.home / "config" / "targets.yml").write_text(f"""
 targets:
   - name: zombie
@@ -140,7 +144,9 @@ def whole(stack: Stack, alert: str, ready: Callable[[dict[str, Any]], bool], wit
 
 
 def calm(stack: Stack) -> None:
-    """Wait until what was done to the demo before is over: it is well, and no incident is about it."""
+    """Wait until the effects of the previous workflow are over: the demo is healthy and has no
+    incident.
+    """
     here = f'instance="{instance(stack)}"'
 
     def well() -> bool:
@@ -163,7 +169,8 @@ def test_below_a_half_it_is_isolated_restarted_and_resolved(stack: Stack, inbox:
     assert stack.run("simulate", "errors", "--for", "5m").returncode == 0
     assert burst(stack) == {500}
     sick = whole(stack, "quick_health_critical", lambda entry: done(entry, "isolate"), within=150)
-    eventually(lambda: answered(stack, "192.0.2.77") == 503, within=30)  # Its callers are kept away; its page goes on.
+    # Its callers are refused; its page still answers.
+    eventually(lambda: answered(stack, "192.0.2.77") == 503, within=30)
     assert any(entry["kind"] == "page" for entry in inbox.received)
     assert "emergency response began" in [entry["text"] for entry in sick["timeline"]]
     over = eventually(lambda: closed(stack, "quick_health_critical"), within=240, every=1)
@@ -176,7 +183,7 @@ def test_below_a_half_it_is_isolated_restarted_and_resolved(stack: Stack, inbox:
 
 
 def test_a_crash_needs_no_isolation(stack: Stack) -> None:
-    """B yes, G not needed: what is gone cannot be kept apart."""
+    """B yes, G not needed: a missing target cannot be isolated."""
     calm(stack)
     before, since = demo_pid(stack), str(encode.iso(time.time()))
     assert stack.run("simulate", "crash").returncode == 0
@@ -202,7 +209,9 @@ def test_a_critical_alert_of_something_healthy_gets_the_standard_response(stack:
 
 
 def test_an_action_that_fails_is_for_people(stack: Stack) -> None:
-    """H no: J, M. Nothing can restart what is no target, and it is begun by hand: nothing fires about what is not watched."""
+    """H no: J, M. A missing target cannot be restarted, and the playbook is begun by hand: no alert
+    fires for an unknown instance.
+    """
     (stack.home / "config" / "playbooks.yml").write_text(playbooks(emergency=True))
     assert stack.run("config", "reload").returncode == 0
     assert (
@@ -229,7 +238,9 @@ def state(stack: Stack, index: int, expected: str) -> dict[str, Any] | None:
 
 
 def test_a_restart_that_mends_nothing_is_for_people_too(stack: Stack, inbox: Inbox) -> None:
-    """H yes, I, K no: J. The endpoint of `zombie` says that it was restarted, and nothing answers all the same."""
+    """H yes, I, K no: J. The endpoint of `zombie` says that it was restarted, and nothing answers
+    all the same.
+    """
 
     def of_zombie() -> dict[str, Any] | None:
         for entry in stack.get("/api/incidents?state=open")["incidents"]:
@@ -333,7 +344,8 @@ def test_a_breach_is_contained_assessed_and_investigated(stack: Stack) -> None:
     for entry in stack.get("/api/incidents?state=open&limit=200")["incidents"]:
         if entry["playbook"] == "security_breach":
             stack.post(f"/api/incidents/{entry['id']}/resolve", {"by": "test"})
-    eventually(lambda: answered(stack, "192.0.2.5") == 200, within=20)  # What was for the end is taken back.
+    # The rollbacks of the end have run.
+    eventually(lambda: answered(stack, "192.0.2.5") == 200, within=20)
 
 
 def investigated(incident: dict[str, Any]) -> bool:

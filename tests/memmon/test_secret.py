@@ -1,4 +1,4 @@
-"""The secret of a home: made once, whoever asks first."""
+"""The secret of a home: created once by the first caller."""
 
 from functools import partial
 from pathlib import Path

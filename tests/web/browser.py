@@ -30,14 +30,16 @@ document.addEventListener('securitypolicyviolation', (e) => window.violations.pu
 
 
 def chromium() -> str | None:
-    """Return the path of a Chromium, the environment's MEMMON_CHROMIUM first; None means that there is only Playwright's own."""
+    """Return the path of a Chromium, the environment's MEMMON_CHROMIUM first; None means that there
+    is only Playwright's own.
+    """
     environ = os.environ.get("MEMMON_CHROMIUM")
     return environ or next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 @contextmanager
 def opened() -> Iterator[Browser]:
-    """A headless Chromium; where there is none, the tests are skipped, or fail when MEMMON_TEST_STRICT=1."""
+    """A headless Chromium; without one the tests are skipped, or fail when MEMMON_TEST_STRICT=1."""
     with sync_playwright() as playwright:
         path = chromium() or playwright.chromium.executable_path
         if not Path(path).exists():

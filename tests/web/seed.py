@@ -1,4 +1,6 @@
-"""A past for the dashboard: samples, checks, alerts, incidents and events, each by the verb that makes it in earnest."""
+"""A past for the dashboard: samples, checks, alerts, incidents and events, each by the verb that
+makes it in earnest.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ ADDRESS = "203.0.113.7"
 QUICK = {0.05: 0.4, 0.25: 0.9, 1.0: 0.98, 2.5: 1.0, 5.0: 1.0}
 SLOW = {0.05: 0.2, 0.25: 0.4, 1.0: 0.7, 2.5: 0.97, 5.0: 1.0}
 BOUNDS = tuple(QUICK)
-"""Share of queries that take up to so many seconds."""
+"""Share of queries by their longest duration (s)."""
 
 KINDS = {
     "memmimic_db_query_duration_seconds": Metadata("histogram"),
@@ -81,7 +83,9 @@ def configure(ctx: Context) -> None:
 
 
 def past(ctx: Context, clock: Clock, minutes: int = 20, slow_for: int = 8) -> None:
-    """Let `minutes` pass until now, the database slow for the last `slow_for` of them; the clock is real afterwards."""
+    """Let `minutes` pass until now, the database slow for the last `slow_for` of them; the clock is
+    real afterwards.
+    """
     configure(ctx)
     end = time.time()
     step = 30
@@ -151,7 +155,9 @@ def _checks(ctx: Context, index: int, slow: bool) -> None:
 
 
 def run(ctx: Context, jobs: list[Job]) -> None:
-    """Do what follows, as workers would; in a thread of its own, since Playwright keeps an event loop in the test's."""
+    """Do what follows, as workers would; in a thread of its own, since Playwright keeps an event
+    loop in the test's.
+    """
     with ThreadPoolExecutor(1) as pool:
         pool.submit(_run, ctx, jobs).result()
 
@@ -172,7 +178,7 @@ def _run(ctx: Context, jobs: list[Job]) -> None:
 
 
 def attack(ctx: Context) -> None:
-    """Let somebody fail to log in five times, and send text that a browser would run."""
+    """Five failed logins of one address, and text that a browser would run."""
     failed = [{"event_type": "auth_failure", "source_ip": ADDRESS, "user": "root", "endpoint": "/login"}] * 5
     _, jobs = security.record(ctx, failed, "test")
     run(ctx, jobs)
@@ -192,7 +198,7 @@ def raise_alert(ctx: Context, name: str = "trouble", severity: str = "warning", 
 
 
 def fleet(ctx: Context) -> None:
-    """Let workers and components have been heard of."""
+    """Store heartbeats of workers and components."""
     now = ctx.now()
     workers: Mapping[str, list[str]] = {
         "io@test": ["collect", "notify"],

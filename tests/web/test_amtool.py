@@ -34,7 +34,7 @@ inhibit_rules: [{source_matchers: ['severity="critical"'], target_matchers: ['se
 def amtool(
     url: str, live: Context, bearer: Callable[[str], Headers], sent: Callable[[], list[str]], tmp_path: Path
 ) -> Callable[..., str]:
-    """Call amtool as an operator; return what it prints."""
+    """Call amtool as an operator; return its output."""
     binary = shutil.which("amtool")
     if binary is None:
         if os.environ.get("MEMMON_TEST_STRICT") == "1":

@@ -34,7 +34,8 @@ def test_who_asks_meanwhile_waits_for_the_one_calculation() -> None:
 
     with ThreadPoolExecutor(5) as callers:
         asked = [callers.submit(recent.get, key, slow) for _ in range(5)]
-        eventually(lambda: key.looked_up >= 6)  # Each of the five has asked, and one has put down that it is at it.
+        # Each of the five has asked, and one of them computes the answer.
+        eventually(lambda: key.looked_up >= 6)
         release.set()
         assert [entry.result(10) for entry in asked] == ["made"] * 5
     assert len(begun) == 1

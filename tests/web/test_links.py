@@ -1,4 +1,4 @@
-"""Links in messages: looking at one changes nothing, its button does what it says, once, without signing in."""
+"""Links in messages: a GET changes nothing, the button acts once without signing in."""
 
 from __future__ import annotations
 

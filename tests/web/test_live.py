@@ -57,13 +57,13 @@ class Broker:
 
 
 class Page(Client):  # type: ignore[misc]
-    """A client that keeps what it was told."""
+    """A client that stores its messages."""
 
     def ask(self, **message: Any) -> None:
         self.send(json.dumps(message))
 
     def told(self, kind: str, **expected: Any) -> dict[str, Any]:
-        """Return the next message of this kind that has what is wanted."""
+        """Return the next message of this kind with the expected fields."""
         while True:
             text = self.receive(timeout=15)
             assert text is not None, f"no {kind} with {expected} came"
@@ -164,7 +164,8 @@ def test_a_page_of_somebody_else_and_a_proxy_are_refused(site: Site) -> None:
         with pytest.raises(NotConnected) as refused:
             connect(site, **headers)
         assert refused.value.status_code == status
-    connect(site, **{"Origin": "http://127.0.0.1"}).close()  # This client sends its Host without the port.
+    # This client sends its Host without the port.
+    connect(site, **{"Origin": "http://127.0.0.1"}).close()
     connect(site, **{"X-Forwarded-For": "203.0.113.5", "Authorization": f"Bearer {TOKEN}"}).close()
 
 
@@ -195,7 +196,7 @@ def test_who_does_not_read_holds_nobody_up_and_then_gets_whole_messages_and_the_
 
 
 class Sleeper:
-    """A client that reads only when it is told to."""
+    """A client that reads only on demand."""
 
     def __init__(self, port: int):
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=15)
@@ -209,7 +210,7 @@ class Sleeper:
 
     def _read(self) -> None:
         self._protocol.receive_data(self._socket.recv(65536))
-        for event in self._protocol.events():  # Raises for a frame that is none.
+        for event in self._protocol.events():  # Raises for an invalid frame.
             if isinstance(event, AcceptConnection):
                 self._accepted = True
             elif isinstance(event, TextMessage):
@@ -227,7 +228,7 @@ class Sleeper:
         self._texts.clear()
 
     def read_until(self, last: int) -> list[int]:
-        """Return the numbers of the messages that come, until the one that is the last."""
+        """Return the numbers of the messages up to the last one."""
         results: list[int] = []
         while not results or results[-1] != last:
             while not self._texts:

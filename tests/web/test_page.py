@@ -78,7 +78,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visit]:
-    """Somebody new, who leaves without a complaint of the browser."""
+    """A new visitor, who leaves without a browser error."""
     page = Visit(browser)
     yield page
     assert page.violations() == []
@@ -264,7 +264,8 @@ def test_an_incident_is_taken_over_on_its_page(visit: Visit, site: Site, ctx: Co
     page.get_by_role("button", name="Add to the timeline").click()
     expect(page.locator("#notes")).to_contain_text("Noted")
     expect(page.locator("#timeline li").first).to_contain_text(f"I look at it {seed.ATTACK}")
-    expect(page.locator("#comment")).to_have_value("It is the disk")  # What was written meanwhile is kept.
+    # The text written meanwhile is kept.
+    expect(page.locator("#comment")).to_have_value("It is the disk")
     page.unroute("**/note")
     page.get_by_role("button", name="Add to the timeline").click()
     expect(page.locator("#timeline li").first).to_contain_text("It is the disk")
@@ -287,8 +288,8 @@ def test_an_incident_is_taken_apart_and_put_together_again_on_its_page(visit: Vi
 
     def the_answer_is_late(route: Route) -> None:
         answer = route.fetch()
-        expect(splits).to_have_count(0)  # The page has heard of it already,
-        page.get_by_text("Merge into another incident").click()  # and whoever looks at it goes on.
+        expect(splits).to_have_count(0)  # and viewers keep their position.
+        page.get_by_text("Merge into another incident").click()  # and viewers keep their position.
         route.fulfill(response=answer)
 
     page.route("**/split", the_answer_is_late)
@@ -307,7 +308,7 @@ def test_what_cannot_be_done_is_said(visit: Visit, site: Site, ctx: Context) -> 
     index = raised(ctx, "resolved_by_another")
     visit.sign_in(site.url)
     page = overview(visit, site)
-    page.route("**/dashboard", lambda route: route.abort())  # The page does not hear of it in time.
+    page.route("**/dashboard", lambda route: route.abort())  # The page receives it too late.
     alerts.resolve(ctx, index, "another")
     page.locator(f"#alert-{index} button", has_text="Ack").click()
     expect(page.locator("#notes .bad")).to_contain_text(f"alert {index} is resolved, not firing")

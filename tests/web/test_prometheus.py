@@ -206,7 +206,9 @@ def test_a_query_is_formatted_and_the_build_names_itself(client: FlaskClient) ->
 
 
 def test_grafana_is_answered_what_it_asks(client: FlaskClient, clock: Clock) -> None:
-    """The requests of its data source (`pkg/promlib/client`): forms by POST, what can only be had by GET, times with fractions."""
+    """The requests of its data source (`pkg/promlib/client`): forms by POST, GET-only endpoints,
+    fractional times.
+    """
     now = clock()
     times = {"start": f"{now - 300:.3f}", "end": f"{now:.3f}"}
     for path, sent in (

@@ -1,4 +1,6 @@
-"""What the pages are made of: unchanged vendored files, readable colours, nothing that the policy forbids."""
+"""What the pages are made of: unchanged vendored files, readable colours, nothing that the policy
+forbids.
+"""
 
 from __future__ import annotations
 

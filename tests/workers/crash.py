@@ -1,5 +1,6 @@
-"""Lets the first worker that comes to a step die there, for `celery worker --include`: CRASH_AT names the step, CRASH_FLAG is a
-file that says that it has happened."""
+"""Kills the first worker that reaches a step, for `celery worker --include`: CRASH_AT names the
+step, CRASH_FLAG is a file that records the crash.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ def _die() -> None:
 
 
 def _after(module: Any, name: str) -> None:
-    """Die once a function has returned something, before its caller goes on."""
+    """Die after a function returned, before its caller continues."""
     plain: Callable[..., Any] = getattr(module, name)
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -50,7 +51,8 @@ def _before(module: Any, name: str) -> None:
 
 match STEP:
     case "evaluate":
-        _after(evaluation.settling, "settle")  # The alerts are committed; nobody was told, and the lease is held.
+        # The alerts are committed; no notification was sent, and the lease is active.
+        _after(evaluation.settling, "settle")
     case "place":
         _after(service.routing, "place")
     case "flush":

@@ -1,5 +1,7 @@
-"""Lets the process that comes to an action's step die there, once for each action, for `celery worker --include`: CRASH_AT
-names the step (claim, act or record), CRASH_FLAG is a folder of files that say which have died."""
+"""Lets the process that comes to an action's step die there, once for each action, for `celery
+worker --include`: CRASH_AT names the step (claim, act or record), CRASH_FLAG is a folder of files
+that say which have died.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A real fleet for the fault tests: a Valkey with its append-only file, and Celery processes that a test may kill."""
+"""A real fleet for the fault tests: a Valkey with its append-only file, and Celery processes that a
+test may kill.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +124,7 @@ class Fleet:
         return next(target for target in collect.targets(self.context) if target["name"] == name)
 
     def dead_letters(self) -> list[dict[str, Any]]:
-        """Return what was given up."""
+        """Return the dead letters."""
         return deadletter.recent(self.context)
 
     def log(self) -> str:

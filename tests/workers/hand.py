@@ -1,4 +1,6 @@
-"""The services of docker-compose.yml as processes of this machine: the same commands and the same environment, on loopback."""
+"""The services of docker-compose.yml as processes of this machine: the same commands and the same
+environment, on loopback.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from tests.support import free_port
 
 
 class Hand:
-    """Runs the commands of docker-compose.yml; addresses and folders are put in the place of the containers'."""
+    """Runs the commands of docker-compose.yml; addresses and folders are put in the place of the
+    containers'.
+    """
 
     def __init__(self, folder: Path, database_url: str, environ: dict[str, str]):
         self.folder = folder
@@ -54,7 +58,7 @@ class Hand:
         return {"PATH": path, "HOME": str(self.folder), "PYTHONPATH": str(composed.ROOT), **arguments}
 
     def start(self, name: str) -> None:
-        """Start a service; what it says goes to `<name>.log`."""
+        """Start a service; its output goes to `<name>.log`."""
         words = [self.here(word) for word in self.services[name]["command"]]
         if name == "redis":
             words = [valkey_binary(), *words[1:], "--port", str(self.ports["redis"]), "--bind", "127.0.0.1"]

@@ -7,8 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Receiver:
-    """Keeps the Idempotency-Key of each request that came in, and of each that was answered. While it `holds`, nothing is
-    answered."""
+    """Keeps the Idempotency-Key of each request that came in, and of each that was answered. While
+    it `holds`, nothing is answered.
+    """
 
     def __init__(self) -> None:
         outer = self

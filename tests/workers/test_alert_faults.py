@@ -1,5 +1,6 @@
-"""No notification lost, and none doubled but where the receiver's answer was: two workers and two beats, of which one dies at each
-step between evaluation and record."""
+"""No notification lost, and none doubled but where the receiver's answer was: two workers and two
+beats, of which one dies at each step between evaluation and record.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ RULES = f"groups: [{{name: g, rules: [{{alert: hot, expr: heat > 80, labels: {{s
 
 
 def heat(fleet: Fleet, value: float) -> None:
-    """Measure once; what is seen stays for five minutes."""
+    """Measure once; samples stay visible for five minutes."""
     now = fleet.context.now()
     metrics.ingest(fleet.context, "heat", [Sample(label_sets.of(__name__="heat", instance="a"), value)], {}, now, 10)
 

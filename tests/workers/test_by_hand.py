@@ -1,4 +1,6 @@
-"""The commands of docker-compose.yml, and so of the README, started by hand: a Valkey with a password over TCP, and PostgreSQL."""
+"""The commands of docker-compose.yml, and so of the README, started by hand: a Valkey with a
+password over TCP, and PostgreSQL.
+"""
 
 from __future__ import annotations
 

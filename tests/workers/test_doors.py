@@ -26,7 +26,7 @@ class Queue:
         self.sent.append((name.removeprefix("workers."), args))
 
     def take(self) -> list[str]:
-        """Return the names of what was sent since the last look."""
+        """Return the names of the jobs enqueued since the last call."""
         names = [name for name, _ in self.sent]
         self.sent.clear()
         return names
@@ -34,7 +34,7 @@ class Queue:
 
 @pytest.fixture
 def queue(sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatch) -> Queue:
-    """The tasks of this process work on a fresh database, and what they send waits here."""
+    """The tasks of this process use a fresh database, and enqueued jobs are stored here."""
     queue = Queue()
     monkeypatch.setattr(process, "context", lambda: sqlite_ctx)
     monkeypatch.setattr(app, "send_task", queue.send_task)

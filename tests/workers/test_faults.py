@@ -1,4 +1,6 @@
-"""What memmon must survive: processes killed, the broker and the database away, hung targets, doubled beats, poison."""
+"""What memmon must survive: processes killed, the broker and the database away, hung targets,
+doubled beats, poison.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +88,8 @@ def test_a_message_whose_worker_was_killed_is_sent_by_another_and_once(make_flee
     fleet.kill(worker)
     receiver.free()
     fleet.worker("second", "notify", "--pool", "threads", "--concurrency", "4")
-    eventually(lambda: states(fleet).get("sent") == 1, within=40)  # Its claim ends after seven seconds.
+    # Its claim ends after seven seconds.
+    eventually(lambda: states(fleet).get("sent") == 1, within=40)
     assert len(receiver.came) == 2
     assert len(receiver.answered) == 1
     assert len(set(receiver.came)) == 1  # Both tries say that they are the same.
@@ -121,7 +124,7 @@ def test_what_was_queued_outlives_the_broker_and_ticks_resume(make_fleet: Maker,
     for message in messages(fleet, 30):
         fleet.send("notify.deliver", message)
     fleet.kill_valkey()
-    assert beat.wait(40) != 0  # RedBeat ends itself; whoever supervises it starts it again.
+    assert beat.wait(40) != 0  # RedBeat exits; its supervisor restarts it.
     fleet.start_valkey()
     back = time.time()
     assert len([m for m in fleet.waiting("notify") if m["task"] == "workers.notify.deliver"]) == 30

@@ -1,5 +1,6 @@
-"""Nothing lost and nothing doubled in effect: processes killed with -9 in the middle of each action, a broker that is wiped, a
-database that goes away, five hundred incidents at once."""
+"""Nothing lost and nothing doubled in effect: processes killed with -9 in the middle of each
+action, a broker that is wiped, a database that goes away, five hundred incidents at once.
+"""
 
 from __future__ import annotations
 
@@ -207,7 +208,8 @@ def test_a_broker_that_is_wiped_in_mid_incident_is_gone_on_without_within_two_mi
 
     def resolved() -> bool:
         nonlocal beat
-        if beat.poll() is not None:  # It ends when its lock is gone, and is started again, as by the supervisor.
+        # It ends when its lock is gone, and is started again, as by the supervisor.
+        if beat.poll() is not None:
             beat = fleet.beat("beat")
         return bool(incident_json(fleet)["state"] == "resolved")
 

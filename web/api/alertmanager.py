@@ -32,7 +32,7 @@ ENDED_SINCE = 5 * 86400.0
 @blueprint.errorhandler(BadQuery)
 @blueprint.errorhandler(NotFound)
 def failed(error: MemmonError) -> Response:
-    """Return what is wrong as bare text, which is what Alertmanager's clients read."""
+    """Return the error as plain text, which Alertmanager's clients expect."""
     return http.answer(str(error), 404 if isinstance(error, NotFound) else 400)
 
 
@@ -74,7 +74,9 @@ def alerts() -> Response:
 
 
 def _alert(ctx: Context, alert_status_: Standing) -> dict[str, Any]:
-    """A rule's alert ends when its rule says so; it is evaluated again long before the time that is shown."""
+    """A rule's alert ends when its rule says so; it is evaluated again long before the time that is
+    shown.
+    """
     ends_at = alert_status_.alert["ends_at"]
     if ends_at is None or alert_status_.alert["source"] == "rule":
         return form.alert(alert_status_, ctx.now() + 4 * ctx.settings.alert_evaluation_interval)
@@ -86,7 +88,7 @@ def _alert(ctx: Context, alert_status_: Standing) -> dict[str, Any]:
 def receive() -> Response:
     """Take alerts in: each fires until its end, and one whose end is over is resolved.
 
-    Those that can be read are taken although others cannot, which are named.
+    Valid alerts are accepted even when others are invalid; the answer names the invalid ones.
     """
     ctx, body = http.context(), http.body()
     if not isinstance(body, list) or len(body) > MOST_ALERTS:
@@ -107,7 +109,7 @@ def receive() -> Response:
 
 @blueprint.get("/alerts/groups")
 def groups() -> Response:
-    """Return the firing alerts by the groups in which they are told."""
+    """Return the firing alerts by the groups of their notifications."""
     ctx = http.context()
     pattern = compiled(request.args["receiver"]) if request.args.get("receiver") else None
     groups: dict[tuple[Any, str, str], list[dict[str, Any]]] = {}

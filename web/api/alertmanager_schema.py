@@ -40,7 +40,9 @@ def filters() -> tuple[Matcher, ...]:
 def filter_alerts(
     statuses: list[Standing], receivers: Mapping[str, Receiver], flags: tuple[str, ...]
 ) -> list[Standing]:
-    """Return the alerts that the request's other parameters than `filter` let through; `flags` are those that it may have."""
+    """Return the alerts that match the request's parameters besides `filter`; `flags` names the
+    allowed ones.
+    """
     on = {name: flag(name) for name in flags}
     receiver = request.args.get("receiver")
     pattern = compiled(receiver) if receiver else None
@@ -85,7 +87,9 @@ def alert(alert_status_: Standing, ends_at: float) -> dict[str, Any]:
 
 
 def posted_alert(index: int, document: Any, now: float, life: float) -> Given:
-    """Return the alert that was posted as number `index`; without an end it lives `life` seconds from now."""
+    """Return the alert that was posted as number `index`; without an end it lives `life` seconds
+    from now.
+    """
     where = f"[{index}]"
     if not isinstance(document, dict):
         raise BadInput(where, "must be an object")
@@ -128,7 +132,7 @@ def text(value: Any, field: str, longest: int = MOST_TEXT) -> str:
 
 
 def time(value: Any, field: str) -> float | None:
-    """Return the Unix seconds of a time of RFC 3339; None where there is none, or Go's zero time."""
+    """Return the Unix seconds of an RFC 3339 time, None for a missing one or Go's zero time."""
     if value is None or value == "" or (isinstance(value, str) and value.startswith("0001-01-01T")):
         return None
     try:
@@ -163,15 +167,18 @@ ORDER = {"active": 0, "pending": 1, "expired": 2}
 
 
 def in_order(silence: dict[str, Any]) -> tuple[int, float]:
-    """Return where a silence stands: active by end, pending by start, expired with the last one first."""
+    """Return where a silence stands: active by end, pending by start, expired with the last one
+    first.
+    """
     state = silence["status"]["state"]
     at = encode.seconds_of(silence["startsAt" if state == "pending" else "endsAt"])
     return ORDER[state], -at if state == "expired" else at
 
 
 def configuration(routes: Routes) -> str:
-    """Return routes, receivers, inhibition and time intervals as YAML. What a receiver consists of is left out: it may be
-    secret."""
+    """Return routes, receivers, inhibition and time intervals as YAML. What a receiver consists of
+    is left out: it may be secret.
+    """
     rules = [rule.model_dump(mode="json", exclude_defaults=True) for rule in routes.inhibit_rules]
     intervals = [
         {"name": interval.name, "time_intervals": [_interval(part) for part in interval.time_intervals]}

@@ -1,4 +1,6 @@
-"""GET /api/alerts and /api/alerts/<id>/explain, POST /api/alerts/<id>/acknowledge, /unacknowledge and /resolve."""
+"""GET /api/alerts and /api/alerts/<id>/explain, POST /api/alerts/<id>/acknowledge, /unacknowledge
+and /resolve.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +18,16 @@ blueprint = Blueprint("alerts", __name__, url_prefix="/api/alerts")
 
 @blueprint.get("")
 def alerts() -> Response:
-    """Return what fires, the rules, and the newest `limit` that ended. Of what fires `active` come at a time; where more do,
-    `next` is the `after` of the next page."""
+    """Return what fires, the rules, and the newest `limit` that ended. Of what fires `active` come
+    at a time; where more do, `next` is the `after` of the next page.
+    """
     limit, active = http.whole("limit", 100, 1, 1000), http.whole("active", service.MOST_SHOWN, 1, 1000)
     return http.answer(analysis.alerts(http.context(), limit, active, http.whole("after", 0, 0, http.MOST_ID)))
 
 
 @blueprint.post(f"/{http.id_segment('alert_id')}/acknowledge")
 def acknowledge(alert_id: int) -> Response:
-    """Say that somebody cares about a firing alert, for `duration` (`2h`, or seconds) or until it ends."""
+    """Acknowledge a firing alert, for `duration` (`2h`, or seconds) or until it resolves."""
     body = http.fields("by", "comment", "duration")
     seconds = http.duration(body, "duration", service.LONGEST_ACKNOWLEDGED) if "duration" in body else None
     return http.answer(incidents.acknowledge_alert(http.context(), alert_id, *http.signed(body), seconds))
@@ -38,7 +41,7 @@ def unacknowledge(alert_id: int) -> Response:
 
 @blueprint.get(f"/{http.id_segment('alert_id')}/explain")
 def explain(alert_id: int) -> Response:
-    """Return why somebody was told of an alert, or was not."""
+    """Return the decision trace of an alert's notifications."""
     return http.answer(notify.explain(http.context(), alert_id))
 
 

@@ -1,5 +1,6 @@
-"""GET /api/incidents, how they went (/stats), whether their record is whole (/record); of one: itself, its post-mortem with
-charts, and what people do with it."""
+"""GET /api/incidents, how they went (/stats), whether their record is whole (/record); of one:
+itself, its post-mortem with charts, and what people do with it.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def stats() -> Response:
 
 @blueprint.get("/record")
 def record() -> Response:
-    """Return whether the record is whole: what was changed in it, or is missing."""
+    """Verify the audit log; return changed and missing entries."""
     return http.answer(service.verify(http.context()))
 
 
@@ -59,13 +60,13 @@ def chart(incident_id: int, name: str) -> Response:
 
 @blueprint.post(f"/{http.id_segment('incident_id')}/acknowledge")
 def acknowledge(incident_id: int) -> Response:
-    """Say that somebody is at it."""
+    """Acknowledge an incident."""
     return _done(service.acknowledge(http.context(), incident_id, *http.signature()))
 
 
 @blueprint.post(f"/{http.id_segment('incident_id')}/takeover")
 def take_over(incident_id: int) -> Response:
-    """Be the one who is at it, whoever was before."""
+    """Take over an incident."""
     return _done(service.take_over(http.context(), incident_id, *http.signature()))
 
 
@@ -87,7 +88,9 @@ def merge(incident_id: int) -> Response:
 
 @blueprint.post(f"/{http.id_segment('incident_id')}/split")
 def split(incident_id: int) -> Response:
-    """Open another incident for some of its sources: ids, or `alert:ID` and `event:ID` where an id is both."""
+    """Open another incident for some of its sources: ids, or `alert:ID` and `event:ID` where an id
+    is both.
+    """
     body = http.fields("by", "comment", "sources")
     by, comment = http.signed(body)
     sources = body.get("sources")
@@ -129,7 +132,7 @@ def reject(incident_id: int, action: int) -> Response:
 
 
 def _names() -> tuple[str, ...]:
-    """Return the name that the caller is known by for certain: that of the token, whatever the body says."""
+    """Return the caller's verified name: that of the token, not of the body."""
     return (http.caller().name,)
 
 

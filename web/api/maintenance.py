@@ -1,4 +1,6 @@
-"""GET and POST /api/maintenance, POST .../preview; of one, /api/maintenance/<id>: GET, DELETE, POST .../approve and .../end."""
+"""GET and POST /api/maintenance, POST .../preview; of one, /api/maintenance/<id>: GET, DELETE, POST
+.../approve and .../end.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def preview() -> Response:
 
 
 def _schedule(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the schedule with its times as seconds: `start` and `until` are times of ISO 8601, `duration` like `2h`."""
+    """Return the schedule with its times as seconds: `start` and `until` are times of ISO 8601,
+    `duration` like `2h`.
+    """
     schedule = {name: body[name] for name in SCHEDULE if body.get(name) is not None}
     for name in ("start", "until"):
         if name in schedule:
@@ -70,7 +74,7 @@ def cancel(window_id: int) -> Response:
 
 @blueprint.post(f"/{http.id_segment('window_id')}/approve")
 def approve(window_id: int) -> Response:
-    """Agree to a window that somebody else planned."""
+    """Approve a window that another person planned."""
     return http.answer(maintenance.approve(http.context(), window_id, http.signature()[0]))
 
 

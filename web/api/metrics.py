@@ -25,7 +25,9 @@ def metrics() -> Response:
 
 
 def render(document: dict[str, Any]) -> str:
-    """Return the JSON with one value a line and each histogram on one: a grep for its name shows all of it."""
+    """Return the JSON with one value a line and each histogram on one: a grep for its name shows
+    all of it.
+    """
     histograms = document["metrics"]["histograms"]
     frame = encode.dumps({**document, "metrics": {**document["metrics"], "histograms": {}}}, indent=2) + "\n"
     if not histograms:

@@ -20,7 +20,9 @@ def playbooks() -> Response:
 
 @blueprint.get("/history")
 def history() -> Response:
-    """Return the newest incidents of all playbooks and how their actions did, or of the playbook `name`."""
+    """Return the newest incidents of all playbooks and how their actions did, or of the playbook
+    `name`.
+    """
     limit = http.whole("limit", 20, 1, 200)
     name = request.args.get("name")
     return http.answer({"history": service.playbook_history(http.context(), name, limit)})

@@ -25,7 +25,7 @@ blueprint = Blueprint("prometheus", __name__, url_prefix="/api/v1")
 
 READ = ("GET", "POST")
 ZERO = "0001-01-01T00:00:00Z"
-"""Go's time that never was: what Prometheus says of a rule or target that it has not looked at yet."""
+"""Go's zero time: Prometheus' value for a rule or target that was not evaluated or scraped yet."""
 
 FAILURES: dict[type[MemmonError], tuple[int, str]] = {
     BadInput: (400, "bad_data"),
@@ -141,7 +141,9 @@ def label_values(name: str) -> Response:
 
 
 def _label_sets(ctx: Context) -> list[Labels]:
-    """Return the label sets that any `match[]` fits, all where there is none, between `start` and `end`."""
+    """Return the label sets that match any `match[]` between `start` and `end`, all without a
+    `match[]`.
+    """
     start, end = form.moment("start", 0.0), form.moment("end", ctx.now())
     matcher_lists = form.matches()
     if not matcher_lists:
@@ -247,7 +249,7 @@ def _alert(alert: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("/targets")
 def targets() -> Response:
-    """Return what is collected, and how that went."""
+    """Return the targets and their scrape results."""
     state = request.args.get("state", "any").lower()
     if state not in ("active", "dropped", "any"):
         raise BadInput("state", f'invalid parameter "state": {state!r} is none of active, dropped, any')

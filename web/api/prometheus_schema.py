@@ -1,4 +1,6 @@
-"""What Prometheus' API takes and gives: times, durations, matchers, values. Source: its `web/api/v1/api.go`."""
+"""What Prometheus' API takes and gives: times, durations, matchers, values. Source: its
+`web/api/v1/api.go`.
+"""
 
 from __future__ import annotations
 

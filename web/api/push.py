@@ -1,4 +1,6 @@
-"""What others send: Pushgateway's groups, Prometheus' remote write, OpenTelemetry's metrics. Each needs an ingest key."""
+"""What others send: Pushgateway's groups, Prometheus' remote write, OpenTelemetry's metrics. Each
+needs an ingest key.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ def _unfit(error: BadInput) -> Response:
 @auth.needs("ingest")
 @http.up_to(MAX_PAGE)
 def push(head: str, path: str) -> Response:
-    """Replace a group, replace what has the same names in it, or delete it, as Pushgateway does."""
+    """Replace a group, replace its families of the same names, or delete it, as Pushgateway does."""
     ctx = http.context()
     job, _, grouping = path.rstrip("/").partition("/")
     labels = group.labels_of(job, head.endswith(group.BASE64), grouping)
@@ -65,7 +67,9 @@ def push(head: str, path: str) -> Response:
 @auth.needs("ingest")
 @http.up_to(remote_write.MAX_BODY)
 def receive() -> Response:
-    """Take in samples of a Prometheus server. What is refused is refused for good, and the rest of the request is kept."""
+    """Accept samples by remote write. Rejected samples are final; the rest of the request is
+    stored.
+    """
     ctx = http.context()
     remote_write.check_type(request.headers.get("Content-Type", ""), request.headers.get("Content-Encoding", ""))
     refused = service.remote_write_1(ctx, request.get_data(), http.caller().name)
@@ -117,7 +121,9 @@ def _bad_export(error: HTTPException) -> Response:
 
 
 def _rpc(status: int, message: str) -> Response:
-    """Return a failure as OTLP wants it: google.rpc.Status in the encoding of the request, JSON where that is unknown."""
+    """Return a failure as OTLP wants it: google.rpc.Status in the encoding of the request, JSON
+    where that is unknown.
+    """
     try:
         kind = otlp.kind_of(request.headers.get("Content-Type", ""))
     except BadInput:

@@ -1,4 +1,6 @@
-"""GET /api/rules/report, POST /api/rules/check and /backtest of rules that nobody has saved, PUT and DELETE of rule files."""
+"""GET /api/rules/report, POST /api/rules/check and /backtest of rules that nobody has saved, PUT
+and DELETE of rule files.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def check() -> Response:
 @blueprint.post("/backtest")
 @auth.needs("viewer")
 def tried() -> Response:
-    """Return what `rules` (and `routes`, those in force by default) would have done in the time `since`, a day by default."""
+    """Return what `rules` (and `routes`, those in force by default) would have done in the time
+    `since`, a day by default.
+    """
     body = http.fields("rules", "routes", "since")
     routes = _read(body, "routes", Routes) if "routes" in body else None
     seconds = duration.parse(http.words(body, "since", "1d", 32), "since")
@@ -51,7 +55,9 @@ def tried() -> Response:
 @blueprint.put("/files/<name>")
 @auth.needs("admin")
 def save(name: str) -> Response:
-    """Write `rules` to the operator's `rules/<name>.yml` and apply them; groups of the same name there are replaced."""
+    """Write `rules` to the operator's `rules/<name>.yml` and apply them; groups of the same name
+    there are replaced.
+    """
     ctx, body = http.context(), http.fields("rules")
     rule_file = _rules(body)
     config.save_rules(ctx.settings, _name(name), http.words(body, "rules", longest=MOST_TEXT))

@@ -23,7 +23,7 @@ MOST_PER_MINUTE = 1_000_000
 
 @blueprint.get("")
 def security() -> Response:
-    """Return summary, the newest `limit` events, open incidents, and what is blocked."""
+    """Return summary, the newest `limit` events, open incidents, and restrictions."""
     return http.answer(analysis.security(http.context(), http.whole("limit", 100, 1, 1000)))
 
 
@@ -31,7 +31,9 @@ def security() -> Response:
 @auth.needs("ingest")
 @http.up_to(EVENTS_SIZE)
 def report() -> Response:
-    """Take in one event or a list; of a list the good ones are taken, and the others are named by their index."""
+    """Take in one event or a list; of a list the good ones are taken, and the others are named by
+    their index.
+    """
     document = http.body()
     recorded, jobs = service.record(http.context(), document, http.caller().name)
     follow(jobs)
@@ -53,13 +55,15 @@ def resolve(incident_id: int) -> Response:
 
 @blueprint.get("/restrictions")
 def restrictions() -> Response:
-    """Return what is forbidden now, and where that is enforced."""
+    """Return the restrictions in force, and where they are enforced."""
     return http.answer({"restrictions": service.restrictions(http.context())})
 
 
 @blueprint.post("/restrictions")
 def restrict() -> Response:
-    """Block an address, throttle one (or all: *), or disable a feature for `duration` (`1h`, or seconds)."""
+    """Block an address, throttle one (or all: *), or disable a feature for `duration` (`1h`, or
+    seconds).
+    """
     ctx = http.context()
     body = http.fields("kind", "subject", "duration", "reason", "target", "parameters", "by")
     kind, subject = http.words(body, "kind"), http.words(body, "subject", longest=255).strip()

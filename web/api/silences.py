@@ -28,7 +28,9 @@ def silences() -> Response:
 
 @blueprint.post("")
 def create() -> Response:
-    """Mute what `matchers` match, or exactly the labels of the alert with the id `alert`, for `duration` (`2h`, or seconds)."""
+    """Mute what `matchers` match, or exactly the labels of the alert with the id `alert`, for
+    `duration` (`2h`, or seconds).
+    """
     ctx = http.context()
     body = http.fields("matchers", "alert", "duration", "starts_at", "by", "comment")
     matchers = _of_alert(ctx, body["alert"]) if "alert" in body else of_matchers(body.get("matchers"))

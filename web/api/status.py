@@ -12,5 +12,5 @@ blueprint = Blueprint("status", __name__)
 
 @blueprint.get("/api/status")
 def status() -> Response:
-    """Say how memmon and what it watches are; answers whatever is away."""
+    """Return the status of memmon and its targets; answers during outages too."""
     return http.answer(service.status(http.context()))

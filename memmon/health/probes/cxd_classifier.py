@@ -1,4 +1,6 @@
-"""CXD classifier: it is there and classifies in time. An absent one is degraded: MemMimic works without, but less well."""
+"""CXD classifier: it is there and classifies in time. An absent one is degraded: MemMimic works
+without, but less well.
+"""
 
 from __future__ import annotations
 

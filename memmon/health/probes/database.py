@@ -1,8 +1,8 @@
 """Database: connects, reads a memory, can get the write lock, has disk space, is sound.
 
-Answers within `healthy_ms` (100) are healthy, within `degraded_ms` (500) degraded, slower unhealthy; an error or a missing file is
-critical. Where the target has a page, the 95th percentile of its own queries is held to the same limits; of a target without a
-file that is all memmon knows.
+Answers within `healthy_ms` (100) are healthy, within `degraded_ms` (500) degraded, slower
+unhealthy; an error or a missing file is critical. Where the target has a page, the 95th percentile
+of its own queries is held to the same limits; of a target without a file that is all memmon knows.
 """
 
 from __future__ import annotations
@@ -79,14 +79,17 @@ def _of_file(ctx: Context, target: Target, path: Path, check: Check) -> Finding:
 
 
 def _damage(ctx: Context, path: Path, seconds: float) -> str | None:
-    """Return what is damaged: looked at now and then, and while it is damaged every time."""
+    """Return the damage of the database file: checked now and then, and on every check while it is
+    damaged.
+    """
     name = f"quick-check:{path}"
     if not lease.claim(ctx.redis, name, SOUNDNESS_SECONDS):
         return None
     try:
         damage = memmimic.damage(path, seconds)
     except Transient:
-        return None  # Too large to be looked through in a check's time, which is no fault of the database.
+        # Too large to be looked through in a check's time, which is no fault of the database.
+        return None
     if damage:
         lease.release(ctx.redis, name)
     return damage

@@ -1,4 +1,6 @@
-"""Memory system: memories can be had. Of a page: it answers and its operations do not fail; of a file: a memory is read."""
+"""Memory system check. By metrics: the target answers and its operations do not fail. By file: a
+memory can be read.
+"""
 
 from __future__ import annotations
 

@@ -14,8 +14,9 @@ SHORTEST_SPAN = 60.0
 
 
 def value(ctx: Context, target: Target, expr: str) -> float | None:
-    """Return the value of `expr`, in which %s stands for the target's own labels and $span for a time that holds a few
-    collections and soon forgets what is over; None where it has none."""
+    """Return the value of `expr`, or None without a result. %s is replaced by the target's label
+    matchers, $span by a range that covers a few collections.
+    """
     span = max(SHORTEST_SPAN, 4 * ctx.settings.intervals[target.tier])
     matchers = f'job="{escape(target.job)}",instance="{escape(target.identity)}"'
     points = metrics.instant(ctx, expr.replace("%s", matchers).replace("$span", duration.show(span)))

@@ -1,5 +1,6 @@
-"""The actions: one file each, all of one form (see base.py). To add one, copy the nearest and name it here, or in another
-package name an `Action` under the entry point group `memmon.actions`."""
+"""The actions: one file each, all of one form (see base.py). To add one, copy the nearest and name
+it here, or in another package name an `Action` under the entry point group `memmon.actions`.
+"""
 
 from __future__ import annotations
 
@@ -52,12 +53,14 @@ ACTIONS: dict[str, Action] = {
 
 @cache
 def entry_point_actions() -> dict[str, Action]:
-    """Return the actions of other packages. One that cannot be loaded is left out and said; none takes the name of memmon's."""
+    """Return the actions of other packages. One that cannot be loaded is left out and said; none
+    takes the name of memmon's.
+    """
     actions: dict[str, Action] = {}
     for point in entry_points(group=GROUP):
         try:
             action = point.load()
-        except Exception:  # Whatever is wrong with somebody else's package, the other actions are needed.
+        except Exception:  # A broken package must not take the other actions away.
             log.exception("the action %s of %s cannot be loaded", point.name, point.value)
             continue
         if point.name in ACTIONS or not isinstance(action, Action):

@@ -1,7 +1,8 @@
-"""Copy the target's database to a file below MEMMON_HOME, and look whether the copy is sound. Parameters: target.
+"""Copy the target's database to a file below MEMMON_HOME, and look whether the copy is sound.
+Parameters: target.
 
-The copy is SQLite's own online backup, which writers may go on beside; it is checked (PRAGMA integrity_check), and its SHA-256
-is written down. Only memmon's user can read it.
+The copy is SQLite's own online backup, which writers may go on beside; it is checked (PRAGMA
+integrity_check), and its SHA-256 is written down. Only memmon's user can read it.
 """
 
 from __future__ import annotations

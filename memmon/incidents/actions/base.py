@@ -18,8 +18,9 @@ CALLS = 16
 
 
 class Call(NamedTuple):
-    """One action of one incident. `key` is the same at each attempt; `timeout` is in seconds; `before` is what was so before the
-    first attempt."""
+    """One action run of one incident. `key` is the same at each attempt; `timeout` is in seconds;
+    `before` is the state before the first attempt.
+    """
 
     incident_id: int
     labels: Mapping[str, str]
@@ -31,8 +32,9 @@ class Call(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What an action is done to: a name, the target that it belongs to (none: empty), and of which `kin` of how many it is one, so
-    that not too many of them are acted on at once."""
+    """What an action is done to: a name, the target that it belongs to (none: empty), and of which
+    `kin` of how many it is one, so that not too many of them are acted on at once.
+    """
 
     name: str
     target: str = ""
@@ -41,7 +43,7 @@ class Subject(NamedTuple):
 
 
 class NotYet(Exception):
-    """The action waits, and no worker with it: it is looked at again at `at` (Unix seconds)."""
+    """The action waits without a worker until `at` (Unix seconds)."""
 
     def __init__(self, at: float, why: str):
         super().__init__(why)
@@ -54,7 +56,9 @@ def nothing(ctx: Context, call: Call) -> dict[str, Any]:
 
 
 def again(ctx: Context, call: Call) -> str | None:
-    """An action that has the same effect once or twice is done again after its worker died in the middle of it."""
+    """An action that has the same effect once or twice is done again after its worker died in the
+    middle of it.
+    """
     return None
 
 
@@ -91,13 +95,14 @@ ANYTHING = Kind("anything", lambda value: True)
 
 
 class Action(NamedTuple):
-    """`act` does it and returns what was done, or raises Transient (try again), Permanent or Refused, or NotYet to be called
-    again later.
+    """`act` runs the action and returns a summary. It raises Transient (retry), Permanent or
+    Refused, or NotYet to be called again later.
 
-    When a worker died in mid action, `probe` is asked first: it returns what was done when it was done, None when the action may be
-    done again, and raises Permanent when that cannot be known. `before` gathers what `probe` and `undo` need, once, and is kept
-    before the first `act`. `undo` takes back what was done. `subject` says what it is done to, for the limits. `takes` names its
-    parameters, `needs` those that must be given.
+    After a worker died during an action, `probe` runs first: it returns a summary if the action
+    finished, None if it may run again, and raises Permanent if that is unknown. `before` collects
+    the state that `probe` and `undo` need and is stored before the first `act`. `undo` rolls the
+    action back. `subject` names the object for the guardrails. `takes` names its parameters,
+    `needs` the required ones.
     """
 
     act: Callable[[Context, Call], str]
@@ -118,7 +123,7 @@ def text(call: Call, name: str, default: str | None = None) -> str:
 
 
 def number_parameter(call: Call, name: str, default: float) -> float:
-    """Return the parameter `name` as a number; raise Permanent when it is none."""
+    """Return the parameter `name` as a number; raise Permanent for any other value."""
     try:
         value = float(call.parameters.get(name, default))
     except (TypeError, ValueError):
@@ -129,7 +134,9 @@ def number_parameter(call: Call, name: str, default: float) -> float:
 
 
 def target(ctx: Context, call: Call) -> Target:
-    """Return the target that the action is about: the one it names, else the one whose labels the incident has."""
+    """Return the target that the action is about: the one it names, else the one whose labels the
+    incident has.
+    """
     target = target_or_none(ctx, call)
     if target is None:
         instance = call.parameters.get("target") or call.labels.get("instance") or "an unnamed instance"
@@ -148,7 +155,7 @@ def target_or_none(ctx: Context, call: Call) -> Target | None:
 
 
 def target_subject(ctx: Context, call: Call) -> Subject:
-    """Return the target as what is acted on, one of those of its job."""
+    """Return the target as the subject, one of the instances of its job."""
     target = target_or_none(ctx, call)
     if target is None:
         return Subject("")
@@ -156,8 +163,9 @@ def target_subject(ctx: Context, call: Call) -> Subject:
 
 
 def clients(ctx: Context, call: Call) -> list[Target]:
-    """Return the incident's target where it has a client, else every target that has one: what a host or an address does
-    concerns all of them. Raise Permanent when there is none."""
+    """Return the incident's target if it has a client, else every target with a client, because a
+    host or an address concerns all of them. Raise Permanent when there is no client.
+    """
     incident_target = target_or_none(ctx, call)
     if incident_target and incident_target.client:
         return [incident_target]
@@ -174,8 +182,9 @@ def clients(ctx: Context, call: Call) -> list[Target]:
 
 
 def ask(targets: list[Target], method: str, path: str, body: Any = None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return what the clients of these targets answer, and what went wrong with the others, by target: one that hangs holds
-    nobody else up."""
+    """Return what the clients of these targets answer, and what went wrong with the others, by
+    target: one that hangs holds nobody else up.
+    """
 
     def ask_client(target: Target) -> tuple[Any, str | None]:
         try:

@@ -1,5 +1,7 @@
-"""Block an address, on every target that has a client. Parameters: address, seconds (as long as the detector says that found
-it, else an hour). Refused for one that must never be blocked: memmon's own, proxies, the operator's."""
+"""Block an address, on every target that has a client. Parameters: address, seconds (as long as the
+detector says that found it, else an hour). Refused for one that must never be blocked: memmon's
+own, proxies, the operator's.
+"""
 
 from __future__ import annotations
 

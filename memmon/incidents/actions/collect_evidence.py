@@ -1,7 +1,7 @@
-"""Keep what is known now, as a file below MEMMON_HOME that only memmon's user can read.
+"""Store the current state as a file below MEMMON_HOME that only memmon's user can read.
 
-Parameters: target, and include, a list of these parts (all by default): alerts, metrics, health, targets, events, log, client
-(threads and last requests of the target's process).
+Parameters: target, and include, a list of these parts (all by default): alerts, metrics, health,
+targets, events, log, client (threads and last requests of the target's process).
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ _UNFIT = re.compile(r"[^\w.-]", re.ASCII)
 
 
 def act(ctx: Context, call: Call) -> str:
-    """Gather the parts and write them down; a part that cannot be had is written down as missing, with the reason."""
+    """Collect the sections and write them; an unavailable section is written as missing with the
+    reason.
+    """
     sections = call.parameters.get("include") or list(PARTS)
     unknown = [name for name in sections if name not in PARTS]
     if unknown:
@@ -42,7 +44,7 @@ def act(ctx: Context, call: Call) -> str:
     for name in sections:
         try:
             document[name] = PARTS[name](ctx, call)
-        except Exception as error:  # Whatever is wrong with one part, the others are worth keeping.
+        except Exception as error:  # One failing section must not lose the others.
             log.info("incident %d: %s could not be had", call.incident_id, name, exc_info=error)
             document[name] = {"missing": str(error) or repr(error)}
             missing.append(name)

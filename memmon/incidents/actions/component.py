@@ -10,7 +10,9 @@ from memmon.incidents.controls import CONTROLS
 from memmon.incidents.controls.base import Control, Part
 
 TAKES = {"component": base.TEXT, "target": base.TEXT, "where": base.TEXT}
-"""`where` is a PromQL expression: the target is that of its first series, as it was when the action was decided."""
+"""`where` is a PromQL expression: the target is that of its first series, as it was when the action
+was decided.
+"""
 
 
 def part(ctx: Context, call: Call) -> Part:
@@ -29,7 +31,9 @@ def control(of: Part) -> Control:
 
 
 def subject(ctx: Context, call: Call) -> Subject:
-    """Return the component as what is acted on, one of those of its name and job; also of one that is in no configuration."""
+    """Return the component as the subject, one of the components with its name and job; also for an
+    unconfigured one.
+    """
     target = base.target_or_none(ctx, call)
     name = base.text(call, "component", "api")
     if target is None:

@@ -1,5 +1,6 @@
-"""Switch a feature off. Parameters: feature, seconds (a quarter of an hour), target (that of the incident, else all that have
-a client)."""
+"""Switch a feature off. Parameters: feature, seconds (a quarter of an hour), target (that of the
+incident, else all that have a client).
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Call an address of the operator's. Parameters: url (as written, never out of a label), method (POST), body, headers,
-idempotent (false).
+"""Call an address of the operator's. Parameters: url (as written, never out of a label), method
+(POST), body, headers, idempotent (false).
 
-Each attempt carries the same Idempotency-Key. When a worker died in mid call it is not known whether it came through, and only one
-that the playbook calls idempotent is made again.
+Each attempt carries the same Idempotency-Key. When a worker died in mid call it is not known
+whether it came through, and only one that the playbook calls idempotent is made again.
 """
 
 from __future__ import annotations

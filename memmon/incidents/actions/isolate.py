@@ -1,5 +1,6 @@
-"""Keep a target apart from its callers: it answers 503 to all of them, but its own page and control endpoint go on, so that it
-can be looked at and mended. Parameters: target, seconds (a quarter of an hour)."""
+"""Isolate a target from its callers: it answers 503 to all of them. Its metrics page and control
+endpoint still work, so that it can be examined and repaired. Parameters: target, seconds (900).
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""Keep what is in the memory of a component's process, as files below MEMMON_HOME that only memmon's user can read.
+"""Store the memory of a component's process as files below MEMMON_HOME that only memmon's user can
+read.
 
-Parameters: component (api), target, and include, a list of: objects (how many of which kind there are and how large, and what every
-thread does, by memmon.client in the process), stacks (every thread, by py-spy, which asks nothing of the process and works on one
-that hangs), map (its memory by mapping, from /proc), core (all of it, by gcore of gdb). By default objects, stacks and map; one
-that cannot be had is written down as missing, and all of them are a failure.
+Parameters: component (api), target, and include, a list of: objects (counts and sizes by type, and
+thread stacks, by memmon.client in the process), stacks (every thread, by py-spy, which works on a
+hanging process), map (memory mappings, from /proc), core (a full dump, by gcore of gdb). Default:
+objects, stacks and map. An unavailable section is written as missing; if all are missing the action
+fails.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _UNFIT = re.compile(r"[^\w.-]", re.ASCII)
 
 
 def act(ctx: Context, call: Call) -> str:
-    """Write what can be had; say where, and what could not."""
+    """Write the available sections; return their files and the missing sections."""
     sections = call.parameters.get("include") or ("objects", "stacks", "map")
     written, missing = [], []
     for name in sections:

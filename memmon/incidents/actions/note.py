@@ -1,5 +1,6 @@
-"""Write into the timeline what is so now: an assessment. Parameters: text, and values {words: PromQL expression}, whose
-results, at most ten series each, are written down with it."""
+"""Add an assessment of the current state to the timeline. Parameters: text, and values {label:
+PromQL expression}, whose results (at most ten series each) are added.
+"""
 
 from __future__ import annotations
 

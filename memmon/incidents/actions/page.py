@@ -1,5 +1,6 @@
-"""Tell people. Parameters: receiver (those of the first level of the incident's chain), or next (true: the next level of the
-chain, as an escalation does)."""
+"""Tell people. Parameters: receiver (those of the first level of the incident's chain), or next
+(true: the next level of the chain, as an escalation does).
+"""
 
 from __future__ import annotations
 

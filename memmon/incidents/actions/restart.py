@@ -10,7 +10,7 @@ from memmon.incidents.actions.base import Action, Call
 
 
 def act(ctx: Context, call: Call) -> str:
-    """Restart it, and say what it was and is."""
+    """Restart the component and return its identity before and after."""
     part = component.part(ctx, call)
     return component.control(part).restart(ctx, part)
 
@@ -22,7 +22,9 @@ def before(ctx: Context, call: Call) -> dict[str, Any]:
 
 
 def probe(ctx: Context, call: Call) -> str | None:
-    """Something else that runs than before means that it was restarted. Where that cannot be seen it is restarted again."""
+    """Something else that runs than before means that it was restarted. Where that cannot be seen
+    it is restarted again.
+    """
     was = call.before.get("identity")
     if was is None:
         return None

@@ -1,4 +1,4 @@
-"""What the actions share that forbid something for a while: put in force, told to the clients that enforce it, lifted."""
+"""Shared by the restricting actions: restrict, enforce through the clients, lift."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _enforced(ctx: Context, restriction: dict[str, Any]) -> str:
 
 
 def lift(ctx: Context, call: Call, kind: str, subject: str, target: str = "*") -> str:
-    """End what this incident has put in force; what was there before it stays."""
+    """Lift the restrictions that this incident created; earlier ones stay."""
     mine = [
         restriction
         for restriction in security.restrictions(ctx)

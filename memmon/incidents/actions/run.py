@@ -1,9 +1,11 @@
-"""Run a command of the operator's allow-list (`commands` in playbooks.yml). Parameters: command, and values {NAME: text}.
+"""Run a command of the operator's allow-list (`commands` in playbooks.yml). Parameters: command,
+and values {NAME: text}.
 
-The words are those of the list and nothing else; there is no shell. What an incident says comes in the environment:
-MEMMON_INCIDENT, MEMMON_ACTION_KEY, MEMMON_LABEL_<NAME> for each label, MEMMON_VALUE_<NAME> for each value. Nothing of memmon's own
-environment is there. Exit status 0 is done, 75 (EX_TEMPFAIL of sysexits.h) worth another try. When the time is over the whole
-process group is killed.
+The words are those of the list and nothing else; there is no shell. What an incident says comes in
+the environment: MEMMON_INCIDENT, MEMMON_ACTION_KEY, MEMMON_LABEL_<NAME> for each label,
+MEMMON_VALUE_<NAME> for each value. Nothing of memmon's own environment is there. Exit status 0 is
+done, 75 (EX_TEMPFAIL of sysexits.h) worth another try. When the time is over the whole process
+group is killed.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ _UNFIT = re.compile(r"[^A-Z0-9_]")
 
 
 def act(ctx: Context, call: Call) -> str:
-    """Run it; return the end of what it wrote."""
+    """Run the command; return the end of its output."""
     command = _command(ctx, call)
     with tempfile.TemporaryFile() as output:
         try:
@@ -72,7 +74,7 @@ def probe(ctx: Context, call: Call) -> str | None:
 
 
 def subject(ctx: Context, call: Call) -> Subject:
-    """Return the command as what is acted on."""
+    """Return the command as the subject."""
     target = base.target_or_none(ctx, call)
     return Subject(str(call.parameters.get("command", "")), target.name if target else "")
 
@@ -114,7 +116,7 @@ def _limits(command: Command) -> Callable[[], None]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill whatever is left of the process and those that it has begun."""
+    """Kill the process and its remaining children."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,5 +1,6 @@
-"""Make a component of the target larger or smaller. Parameters: component (api), target, and `to` (how many) or `by` (how many
-more, or less below 0; 1)."""
+"""Make a component of the target larger or smaller. Parameters: component (api), target, and `to`
+(how many) or `by` (how many more, or less below 0; 1).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ from memmon.incidents.actions.base import Action, Call
 
 
 def before(ctx: Context, call: Call) -> dict[str, Any]:
-    """Return how many there are and how many there are to be, once for all attempts: else each would add to the last one's."""
+    """Return how many there are and how many there are to be, once for all attempts: else each
+    would add to the last one's.
+    """
     part = component.part(ctx, call)
     size = component.control(part).size(ctx, part)
     is_relative = "to" not in call.parameters
@@ -47,7 +50,7 @@ def probe(ctx: Context, call: Call) -> str | None:
 
 
 def undo(ctx: Context, call: Call) -> str:
-    """Make it as large as it was before, unless somebody has scaled it since."""
+    """Restore the size before the action, unless it was scaled again since."""
     part = component.part(ctx, call)
     now = component.control(part).size(ctx, part)
     if now == call.before.get("size"):

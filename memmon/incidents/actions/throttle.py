@@ -1,6 +1,7 @@
-"""Let a subject make so many requests a minute and no more. Parameters: subject (an address, or * for all together), endpoint (a
-path or feature, or *), per_minute (30), seconds (a quarter of an hour), target (that of the incident, else all that have a
-client)."""
+"""Limit a subject's requests per minute. Parameters: subject (an address, or * for all together),
+endpoint (a path or feature, or *), per_minute (30), seconds (900), target (the incident's, else all
+with a client).
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Wait, without a worker. Parameters: seconds (the whole wait, or with `expr` the longest one; 60) and expr, a PromQL
-expression that is waited for: that it has a result. What does not come in time is a failure."""
+"""Wait without a worker. Parameters: seconds (the whole wait, or with `expr` the longest one; 60)
+and expr, a PromQL expression to wait for until it has a result. A timeout is a failure.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ from memmon.outbound import Response
 
 
 class Part(NamedTuple):
-    """A component of a target; `key` is that of the action, the same at each attempt, and `seconds` its time limit."""
+    """A component of a target; `key` is that of the action, the same at each attempt, and `seconds`
+    its time limit.
+    """
 
     target: Target
     name: str
@@ -38,8 +40,10 @@ def unknown(ctx: Context, part: Part) -> str | None:
 
 
 class Control(NamedTuple):
-    """All of them raise Transient or Permanent. `restart` and `resize` return what was done; `identity` returns what is another
-    after each restart, None where that cannot be told; `size` returns how many there are; `pid` a process of it on this machine."""
+    """All functions raise Transient or Permanent. `restart` and `resize` return a summary;
+    `identity` changes with each restart, None where unknown; `size` returns the number of
+    instances; `pid` returns a local process id.
+    """
 
     restart: Callable[[Context, Part], str] = _cannot("restart")
     identity: Callable[[Context, Part], str | None] = unknown
@@ -49,7 +53,9 @@ class Control(NamedTuple):
 
 
 def checked(answer: Response, operation: str) -> Response:
-    """Return an answer of 2xx; raise Transient for one that may be another next time, else Permanent."""
+    """Return an answer of 2xx; raise Transient for one that may be another next time, else
+    Permanent.
+    """
     if 200 <= answer.status < 300:
         return answer
     summary = f"{operation}: {answer.status} {answer.body[:300].decode(errors='replace')}".strip()

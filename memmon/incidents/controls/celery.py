@@ -1,4 +1,6 @@
-"""Pools of Celery workers, by Celery's remote control. `unit` is a worker: `name` (on every host) or `name@host`."""
+"""Pools of Celery workers, by Celery's remote control. `unit` is a worker: `name` (on every host)
+or `name@host`.
+"""
 
 from __future__ import annotations
 

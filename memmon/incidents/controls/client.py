@@ -1,4 +1,6 @@
-"""Parts that a target's process has named to memmon.client (`client.control`). `unit` is such a name."""
+"""Parts that a target's process has named to memmon.client (`client.control`). `unit` is such a
+name.
+"""
 
 from __future__ import annotations
 

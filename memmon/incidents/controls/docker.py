@@ -1,6 +1,8 @@
-"""Containers and swarm services, by the Docker Engine API 1.43. `unit` is a container, or `service/NAME`.
+"""Containers and swarm services, by the Docker Engine API 1.43. `unit` is a container, or
+`service/NAME`.
 
-Source: https://docs.docker.com/reference/api/engine/ (ContainerRestart, ContainerInspect, ServiceInspect, ServiceUpdate).
+Source: https://docs.docker.com/reference/api/engine/ (ContainerRestart, ContainerInspect,
+ServiceInspect, ServiceUpdate).
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""An endpoint of the operator's. `unit` is its URL; it gets POST {"action": "restart"} or {"action": "scale", "replicas": n},
-and GET answers {"replicas": n}. Each call carries the action's Idempotency-Key."""
+"""An endpoint of the operator's. `unit` is its URL; it gets POST {"action": "restart"} or
+{"action": "scale", "replicas": n}, and GET answers {"replicas": n}. Each call carries the action's
+Idempotency-Key.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Workloads of Kubernetes, by its HTTP API. `unit` is `namespace/deployment/name` (or statefulset, daemonset).
+"""Workloads of Kubernetes, by its HTTP API. `unit` is `namespace/deployment/name` (or statefulset,
+daemonset).
 
-Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/ (apps/v1; a restart is what `kubectl rollout
-restart` does: an annotation of the pod template; scaling is the subresource `scale`).
+Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/ (apps/v1; a restart
+is what `kubectl rollout restart` does: an annotation of the pod template; scaling is the
+subresource `scale`).
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ STRATEGIC, MERGE = "application/strategic-merge-patch+json", "application/merge-
 
 
 def restart(ctx: Context, part: Part) -> str:
-    """Let the workload replace its pods; the annotation says which action did, so that a second one of the same changes nothing."""
+    """Let the workload replace its pods; the annotation says which action did, so that a second one
+    of the same changes nothing.
+    """
     marks = {RESTARTED: encode.iso(ctx.now()), BY: part.key}
     workload = _call(part, "GET", "")
     if _annotations(workload).get(BY) == part.key:

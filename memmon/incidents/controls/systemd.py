@@ -1,4 +1,6 @@
-"""Units of systemd, by systemctl. `unit` is a unit; memmon's user needs the right to restart it (polkit)."""
+"""Units of systemd, by systemctl. `unit` is a unit; memmon's user needs the right to restart it
+(polkit).
+"""
 
 from __future__ import annotations
 

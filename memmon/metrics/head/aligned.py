@@ -36,10 +36,11 @@ class Choice(NamedTuple):
 
 
 class Window:
-    """The samples of one metric name in slots of one length: a row is a period, each member of any ring has its time in it and each
-    of its series a value.
+    """The samples of one metric name in slots of one length: a row is a period, each member of any
+    ring has its time in it and each of its series a value.
 
-    A member that is in several rings (its shard or its schema changed) is one; of two rows of one period the later one counts.
+    A member that is in several rings (its shard or its schema changed) is one; of two rows of one
+    period the later one counts.
     """
 
     def __init__(self, name: str, schemas: Sequence[Schema], first: int, rows: int):
@@ -62,7 +63,8 @@ class Window:
 
     @staticmethod
     def _place(schema: Schema, members: dict[Member, int], columns: dict[tuple[int, Labels], int]) -> Place:
-        # A series that a timed ring has as a member of its own has no name to tell it from another target's: its labels do.
+        # A series that a timed ring has as a member of its own has no name to tell it from another
+        # target's: its labels do.
         at = [members.setdefault(member, len(members)) for member in schema.members]
         of = [columns.setdefault((index, column), len(columns)) for index in at for column in schema.columns]
         return Place(np.array(at, dtype=np.intp), np.array(of, dtype=np.intp))
@@ -78,7 +80,9 @@ class Window:
         return self.first + self.rows
 
     def put(self, ring: int, incoming: Rows, may_correct: bool = False) -> None:
-        """Take in rows of one ring. What is known of a time already is passed over, unless the ring's writer may correct it."""
+        """Add the rows of one ring. Known times are skipped, unless the ring's writer may correct
+        them.
+        """
         place = self.places[ring]
         inside = (incoming.periods >= self.first) & (incoming.periods < self.end)
         rows = incoming.periods[inside] - self.first
@@ -114,7 +118,9 @@ class Window:
         self._touched = self.rows
 
     def moved(self, first: int, rows: int) -> None:
-        """Let the window be `rows` periods from `first` on, with what is known of them. Blocks that were given stay."""
+        """Move the window to `rows` periods from `first` on, keeping their samples. Earlier blocks
+        stay valid.
+        """
         times = np.full((rows, self.times.shape[1]), NO_ROW, dtype=np.int64)
         values = _stale(rows, self.values.shape[1])
         low, high = max(first, self.first), min(first + rows, self.end)
@@ -124,7 +130,9 @@ class Window:
         self.first, self.rows, self.times, self.values = first, rows, times, values
 
     def block(self, matchers: tuple[Matcher, ...], first: int, last: int) -> Block:
-        """Return the series that fit `matchers`, none of which is about the name, in the periods from `first` to `last`."""
+        """Return the series that fit `matchers`, none of which is about the name, in the periods
+        from `first` to `last`.
+        """
         choice = self._choices.get(matchers)
         if choice is None:
             while len(self._choices) >= MAX_CHOICES:

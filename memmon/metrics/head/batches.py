@@ -1,4 +1,6 @@
-"""Samples with times of their own as cells of a ring: member, period, time and value side by side in arrays."""
+"""Samples with times of their own as cells of a ring: member, period, time and value side by side
+in arrays.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from memmon.metrics.head import schema
 from memmon.samples import Sample, stale_mask
 
 FUTURE_MS = 120_000
-"""How far ahead of our clock a sample may be. Prometheus takes ten minutes; here each minute costs a ring its slots."""
+"""How far ahead of our clock a sample may be. Prometheus takes ten minutes; here each minute costs
+a ring its slots.
+"""
 
 
 class Bounds(NamedTuple):
@@ -29,12 +33,14 @@ class Bounds(NamedTuple):
 
 
 def bounds(now: int, window_ms: int) -> Bounds:
-    """Return what is taken at `now` (Unix ms)."""
+    """Return the accepted time range at `now` (Unix ms)."""
     return Bounds(now - window_ms, now + FUTURE_MS)
 
 
 class Batch(NamedTuple):
-    """Samples of one metric name: the labels of each member without the name, and by sample its member, time and value."""
+    """Samples of one metric name: the labels of each member without the name, and by sample its
+    member, time and value.
+    """
 
     members: list[Labels]
     member: NDArray[np.int64]
@@ -79,10 +85,11 @@ class Cells(NamedTuple):
 def newest(
     member: NDArray[np.int64], at: NDArray[np.int64], value: NDArray[np.float64], slot_ms: int
 ) -> tuple[Cells, NDArray[np.int64]]:
-    """Return the newest sample of each member and period, and the gaps (ms) to those that it displaces.
+    """Return the newest sample of each member and period, and the gaps (ms) to the samples that it
+    replaces.
 
-    Of samples of one time the last one given counts, and displaces none. Markers of staleness come when they come: they say nothing
-    of how fast a series is.
+    Of samples of one time the last one given counts, and displaces none. Markers of staleness come
+    when they come: they say nothing of how fast a series is.
     """
     period = at // slot_ms
     order = np.lexsort((at, member, period))
@@ -103,13 +110,16 @@ def runs(cells: Cells) -> list[tuple[int, int]]:
 
 
 def against(cells: Cells, stored: NDArray[np.int64], slot_ms: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return which cells go in where cells with the times `held` (0 for none) lie already, and the gaps (ms) between two samples of
-    one period, of which only one is kept."""
+    """Return which cells go in where cells with the times `held` (0 for none) lie already, and the
+    gaps (ms) between two samples of one period, of which only one is kept.
+    """
     wins = cells.at >= stored
     folded = (stored // slot_ms == cells.period) & (stored > 0) & (stored != cells.at) & ~stale_mask(cells.value)
     return wins, np.abs(cells.at - stored)[folded]
 
 
 def slots_of(slot_ms: int, window_ms: int) -> int:
-    """Return how many slots a ring has, so that no two times within bounds share a slot unless they share a period."""
+    """Return how many slots a ring has, so that no two times within bounds share a slot unless they
+    share a period.
+    """
     return schema.slots_of(window_ms + FUTURE_MS, slot_ms)

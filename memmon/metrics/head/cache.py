@@ -1,4 +1,6 @@
-"""What an evaluator has read of the hot window, kept in its memory: a further query reads the newest rows alone."""
+"""What an evaluator has read of the hot window, kept in its memory: a further query reads the
+newest rows alone.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +17,18 @@ from memmon.promql.block import Block, pack
 from memmon.promql.matcher import Matcher
 
 MOST_BYTES = 256 << 20
-"""Of all windows of a process; those that were used the longest ago go first."""
+"""Most bytes of all windows of a process; the least recently used windows are dropped first."""
 UNUSED_SECONDS = 600.0
 SLACK = 64
-"""Periods that a window has room for beyond what is asked, so that it is moved only now and then."""
+"""Spare periods of a window, so that it moves only now and then."""
 
 
 class _Held:
     """The windows of one metric name, by the length of their slots."""
 
     def __init__(self, end: int):
-        self.end, self.span = end, 0  # The newest moment (Unix ms) that was asked about, and how far back from it.
+        # The newest moment (Unix ms) that was asked about, and how far back from it.
+        self.end, self.span = end, 0
         self.rings: list[Ring] = []
         self.windows: dict[int, tuple[Window, list[Ring]]] = {}
         self.read_until: dict[int, int] = {}
@@ -36,7 +39,7 @@ class _Held:
         return sum(window.size for window, _ in self.windows.values())
 
     def reaches(self, start: int, end: int) -> bool:
-        """Tell whether what was read covers (start, end]."""
+        """Return True if the cached periods cover (start, end]."""
         return self.end - self.span <= start and end <= self.end
 
     @property
@@ -71,7 +74,9 @@ class Warm:
 
     @contextmanager
     def pinned(self, names: Iterable[str], span: int, end: int) -> Iterator[None]:
-        """Read what is new of `names` at once, for the `span` ms before `end` (Unix ms), and let queries inside read no more."""
+        """Read the new periods of `names` at once, for the `span` ms before `end` (Unix ms), and
+        let queries inside read no further ones.
+        """
         pinned_names = sorted(set(names))
         with self._lock:
             self._refresh(pinned_names, end - span, end)
@@ -110,7 +115,7 @@ class Warm:
             self._refresh(short, start, end)
 
     def _refresh(self, names: Sequence[str], start: int, end: int) -> None:
-        """Bring the windows of `names` up to date: two round trips, whatever their number."""
+        """Update the windows of `names` in two round trips, regardless of their number."""
         if not names:
             return
         rings_by_name: dict[str, list[Ring]] = {name: [] for name in names}
@@ -137,7 +142,7 @@ class Warm:
     def _prepare(
         self, cached: _Held, name: str, slot_ms: int, of_slot: list[Ring]
     ) -> list[tuple[_Held, Window, int, Ring, range]]:
-        """Return what is to be read so that a window has all that was ever asked about, and room for it."""
+        """Return the reads that a window needs for all queried periods, and for its spare room."""
         needed = rings.periods(of_slot[0].schema, cached.end - cached.span, cached.end)
         window, cached_rings = cached.windows.get(slot_ms, (None, []))
         if window is None or cached_rings != of_slot or needed[0] < window.first:
@@ -150,14 +155,17 @@ class Warm:
             if needed[-1] >= window.end:
                 window.moved(needed[0], len(needed) + SLACK)
             periods = range(min(since, needed[-1]), needed[-1] + 1)
-        # Samples with times of their own may come as late as they like: a sender that was away sends what it has kept.
+        # Timestamped samples may arrive arbitrarily late: a sender that was offline sends its
+        # backlog.
         return [
             (cached, window, index, ring, needed if ring.schema.timed else periods)
             for index, ring in enumerate(of_slot)
         ]
 
     def _bound(self, in_use: Sequence[str]) -> None:
-        """Forget what nobody asked for in a while, and what is more than a process may hold."""
+        """Drop windows that were not used for a while, and those beyond the memory limit of a
+        process.
+        """
         now = time.monotonic()
         for name in [name for name, cached in self._held.items() if now - cached.used > UNUSED_SECONDS]:
             del self._held[name]

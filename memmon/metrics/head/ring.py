@@ -10,25 +10,33 @@ from numpy.typing import NDArray
 from memmon.metrics.head.schema import Schema
 
 LATE_MS = 15_000
-"""How late a row may be after its period began: its task waited, or targets were slow. Two clocks differ by a slot at most."""
+"""How late a row may be after its period began: its task waited, or targets were slow. Two clocks
+differ by a slot at most.
+"""
 
 
 class Table(NamedTuple):
-    """Slots of a ring: times [slots, capacity] and values [slots, capacity x columns], in no order of time."""
+    """Slots of a ring: times [slots, capacity] and values [slots, capacity x columns], in no order
+    of time.
+    """
 
     times: NDArray[np.int64]
     values: NDArray[np.float64]
 
 
 def periods(schema: Schema, start: int, end: int) -> range:
-    """Return the periods whose rows may have times in (start, end] (Unix ms): no more than the ring holds."""
+    """Return the periods whose rows may have times in (start, end] (Unix ms): no more than the ring
+    holds.
+    """
     first = (start + 1 - max(LATE_MS, schema.slot_ms)) // schema.slot_ms
     last = end // schema.slot_ms + 1
     return range(max(first, last + 1 - schema.slots), last + 1)
 
 
 def spans(schema: Schema, periods_: range) -> list[tuple[int, int]]:
-    """Return the bytes (first, last) of the `wanted` periods: one stretch, or two where the ring begins anew between them."""
+    """Return the bytes (first, last) of the `wanted` periods: one stretch, or two where the ring
+    begins anew between them.
+    """
     if len(periods_) >= schema.slots:
         return [(0, schema.slots * schema.width - 1)]
     low, high = slot(schema, periods_[0]), slot(schema, periods_[-1])
@@ -50,7 +58,8 @@ def decode(schema: Schema, chunks: list[bytes]) -> Table:
 
 def _table(schema: Schema, raw: bytes) -> Table:
     whole = -(-len(raw) // schema.width)
-    raw = raw.ljust(whole * schema.width, b"\0")  # A timed ring ends behind the last cell that was written.
+    # A timed ring ends behind the last cell that was written.
+    raw = raw.ljust(whole * schema.width, b"\0")
     floats = np.frombuffer(raw, dtype="<f8", count=whole * schema.floats).reshape(whole, schema.floats)
     return Table(floats[:, : schema.capacity].view("<i8"), floats[:, schema.capacity :])
 
@@ -74,7 +83,9 @@ class Rows(NamedTuple):
 
 
 def rows(schema: Schema, periods_: range, chunks: list[bytes]) -> Rows:
-    """Return what the bytes of `spans(schema, wanted)` say of each period; times of an earlier turn of the ring are 0."""
+    """Return what the bytes of `spans(schema, wanted)` say of each period; times of an earlier turn
+    of the ring are 0.
+    """
     tables = [_table(schema, part) for part in chunks]
     if len(periods_) >= schema.slots:
         first = periods_[-1] + 1 - schema.slots

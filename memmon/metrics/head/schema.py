@@ -1,5 +1,6 @@
-"""What stands where in a ring. A version is named by its content, so that what a process has read of it stays true; only a
-timed ring's members grow, at their end, where nothing that is known moves."""
+"""What stands where in a ring. A version is named by its content, so that what a process has read
+of it stays true; only a timed ring's members grow, at their end, where nothing that is known moves.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ TIMED = "t"
 
 
 class Choice(NamedTuple):
-    """The series of a ring that some matchers fit: which member and column each is, and its label set."""
+    """The series of a ring that some matchers fit: which member and column each is, and its label
+    set.
+    """
 
     members: NDArray[np.intp]
     columns: NDArray[np.intp]
@@ -37,9 +40,9 @@ class Choice(NamedTuple):
 class Schema:
     """The members and columns of a ring, and how its slots follow from the time.
 
-    A slot holds an int64 time (Unix ms, 0 for none) for each of `capacity` members, then a float64 for each member and column,
-    a member's columns side by side; all little-endian. The first slot is that of the period `base`, so that a ring which lives
-    for a few ticks is a few slots long.
+    A slot holds an int64 time (Unix ms, 0 for none) for each of `capacity` members, then a float64
+    for each member and column, a member's columns side by side; all little-endian. The first slot
+    is that of the period `base`, so that a ring which lives for a few ticks is a few slots long.
     """
 
     def __init__(
@@ -148,8 +151,10 @@ def _pairs(pairs: list[list[str]]) -> Labels:
 
 
 def keep(schema: Schema) -> Schema:
-    """Return the one schema of this content that the process knows; of a timed one, that with the most members."""
-    with _lock:  # Threads share what is known.
+    """Return the one schema of this content that the process knows; of a timed one, that with the
+    most members.
+    """
+    with _lock:  # Threads share the cached schemas.
         schema_ = _known.get(schema.version)
         if schema_ is not None and len(schema_.members) >= len(schema.members):
             return schema_
@@ -167,7 +172,9 @@ def slots_of(window_ms: int, slot_ms: int) -> int:
 def following(
     old: Schema | None, members: Sequence[Member], columns: Sequence[Labels], slot_ms: int, window_ms: int, period: int
 ) -> Schema:
-    """Return `old` while it has every member and column of now, else a schema of both; what is long dead is let go."""
+    """Return `old` while it covers all current members and columns, else a schema of both; members
+    that ended long ago are dropped.
+    """
     if (
         old is not None
         and old.slot_ms == slot_ms

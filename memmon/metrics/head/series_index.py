@@ -1,7 +1,9 @@
-"""Who is in a timed ring: each series is a member of its own, added as it comes, and let go with the ring that it is in.
+"""Who is in a timed ring: each series is a member of its own, added as it comes, and let go with
+the ring that it is in.
 
-Members are added while there are places left. A ring of its own begins when there are none, when the slots change, or when new
-members come and the old ones have been gathered for a whole window: those that are gone are not taken along.
+Members are added while there are free places. A new ring begins when the ring is full, when the
+slots change, or when new members arrive and the old ones have collected for a whole window; ended
+members are not carried over.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ CELL = 16
 """Bytes: a time and a value."""
 
 BACK_MS = 60_000
-"""How far before its beginning a ring has its first slot, for samples that are on their way by then."""
+"""How far before its beginning a ring has its first slot, for samples that are on their way by
+then.
+"""
 
 
 class Room(NamedTuple):
@@ -29,7 +33,7 @@ class Room(NamedTuple):
 
 
 class Move(NamedTuple):
-    """What is to be done so that members have places: add `members`, to a new ring with `capacity` places where that is not 0."""
+    """A change of a ring: add `members`, to a new ring with `capacity` places if that is not 0."""
 
     members: tuple[Labels, ...] = ()
     capacity: int = 0
@@ -51,7 +55,9 @@ def base_of(slot_ms: int, now: int) -> int:
 
 
 def move(old: Schema | None, incoming: Sequence[Labels], slot_ms: int, now: int, window_ms: int, room: Room) -> Move:
-    """Return how the `wanted` members get places in slots of `slot_ms`, as many as there is room for."""
+    """Return how the `wanted` members get places in slots of `slot_ms`, as many as there is room
+    for.
+    """
     slots = batches.slots_of(slot_ms, window_ms)
     if old is None:
         return _begun(incoming, 0, slots, room)
@@ -71,7 +77,9 @@ def move(old: Schema | None, incoming: Sequence[Labels], slot_ms: int, now: int,
 
 
 def _begun(members: Sequence[Labels], capacity: int, slots: int, room: Room) -> Move:
-    """Return the move to a ring of its own, of `members` as far as there is room, and with `capacity` for more."""
+    """Return the move to a ring of its own, of `members` as far as there is room, and with
+    `capacity` for more.
+    """
     most = max(0, min(room.places, room.size // (CELL * slots)))
     kept_members = tuple(members[:most])
     return Move(kept_members, min(max(capacity, len(kept_members)), most) if kept_members else 0)

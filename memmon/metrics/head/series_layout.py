@@ -1,4 +1,6 @@
-"""What a row of samples consists of: the series of a page in their order, known once for all the pages that look alike."""
+"""What a row of samples consists of: the series of a page in their order, known once for all the
+pages that look alike.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,12 @@ from memmon.samples import Sample
 
 MAX_KNOWN = 10_000
 MAX_SERIES = 10_000
-"""Series that one member may have; what is over is dropped and counted."""
+"""Most series of one member; further ones are dropped and counted."""
 
 
 class Shape:
-    """The series of a row in their order: metric names, and beside each its labels without the name and without the member's own.
+    """The series of a row in their order: metric names, and beside each its labels without the name
+    and without the member's own.
 
     Shapes of one content are one object, so that they compare by identity.
     """
@@ -40,7 +43,9 @@ class Shape:
 
 
 class Member(NamedTuple):
-    """Who gives a row: a target with its own labels (job, instance, ...), which every series of it has."""
+    """Who gives a row: a target with its own labels (job, instance, ...), which every series of it
+    has.
+    """
 
     name: str
     labels: Labels = EMPTY
@@ -70,7 +75,7 @@ _lock = threading.Lock()
 def of(names: Sequence[str], columns: Sequence[Labels]) -> Shape:
     """Return the one shape of this content."""
     key = (tuple(names), tuple(columns))
-    with _lock:  # The collecting worker's threads share what is known.
+    with _lock:  # The collecting worker's threads share the cached layouts.
         layout = _known.get(key)
         if layout is None:
             while len(_known) >= MAX_KNOWN:

@@ -1,4 +1,6 @@
-"""How fast series come that have times of their own, and how long the slots of their ring are to be for that."""
+"""How fast series come that have times of their own, and how long the slots of their ring are to be
+for that.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +8,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 SLOTS_MS = (1000, 2000, 5000, 10_000)
-"""How long a slot may be: the longest at first, a shorter one for series that turn out to come faster."""
+"""How long a slot may be: the longest at first, a shorter one for series that turn out to come
+faster.
+"""
 
 FOLDS_TO_SHRINK = 2
 STRIKES_LAST_MS = 60_000
 MAX_REMEMBERED = 20_000
 
 _strikes: dict[str, tuple[int, int]] = {}
-"""Ring -> how often samples fell into one slot lately, and when that last was (Unix ms). Each process counts its own."""
+"""Ring -> how often samples fell into one slot lately, and when that last was (Unix ms). Each
+process counts its own.
+"""
 
 
 def slot_for(gap: int) -> int:
-    """Return the longest slot in which two samples that are `gap` ms apart do not fall together for long."""
+    """Return the longest slot in which two samples that are `gap` ms apart do not fall together for
+    long.
+    """
     return next((slot for slot in reversed(SLOTS_MS) if slot <= gap), SLOTS_MS[0])
 
 
 def shorter(
     ring: str, slot_ms: int, within: NDArray[np.int64], across: NDArray[np.int64], cells: int, now: int
 ) -> int | None:
-    """Return how long the slots of `ring` should be where samples fell together again; once may be chance.
+    """Return how long the slots of `ring` should be where samples fell together again; once may be
+    chance.
 
-    `within` are the gaps (ms) between samples of one slot that came at once, of which `cells` stayed, and `across` those to
-    what was there.
+    `within` are the gaps (ms) between samples of one slot in one write, of which `cells` were kept,
+    and `across` the gaps to stored samples.
     """
     gaps = np.concatenate((within, across))
     if not len(gaps):

@@ -1,4 +1,6 @@
-"""Pure: how the rows of a shard become the slots of its rings. Worked out once for all the ticks that look alike."""
+"""Pure: how the rows of a shard become the slots of its rings. Worked out once for all the ticks
+that look alike.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from memmon.samples import STALE_BITS
 
 
 class Piece(NamedTuple):
-    """Where the rows of one shape stand in a slot: of group `group`, its values `take` go to the floats `into` [rows, values]."""
+    """Where the rows of one shape stand in a slot: of group `group`, its values `take` go to the
+    floats `into` [rows, values].
+    """
 
     group: int
     take: NDArray[np.intp]
@@ -23,7 +27,7 @@ class Piece(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """One ring of the shard: its slot before anything is written, and what is written where."""
+    """One ring of the shard: its empty slot, and the columns that are written."""
 
     name: str
     schema: Schema
@@ -34,7 +38,9 @@ class Sheet(NamedTuple):
 
 
 class Plan:
-    """The rings of a shard. `ended` are those that nobody gives any more, with the schema that they end in."""
+    """The rings of a shard. `ended` are the metric names that no target exposes any longer, with
+    their last schema.
+    """
 
     def __init__(self, rows: Sequence[Row], schemas: Mapping[str, Schema], slot_ms: int, window_ms: int, period: int):
         self.slot_ms = slot_ms
@@ -60,7 +66,7 @@ class Plan:
     def _sheet(self, name: str, old: Schema | None, window_ms: int, period: int) -> Sheet:
         giving = {index for index, shape in enumerate(self.shapes) if name in shape.families}
         old_members = set(old.members) if old else set()
-        # Those that gave it before and are still in the shard end here: their place is in the ring.
+        # Targets of the shard that exposed it before end here: their place is in the ring.
         rows = [i for i, member in enumerate(self.members) if i in giving or member in old_members]
         members = [self.members[i] for i in rows]
         columns = {column: None for index in giving for column in self.shapes[index].families[name]}

@@ -1,9 +1,10 @@
 """The hot window: rings of slots in Redis, one a shard, metric name and schema.
 
-A shard is what is collected together, up to 50 targets; one tick of it is one SETRANGE a name. The slot follows from the
-tick's period and not from the clock, so that a task that runs twice writes to the same place. When a series or a target
-appears the schema gets a new version, named by its content, and with it a new ring; readers join the versions of the window.
-The index is sorted sets by time: adding to them commutes, so that two writers of one shard do no harm.
+A shard is collected together, up to 50 targets; one tick of it is one SETRANGE per metric name. The
+slot follows from the tick's period and not from the clock, so that a task that runs twice writes to
+the same place. A new series or target changes the schema; its version is named by its content and
+has its own ring. Readers join the versions of the window. The index is sorted sets by time: adding
+to them commutes, so that two writers of one shard do no harm.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ from memmon.samples import Metadata, Series
 from memmon.state import client, keys
 
 EXTEND_EVERY = 16
-"""Slots after which the life of what is written is extended; it outlives the window by far more than that."""
+"""Slots after which the expiry of written keys is extended; it is far longer than the window."""
 SPARE_LIFE_MS = 900_000
 
 
 class Written(NamedTuple):
-    """How many samples went in, and how many of each member were dropped because it has too many series."""
+    """How many samples went in, and how many of each member were dropped because it has too many
+    series.
+    """
 
     accepted: int
     dropped: dict[str, int]
@@ -65,9 +68,11 @@ class HotStore:
         self.life_ms = self.window_ms + SPARE_LIFE_MS
 
     def write(self, shard: str, rows: Sequence[Row], period: int, slot_ms: int) -> Written:
-        """Write what the members of `shard` gave in `period` (the number of stretches of `slot_ms` since 1970).
+        """Write what the members of `shard` gave in `period` (the number of stretches of `slot_ms`
+        since 1970).
 
-        Series that a member gave before and does not give now go stale. Rows are whole or not there.
+        Series that a member gave before and does not give now go stale. Rows are whole or not
+        there.
         """
         if not rows:
             return Written(0, {})
@@ -118,7 +123,7 @@ class HotStore:
             pipe.hdel(keys.hot_shard(shard), name)
 
     def extend(self, pipe: Any, ring: Ring) -> None:
-        """Let a ring, and what says what is in it, live as long as the window once more."""
+        """Extend the expiry of a ring and its index by another window."""
         for key in (ring.key, keys.hot_rings(ring.name), keys.hot_schema(ring.schema.version)):
             pipe.pexpire(key, self.life_ms)
         if ring.schema.timed:
@@ -154,7 +159,9 @@ class HotStore:
         return sorted(name.decode() for name in names)
 
     def rings(self, names: Sequence[str], since: int) -> list[Ring]:
-        """Return the rings of `names` that were written since `since` (Unix ms), with what stands where in them."""
+        """Return the rings of `names` that were written since `since` (Unix ms), with what stands
+        where in them.
+        """
         with client.edge():
             pipe = self.redis.pipeline(transaction=False)
             for name in names:
@@ -168,7 +175,9 @@ class HotStore:
         return [Ring(shard, name, schemas[version]) for shard, version, name in ring_keys if version in schemas]
 
     def schemas(self, versions: Iterable[str]) -> dict[str, Schema]:
-        """Return the schemas of `versions`, of timed ones with the newest members; one that Redis lost is not among them."""
+        """Return the schemas of `versions`, of timed ones with the newest members; one that Redis
+        lost is not among them.
+        """
         distinct_versions = dict.fromkeys(versions)
         schemas_ = {version: schema for version in distinct_versions if (schema := schemas.get(version)) is not None}
         missing = [version for version in distinct_versions if version not in schemas_]
@@ -193,9 +202,11 @@ class HotStore:
         return grown
 
     def select(self, matchers: tuple[Matcher, ...], start: int, end: int) -> list[Series]:
-        """Return the series that fit, with their samples in (start, end] (Unix ms), stale markers among them.
+        """Return the series that fit, with their samples in (start, end] (Unix ms), stale markers
+        among them.
 
-        However many names fit, it is four round trips: names, rings, schemas that are new to this process, slots.
+        However many names fit, it is four round trips: names, rings, schemas that are new to this
+        process, slots.
         """
         label_matchers = _but_name(matchers)
         choices = [
@@ -209,7 +220,9 @@ class HotStore:
         return [_joined(key, pieces) for key, pieces in pieces_by_series.items()]
 
     def slots(self, selected: Sequence[Ring], start: int, end: int) -> list[list[bytes]]:
-        """Return the bytes of the slots of each ring that may have times in (start, end] (Unix ms), see `ring.decode`."""
+        """Return the bytes of the slots of each ring that may have times in (start, end] (Unix ms),
+        see `ring.decode`.
+        """
         return self.ranges([(ring, rings.periods(ring.schema, start, end)) for ring in selected])
 
     def ranges(self, reads: Sequence[tuple[Ring, range]]) -> list[list[bytes]]:
@@ -226,7 +239,9 @@ class HotStore:
         return [[next(answers) for _ in range(count)] for count in counts]
 
     def label_sets(self, matchers: tuple[Matcher, ...], since: int) -> set[Labels]:
-        """Return the label sets that fit of what was written since `since` (Unix ms): a superset, since no sample is read."""
+        """Return the matching label sets written since `since` (Unix ms). No sample is read, so
+        this is a superset.
+        """
         label_matchers = _but_name(matchers)
         return {
             labels
@@ -242,7 +257,9 @@ class HotStore:
         return [name for name in candidates if all_accept(about_name, ((label_sets.NAME, name),))]
 
     def size(self) -> tuple[int, int]:
-        """Return how many bytes the rings of the window take at most, and how many series they have places for."""
+        """Return how many bytes the rings of the window take at most, and how many series they have
+        places for.
+        """
         rings = self.rings(self.names(), 0)
         series = sum(len(ring.schema.members) * len(ring.schema.columns) for ring in rings)
         return sum(ring.schema.width * ring.schema.slots for ring in rings), series
@@ -303,7 +320,9 @@ def _pick(
 
 
 def _joined(labels: Labels, pieces: list[tuple[Any, Any]]) -> Series:
-    """Join the pieces of one label set; where two versions or two targets give the same moment, a value beats a marker."""
+    """Join the pieces of one label set; where two versions or two targets give the same moment, a
+    value beats a marker.
+    """
     if len(pieces) == 1:
         return Series(labels, *pieces[0])
     times = np.concatenate([piece[0] for piece in pieces])

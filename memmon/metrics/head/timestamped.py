@@ -1,7 +1,9 @@
-"""The writer of samples that come with times of their own: pushed ones, and those of pages that say when.
+"""The writer of samples that come with times of their own: pushed ones, and those of pages that say
+when.
 
-A timed ring is a ring whose members are single series (`members`). Each sample is a cell, a time and a value; its slot follows from
-its time. Of the samples of one series and slot the newest is kept, so that what comes twice, late or from two senders does no harm.
+A timed ring is a ring whose members are single series (`members`). Each sample is a cell, a time
+and a value; its slot follows from its time. Of the samples of one series and slot the newest is
+kept, so that what comes twice, late or from two senders does no harm.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from memmon.samples import Sample
 from memmon.state import client, keys, lease
 
 MAX_SERIES = 40_000
-"""Places for series that one source may have at a time, up to half of which may be spare; what is over is refused and counted."""
+"""Places for series that one source may have, up to half of them spare; further series are refused
+and counted.
+"""
 
 MAX_BYTES = 256 << 20
 """That the rings of one source may take."""
@@ -38,7 +42,7 @@ OUT_OF_BOUNDS, TOO_MANY_SERIES = "out_of_bounds", "too_many_series"
 MAX_REMEMBERED = 20_000
 SWEEP_EVERY = 60.0
 EXTEND_MS = 60_000
-"""How long a ring goes on with the expiry that it has, which is far longer."""
+"""Seconds between two extensions of a ring's expiry, which is far longer."""
 
 _ATTEMPTS = 10
 _extended: dict[str, int] = {}
@@ -54,7 +58,7 @@ for i = 2, #ARGV do
 end
 """
 
-# What a source has of each name is changed by whoever read what it was before.
+# Compare-and-set: a source's rings change only if they still equal the values that were read.
 _SWAP = """
 local won = {}
 for i = 1, #ARGV, 3 do
@@ -67,8 +71,9 @@ return won
 
 
 class Written(NamedTuple):
-    """How many samples were kept, how many a newer one of their slot displaced, and how many were refused: by reason, with the
-    first example of each."""
+    """How many samples were kept, how many a newer one of their slot displaced, and how many were
+    refused: by reason, with the first example of each.
+    """
 
     accepted: int
     folded: int
@@ -91,7 +96,9 @@ _NOTHING = _Held("", 0, 0)
 
 
 class _Laid(NamedTuple):
-    """The samples of a name as cells of a ring, which of them lie side by side, and the gaps (ms) between samples of one slot."""
+    """The samples of a name as cells of a ring, which of them lie side by side, and the gaps (ms)
+    between samples of one slot.
+    """
 
     ring: Ring
     cells: Cells
@@ -148,8 +155,9 @@ class TimedStore:
     def _attempt(
         self, source: str, batches: dict[str, Batch], slots_by_name: dict[str, int], now: int, tally: _Tally
     ) -> dict[str, Batch]:
-        """Write what can be written; return what is to be tried again, where others changed the schema at the same time, or where
-        the slots turned out too long: then `wanted` has shorter ones."""
+        """Write the possible batches; return those to retry, because others changed the schema
+        meanwhile or the slots were too long. For the latter `slots_by_name` gets shorter slots.
+        """
         ready = self._prepare(source, batches, slots_by_name, now)
         laid = {
             name: _lay(batches[name], Ring(source, name, schema))
@@ -188,8 +196,9 @@ class TimedStore:
     def _prepare(
         self, source: str, batches: dict[str, Batch], slots_by_name: dict[str, int], now: int
     ) -> dict[str, Schema | None]:
-        """Return the schema of each name with places for what `batches` have, None where there is no room; a name is left out
-        where another writer was quicker."""
+        """Return the schema of each name with places for what `batches` have, None where there is
+        no room; a name is left out where another writer was quicker.
+        """
         held_rings = self._held(source)
         room = _room(held_rings)
         if room.places <= 0 or room.size <= 0:
@@ -230,7 +239,9 @@ class TimedStore:
         return {name: schema for name, schema in ready.items() if name not in lost}
 
     def _known(self, held_rings: dict[str, _Held], batches: dict[str, Batch]) -> dict[str, Schema]:
-        """Return by name what is known of the rings in force; Redis is asked where that is not enough."""
+        """Return the schemas of the current rings by name, read from Redis where they are not
+        cached.
+        """
         cached_schemas: dict[str, Schema] = {}
         ask = {}
         for name in batches.keys() & held_rings.keys():
@@ -269,7 +280,9 @@ class TimedStore:
         return held_rings
 
     def _swept(self, source: str, held_rings: dict[str, _Held]) -> dict[str, _Held]:
-        """Forget the names of which nothing was written for so long that no ring is left; look at most once a minute."""
+        """Forget the names of which nothing was written for so long that no ring is left; look at
+        most once a minute.
+        """
         if not lease.claim(self.redis, f"timed-sweep:{source}", SWEEP_EVERY):
             return held_rings
         pipe = self.redis.pipeline(transaction=False)
@@ -292,7 +305,9 @@ class TimedStore:
         return [name for name, is_won in zip(begun, won, strict=True) if not is_won]
 
     def _put(self, pipe: Any, laid: _Laid, now: int, is_new: bool) -> None:
-        """Write cells, and let readers find them. What need not live longer yet is left as it is: it is most of the commands."""
+        """Write cells, and let readers find them. What need not live longer yet is left as it is:
+        it is most of the commands.
+        """
         ring, cells = laid.ring, laid.cells
         for first, end in laid.runs:
             start = _offset(ring.schema, cells, first)

@@ -1,4 +1,6 @@
-"""The verbs that keep history: roll minutes up, make coarser rollups of finer ones, forget. Each may run twice at once."""
+"""The verbs that keep history: roll minutes up, make coarser rollups of finer ones, forget. Each
+may run twice at once.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +15,20 @@ from memmon.promql.matcher import Matcher
 from memmon.state import client, keys
 
 LATE = 20
-"""Seconds for samples that are still on their way when their minute is over: longer than a row of a shard may be late."""
+"""Seconds for samples that are still on their way when their minute is over: longer than a row of a
+shard may be late.
+"""
 EVERYTHING = (Matcher(label_sets.NAME, "=~", ".+"),)
 PRUNED_AT_ONCE = 20_000
 """Rows in one transaction: SQLite lets nobody else write meanwhile."""
 
 
 def roll_up(ctx: Context, window: HotStore) -> int:
-    """Roll up every minute that is over, and the hours and five minutes that are; return how many minutes that were.
+    """Roll up every minute that is over, and the hours and five minutes that are; return how many
+    minutes that were.
 
-    What is written is written once, by its key. Minutes that were missed are made good as far back as the hot window reaches,
-    whether memmon was away or Redis lost how far it had come: then SQL knows.
+    Rollups are written once, by their key. Missed minutes are filled as far back as the head block
+    reaches. When Redis has lost the progress, SQL provides it.
     """
     end = int(ctx.now() - LATE) // MINUTE * MINUTE
     earliest = end - window.window_ms // 1000
@@ -70,7 +75,9 @@ def _roll_level(ctx: Context, level: int, start: int) -> None:
 
 
 def prune(ctx: Context, window: HotStore) -> int:
-    """Forget rollups that are older than their level is kept, and series without any; return how many rows."""
+    """Forget rollups that are older than their level is kept, and series without any; return how
+    many rows.
+    """
     gone = 0
     for level in LEVELS:
         before = ctx.now() - rollup.retention(level, ctx.settings.retention_hours)

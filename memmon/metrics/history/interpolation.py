@@ -1,4 +1,6 @@
-"""Pure: rollups as the samples that a function over them would have seen, as nearly as they can say it."""
+"""Pure: rollups as the samples that a function over them would have seen, as nearly as they can say
+it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ CLOSEST = 15.0
 
 
 class Stretches(NamedTuple):
-    """The rollups of one series in order of time: where each begins and how long it is (seconds), and its columns by name."""
+    """The rollups of one series in order of time: where each begins and how long it is (seconds),
+    and its columns by name.
+    """
 
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
@@ -38,11 +42,13 @@ def needed(hint: Hint) -> tuple[str, ...]:
 
 
 def spread(stretches: Stretches, hint: Hint, most: int) -> tuple[NDArray[np.int64], Floats]:
-    """Return times (Unix ms) and values of some samples, evenly over each stretch and the last of them at its end.
+    """Return times (Unix ms) and values of some samples, evenly over each stretch and the last of
+    them at its end.
 
-    A counter is laid through the increases, which know of resets, backwards from its last value. Others hold what they were for
-    the whole stretch: the least, the greatest, the mean; a sum is divided among its samples. Where it matters how many they are
-    there are as many as there were, unless that is more than `most`; then a range still has two.
+    A counter is reconstructed from its increases, which include resets, backwards from its last
+    value. Other aggregates are constant over the stretch: minimum, maximum, mean; a sum is divided
+    among its samples. Where the number of samples matters it is the original one, up to `most`; a
+    range always has two.
     """
     starts, lengths, columns = stretches
     counts = columns["count"].astype(np.intp)
@@ -58,8 +64,9 @@ def spread(stretches: Stretches, hint: Hint, most: int) -> tuple[NDArray[np.int6
 
 
 def rising(values: Floats) -> Floats:
-    """Return a counter, of which older values may be negative, as if it had never been reset and had begun long ago: rates are
-    those of the counter."""
+    """Return a counter, of which older values may be negative, as if it had never been reset and
+    had begun long ago: rates are those of the counter.
+    """
     there = np.flatnonzero(~np.isnan(values))
     if not len(there):
         return values

@@ -14,7 +14,9 @@ LEVELS = (MINUTE, FIVE_MINUTES, HOUR)
 
 
 class Rollup(NamedTuple):
-    """The values of one series in [start, start + level). `increase` is reset-corrected and counts from the value before."""
+    """The values of one series in [start, start + level). `increase` is reset-corrected and counts
+    from the value before.
+    """
 
     start: int
     min: float
@@ -26,7 +28,7 @@ class Rollup(NamedTuple):
 
 
 def of_samples(series: Series, start: int, level: int) -> Rollup | None:
-    """Return the rollup of the samples in [start, start + level) seconds; None where there is none."""
+    """Return the rollup of the samples in [start, start + level) seconds, or None without samples."""
     real = np.isfinite(series.values)  # A staleness marker is no number either.
     times, values = series.times[real], series.values[real]
     low, high = times.searchsorted((start * 1000, (start + level) * 1000)).tolist()
@@ -54,6 +56,8 @@ def of_rollups(rollups: Sequence[Rollup], start: int) -> Rollup | None:
 
 
 def retention(level: int, hours: int) -> float:
-    """Return for how many seconds rollups of `level` are kept when the longest are kept for `hours`."""
+    """Return for how many seconds rollups of `level` are kept when the longest are kept for
+    `hours`.
+    """
     longest = {MINUTE: 48, FIVE_MINUTES: 14 * 24}.get(level, hours)
     return min(longest, hours) * 3600.0

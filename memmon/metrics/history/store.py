@@ -61,7 +61,9 @@ def finer(session: Session, level: int, start: int, end: int) -> dict[int, list[
 
 
 def _rollups(level: int, start: int, end: int) -> Select[Any]:
-    """Return the query for series id and rollup, in order of time: columns, since rows as objects cost three times as much."""
+    """Return the query for series id and rollup, in order of time: columns, since rows as objects
+    cost three times as much.
+    """
     columns = [RollupRow.series_id, *(getattr(RollupRow, name) for name in Rollup._fields)]
     return (
         select(*columns)
@@ -103,11 +105,14 @@ def series(session: Session, matchers: tuple[Matcher, ...]) -> dict[int, Labels]
 def stretches(
     session: Session, series_ids_: Sequence[int], level: int, start: int, end: int, columns: Sequence[str]
 ) -> dict[int, Stretches]:
-    """Return some columns of the rollups of series, beginning in [start, end), by series id and in order of time."""
+    """Return some columns of the rollups of series, beginning in [start, end), by series id and in
+    order of time.
+    """
     stretches_by_id: dict[int, Stretches] = {}
     if start >= end:
         return stretches_by_id
-    of = RollupRow.__table__.c  # Past the ORM, whose own work on as many rows takes longer than the database's.
+    # Past the ORM, whose own work on as many rows takes longer than the database's.
+    of = RollupRow.__table__.c
     chosen = select(of.series_id, of.start, *(of[name] for name in columns))
     for first in range(0, len(series_ids_), upsert.CHUNK):
         query = (
@@ -134,7 +139,9 @@ def newest(session: Session, level: int) -> int | None:
 
 
 def prune(session: Session, level: int, before: float, most: int) -> int:
-    """Delete rollups of `level` that began before `before`, `most` of them or some more; return how many."""
+    """Delete rollups of `level` that began before `before`, `most` of them or some more; return how
+    many.
+    """
     old = (RollupRow.level == level) & (RollupRow.start < before)
     last = session.scalar(select(RollupRow.start).where(old).order_by(RollupRow.start).offset(most - 1).limit(1))
     if last is not None:
@@ -155,7 +162,7 @@ def save_baselines(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def baselines(session: Session) -> Sequence[BaselineRow]:
-    """Return what is usual."""
+    """Return the baselines."""
     return session.scalars(select(BaselineRow).order_by(BaselineRow.metric, BaselineRow.fingerprint)).all()
 
 

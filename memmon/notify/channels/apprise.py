@@ -1,5 +1,6 @@
-"""Channel: any of the services that Apprise knows, by its URL. Apprise says of a failure only that it was one, and why in its
-log; what it says there is kept, and every failure is worth another try."""
+"""Channel: any service that Apprise supports, by its URL. Apprise reports only success or failure
+and logs the reason; the log is captured, and every failure is retried.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What a channel is: a function that sends one message and returns what the other side said.
 
-It raises Transient when another try may help (`Busy` says when at the earliest), Permanent when not.
+It raises Transient when another try may help (`Busy` says when at the earliest), Permanent when
+not.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Busy(Transient):
 
 
 class Message(NamedTuple):
-    """What is sent: a subject of one line, the text, everything in structured form, and the templates for it."""
+    """A message: one-line subject, text, structured payload, and the templates for it."""
 
     subject: str
     text: str
@@ -39,7 +40,9 @@ class Message(NamedTuple):
         return bool(self.payload.get("kind") == "alert")
 
     def fill(self, template: str, instead: str = "") -> str:
-        """Return a configured text with its template filled in, or `instead` for a message that is not about alerts."""
+        """Return a configured text with its template filled in, or `instead` for a message that is
+        not about alerts.
+        """
         if "{{" not in template:
             return template
         if not self.is_alert:

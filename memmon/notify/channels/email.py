@@ -49,7 +49,9 @@ def send(config: EmailConfig, message: Message, settings: Settings, defaults: Gl
 
 
 def compose(message: Message, sender: str, to: str, config: EmailConfig | None = None) -> EmailMessage:
-    """Return the mail as text and as HTML in which everything is escaped, or as the configuration's templates have them."""
+    """Return the mail as text and as HTML in which everything is escaped, or as the configuration's
+    templates have them.
+    """
     mail = EmailMessage()
     email_config = config or EmailConfig(to=to)
     headers = {name.title(): one_line(message.fill(text)) for name, text in email_config.headers.items()}
@@ -69,7 +71,7 @@ def compose(message: Message, sender: str, to: str, config: EmailConfig | None =
 
 
 def _id(message: Message) -> str:
-    """Return the same id at each try, so that a mailbox can tell that it has the mail already."""
+    """Return the same Message-ID at each attempt, so that a mailbox can drop duplicates."""
     message_id = message.payload.get("id")
     return (
         f"<{hashlib.sha256(message_id.encode()).hexdigest()[:32]}@memmon>"
@@ -96,8 +98,9 @@ def _server(config: EmailConfig, settings: Settings, defaults: Global) -> tuple[
 
 
 def _secure(server: smtplib.SMTP, host: str, config: EmailConfig, settings: Settings, defaults: Global) -> None:
-    """Go over to TLS, and log in. A smarthost of the routes must offer TLS unless they say otherwise, and so must a server of
-    the environment's that gets a password over the network."""
+    """Go over to TLS, and log in. A smarthost of the routes must offer TLS unless they say
+    otherwise, and so must a server of the environment's that gets a password over the network.
+    """
     user = config.auth_username or defaults.smtp_auth_username or settings.smtp_username
     has_smarthost = bool(config.smarthost or defaults.smtp_smarthost)
     usual = defaults.smtp_require_tls if has_smarthost else bool(user) and not _is_here(host)

@@ -27,7 +27,8 @@ def post(
     timeout: float,
     headers: dict[str, str] | None = None,
 ) -> outbound.Response:
-    """Post JSON; return the answer of 2xx. Raises Transient for what is worth another try, Permanent for all else.
+    """Post JSON; return the answer of status 2xx. Raises Transient for retriable failures,
+    Permanent for others.
 
     The operator wrote the address, so it may be a private one.
     """
@@ -52,7 +53,9 @@ def answer_text(answer: outbound.Response) -> str:
 
 
 def judge(answer: outbound.Response, retried: frozenset[int] = RETRIED) -> None:
-    """Raise what an answer means: 2xx is done, 5xx and those of `retried` are worth another try, all else is not."""
+    """Raise what an answer means: 2xx is done, 5xx and those of `retried` are worth another try,
+    all else is not.
+    """
     if 200 <= answer.status < 300:
         return
     if answer.status in retried or answer.status >= 500:
@@ -94,7 +97,9 @@ def _headers(config: HttpConfig) -> dict[str, str]:
 
 
 def header(text: str) -> str:
-    """Return `text` as a header can hold it: an id is made of labels, and a label may hold anything."""
+    """Return `text` as a header can hold it: an id is made of labels, and a label may hold
+    anything.
+    """
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
 
 

@@ -1,5 +1,6 @@
-"""Channel: an adaptive card to a workflow of Microsoft Teams. Source: Microsoft's "Create incoming webhooks with Workflows"; the
-fields are those of Alertmanager's `msteamsv2_config`."""
+"""Channel: an adaptive card to a workflow of Microsoft Teams. Source: Microsoft's "Create incoming
+webhooks with Workflows"; the fields are those of Alertmanager's `msteamsv2_config`.
+"""
 
 from __future__ import annotations
 

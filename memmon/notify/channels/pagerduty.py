@@ -1,5 +1,6 @@
-"""Channel: PagerDuty's Events API v2. Source: its "Send an alert event"; the fields are those of Alertmanager's
-`pagerduty_config`."""
+"""Channel: PagerDuty's Events API v2. Source: its "Send an alert event"; the fields are those of
+Alertmanager's `pagerduty_config`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ SEVERITIES = ("critical", "error", "warning", "info")
 
 
 def send(config: PagerDutyConfig, message: Message, settings: Settings, defaults: Global) -> str:
-    """Post the event; PagerDuty answers 202, and 400 for what it cannot read."""
+    """Post the event; PagerDuty answers 202, and 400 for an invalid one."""
     key = config.routing_key or http.content(config.routing_key_file)
     url = config.url or defaults.pagerduty_url
     answer = http.post(url, body(config, message, key), config.http_config, defaults, config.timeout)
@@ -27,7 +28,9 @@ def send(config: PagerDutyConfig, message: Message, settings: Settings, defaults
 
 
 def body(config: PagerDutyConfig, message: Message, key: str) -> dict[str, Any]:
-    """Return the event. Its `dedup_key` is that of the group, or of the incident: what follows belongs to the same."""
+    """Return the event. Its `dedup_key` is that of the group, or of the incident: what follows
+    belongs to the same.
+    """
     action = _action(message.payload)
     event: dict[str, Any] = {"routing_key": key, "event_action": action, "dedup_key": _dedup(message.payload)}
     if action != "trigger":

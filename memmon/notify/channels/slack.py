@@ -1,5 +1,6 @@
-"""Channel: a message with one attachment to an incoming webhook of Slack. Source: Slack's "Sending messages using incoming
-webhooks"; the fields are those of Alertmanager's `slack_config`."""
+"""Channel: a message with one attachment to an incoming webhook of Slack. Source: Slack's "Sending
+messages using incoming webhooks"; the fields are those of Alertmanager's `slack_config`.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ def send(config: SlackConfig, message: Message, settings: Settings, defaults: Gl
 
 
 def body(config: SlackConfig, message: Message) -> dict[str, Any]:
-    """Return the message as Slack wants it; what is empty is left out."""
+    """Return the message in Slack's format without empty fields."""
     fields = [
         {
             "title": message.fill(f.title),

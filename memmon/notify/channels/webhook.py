@@ -1,5 +1,6 @@
-"""Channel: a POST of JSON, Alertmanager's version 4 with everything that memmon knows and a `text` for Slack beside, or what the
-configuration's `payload` says."""
+"""Channel: a POST of JSON, Alertmanager's version 4 with everything that memmon knows and a `text`
+for Slack beside, or what the configuration's `payload` says.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +12,9 @@ from memmon.settings import Settings
 
 
 def send(config: WebhookConfig, message: Message, settings: Settings, defaults: Global) -> str:
-    """Post the message. Its id is the same at each try and stands in `Idempotency-Key`: a receiver can tell that it has it
-    already."""
+    """Post the message. Its id is the same at each attempt and is sent as `Idempotency-Key`, so
+    that a receiver can drop duplicates.
+    """
     payload = message.payload
     if message.is_alert:
         payload = {**payload, **version4(payload, config.max_alerts)}
@@ -22,5 +24,6 @@ def send(config: WebhookConfig, message: Message, settings: Settings, defaults: 
     url = config.url or http.content(config.url_file)
     headers = {"Idempotency-Key": http.header(payload.get("id", ""))}
     if config.url and config.url == (settings.webhook_url or settings.alert_webhook):
-        headers |= settings.webhook_header_map  # They may hold a secret, which is for this address alone.
+        # They may hold a secret, which is for this address alone.
+        headers |= settings.webhook_header_map
     return http.answer_text(http.post(url, body, config.http_config, defaults, config.timeout, headers))

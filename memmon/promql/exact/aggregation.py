@@ -25,7 +25,7 @@ SIMPLE: dict[str, Callable[[Sequence[float]], float]] = {
     "stddev": lambda values: math.sqrt(numbers.variance(values)),
     "stdvar": numbers.variance,
 }
-"""Those that need nothing but the values."""
+"""Aggregations over values alone."""
 
 EXTREMES = ("topk", "bottomk")
 WITH_PARAMETER = (*EXTREMES, "quantile", "count_values")

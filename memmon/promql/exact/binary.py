@@ -101,7 +101,9 @@ def _drops_name(node: Binary) -> bool:
 
 
 def result_labels(node: Binary, labels: Labels, other: Labels) -> Labels:
-    """Return the labels of what comes out of a pair: those of the many side, less or more what the matching says."""
+    """Return the labels of what comes out of a pair: those of the many side, less or more what the
+    matching says.
+    """
     if node.card == "OneToOne" and node.matching is not None:
         if node.matching.only:
             return label_sets.only(labels, node.matching.names)

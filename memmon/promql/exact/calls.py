@@ -126,7 +126,9 @@ def _histogram_fraction(query: Exact, node: tree.Call, at: float) -> list[Point]
 def _histograms(
     query: Exact, node: tree.Call, arg: int, at: float
 ) -> Iterable[tuple[Labels, list[tuple[float, float]]]]:
-    """Return the buckets of each classic histogram in argument `arg`: (upper bound, count), by labels without `le`."""
+    """Return the buckets of each classic histogram in argument `arg`: (upper bound, count), by
+    labels without `le`.
+    """
     groups: dict[Labels, list[tuple[float, float]]] = {}
     for point in query.vector(node.args[arg], at):
         text = label_sets.get(point.labels, "le")

@@ -1,6 +1,7 @@
 """The reference evaluator: one instant at a time, exact before fast.
 
-A value of an expression is a number, a text, an instant vector (list of Point) or a range vector (list of Ranged).
+A value of an expression is a number, a text, an instant vector (list of Point) or a range vector
+(list of Ranged).
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ Value: TypeAlias = "float | str | list[Point] | list[Ranged]"
 
 
 class Exact:
-    """Evaluates one expression over one source. `start` and `end` bound every step of it, `step` is between two of them
-    (seconds; 0 for an instant query)."""
+    """Evaluates one expression over one source. `start` and `end` bound every step of it, `step` is
+    between two of them (seconds; 0 for an instant query).
+    """
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class Exact:
 
     @property
     def is_range(self) -> bool:
-        """Tell whether what is evaluated now is one of several steps, whose results are put together by their labels."""
+        """True while evaluating one of several steps, whose results are joined by their labels."""
         return self.start != self.end or self._nested > 0
 
     def value(self, at: float) -> Value:
@@ -82,7 +84,7 @@ class Exact:
         return self.apply(node, at)
 
     def apply(self, node: tree.Node, at: float) -> Value:
-        """Return what `node` makes of what is below it at `at`. Of that, `given` may know some already, by the node's id."""
+        """Evaluate `node` at `at`. `given` holds the values of some children, by node id."""
         value = _HANDLERS[type(node)](self, node, at)
         if isinstance(node, RENAMING) and isinstance(value, list) and len(value) > 1:
             binary.refuse_duplicates(as_points(value))
@@ -179,7 +181,7 @@ class Exact:
         return at - node.offset
 
     def series(self, node: tree.Selector, before: int) -> list[Held]:
-        """Return the series of `node` with samples from `before` ms ahead of the first moment that it is looked at."""
+        """Return the series of `node` with samples from `before` ms ahead of its first evaluation."""
         return self.selection.series(node, before, lambda: self.bounds(node), self.hint(node))
 
     def hint(self, node: tree.Selector) -> Hint:
@@ -187,12 +189,14 @@ class Exact:
         return self._hints.get(id(node), NO_HINT)
 
     def bounds(self, node: tree.Selector) -> tuple[int, int]:
-        """Return the first and the last moment (Unix ms) at which `node` is looked at."""
+        """Return the first and the last evaluation time (Unix ms) of `node`."""
         first, last = self._spans[id(node)]
         return round(first * 1000), round(last * 1000)
 
     def _look(self, node: tree.Node, first: float, last: float) -> None:
-        """Note when each selector below `node` is looked at, where `node` itself is from `first` to `last`."""
+        """Record the evaluation times of each selector below `node`, which is evaluated from
+        `first` to `last`.
+        """
         if isinstance(node, tree.Selector | tree.Subquery):
             ends = (self.moment(node, first), self.moment(node, last))
             first, last = min(ends), max(ends)
@@ -244,7 +248,7 @@ _HANDLERS: dict[type[tree.Node], Callable[[Exact, Any, float], Value]] = {
 
 
 RENAMING = (tree.Negation, tree.Binary, tree.Call)
-"""What may take from series what told them apart, as a rule the name."""
+"""Functions that may remove distinguishing labels, usually the name."""
 
 
 def _hints(root: tree.Node, step: int) -> dict[int, Hint]:

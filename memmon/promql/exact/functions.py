@@ -11,7 +11,8 @@ import numpy as np
 
 def _round(value: float, to: float = 1.0) -> float:
     with np.errstate(all="ignore"):
-        inverse = np.float64(1.0) / np.float64(to)  # As Prometheus does, since it rounds better than a division.
+        # As Prometheus does, since it rounds better than a division.
+        inverse = np.float64(1.0) / np.float64(to)
         return float(np.floor(np.float64(value) * inverse + 0.5) / inverse)
 
 

@@ -14,7 +14,9 @@ TOLERANCE = 1e-12
 
 
 class Lift(NamedTuple):
-    """What was done to make counts rise: between which bounds they were lifted, and by how much at most."""
+    """A correction that made counts monotonic: the bounds between which they were raised, and the
+    largest raise.
+    """
 
     low: float
     high: float
@@ -31,12 +33,16 @@ def bound(text: str) -> float | None:
 
 
 def quantile(q: float, buckets: Iterable[tuple[float, float]]) -> float:
-    """Return the q-quantile of cumulative `buckets` (upper bound, count); NaN where they say nothing."""
+    """Return the q-quantile of cumulative `buckets` (upper bound, count); NaN where they say
+    nothing.
+    """
     return quantile_of(q, buckets)[0]
 
 
 def quantile_of(q: float, buckets: Iterable[tuple[float, float]]) -> tuple[float, Lift | None]:
-    """Return the q-quantile, and how counts were lifted where a bucket counted less than a smaller one."""
+    """Return the q-quantile, and how counts were lifted where a bucket counted less than a smaller
+    one.
+    """
     if math.isnan(q):
         return math.nan, None
     if q < 0 or q > 1:
@@ -65,7 +71,9 @@ def _interpolated(q: float, bounds: list[float], counts: list[float]) -> float:
 
 
 def fraction(low: float, high: float, buckets: Iterable[tuple[float, float]]) -> float:
-    """Return the share of observations from `low` to `high`, evenly spread in their buckets; NaN where they say nothing."""
+    """Return the share of observations from `low` to `high`, evenly spread in their buckets; NaN
+    where they say nothing.
+    """
     ordered = _merged(buckets)
     if not ordered or ordered[-1][0] != math.inf:
         return math.nan
@@ -84,7 +92,8 @@ def _rank(value: float, ordered: list[tuple[float, float]], total: float) -> flo
         if start >= value:
             return min(below, total)
         if upper > value:
-            # In a bucket without an end there is no place for a value: none of its observations are below, or all are.
+            # In a bucket without an end there is no place for a value: none of its observations are
+            # below, or all are.
             if start == -math.inf:
                 return min(count, total)
             return min(below + (count - below) * (value - start) / (upper - start), total)

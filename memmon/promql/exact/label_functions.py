@@ -1,4 +1,4 @@
-"""Functions that change labels, and the labels of what is absent."""
+"""Functions that change labels, and the labels of `absent`."""
 
 from __future__ import annotations
 

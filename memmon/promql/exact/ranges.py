@@ -1,4 +1,5 @@
-"""Functions over the samples of one series in a range. Times are seconds, ranges are left-open as in Prometheus 3.
+"""Functions over the samples of one series in a range. Times are seconds, ranges are left-open as
+in Prometheus 3.
 
 Source of the extrapolation: prometheus/prometheus `promql/functions.go`, `extrapolatedRate`.
 """
@@ -27,7 +28,9 @@ class Window(NamedTuple):
 
 
 def extrapolated(window: Window, counter: bool, per_second: bool) -> float | None:
-    """Return rate, increase or delta, stretched to the ends of the window as Prometheus does; None below two samples."""
+    """Return rate, increase or delta, stretched to the ends of the window as Prometheus does; None
+    below two samples.
+    """
     times, values, start, end = window
     if len(values) < 2:
         return None
@@ -81,7 +84,9 @@ def _line(window: Window, zero: float) -> tuple[float, float] | None:
 
 
 def quantile(q: float, values: Floats) -> float:
-    """Return the q-quantile with linear interpolation; NaN is the least value. Beyond 0 to 1 it is infinite, of nothing NaN."""
+    """Return the q-quantile with linear interpolation; NaN is the least value. Beyond 0 to 1 it is
+    infinite, of nothing NaN.
+    """
     if not len(values) or math.isnan(q):
         return math.nan
     if q < 0 or q > 1:

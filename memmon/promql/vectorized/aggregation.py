@@ -16,7 +16,9 @@ from memmon.promql.vectorized.ranges import exactly, suspicious
 
 
 class Groups(NamedTuple):
-    """Series by group: `order` puts those of one group side by side, which begin at `starts`; `of` is the group of each."""
+    """Series by group: `order` puts those of one group side by side, which begin at `starts`; `of`
+    is the group of each.
+    """
 
     roster: Roster
     of: Indexes
@@ -76,7 +78,7 @@ def _counts(frame: Frame, grouped: Groups) -> Indexes:
 
 
 def _laid(frame: Frame, grouped: Groups, empty: float) -> Floats:
-    """Return the values in the order of the groups, `empty` where there is none."""
+    """Return the values in the order of the groups, `empty` for missing ones."""
     values = frame.values[:, grouped.order]
     return values if frame.present is None else np.where(frame.present[:, grouped.order], values, empty)
 
@@ -116,7 +118,7 @@ def _greatest(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
 
 
 def _each(op: str) -> Callable[[Frame, Groups, Indexes], Floats]:
-    """Return the aggregation done group by group, for what has no kernel."""
+    """Return the aggregation group by group, for operators without a kernel."""
 
     def each(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
         values = np.zeros(counts.shape)

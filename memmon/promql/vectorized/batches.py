@@ -1,4 +1,6 @@
-"""The way into the kernels: a value at one moment, or series over many steps, in turns that fit into memory."""
+"""The way into the kernels: a value at one moment, or series over many steps, in turns that fit
+into memory.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def steps(engine: Exact, moments: Sequence[float]) -> list[Series]:
 
 
 def _turn(engine: Exact) -> int:
-    """Return how many steps are done at once, so that a frame of the largest selector stays within bounds."""
+    """Return how many steps are done at once, so that a frame of the largest selector stays within
+    bounds.
+    """
     kernels = Kernels(engine, [engine.start])
     widest = max((kernels.width(node) for node in tree.walk(engine.tree)), default=0)
     return max(1, min(MOST_STEPS, CELLS // max(1, widest)))
@@ -66,7 +70,8 @@ def _series(answer: Answer, times: Any) -> list[tuple[Any, Any, Any]]:
 
 def _of_parts(labels: Any, pieces: list[tuple[Any, Any]]) -> Series:
     times, values = (np.concatenate(columns) for columns in zip(*pieces, strict=True))
-    if len(pieces) > 1 and (np.diff(times) < 0).any():  # Two columns of one label set, at steps of their own.
+    # Two columns of one label set, at steps of their own.
+    if len(pieces) > 1 and (np.diff(times) < 0).any():
         order = np.argsort(times, kind="stable")
         times, values = times[order], values[order]
     return Series(labels, times, np.ascontiguousarray(values))

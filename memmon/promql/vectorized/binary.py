@@ -1,4 +1,6 @@
-"""Binary operators on frames. `vectors` says what each of them means; what is ambiguous goes its way."""
+"""Binary operators on frames, see `exact/binary.py`. Ambiguous matches are left to the exact
+evaluator.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def with_scalar(node: Binary, frame: Frame, scalar: Floats, scalar_is_left: bool
 
 
 def _applied(node: Binary, roster: Roster, left: Any, right: Any, left_values: Floats, present: Bools | None) -> Frame:
-    """Return what the operator makes of values side by side; a comparison that is no `bool` keeps what holds."""
+    """Return what the operator makes of values side by side; a comparison that is no `bool` keeps
+    what holds.
+    """
     with np.errstate(all="ignore"):
         if node.op not in COMPARISON:
             return Frame(frames.nameless(roster), ARITHMETIC[node.op](left, right), present)
@@ -73,7 +77,9 @@ class Match(NamedTuple):
 
 
 def between(node: Binary, left: Frame, right: Frame) -> Frame | None:
-    """Return the operator between two vectors; None where series match so that only a look at each step can tell."""
+    """Return the operator between two vectors; None where series match so that only a look at each
+    step can tell.
+    """
     if node.op in ("and", "or", "unless"):
         return _set(node, left, right)
     swapped = node.card == "OneToMany"
@@ -102,7 +108,9 @@ def _about(matching: Grouping | None) -> Any:
 
 
 def _match(node: Binary, many_side: Roster, one_side: Roster) -> Match | None:
-    """Return how the two sides meet, None where a group has several series on a side that may have one."""
+    """Return how the two sides meet, None where a group has several series on a side that may have
+    one.
+    """
     matching = node.matching or _BY_ALL
     keys = [matching.key(labels) for labels in one_side.labels]
     ones = {key: index for index, key in enumerate(keys)}

@@ -16,8 +16,8 @@ _STALE = np.uint64(STALE_BITS)
 
 
 class Dense(NamedTuple):
-    """Rows of samples: times [T, M] ascending, NEVER after the last; series s has `values[:, place[s]]` at the times of
-    `member[s]`.
+    """Rows of samples: times [T, M] ascending, NEVER after the last; series s has `values[:,
+    place[s]]` at the times of `member[s]`.
 
     `series` is where these series are in the block that they come from.
     """
@@ -30,7 +30,9 @@ class Dense(NamedTuple):
 
 
 def split(block: Block, first: int, last: int) -> list[Dense]:
-    """Return the samples of `block` in (first, last] (Unix ms), complete series as they are and the others put together anew."""
+    """Return the samples of `block` in (first, last] (Unix ms), complete series as they are and the
+    others put together anew.
+    """
     times, values = _rows(block, first, last)
     everyone = np.arange(len(block.roster), dtype=np.intp)
     if not len(times) or not len(everyone):
@@ -48,7 +50,9 @@ def split(block: Block, first: int, last: int) -> list[Dense]:
 
 
 def _rows(block: Block, first: int, last: int) -> tuple[NDArray[np.int64], Floats]:
-    """Return the rows in which any member has a time in (first, last]; times outside only at the ends of a member."""
+    """Return the rows in which any member has a time in (first, last]; times outside only at the
+    ends of a member.
+    """
     inside = ((block.times > first) & (block.times <= last)).any(axis=1)
     rows = np.flatnonzero(inside)
     if not len(rows):
@@ -58,7 +62,7 @@ def _rows(block: Block, first: int, last: int) -> tuple[NDArray[np.int64], Float
 
 
 def _packed(times: NDArray[np.int64], values: Floats, series: Indexes) -> Dense:
-    """Move what is a sample to the top of each column."""
+    """Move the samples to the top of each column."""
     bad = (times == NO_ROW) | (values.view(np.uint64) == _STALE)
     order = np.argsort(bad, axis=0, kind="stable")
     times = np.take_along_axis(np.where(bad, NEVER, times), order, axis=0)
@@ -67,7 +71,9 @@ def _packed(times: NDArray[np.int64], values: Floats, series: Indexes) -> Dense:
 
 
 def rows_until(times: NDArray[np.int64], moments: NDArray[np.int64]) -> Indexes:
-    """Return how many rows of each member are at or before each moment: [K, M]. Times ascend in every column."""
+    """Return how many rows of each member are at or before each moment: [K, M]. Times ascend in
+    every column.
+    """
     steps, (rows, members) = len(moments), times.shape
     offsets = np.empty((steps, members), dtype=np.intp)
     if steps * rows > 64 * max(members, 1) and members < 4096:

@@ -1,6 +1,8 @@
-"""The second evaluator: all steps of a query at once, in numpy. What it has no kernel for, it leaves to the exact one.
+"""The vectorized evaluator: all steps of a query at once, in numpy. Unsupported nodes are left to
+the exact evaluator.
 
-A value is a scalar at all steps [K], a text, or a Frame. It is held to the exact evaluator by a property test.
+A value is a scalar at all steps [K], a text, or a Frame. It is held to the exact evaluator by a
+property test.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ _STALE = np.uint64(STALE_BITS)
 
 
 class Kernels:
-    """Evaluates expressions at `moments` (Unix seconds), beside the exact evaluator that is asked for the rest."""
+    """Evaluates expressions at `moments` (Unix seconds), beside the exact evaluator that is asked
+    for the rest.
+    """
 
     def __init__(self, engine: Exact, moments: Sequence[float]):
         self._engine = engine
@@ -196,7 +200,7 @@ class Kernels:
         return frame if node.name in ranges.KEEPS_NAME else frame._replace(roster=frames.nameless(frame.roster))
 
     def _exactly(self, node: tree.Node, answers: dict[int, Answer] | None = None) -> Answer:
-        """Return what the exact evaluator makes of `node`, step by step, out of what is below it, which goes the fast way."""
+        """Evaluate `node` exactly, step by step, over children that are evaluated vectorized."""
         answers = dict(answers or {})
         for child in tree.children(node):
             if id(child) not in answers and not isinstance(child, tree.Matrix | tree.Subquery | tree.Text):

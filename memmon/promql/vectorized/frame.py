@@ -24,8 +24,9 @@ MAX_KNOWN = 64
 
 
 class Frame(NamedTuple):
-    """An instant vector at K steps: values [K, S] of the series in `roster`, and where they are there [K, S], None for
-    everywhere."""
+    """An instant vector at K steps: values [K, S] of the series in `roster`, and where they are
+    there [K, S], None for everywhere.
+    """
 
     roster: Roster
     values: Floats
@@ -44,7 +45,7 @@ class Frame(NamedTuple):
 
 
 def memoized(roster: Roster, key: Any, make: Callable[[], T]) -> T:
-    """Return what was worked out of `roster` under `key`, worked out now where it is new."""
+    """Return the value of `make` for `roster` and `key`, computed once."""
     if key not in roster.known:
         if len(roster.known) >= MAX_KNOWN:
             roster.known.clear()
@@ -71,8 +72,9 @@ def names(roster: Roster) -> list[str]:
 
 
 def of_points(rows: Sequence[Sequence[Point]]) -> Frame:
-    """Return the vectors of all steps as a frame, series in the order in which they come. A label set that is twice in a vector
-    stays twice, for whoever has to refuse it."""
+    """Return the vectors of all steps as a frame, series in order of appearance. A duplicate label
+    set in a vector stays duplicate, so that callers can refuse it.
+    """
     at: dict[tuple[Labels, int], int] = {}
     placed = []
     for points in rows:

@@ -1,4 +1,6 @@
-"""histogram_quantile of frames. `histogram` says what it means; histograms whose buckets differ go its way."""
+"""histogram_quantile of frames, see `exact/histogram.py`. Histograms with different buckets are
+left to the exact evaluator.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from memmon.promql.vectorized.frame import Bools, Floats, Frame, Indexes, memoiz
 
 
 class Family(NamedTuple):
-    """Histograms with the same bounds: `places` [G, B] are their buckets in the frame, `groups` what they are in the result."""
+    """Histograms with the same bounds: `places` [G, B] are their bucket columns in the frame,
+    `groups` their columns in the result.
+    """
 
     bounds: Floats
     places: Indexes
@@ -24,7 +28,9 @@ class Family(NamedTuple):
 
 
 class Histograms(NamedTuple):
-    """The histograms of a roster: by their bounds, with metric names, and those that have to be looked at one by one."""
+    """The histograms of a roster: grouped by bounds, with metric names, and the irregular ones that
+    are evaluated singly.
+    """
 
     roster: Roster
     names: list[str]
@@ -83,7 +89,9 @@ class Answer(NamedTuple):
 
 
 def quantiles(q: Floats, frame: Frame) -> Answer | None:
-    """Return the quantile `q` [K] of each histogram; None where two differ in nothing but their names."""
+    """Return the quantile `q` [K] of each histogram; None where two differ in nothing but their
+    names.
+    """
     grouped = histograms(frame.roster)
     if not frames.is_unique(grouped.roster):
         return None
@@ -110,7 +118,7 @@ def _family(
     names: list[str],
     lifted: list[Lifted],
 ) -> None:
-    """Fill in the histograms of one family, those that lack buckets at a step one by one."""
+    """Compute the histograms of one family; steps with missing buckets are computed singly."""
     counts = frame.values[:, family.places]
     bucket_present = there[:, family.places]
     whole = bucket_present.all(axis=2) & ~np.isnan(counts).any(axis=2)
@@ -118,7 +126,7 @@ def _family(
     values[:, family.groups] = result
     present[:, family.groups] = bucket_present.any(axis=2)
     usable = (q >= 0) & (q <= 1)
-    # Broken data are few as a rule, so that what is said of them may be found one by one.
+    # Invalid data is rare, so its messages are built singly.
     for step, group in np.argwhere(raised & whole & usable[:, None]).tolist():
         _, lift = histogram.quantile_of(0.5, zip(family.bounds.tolist(), counts[step, group].tolist(), strict=True))
         if lift:
@@ -149,7 +157,9 @@ def _one(
 
 
 def _interpolated(q: Floats, bounds: Floats, counts: Floats) -> tuple[Floats, Bools]:
-    """Return the quantiles of cumulative `counts` [K, G, B], and which histograms had counts lifted."""
+    """Return the quantiles of cumulative `counts` [K, G, B], and which histograms had counts
+    lifted.
+    """
     counts = counts.copy()
     raised = np.zeros(counts.shape[:2], dtype=bool)
     with np.errstate(all="ignore"):

@@ -23,7 +23,8 @@ def of(block: Block, moments: Any) -> tuple[Floats, Bools, Any]:
         return np.zeros(shape), np.zeros(shape, dtype=bool), np.zeros(shape)
     times = block.times
     rows = np.full((len(moments), times.shape[1]), -1, dtype=np.intp)
-    # Before `first` all is too old, behind `end` too new; only the rows between have to be looked at.
+    # Rows before `first` are too old and rows after `end` too new; only the rows between are
+    # searched.
     first = np.maximum.accumulate(times.max(axis=1)).searchsorted(moments - LOOKBACK_MS, "right")
     earliest = np.where(times > NO_ROW, times, _NEVER).min(axis=1)
     end = np.minimum.accumulate(earliest[::-1])[::-1].searchsorted(moments, "right")

@@ -14,7 +14,7 @@ from memmon.promql.vectorized.frame import Bools, Floats, Indexes
 GATHERED = 2_000_000
 """Cells of windows that are laid side by side at once."""
 CANCELLED = 1e-2
-"""Sums smaller than this share of what was summed up are made again exactly."""
+"""Sums below this share of their summands lost precision and are recomputed exactly."""
 
 
 class Windows:
@@ -38,7 +38,9 @@ class Windows:
         return of_members[:, member]
 
     def at(self, rows: Indexes) -> Floats:
-        """Return the values at one row for each member and step: [K, S]. Rows beyond the data give anything."""
+        """Return the values at one row for each member and step: [K, S]. Rows beyond the data give
+        anything.
+        """
         values, place = self.dense.values, self.dense.place
         last = len(values) - 1
         if rows.size and (rows == rows[:, :1]).all():
@@ -54,7 +56,9 @@ class Windows:
         return sample_times
 
     def reduced(self, function: Callable[[Floats, Bools], Floats]) -> Floats:
-        """Return `function` of the windows laid side by side: values [k, L, S] and what of them counts; [K, S]."""
+        """Return `function` of the windows laid side by side: values [k, L, S] and what of them
+        counts; [K, S].
+        """
         steps, length = len(self.low), int((self.high - self.low).max(initial=0))
         results = np.zeros((steps, len(self.dense.place)))
         if not length:
@@ -155,7 +159,9 @@ def _mean(values: Floats, counts: Bools) -> Floats:
 
 
 def suspicious(sums: Floats, sizes: Floats) -> Bools:
-    """Tell where a sum of floats may be far from what an exact one would be: it cancels out, or overflows."""
+    """Tell where a sum of floats may be far from what an exact one would be: it cancels out, or
+    overflows.
+    """
     with np.errstate(invalid="ignore"):
         is_inexact: Bools = (np.abs(sums) < CANCELLED * sizes) | np.isinf(sizes)
     return is_inexact
@@ -210,4 +216,4 @@ FUNCTIONS: dict[str, Callable[[Windows], tuple[Floats, Bools]]] = {
     "changes": _reducing(_changes),
     "resets": _reducing(_resets),
 }
-"""Those that need no look at each window by itself."""
+"""Functions that do not depend on single windows."""

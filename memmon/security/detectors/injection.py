@@ -1,6 +1,8 @@
-"""Known signatures of injection in request parameters. RE2, so that no parameter can make matching slow.
+"""Known signatures of injection in request parameters. RE2, so that no parameter can make matching
+slow.
 
-A signature is the shape of an attack, not a word of its language: "select a restaurant from the list" is no attack.
+A signature is the shape of an attack, not a word of its language: "select a restaurant from the
+list" is no attack.
 """
 
 from __future__ import annotations
@@ -78,7 +80,8 @@ def inspect(params: Mapping[str, str]) -> list[Finding]:
     matches = []
     for name, value in params.items():
         plain = {decoded(name), decoded(value)}
-        texts = plain | {_COMMENT.sub(" ", text) for text in plain}  # A comment stands for a space in SQL.
+        # A comment counts as a space in SQL.
+        texts = plain | {_COMMENT.sub(" ", text) for text in plain}
         for family, program in _programs():
             if any(program.search(text) for text in texts):
                 matches.append(Finding(family, name[:64]))
@@ -86,7 +89,9 @@ def inspect(params: Mapping[str, str]) -> list[Finding]:
 
 
 def decoded(text: str) -> str:
-    """Return `text` with its percent-escapes undone, twice at most, in lower case and cut to 64 KiB."""
+    """Return `text` with its percent-escapes undone, twice at most, in lower case and cut to 64
+    KiB.
+    """
     text = text[:MAX_TEXT]
     for _ in range(DECODINGS):
         plain = unquote_plus(text) if "%" in text else text

@@ -62,7 +62,8 @@ def test_an_evaluation_that_runs_twice_at_once_makes_one_alert(hot: Context) -> 
     measure(hot, a=90, b=90)
 
     def evaluate(_: int) -> list[Job]:
-        bring_up = evaluation._bring_up(hot, evaluation.book(hot))  # Past the lease, as where it ran out.
+        # Past the lease, as where it ran out.
+        bring_up = evaluation._bring_up(hot, evaluation.book(hot))
         return [Job(str(entry.after)) for entry in bring_up]
 
     with ThreadPoolExecutor(4) as pool:
@@ -89,7 +90,8 @@ def test_samples_that_come_in_during_an_evaluation_cause_one_more(
     def instant(ctx: Context, expr: str, at: float) -> object:
         with monkeypatch.context() as patched:
             patched.setattr(metrics, "instant", asks)
-            assert [service.evaluate(hot) for _ in range(3)] == [[], [], []]  # Others who were woken.
+            # Others who were woken.
+            assert [service.evaluate(hot) for _ in range(3)] == [[], [], []]
         return asks(ctx, expr, at)
 
     monkeypatch.setattr(metrics, "instant", instant)
@@ -348,7 +350,7 @@ def test_another_process_goes_on_where_this_one_was(configure: Configure, clock:
     ctx = configure(rules=rules("{alert: hot, expr: heat > 80, for: 20s, keep_firing_for: 30s}"))
 
     def again(after: float, **values: float) -> list[tuple[str, str]]:
-        """Evaluate in a context that knows nothing but what is stored."""
+        """Evaluate in a new context without caches."""
         clock.move(after)
         fresh = Context(ctx.settings, now=clock)
         measure(fresh, **values)

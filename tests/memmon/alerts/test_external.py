@@ -19,7 +19,8 @@ def test_an_alert_fires_once_and_tells_of_its_end_once(ctx: Context, clock: Cloc
     assert names == ["notify.tick", "incidents.correlate"]
     [alert] = service.firing(ctx)
     assert (alert["source"], alert["severity"]) == ("api", "warning")
-    assert alert["labels"] == dict(DISK)  # Just as sent: what is told must be what the sender knows.
+    # Labels stay exactly as sent, because the sender knows the alert by them.
+    assert alert["labels"] == dict(DISK)
     assert alert["created_at"] == "2025-12-31T23:59:55.000Z"
     assert receive(ctx, [posted_alert(clock() - 5, clock() + 600, summary="worse")]) == []
     assert service.firing(ctx)[0]["annotations"] == {"summary": "worse"}

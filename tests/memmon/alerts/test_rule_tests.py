@@ -89,7 +89,9 @@ KEPT = """
 
 
 def test_an_alert_that_is_kept_firing_is_there_for_its_time_with_its_last_words(tmp_path: Path) -> None:
-    """It is down from the first to the fifth minute, is kept in the sixth, and is over in the seventh."""
+    """It is down from the first to the fifth minute, is kept in the sixth, and is over in the
+    seventh.
+    """
     remaining = TESTS.split("  alert_rule_test:")[0] + KEPT.lstrip("\n")
     assert rule_tests.run(written(tmp_path, remaining)) == []
     [missed] = rule_tests.run(written(tmp_path, remaining.replace("7m", "6m")))

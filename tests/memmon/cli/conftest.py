@@ -20,7 +20,9 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(sqlite_ctx: Context, clock: Clock) -> Iterator[Run]:
-    """Call `memmon` with words; its environment is that of `sqlite_ctx`, whose clock shows the real time."""
+    """Call `memmon` with words; its environment is that of `sqlite_ctx`, whose clock shows the real
+    time.
+    """
     clock.now = time.time()
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -45,7 +47,9 @@ def run(sqlite_ctx: Context, clock: Clock) -> Iterator[Run]:
 
 @pytest.fixture
 def attack(sqlite_ctx: Context, run: Run) -> int:
-    """An attack that was found: an alert that fires, and the incident that it opened, whose number is returned."""
+    """An attack that was found: an alert that fires, and the incident that it opened, whose number
+    is returned.
+    """
 
     event = {"event_type": "auth_failure", "source_ip": "203.0.113.9", "user": "root"}
     security.record(sqlite_ctx, [event] * 6, "test")

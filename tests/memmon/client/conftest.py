@@ -1,4 +1,4 @@
-"""A page of its own for tests of what is absent."""
+"""A page of its own for tests of absent metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.memmon.client.serving import Memmon
 
 @pytest.fixture
 def new_page(monkeypatch: pytest.MonkeyPatch) -> observers.Watched:
-    """Empty registries, and the collector of what is watched in them."""
+    """Empty registries with their observer collector."""
     watched = observers.Watched()
     monkeypatch.setattr(registry, "REGISTRY", CollectorRegistry())
     monkeypatch.setattr(registry, "_made", {})

@@ -1,4 +1,6 @@
-"""What the page of this process says; its registry lives as long as the process, so tests compare before and after."""
+"""What the page of this process says; its registry lives as long as the process, so tests compare
+before and after.
+"""
 
 from __future__ import annotations
 
@@ -17,5 +19,5 @@ def value(name: str, **labels: str) -> float | None:
 
 
 def count(name: str, **labels: str) -> float:
-    """Return a sample, 0 where there is none yet."""
+    """Return a sample's value, 0 before the first."""
     return value(name, **labels) or 0.0

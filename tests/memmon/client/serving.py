@@ -51,7 +51,9 @@ class Answer(NamedTuple):
 def ask(
     url: str, method: str = "GET", body: Any = None, token: str | None = None, address: str | None = None
 ) -> Answer:
-    """Return the answer to one request, whatever its status; bytes are sent as they are, anything else as JSON."""
+    """Return the answer to one request with any status; bytes are sent unchanged, other bodies as
+    JSON.
+    """
     headers = {"Content-Type": "application/json"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
@@ -67,7 +69,9 @@ def ask(
 
 
 class Memmon:
-    """A receiver of security events that answers with what `statuses` says next, 200 when it says no more."""
+    """A receiver of security events that answers with what `statuses` says next, 200 when it says
+    no more.
+    """
 
     def __init__(self) -> None:
         outer = self

@@ -1,4 +1,4 @@
-"""Instrumented methods do what they did, and are counted and timed."""
+"""Instrumented methods behave as before, and are counted and timed."""
 
 from __future__ import annotations
 

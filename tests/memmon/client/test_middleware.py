@@ -24,7 +24,9 @@ CONTROL = "/-/memmon"
 
 
 def host(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """An application with a page, a login that fails, one that breaks and one that breaks on the way."""
+    """An application with a page, a login that fails, one that breaks and one that breaks on the
+    way.
+    """
     path = environ["PATH_INFO"]
     if path == "/breaks":
         raise RuntimeError("the host's own fault")

@@ -1,4 +1,4 @@
-"""What is restricted, and until when."""
+"""Restrictions and their ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fast way of reading a page says what the strict one says, whatever the page."""
+"""The fast page parser returns the result of the strict one for every page."""
 
 from __future__ import annotations
 

@@ -135,7 +135,8 @@ def test_ticks_that_come_early_late_or_twice_collect_each_period_once(
         MEMMON_DATABASE_URL=f"sqlite:///{sqlite_template}", MEMMIMIC_METRICS_COLLECTION_INTERVAL=f"{interval:g}"
     )
     start, periods = clock(), []
-    # As a part of the interval, how far from its time each tick comes; 0 and -0.05 stand on both sides of a period's begin.
+    # As a part of the interval, how far from its time each tick comes; 0 and -0.05 stand on both
+    # sides of a period's begin.
     for index, off in enumerate([0, -0.05, 0.05, -0.08, 0.0, 0.09, -0.09, 0.3, 0.6, 0.2, -0.02]):
         clock.now = start + (10 + index + off) * interval
         for _ in range(2):

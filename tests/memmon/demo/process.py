@@ -84,7 +84,7 @@ class DemoProcess:
 
 
 def share_above(before: dict[str, float], after: dict[str, float], histogram: str, limit: str) -> float:
-    """Return which share of what was observed between the two pages took longer than `limit` seconds."""
+    """Return the share of observations between the two pages above `limit` seconds."""
     observed = after[f"{histogram}_count"] - before[f"{histogram}_count"]
     below = after[f"{histogram}_bucket:{limit}"] - before[f"{histogram}_bucket:{limit}"]
     return 1 - below / observed if observed else 0.0

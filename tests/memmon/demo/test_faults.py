@@ -27,7 +27,7 @@ def test_a_slow_database_shows_in_queries_searches_and_stores(demo: DemoProcess)
     assert demo.metrics()["memmimic_db_connections_active"] < demo.metrics()["memmimic_db_connections_max"]
     demo.fault("slow-database", 0)
     after = demo.metrics()
-    # Those that had begun are slow still.
+    # Requests that had begun are still slow.
     eventually(lambda: demo.change(after, "memmimic_db_query_duration_seconds_bucket:0.5") > 8, every=0.3)
 
 

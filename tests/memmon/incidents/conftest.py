@@ -14,7 +14,9 @@ TOKEN = "client-token-of-tests"
 
 
 class Endpoint:
-    """A target's process as memmon's calls see it: keeps what is put, answers as a test says."""
+    """A target's process as memmon's calls see it: stores the restrictions, answers as a test
+    requires.
+    """
 
     def __init__(self) -> None:
         outer = self

@@ -79,8 +79,9 @@ def texts(incident: dict[str, Any], kind: str) -> list[str]:
 
 
 def a_playbook(*steps: str, **extra: str) -> str:
-    """Return a playbooks.yml whose one stage has these steps; `more` are further keys of the playbook, `section` what stands
-    beside it."""
+    """Return a playbooks.yml whose one stage has these steps; `more` are further keys of the
+    playbook, `section` what stands beside it.
+    """
     section = extra.pop("section", "")
     lines = "".join(f"          - {step}\n" for step in steps)
     keys = {"correlation": "{group_by: [instance]}", "verification": "{settle: 1s, hold: 5s, timeout: 300s}", **extra}

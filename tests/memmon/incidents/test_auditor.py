@@ -1,4 +1,6 @@
-"""What is overdue is started again, what is stuck is paged for, and the watchman outside hears only of a clean audit."""
+"""Overdue incidents are restarted, stuck ones are paged, and the heartbeat is sent only after a
+clean audit.
+"""
 
 from __future__ import annotations
 

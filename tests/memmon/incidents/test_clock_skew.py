@@ -1,4 +1,6 @@
-"""A clock that is set back in mid incident: nothing waits for longer than it would have, and nothing is done by two."""
+"""A clock that is set back in mid incident: nothing waits for longer than it would have, and
+nothing is done by two.
+"""
 
 from __future__ import annotations
 

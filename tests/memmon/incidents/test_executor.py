@@ -1,4 +1,4 @@
-"""Actions within their envelope: limits, somebody's word, dry runs, time limits, what is taken back."""
+"""Actions within their guardrails: limits, approvals, dry runs, timeouts, rollbacks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Configured = Callable[..., Context]
 
 
 class Lamp:
-    """Something in the world that actions change: what was done to it, by key."""
+    """An object that actions change, with the actions by key."""
 
     def __init__(self, kin: str = "", size: int = 1) -> None:
         self.done: list[str] = []
@@ -167,7 +167,7 @@ def test_of_a_kind_no_more_than_a_share_is_acted_on_and_the_rest_waits(
     stored = [service.show(ctx, index) for index in (1, 2, 3, 4)]
     assert sorted(entry["actions"][0]["state"] for entry in stored) == ["done", "done", "waiting", "waiting"]
     assert sum("2 of 4 memmimic are acted on already" in text for entry in stored for text in texts(entry, "held")) == 2
-    clock.move(31)  # What was acted on counts as well again.
+    clock.move(31)  # A released subject counts as available again.
     tick(ctx)
     assert len(lamp.done) == 4
 

@@ -1,5 +1,6 @@
-"""Random outcomes, doubled, lost and delayed jobs, workers that die, clocks that jump, a Redis that is wiped: every incident ends
-or somebody is paged for it, nothing has its effect twice, and the record is complete."""
+"""Random outcomes, duplicate, lost and delayed jobs, dying workers, clock jumps and an emptied
+Redis: every incident ends or is paged, no action runs twice, and the audit log is complete.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +94,7 @@ class World:
     def undo(self, ctx: Context, call: Call) -> str:
         if self.outcome == "dies before":
             raise Killed
-        self.undone[call.key] += 1  # Taking back twice is as once: what is dark is dark.
+        self.undone[call.key] += 1  # A second rollback changes nothing.
         return "dark"
 
     @property
@@ -120,7 +121,7 @@ class Incidents(RuleBasedStateMachine):
 
     @rule(instance=st.sampled_from("ab"), name=st.sampled_from(["hot", "cold"]), ttl=st.integers(5, 90))
     def fire(self, instance: str, name: str, ttl: int) -> None:
-        """An alert fires, or goes on firing."""
+        """An alert starts or continues to fire."""
         alerts.raise_event(self.ctx, name, "error", {"category": "test", "instance": instance}, {"summary": name}, ttl)
 
     @rule(seconds=st.sampled_from([0, 1, 5, 10, 30, 61]))
@@ -175,13 +176,15 @@ class Incidents(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-7200, -60, 3600]))
     def jump(self, seconds: float) -> None:
-        """The clock is set, a moment after an audit; whatever comes next may come before the one that finds it."""
+        """The clock is set, a moment after an audit; a next step may come before the audit that
+        detects it.
+        """
         self.audit()
         self.clock.move(seconds)
 
     @rule(number=st.integers(1, 3), verb=st.sampled_from(["acknowledge", "resolve", "approve", "reject", "escalate"]))
     def decide(self, index: int, verb: str) -> None:
-        """Somebody does something about an incident, where that can be done."""
+        """A person acts on an incident, where possible."""
         with suppress(Conflict, NotFound):
             if verb in ("approve", "reject"):
                 waiting = [a for a in service.show(self.ctx, index)["actions"] if a["state"] == "approval"]
@@ -204,7 +207,9 @@ class Incidents(RuleBasedStateMachine):
             assert all(count == 1 for count in self.world.effects.values()), self.world.effects
 
     def teardown(self) -> None:
-        """From here on the fleet is well: everything must come to its end, and the record must tell all of it."""
+        """From here on the fleet is well: everything must come to its end, and the record must tell
+        all of it.
+        """
         if not hasattr(self, "ctx"):
             return
         self.world.outcome = "done"
@@ -276,7 +281,8 @@ def test_every_incident_ends_or_is_paging_and_nothing_is_done_twice(
             max_examples=int(os.environ.get("MACHINE_EXAMPLES", "25")),
             stateful_step_count=40,
             deadline=None,
-            phases=(Phase.explicit, Phase.generate),  # A counterexample is small enough, and minutes are long.
+            # A counterexample is small enough, and minutes are long.
+            phases=(Phase.explicit, Phase.generate),
             suppress_health_check=list(HealthCheck),
             print_blob=True,
         ),

@@ -64,7 +64,7 @@ def test_two_incidents_become_one_with_the_sources_of_both(ready: Context) -> No
     gone = service.show(ready, 2)
     assert (gone["state"], gone["merged_into"], gone["sources"]) == ("resolved", 1, [])
     assert service.stats(ready)["merged"] == 1
-    assert service.summary(ready)["resolved_30d"] == 0  # It goes on in the other one.
+    assert service.summary(ready)["resolved_30d"] == 0  # It continues in the other incident.
     with pytest.raises(Conflict, match="incident 2 is resolved"):
         service.merge(ready, 2, 1, "dana")
     with pytest.raises(BadInput, match="into"):

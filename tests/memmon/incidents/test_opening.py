@@ -219,7 +219,7 @@ def test_a_dry_run_by_hand_does_nothing(configure: Configured, endpoint: Endpoin
     assert service.show(ctx, index)["actions"][0]["state"] == "dry_run"
     assert paged(ctx) == []
     assert texts(only(ctx), "page") == ["level 1, Operations Team: would page default (opened)"]
-    fire(ctx)  # What is real is responded to beside it.
+    fire(ctx)  # Real alerts get a response beside it.
     run(ctx, service.correlate(ctx))
     assert endpoint.paths() == ["POST /hook"]
     assert paged(ctx) == ["default"]

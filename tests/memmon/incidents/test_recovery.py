@@ -1,4 +1,4 @@
-"""What is taken back when nothing recovers, and when the incident is over."""
+"""Rollbacks without recovery, and at the end of the incident."""
 
 from memmon.incidents import model
 from memmon.incidents.model import Close, Ended, Escalate, Place, Progress, Run

@@ -1,4 +1,4 @@
-"""What people do: acknowledge for a while, take over, snooze; and what follows when nothing more is heard of them."""
+"""Commands of people: acknowledge, take over, snooze; and the result of inactivity."""
 
 from __future__ import annotations
 

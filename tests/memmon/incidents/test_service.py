@@ -536,7 +536,8 @@ def test_who_cares_about_all_alerts_of_an_incident_cares_about_it_and_nobody_els
     acknowledge_alert = service.acknowledge_alert(ready, second, "lee", "looking")
     assert (acknowledge_alert["status"], only(ready)["acknowledged_by"]) == ("acknowledged", "lee")
     assert service.show(ready, only(ready)["id"])["escalation"]["next_level_at"] is None
-    service.acknowledge_alert(ready, first, "dana")  # It is acknowledged already: that is no conflict.
+    # It is acknowledged already: that is no conflict.
+    service.acknowledge_alert(ready, first, "dana")
 
 
 def test_the_acknowledged_ones_can_be_listed(ready: Context) -> None:

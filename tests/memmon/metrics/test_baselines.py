@@ -1,4 +1,4 @@
-"""What is usual of a metric is told as samples, and an unusual latency is found with an ordinary rule."""
+"""Baselines are published as samples, and an ordinary rule finds an unusual latency."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_the_default_rules_tell_a_latency_that_is_unusual_here(
 ) -> None:
     ctx, expr = sqlite_ctx, RULES[alert].expr
     search(ctx, clock, 300, 5.0, name)
-    assert service.instant(ctx, expr) == []  # Nobody knows yet what is usual.
+    assert service.instant(ctx, expr) == []  # There is no baseline yet.
     noise = np.random.default_rng(0).normal(0.2, 0.02, 200)
     remember(ctx, FIVE_MINUTES, int(clock()), noise.tolist(), name)
     clock.move(HOUR)

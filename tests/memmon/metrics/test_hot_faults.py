@@ -1,4 +1,6 @@
-"""The hot window through what may happen to it: everything comes and goes, two write at once, Redis dies."""
+"""The hot window through what may happen to it: everything comes and goes, two write at once, Redis
+dies.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of history is what the samples would have said, whatever the rollups are long."""
+"""Queries over history return the results of the samples, for every rollup length."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def test_every_step_of_any_width_finds_a_value(
         [actual], _ = service.range(sqlite_ctx, expr, start, end, step)
         assert len(actual.times) == int((end - start) // step) + 1, expr
     [rates], _ = service.range(sqlite_ctx, "rate(c[5m])", start, end, step)
-    # Where samples are thinned, the range with both thin and dense ones in it is stretched to its ends by less.
+    # Where samples are thinned, the range with both thin and dense ones in it is stretched to its
+    # ends by less.
     near = np.abs(rates.values[1:-1] - 3 / EVERY) < 0.05 * 3 / EVERY
     assert near.sum() >= len(near) - (1 if most == 1 else 0)
 

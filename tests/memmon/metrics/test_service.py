@@ -37,7 +37,7 @@ def test_the_minutes_are_rolled_up_once_and_outlive_the_hot_window(ctx: Context,
     collect(ctx, clock, 600, lambda tick: [sample("memmimic_health_score", 0.5 + tick / 1000)])
     service.roll_up(ctx)
     ctx.redis.flushall()
-    assert service.roll_up(ctx) >= 1  # Nothing is left to read, and what is written stays.
+    assert service.roll_up(ctx) >= 1  # Nothing remains to read, and written samples stay.
     clock.move(2 * 3600)
     [series], _ = service.range(ctx, "memmimic_health_score", clock() - 2 * 3600 - 120, clock() - 2 * 3600, 60)
     assert series.values[0] == pytest.approx(0.55, abs=0.01)
@@ -155,7 +155,8 @@ def test_a_series_is_seen_at_its_first_sample(ctx: Context, clock: Clock) -> Non
     ]
     service.ingest(ctx, "t", both, {}, clock(), 10)
     assert len(service.instant(ctx, "memmimic_errors_total")) == 2
-    assert len(service.instant(ctx, "rate(memmimic_errors_total[1m])")) == 1  # One sample is no rate, as in Prometheus.
+    # One sample is no rate, as in Prometheus.
+    assert len(service.instant(ctx, "rate(memmimic_errors_total[1m])")) == 1
 
 
 def test_series_of_the_time_are_listed_by_their_labels(ctx: Context, clock: Clock) -> None:

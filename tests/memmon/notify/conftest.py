@@ -20,7 +20,7 @@ from tests.support import free_port
 
 
 class Hook:
-    """Keeps what is posted; answers as `answers` says, one after the other, and 200 when there is none left."""
+    """Stores its messages; answers with `answers` in turn, then with 200."""
 
     def __init__(self) -> None:
         outer = self
@@ -68,7 +68,7 @@ def hook() -> Iterator[Hook]:
 
 
 class Mailbox:
-    """What a mail server took, and what it answers: `refuse` maps RCPT and DATA to an answer."""
+    """A mail server's messages and answers: `refuse` maps RCPT and DATA to an answer."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []

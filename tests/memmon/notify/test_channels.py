@@ -1,4 +1,6 @@
-"""Each channel that speaks HTTP against a real server, with what the service is documented to want and to answer."""
+"""Each channel that speaks HTTP against a real server, with what the service is documented to want
+and to answer.
+"""
 
 from __future__ import annotations
 

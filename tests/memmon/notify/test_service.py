@@ -224,7 +224,9 @@ def test_a_receiver_that_nobody_knows_is_refused_and_one_without_channels_hears_
 
 
 def go_on(ctx: Context) -> None:
-    """Flush, and deliver whatever waits; the ticks' own lease against queueing twice goes by real time."""
+    """Flush, and deliver all due messages; the ticks' own lease against queueing twice uses real
+    time.
+    """
     service.flush(ctx)
     for row in service.recent(ctx):
         service.deliver(ctx, row["id"])
@@ -371,7 +373,8 @@ def test_the_environments_channels_and_the_operators_routes_both_hear(
     assert received["Subject"] == "[FIRING:1] trouble Bcc: evil@example.org"
     assert mailbox.to == [["ops@example.org"]]
     assert received["Bcc"] is None
-    assert [body["receiver"] for body in hook.bodies] == ["environment"]  # The operator's route waits an hour.
+    # The operator's route waits an hour.
+    assert [body["receiver"] for body in hook.bodies] == ["environment"]
     clock.move(3600)
     sent(ctx)
     assert [body["receiver"] for body in hook.bodies] == ["environment", "own"]

@@ -1,4 +1,6 @@
-"""Calendars by address: fetched now and then, kept while they are away, and never a reason to page nobody."""
+"""Calendars by address: fetched now and then, kept while they are away, and never a reason to page
+nobody.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +37,14 @@ def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
 
 
 def fetch(ctx: Context) -> None:
-    """Fetch what is due, as workers would."""
+    """Fetch the due calendars, as workers would."""
     for job in service.due(ctx):
         if job.name == "incidents.calendar":
             calendars.fetch(ctx, *job.args)
 
 
 def about(ctx: Context) -> tuple[str, str | None, list[str]]:
-    """Return who is on call, and what is said of the calendar."""
+    """Return the on-call person and the calendar's status."""
     [actual] = oncall.overview(ctx)
     return actual["now"]["contact"], actual["calendar"]["error"], actual["calendar"]["left_out"]
 

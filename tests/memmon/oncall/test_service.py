@@ -93,7 +93,7 @@ def test_a_level_is_one_for_its_severities_and_in_its_hours(configure: Callable[
     run(ctx, service.correlate(ctx))
     clock.move(31)
     run(ctx, service.due(ctx))
-    # It is midnight: Bob's level is none now, and the last one is for what is critical.
+    # It is midnight: Bob's level does not apply, and the last one is for critical incidents.
     assert paged(ctx) == ["ann-phone", "ann-phone"]
     clock.move(7 * 3600)
     run(ctx, service.due(ctx))

@@ -1,4 +1,4 @@
-"""What is said beside an answer, and of which place of the question."""
+"""Annotations of results, and their positions in the query."""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ def test_every_evaluation_of_the_float_language_is_right_but_for_known_deviation
     }
     assert len(verdicts) == 823
     assert {place: text for place, text in missed.items() if place not in conformance.DEVIATIONS} == {}
-    assert missed.keys() == conformance.DEVIATIONS.keys()  # One that is right by now is a deviation no more.
+    # One that is right by now is a deviation no more.
+    assert missed.keys() == conformance.DEVIATIONS.keys()
 
 
 def test_what_needs_experimental_syntax_is_refused_and_never_answered_otherwise() -> None:

@@ -1,4 +1,4 @@
-"""Whatever text comes, the parser makes a tree of it or a BadQuery, soon, and what it makes can be evaluated."""
+"""Every text is parsed or raises BadQuery, quickly, and every parsed tree can be evaluated."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ WITH_MAIL = load({"MEMMON_HOME": "/nowhere", "MEMMIMIC_ALERT_EMAIL": "ops@exampl
 
 
 def routes(text: str) -> Routes:
-    """Return routes whose receivers are all those that they name."""
+    """Return routes with all the receivers that they name."""
     top = yaml.safe_load(text)
     names = sorted({entry["receiver"] for entry in _all(top) if entry.get("receiver")})
     return Routes.model_validate({"route": top, "receivers": [{"name": name} for name in names]})

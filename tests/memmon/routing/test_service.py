@@ -36,7 +36,7 @@ receivers:
 
 
 class Outbox:
-    """Takes messages, and delivers each at once unless it is told to hold them; keeps them in words."""
+    """An outbox that delivers each message at once unless `hold` is set; stores them as text."""
 
     def __init__(self, ctx: Context, clock: Clock):
         self.ctx, self.clock = ctx, clock
@@ -70,11 +70,13 @@ class Outbox:
         self.held = {key: entry for key, entry in self.held.items() if entry != old}
 
     def tried(self, state: str = "waiting") -> None:
-        """Let what is held have been tried once, in vain."""
+        """Mark the waiting messages as tried once without success."""
         self.held = {key: entry._replace(attempts=entry.attempts + 1, state=state) for key, entry in self.held.items()}
 
     def tick(self, after: float = 0) -> list[str]:
-        """Move the clock, place and flush; return what was sent: receiver, reason, and each alert with its state."""
+        """Move the clock, place and flush; return the sent messages: receiver, reason, and each
+        alert with its state.
+        """
         self.clock.move(after)
         existing = len(self.payloads)
         service.place(self.ctx)
@@ -197,7 +199,8 @@ def test_an_alert_that_fires_again_is_told_again_at_once_and_without_the_one_tha
         reason = "new alerts added"
     assert outbox.tick(after=30) == []
     fire(outbox.ctx, "1", severity="critical")
-    assert outbox.tick() == ["team, first notification, 1:firing"]  # By then the group was forgotten.
+    # By then the group was forgotten.
+    assert outbox.tick() == ["team, first notification, 1:firing"]
 
 
 def test_while_a_message_waits_it_is_brought_up_to_date_and_none_is_put_beside_it(outbox: Outbox) -> None:

@@ -54,7 +54,8 @@ def test_a_silence_that_has_ended_comes_back_as_another(ctx: Context, clock: Clo
     clock.move(61)
     again = post(ctx, index, -61, 600)
     assert again != index
-    assert silence_api.get(ctx, again)["startsAt"] == "2026-01-01T00:01:01.000Z"  # It did not hold in the past.
+    # It did not hold in the past.
+    assert silence_api.get(ctx, again)["startsAt"] == "2026-01-01T00:01:01.000Z"
     assert silence_api.get(ctx, index)["endsAt"] == "2026-01-01T00:01:00.000Z"
 
 

@@ -52,7 +52,8 @@ def test_a_database_that_is_busy_keeps_nobody_out(sqlite_ctx: Context, monkeypat
     with sqlite_ctx.write() as session:
         session.connection()
         with sqlite_ctx.engine.connect() as other:
-            other.exec_driver_sql("PRAGMA busy_timeout = 10")  # The pooled connection that is used next.
+            # The pooled connection that is used next.
+            other.exec_driver_sql("PRAGMA busy_timeout = 10")
         assert access.verify(sqlite_ctx, token) == Caller("grafana", "viewer")
 
 

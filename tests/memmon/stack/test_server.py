@@ -14,7 +14,7 @@ def expose_threads() -> list[threading.Thread]:
 def test_a_start_that_fails_halfway_leaves_nothing_behind(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMMON_HOME", str(short_dir))
     monkeypatch.setenv("MEMMON_LOCK_FILE", str(short_dir / "lock"))
-    (short_dir / "run" / "up.out").mkdir(parents=True)  # What it says can be written nowhere.
+    (short_dir / "run" / "up.out").mkdir(parents=True)  # Its output cannot be written anywhere.
     before = expose_threads()
     with pytest.raises(IsADirectoryError):
         asyncio.run(MonitoringServer(object()).start())

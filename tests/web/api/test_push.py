@@ -56,7 +56,7 @@ def ctx(sqlite_ctx: Context) -> Context:
 
 @pytest.fixture(autouse=True)
 def broker(sent: Callable[[], list[str]]) -> None:
-    """What is pushed wakes an evaluation: its queue is on the Valkey of the tests."""
+    """A push wakes an evaluation: its queue is on the Valkey of the tests."""
 
 
 @pytest.fixture
@@ -321,7 +321,8 @@ def test_a_prometheus_feeds_memmon_with_samples_and_alerts(
         process.terminate()
         process.wait(10)
     complaints = [line for line in (tmp_path / "log").read_text().splitlines() if "err=" in line]
-    assert [line for line in complaints if "context canceled" not in line] == []  # What was on its way at its end.
+    # Requests in flight at its end.
+    assert [line for line in complaints if "context canceled" not in line] == []
 
 
 # OpenTelemetry

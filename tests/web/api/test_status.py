@@ -1,5 +1,6 @@
 from flask.testing import FlaskClient
 
+from memmon import __version__
 from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.encode import dumps
@@ -35,8 +36,9 @@ def test_it_is_operational_when_everything_ran_in_time(client: FlaskClient, ctx:
     assert response["health"]["score"] == 1.0
     assert (response["redis"], response["database"]) == (
         {"status": "up", "reason": None},
-        {"status": "up", "reason": None},
+        {"status": "up", "reason": None, "schema": "0003"},
     )
+    assert response["version"] == __version__
 
 
 def test_a_part_that_stopped_is_named(client: FlaskClient, ctx: Context, clock: Clock) -> None:

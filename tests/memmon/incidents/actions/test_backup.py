@@ -37,7 +37,8 @@ def test_the_copy_is_sound_whole_and_private(ready: Context, database: Path, cal
     before = database.read_bytes()
     writer = sqlite3.connect(database)
     writer.execute("BEGIN")
-    writer.execute("INSERT INTO memories (content) VALUES ('not committed')")  # Who writes meanwhile is not held up.
+    # Who writes meanwhile is not held up.
+    writer.execute("INSERT INTO memories (content) VALUES ('not committed')")
     jobs = backup.act(ready, call())
     writer.close()
     [path] = (ready.settings.home / "backups" / "demo").iterdir()

@@ -59,7 +59,9 @@ targets:
 
 
 def may_attach(pid: int) -> bool:
-    """Tell whether this machine lets a process look into another one (ptrace(2)); some containers do not."""
+    """Tell whether this machine lets a process look into another one (ptrace(2)); some containers
+    do not.
+    """
     words = [str(Path(sys.executable).parent / "py-spy"), "dump", "--pid", str(pid)]
     return subprocess.run(words, capture_output=True).returncode == 0
 

@@ -33,7 +33,9 @@ def ready(configure: Callable[..., Context], endpoint: Endpoint) -> Context:
 
 @pytest.fixture
 def socket(ready: Context, short_dir: Path) -> Iterator[Path]:
-    """The supervisor of the context's stack; its socket is a link, for a socket's own name must be short."""
+    """The supervisor of the context's stack; its socket is a link, for a socket's own name must be
+    short.
+    """
     real = short_dir / "s.sock"
     with supervised(short_dir, real):
         ready.settings.run_dir.mkdir(parents=True, exist_ok=True)

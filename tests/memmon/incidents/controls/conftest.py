@@ -19,7 +19,7 @@ Answers = Callable[[str, str, Any], tuple[int, Any]]
 
 
 class Engine:
-    """Keeps what it is asked: method, path, headers, body; `answers` says what follows."""
+    """Records its requests: method, path, headers, body; `answers` lists the answers."""
 
     def __init__(self, answers: Answers, unix: Path | None = None):
         engine = self

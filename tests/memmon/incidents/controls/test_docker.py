@@ -1,4 +1,6 @@
-"""Against a local server that speaks the Docker Engine API 1.43, as its reference and recorded answers have it."""
+"""Against a local server that speaks the Docker Engine API 1.43, as its reference and recorded
+answers have it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Against a local server that speaks apps/v1 as kubectl's own calls show it (`kubectl rollout restart`, `kubectl scale`, -v=8)."""
+"""Against a local server that speaks apps/v1 as kubectl's own calls show it (`kubectl rollout
+restart`, `kubectl scale`, -v=8).
+"""
 
 from __future__ import annotations
 

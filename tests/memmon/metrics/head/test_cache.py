@@ -1,4 +1,4 @@
-"""What evaluators hold in memory is what the rings say, whatever came and went meanwhile."""
+"""The evaluators' cache equals the rings after every change."""
 
 from __future__ import annotations
 
@@ -135,7 +135,8 @@ def test_what_was_pinned_is_read_once_for_all_queries(sqlite_ctx: Context) -> No
         for name in ("x", "y", "x"):
             [block] = warm.blocks((Matcher("__name__", "=", name),), T0 - 20 * SECOND, T0)
             assert len(block.roster) == 1
-        assert sqlite_ctx.redis.info("stats")["total_commands_processed"] - before == 1  # The look itself.
+        # The look itself.
+        assert sqlite_ctx.redis.info("stats")["total_commands_processed"] - before == 1
         [long] = warm.blocks(X, T0 - 50 * SECOND, T0)
         assert len(long.roster) == 1
 

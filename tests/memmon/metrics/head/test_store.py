@@ -125,7 +125,8 @@ def test_labels_that_come_and_go_leave_no_old_schemas_behind(sqlite_ctx: Context
     for tick in range(1, 400):
         write(store, "a", [sample("x", tick, path=str(tick)), sample("y", tick)], tick * SECOND, SECOND)
     rings = list(sqlite_ctx.redis.scan_iter("memmon:hot:ring:a:x:*"))
-    assert sum(sqlite_ctx.redis.strlen(ring) for ring in rings) < 400 * 1100  # One short slot a tick, no whole ring.
+    # One short slot a tick, no whole ring.
+    assert sum(sqlite_ctx.redis.strlen(ring) for ring in rings) < 400 * 1100
     actual = read(store, "x", 350 * SECOND, 399 * SECOND)
     alive = [labels.get(series.labels, "path") for series in actual if not is_stale(float(series.values[-1]))]
     assert alive == ["399"]  # Each of the others is marked stale, also where its column was let go.

@@ -213,7 +213,8 @@ def test_names_that_went_make_room_once_their_rings_are_gone(
     monkeypatch.setattr(timestamped, "MAX_SERIES", 3)
     store.write("s", [sample(now, 1, name) for name in ("a", "b", "c")], now)
     assert store.write("s", [sample(now, 1, "d")], now).refused == {"too_many_series": 1}
-    ctx.redis.delete(keys.hot_rings("a"), keys.lease("timed-sweep:s"))  # As Redis does when they expire.
+    # As Redis does when they expire.
+    ctx.redis.delete(keys.hot_rings("a"), keys.lease("timed-sweep:s"))
     assert store.write("s", [sample(now, 1, "d")], now).accepted == 1
 
 

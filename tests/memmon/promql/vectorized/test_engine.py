@@ -1,4 +1,4 @@
-"""The kernels come to what the exact evaluator comes to, whatever the data look like."""
+"""The vectorized evaluator equals the exact one for all data."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ VALUES = st.one_of(
 
 @st.composite
 def sources(draw: st.DrawFn) -> Rows:
-    """Up to three members with several series of two metrics and a histogram, over ten minutes with gaps, resets and markers."""
+    """Up to three members with several series of two metrics and a histogram, over ten minutes with
+    gaps, resets and markers.
+    """
     members, rows = draw(st.integers(1, 3)), draw(st.integers(1, 24))
     step = draw(st.sampled_from([10_000, 25_000, 60_000]))
     times = (
