@@ -1,4 +1,6 @@
-"""Celery's configuration, for `celery -A memmon`: data only. The values come from memmon's settings."""
+"""Celery's configuration, for `celery -A memmon`: data only. The values come from memmon's
+settings.
+"""
 
 from memmon.jobs import QUEUES
 from memmon.settings import load
@@ -50,8 +52,10 @@ beat_max_loop_interval = 1
 
 
 def _tick(task: str, every: float) -> dict[str, object]:
-    """A tick that nobody needs any more once the next one is due. Never less than ten seconds: beat's clock sets the time and a
-    worker's clock reads it, and where they differ by more no tick would ever run."""
+    """A tick that nobody needs any more once the next one is due. Never less than ten seconds:
+    beat's clock sets the time and a worker's clock reads it, and where they differ by more no tick
+    would ever run.
+    """
     return {"task": f"workers.{task}", "schedule": every, "options": {"expires": max(10.0, every * 0.9)}}
 
 

@@ -1,4 +1,6 @@
-"""How fast questions over many series are answered, and what an evaluator holds in memory for it."""
+"""How fast questions over many series are answered, and what an evaluator holds in memory for
+it.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 
 class Figure(NamedTuple):
-    """One figure: memmon's value and, if available, that of Prometheus; `goal` is its upper limit."""
+    """One figure: memmon's value and, if available, that of Prometheus; `goal` is its upper
+    limit.
+    """
 
     label: str
     unit: str

@@ -1,4 +1,6 @@
-"""Finds the application for `celery -A memmon`: the one place where memmon looks up to its workers."""
+"""Finds the application for `celery -A memmon`: the one place where memmon looks up to its
+workers.
+"""
 
 from workers.app import app
 

@@ -4,7 +4,9 @@ retries.
 
 
 class MemmonError(Exception):
-    """Base of every failure that memmon raises on purpose; its text is fit to show to an operator."""
+    """Base of every failure that memmon raises on purpose; its text is fit to show to an
+    operator.
+    """
 
 
 class Transient(MemmonError):
@@ -24,7 +26,9 @@ class Conflict(MemmonError):
 
 
 class Refused(MemmonError):
-    """A safety limit forbids this (an address that must never be blocked, a private destination)."""
+    """A safety limit forbids this (an address that must never be blocked, a private
+    destination).
+    """
 
 
 class BadInput(MemmonError):

@@ -1,4 +1,6 @@
-"""The log file of all of memmon's processes: re-opened when logrotate moves it, one line an entry."""
+"""The log file of all of memmon's processes: re-opened when logrotate moves it, one line an
+entry.
+"""
 
 from __future__ import annotations
 

@@ -159,7 +159,9 @@ class Settings(BaseModel):
 
     @property
     def log_path(self) -> Path:
-        """The log file: the runbook's folder for the shared home, else inside the data directory."""
+        """The log file: the runbook's folder for the shared home, else inside the data
+        directory.
+        """
         if self.log_file:
             return self.log_file
         if self.home == SHARED_HOME and os.access(SHARED_LOGS, os.W_OK):

@@ -49,7 +49,9 @@ def server() -> Iterator[str]:
 
 
 def start(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start a server whose data is in `folder`, made first where it is missing; return its process."""
+    """Start a server whose data is in `folder`, made first where it is missing; return its
+    process.
+    """
     prefix = UNSHARE if os.geteuid() == 0 else []
     data = folder / "data"
     if not data.exists():

@@ -16,7 +16,8 @@ from memmon.jobs import Job
 T = TypeVar("T")
 
 PATIENCE = 3.0
-"""How much longer than on an idle machine something may take: tests run side by side on two cores."""
+"""How much longer than on an idle machine something may take: tests run side by side on two cores.
+"""
 
 
 def collect(ctx: Context, *names: str) -> list[Job]:

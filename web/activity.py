@@ -21,7 +21,9 @@ def merged(
     notifications: Iterable[Shown],
     limit: int = 12,
 ) -> list[dict[str, Any]]:
-    """Return the newest of everything: {at, kind, subject, text, link, states}; the newest first."""
+    """Return the newest of everything: {at, kind, subject, text, link, states}; the newest
+    first.
+    """
     lines = [
         *(line for alert in alerts for line in _alert(alert)),
         *(line for incident in incidents for line in _incident(incident)),

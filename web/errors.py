@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import redis
 from flask import Flask, Response
 from simple_websocket import ConnectionError
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing.exceptions import WebsocketMismatch
 from wsproto.utilities import RemoteProtocolError
 
+from memmon.db import engine
 from memmon.errors import BadInput, BadQuery, Conflict, MemmonError, NotFound, Refused, Transient
+from memmon.state import client
 from web import http
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,8 @@ def register(app: Flask) -> None:
     """Let `app` answer failures as JSON."""
     app.register_error_handler(MemmonError, _ours)
     app.register_error_handler(HTTPException, _of_http)
-    app.register_error_handler(redis.RedisError, _away)
-    app.register_error_handler(SQLAlchemyError, _away)
+    app.register_error_handler(client.RedisError, _away)
+    app.register_error_handler(engine.DatabaseError, _away)
     app.register_error_handler(RemoteProtocolError, _no_websocket)
     app.register_error_handler(ConnectionError, _no_websocket)
     app.register_error_handler(Exception, _unforeseen)
@@ -108,7 +108,7 @@ def _later(message: str) -> Response:
 def _away(error: Exception) -> Response:
     """Redis or SQL, where no edge has made a Transient of it."""
     log.error("a request failed: %s", error, exc_info=error)
-    return _later("redis" if isinstance(error, redis.RedisError) else "the database gave an error")
+    return _later("redis" if isinstance(error, client.RedisError) else "the database gave an error")
 
 
 def _no_websocket(error: Exception) -> Response:

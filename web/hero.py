@@ -16,7 +16,9 @@ PLACES = ("instance", "source_ip", "endpoint", "component", "check", "job")
 
 
 def of(health: Mapping[str, Any] | None, alerts: Mapping[str, Any] | None, errors: Sequence[str]) -> dict[str, str]:
-    """Return {status, word, text}: how it is in a word, and the one thing that says most about why."""
+    """Return {status, word, text}: how it is in a word, and the one thing that says most about
+    why.
+    """
     if health is None:
         return {"status": "unknown", "word": "Unknown", "text": f"memmon cannot read its state: {errors[0]}"}
     status = health["status"]

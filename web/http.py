@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from typing import Any, NoReturn, TypeVar
 
-import redis
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import UnsupportedMediaType
 
@@ -30,7 +29,9 @@ MOST_ID = 2**53 - 1
 
 
 def id_segment(name: str) -> str:
-    """Return the URL rule of a path segment that is the id of a row, passed to the view as `name`."""
+    """Return the URL rule of a path segment that is the id of a row, passed to the view as
+    `name`.
+    """
     return f"<int(max={MOST_ID}):{name}>"
 
 
@@ -44,7 +45,7 @@ class WebContext(Context):
     """A context whose Redis is not waited for as long as a worker waits."""
 
     @cached_property
-    def redis(self) -> redis.Redis:
+    def redis(self) -> client.Redis:
         return client.connect(self.settings.redis_address, REDIS_SECONDS)
 
 

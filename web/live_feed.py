@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import redis
-
 from memmon import encode
 from memmon.analysis import service as analysis
 from memmon.context import Context
@@ -109,7 +107,7 @@ class Hub:
         while True:
             try:
                 self._forward(client.connect(address, LISTEN_SECONDS, retries=0))
-            except redis.RedisError as error:
+            except client.RedisError as error:
                 self.up = False
                 if str(error) != last_error:  # One line an outage, not one a second.
                     log.warning("the live feed is interrupted: %s", error)
@@ -120,7 +118,7 @@ class Hub:
             self._safely(self._tell_status)
             time.sleep(AGAIN_AFTER)
 
-    def _forward(self, connection: redis.Redis) -> None:
+    def _forward(self, connection: client.Redis) -> None:
         feed = connection.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         prefix = keys.live("")
         try:

@@ -1,4 +1,6 @@
-"""This process' context: opened at first use, in the process that uses it and never before a fork."""
+"""This process' context: opened at first use, in the process that uses it and never before a
+fork.
+"""
 
 from __future__ import annotations
 

@@ -9,13 +9,12 @@ from typing import Any
 
 from celery import Celery, bootsteps, signals
 from kombu.exceptions import OperationalError
-from redis import RedisError
 from setproctitle import setproctitle
 
 from memmon import encode, logs
 from memmon.stack import parent_death
 from memmon.stack.program import TITLE
-from memmon.state import counters, keys
+from memmon.state import client, counters, keys
 from workers import process
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]
     def stop(self, worker: Any) -> None:
         try:
             process.context().redis.hdel(keys.workers(), worker.hostname)
-        except RedisError:
+        except client.RedisError:
             return  # The entry grows old by itself.
 
 
@@ -51,7 +50,7 @@ def _beat(worker: Any) -> None:
     about = {"at": time.time(), "queues": queues, "pid": os.getpid(), "pool": worker.pool_cls.__module__}
     try:
         process.context().redis.hset(keys.workers(), worker.hostname, encode.dumps(about))
-    except RedisError:
+    except client.RedisError:
         return  # The worker itself waits for the broker; the next beat says that it lives.
 
 

@@ -164,7 +164,9 @@ def labels_of(rule: AlertRule, labels: Labels, point: Point, outside: Outside) -
 
 
 def _annotations(rule: AlertRule, point: Point | None, outside: Outside) -> dict[str, str]:
-    """Return the annotations of an alert that holds; one that no longer does keeps its last ones."""
+    """Return the annotations of an alert that holds; one that no longer does keeps its last
+    ones.
+    """
     if point is None:
         return {}
     labels = dict(point.labels)

@@ -69,7 +69,9 @@ class RecordingRule(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Rules that are evaluated in order; 0 is no limit, and no interval means at each evaluation."""
+    """Rules that are evaluated in order; 0 is no limit, and no interval means at each
+    evaluation.
+    """
 
     name: str
     interval: float | None

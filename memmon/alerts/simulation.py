@@ -25,7 +25,9 @@ FLAP_SECONDS = 3600.0
 
 
 class Made(NamedTuple):
-    """A transition of a rule's alert at a time, with its labels and annotations as they are shown."""
+    """A transition of a rule's alert at a time, with its labels and annotations as they are
+    shown.
+    """
 
     at: float
     rule: AlertRule

@@ -84,7 +84,9 @@ def _drill(ctx: Context, text: str) -> None:
 
 
 def _is_settled(group: dict[str, Any]) -> bool:
-    """Tell whether it is decided what becomes of the alert in a group, and each message was tried."""
+    """Tell whether it is decided what becomes of the alert in a group, and each message was
+    tried.
+    """
     return bool(group["decisions"]) and all(message["attempts"] or message["error"] for message in group["messages"])
 
 

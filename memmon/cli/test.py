@@ -1,4 +1,6 @@
-"""`memmon test`: linters, types, import contracts and all tests; `memmon lint` is the first three."""
+"""`memmon test`: linters, types, import contracts and all tests; `memmon lint` is the first
+three.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 
 
 class Kind(NamedTuple):
-    """What a method does: the component that its errors belong to, its histogram and its counter."""
+    """What a method does: the component that its errors belong to, its histogram and its
+    counter.
+    """
 
     component: str
     histogram: str

@@ -115,7 +115,9 @@ def _clear(cache: Any) -> int:
 
 @contextmanager
 def query_timer() -> Iterator[None]:
-    """Time one database query, count it, and count it as an error of the database when it raises."""
+    """Time one database query, count it, and count it as an error of the database when it
+    raises.
+    """
     began = time.perf_counter()
     try:
         yield

@@ -34,7 +34,9 @@ _lock = threading.Lock()
 
 
 class _WithoutCreated(Collector):
-    """The registry less the `_created` series, of which text format 0.0.4 would make a gauge each."""
+    """The registry less the `_created` series, of which text format 0.0.4 would make a gauge
+    each.
+    """
 
     def collect(self) -> Iterator[Metric]:
         for family in REGISTRY.collect():

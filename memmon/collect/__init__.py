@@ -1,1 +1,3 @@
-"""Collection: what hosts, pages, databases and memmon itself say of themselves, every few seconds."""
+"""Collection: what hosts, pages, databases and memmon itself say of themselves, every few
+seconds.
+"""

@@ -41,7 +41,9 @@ def collect(redis: Redis, now: float) -> Collected:
 
 
 def queues(redis: Redis, now: float) -> list[tuple[str, int, float]]:
-    """Return name, messages waiting, and age of the oldest in seconds (0 when empty) of each queue."""
+    """Return name, messages waiting, and age of the oldest in seconds (0 when empty) of each
+    queue.
+    """
     queues = []
     with client.edge():
         for name in QUEUES:

@@ -11,7 +11,9 @@ from memmon.collect.base import Collected, Sheet
 
 
 def collect(disk: Path) -> Collected:
-    """Return CPU since the last call in this process, memory, load, and the disk that holds `disk`."""
+    """Return CPU since the last call in this process, memory, load, and the disk that holds
+    `disk`.
+    """
     sheet = Sheet()
     memory = psutil.virtual_memory()
     sheet.add("memmimic_memory_usage_bytes", "Memory in use on the host, in bytes", memory.total - memory.available)
@@ -42,3 +44,8 @@ def existing(path: Path) -> Path:
     while not path.exists():
         path = path.parent
     return path
+
+
+def started_at() -> float:
+    """Return when this process started (Unix seconds)."""
+    return psutil.Process().create_time()

@@ -83,7 +83,13 @@ def run(ctx: Context, shard: str, names: list[str], period: int) -> list[Job]:
     failed = [name for name, state in states.items() if not state["up"]]
     heartbeat.beat(ctx.redis, COMPONENT, "ok", now, targets=len(states), down=failed)
     live.publish(ctx.redis, "metrics", {"at": now, "targets": len(states), "down": failed})
-    return [Job("alerts.evaluate")] if store.wake_evaluation(ctx.redis, ctx.settings.alert_evaluation_interval) else []
+    return wake_evaluation(ctx)
+
+
+def wake_evaluation(ctx: Context) -> list[Job]:
+    """Return the job that evaluates rules over new samples, unless one is waiting already."""
+    is_first = store.wake_evaluation(ctx.redis, ctx.settings.alert_evaluation_interval)
+    return [Job("alerts.evaluate")] if is_first else []
 
 
 def _limit(ctx: Context, target: Target) -> float:
@@ -154,7 +160,9 @@ def _take_in(
 
 
 def _take_timed(ctx: Context, outcome: Outcome, slot_ms: int) -> int:
-    """Take in the samples that say themselves when they were taken; return how many were refused."""
+    """Take in the samples that say themselves when they were taken; return how many were
+    refused.
+    """
     if not outcome.collected.timed:
         return 0
     target = outcome.target

@@ -11,7 +11,9 @@ from memmon.errors import BadInput
 
 
 class Section(BaseModel):
-    """Frozen, and an unknown key is an error: a misspelt one must not be silently without effect."""
+    """Frozen, and an unknown key is an error: a misspelt one must not be silently without
+    effect.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -49,7 +49,9 @@ class Approval(Section):
 
 
 class Proof(Section):
-    """How it is seen that an action had its effect: `expr` has a result, `within` so long after it."""
+    """How it is seen that an action had its effect: `expr` has a result, `within` so long after
+    it.
+    """
 
     expr: str
     within: Seconds = Field(60.0, gt=0, le=3600)

@@ -12,10 +12,13 @@ from typing import Any, TypeVar
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import SQLAlchemyError as DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from memmon.errors import Transient
+
+__all__ = ["DatabaseError", "create", "insist", "reading", "writing"]
 
 T = TypeVar("T")
 

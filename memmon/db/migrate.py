@@ -44,7 +44,9 @@ class Schema(NamedTuple):
 
 
 def schema(engine: Engine) -> Schema:
-    """Return how the database's schema compares with the code's; raise Transient while it is away."""
+    """Return how the database's schema compares with the code's; raise Transient while it is
+    away.
+    """
     script = ScriptDirectory.from_config(_scripts())
     newest = str(script.get_current_head())
     current = revision(engine)

@@ -43,7 +43,9 @@ def parse(text: str, functions: Collection[str], variables: Collection[str] = ()
 
 
 class _Parser:
-    """Reads tokens from the first to the last; `_scopes` are the variables known where it stands."""
+    """Reads tokens from the first to the last; `_scopes` are the variables known where it
+    stands.
+    """
 
     def __init__(self, text: str, functions: Collection[str], variables: Collection[str]):
         self._tokens = list(tokens(text))

@@ -1,4 +1,6 @@
-"""Pure: the values that templates see beside Python's plain ones, and what of all values is true."""
+"""Pure: the values that templates see beside Python's plain ones, and what of all values is
+true.
+"""
 
 from __future__ import annotations
 

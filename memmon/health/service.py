@@ -203,7 +203,9 @@ def _weights(ctx: Context) -> dict[str, float]:
 
 
 def _current(ctx: Context, instance: str | None = None) -> list[HealthResult]:
-    """Return the newest result of each check that is still planned and not too old to speak of now."""
+    """Return the newest result of each check that is still planned and not too old to speak of
+    now.
+    """
     planned: dict[tuple[str, str], Target]
     planned = {(target.name, check.name): target for target, check in _planned(ctx)}
     with ctx.read() as session:

@@ -95,7 +95,9 @@ def write(
 
 
 def takes_back(step: Step, undo: bool) -> bool:
-    """Tell whether it is a step's own opposite that is done, and not another action in its place."""
+    """Tell whether it is a step's own opposite that is done, and not another action in its
+    place.
+    """
     return undo and step.rollback is not None and step.rollback.action is None
 
 
@@ -106,7 +108,9 @@ def _needed(target: str | None, where: str) -> str:
 
 
 def _undoing(session: Session, row: IncidentRow, run: Run, action_number: int) -> dict[str, Any]:
-    """Return the rollback of an action: its own undo with the state before it, or another action."""
+    """Return the rollback of an action: its own undo with the state before it, or another
+    action.
+    """
     undo = run.step.rollback
     if undo is None:
         raise Permanent(f"{run.step.action} has no rollback")

@@ -58,7 +58,9 @@ def past(session: Session, action: str, since: float, apart_from: int) -> Sequen
 
 
 def claim(session: Session, action_id: int, now: float, until: float) -> bool:
-    """Take an action that is due until `until`; False when another worker has it or it has ended."""
+    """Take an action that is due until `until`; False when another worker has it or it has
+    ended.
+    """
     free = IncidentAction.state.in_(("waiting", "running")) & (IncidentAction.due_at <= now)
     statement = update(IncidentAction).where(IncidentAction.id == action_id, free)
     values = {"state": "running", "due_at": until, "started_at": now, "attempts": IncidentAction.attempts + 1}
@@ -105,7 +107,9 @@ def of_all(session: Session, numbers: Iterable[int]) -> Sequence[IncidentAction]
 
 
 def open_or_ahead(session: Session, now: float) -> Sequence[IncidentAction]:
-    """Return the actions of open incidents, and those of closed incidents with a time after `now`."""
+    """Return the actions of open incidents, and those of closed incidents with a time after
+    `now`.
+    """
     ahead = (IncidentAction.due_at > now, IncidentAction.started_at > now, IncidentAction.finished_at > now)
     query = select(IncidentAction).join(IncidentRow).where(or_(IncidentRow.open_key.is_not(None), *ahead))
     return session.scalars(query).all()

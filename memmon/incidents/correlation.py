@@ -38,7 +38,9 @@ def playbook_for(playbooks: Iterable[Playbook], sign: Sign) -> Playbook | None:
 
 
 def takes(playbook: Playbook, sign: Sign) -> bool:
-    """Tell whether a playbook is about an alert or event: its match or one of its conditions holds."""
+    """Tell whether a playbook is about an alert or event: its match or one of its conditions
+    holds.
+    """
     return any(meets(condition, sign) for condition in (playbook.match, *playbook.correlation.conditions))
 
 

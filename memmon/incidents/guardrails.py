@@ -17,11 +17,14 @@ AGAIN = 5.0
 """Seconds until a waiting action is checked again."""
 
 AFTERMATH = 30.0
-"""Seconds after an action for which its subject is not yet counted on: it may still be coming up."""
+"""Seconds after an action for which its subject is not yet counted on: it may still be coming up.
+"""
 
 
 class Past(NamedTuple):
-    """An action of the same kind that was begun: done, failed or running; times are Unix seconds."""
+    """An action of the same kind that was begun: done, failed or running; times are Unix
+    seconds.
+    """
 
     subject: str
     kin: str

@@ -242,7 +242,9 @@ def _no_later(situation: Situation, progress: Progress, when: float) -> float:
 
 
 def lost(move: Move) -> Move:
-    """Return the move of an incident whose playbook cannot be read any more: people must see to it."""
+    """Return the move of an incident whose playbook cannot be read any more: people must see to
+    it.
+    """
     manual_note = Note("manual", "the playbook of this incident cannot be read by this version: people must mend it")
     return move._replace(
         progress=move.progress._replace(manual=True), commands=(manual_note, Escalate("no playbook"), *move.commands)

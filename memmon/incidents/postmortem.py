@@ -169,7 +169,9 @@ def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
 
 
 def _line(text: str) -> str:
-    """Return `text` on one line, with nothing in it that Markdown or HTML would take for its own."""
+    """Return `text` on one line, with nothing in it that Markdown or HTML would take for its
+    own.
+    """
     flat = " ".join(text.split())
     for sign in ("\\", "|", "<", "`", "[", "*"):
         flat = flat.replace(sign, f"\\{sign}")

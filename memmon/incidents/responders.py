@@ -128,7 +128,9 @@ def acknowledge_alert(
 
 
 def resolve(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answer:
-    """Close an incident by hand. Waiting actions are cancelled, and rollbacks due at the end run."""
+    """Close an incident by hand. Waiting actions are cancelled, and rollbacks due at the end
+    run.
+    """
     with changing(ctx, incident_id) as (session, row):
         jobs = take_back(ctx, session, row)
         close(ctx, session, row, by, comment or "resolved by hand")

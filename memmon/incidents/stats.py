@@ -17,7 +17,8 @@ from memmon.incidents import action_store, store
 DAY = 86400.0
 LONGEST = 366.0
 PHASES = ("detect", "acknowledge", "mitigate", "resolve")
-"""ITIL's and the field's four times: MTTD, MTTA, MTTM, MTTR; the last three count from the opening."""
+"""ITIL's and the field's four times: MTTD, MTTA, MTTM, MTTR; the last three count from the opening.
+"""
 
 
 def seconds(row: IncidentRow) -> dict[str, float | None]:

@@ -39,7 +39,9 @@ class Means(NamedTuple):
 
 
 def work_out(ctx: Context) -> int:
-    """Compute the baseline of every metric, job and instance with enough history; return how many."""
+    """Compute the baseline of every metric, job and instance with enough history; return how
+    many.
+    """
     now, rows = ctx.now(), []
     for metric in (*LATENCIES, *GAUGES):
         recent = _means(ctx, metric, FIVE_MINUTES, int(now) - WEEK, int(now))

@@ -1,4 +1,6 @@
-"""Performance summary of MemMimic: history of some metrics, baselines, trends, and recommendations."""
+"""Performance summary of MemMimic: history of some metrics, baselines, trends, and
+recommendations.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ from memmon.metrics.history.rollup import HOUR, MINUTE
 from memmon.metrics.query_source import Stitched
 from memmon.promql import query, selection
 from memmon.promql.annotations import Notes
-from memmon.promql.exact.engine import LOOKBACK_MS, MAX_STEPS, Value
+from memmon.promql.exact.engine import LOOKBACK_MS, MAX_STEPS
+from memmon.promql.exact.values import Value
 from memmon.promql.matcher import Matcher
 from memmon.promql.query import Query
 from memmon.promql.tree import Kind
@@ -140,7 +141,9 @@ def _expiry(seconds: float) -> Callable[[], bool]:
 
 
 def instant(ctx: Context, expr: str, at: float | None = None) -> list[Point]:
-    """Return the vector of `expr` at `at` (now by default); a scalar is one point without labels."""
+    """Return the vector of `expr` at `at` (now by default); a scalar is one point without
+    labels.
+    """
     moment = ctx.now() if at is None else at
     return _query(ctx, expr, moment, moment).instant(moment)
 

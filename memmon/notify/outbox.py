@@ -84,7 +84,9 @@ def shown_to(config: Any, payload: Mapping[str, Any]) -> Mapping[str, Any] | Non
 
 
 class Groups:
-    """The outbox as routing sees it: one message at most is on its way from a group to a channel."""
+    """The outbox as routing sees it: one message at most is on its way from a group to a
+    channel.
+    """
 
     def __init__(self, ctx: Context):
         self._ctx = ctx

@@ -13,7 +13,9 @@ MAX_SHOWN = 20
 
 
 def message(payload: Mapping[str, Any], templates: Templates | None = None, now: float = 0.0) -> Message:
-    """Return the message of a payload of any kind; `text` of the payload is set, as Slack wants it."""
+    """Return the message of a payload of any kind; `text` of the payload is set, as Slack wants
+    it.
+    """
     lines = _alert(payload) if payload["kind"] == "alert" else _incident(payload)
     subject = one_line(lines[0])
     text = "\n".join(lines)

@@ -14,7 +14,8 @@ from memmon.db.tables import NotificationAttempt, NotificationRow
 
 MOST_UNDELIVERED = 100
 FARTHEST = 900.0
-"""Seconds ahead to which nothing is put off: what lies beyond was, before the clock was set back."""
+"""Seconds ahead to which nothing is put off: what lies beyond was, before the clock was set back.
+"""
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]]) -> None:

@@ -73,7 +73,9 @@ def fetch(ctx: Context, name: str) -> None:
 
 
 def _got(url: str) -> str:
-    """Return the text of the calendar at an address of the operator's, which may be a private one."""
+    """Return the text of the calendar at an address of the operator's, which may be a private
+    one.
+    """
     answer = outbound.request("GET", url, headers={"Accept": "text/calendar"}, timeout=WITHIN, allow_private=True)
     host = urlsplit(url).hostname
     if answer.status == 429 or answer.status >= 500:

@@ -93,7 +93,9 @@ def _rules(event: Event) -> Iterator[dict[str, list[object]]]:
 
 
 def _often(rule: dict[str, list[object]]) -> bool:
-    """Tell whether a rule names more moments of a day than a shift can begin at, or goes nowhere."""
+    """Tell whether a rule names more moments of a day than a shift can begin at, or goes
+    nowhere.
+    """
     frequency = [str(value).upper() for value in rule.get("FREQ", [])]
     times = prod(len(rule.get(name, [0])) for name in ("BYHOUR", "BYMINUTE", "BYSECOND"))
     steps = [int(str(value)) for value in rule.get("INTERVAL", [1])]

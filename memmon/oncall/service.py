@@ -42,7 +42,9 @@ def _given(ctx: Context, session: Session, schedule: Schedule, start: float, end
 
 
 def shifts(ctx: Context, name: str, start: float, days: float) -> list[Shift]:
-    """Return who is on call for `days` from `start` on; NotFound for a schedule that is not there."""
+    """Return who is on call for `days` from `start` on; NotFound for a schedule that is not
+    there.
+    """
     schedule = _known(ctx, name)
     if not 0 < days <= oncall_schedule.LONGEST:
         raise BadInput("days", f"must be more than nothing and at most {oncall_schedule.LONGEST}")

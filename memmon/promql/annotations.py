@@ -12,10 +12,19 @@ from typing import NamedTuple
 
 from memmon import encode
 from memmon.promql import literals, numbers, positions, tree
-from memmon.promql.exact.histogram import Lift
 
 COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
 HELP = "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile"
+
+
+class Lift(NamedTuple):
+    """A correction that made counts monotonic: the bounds between which they were raised, and the
+    largest raise.
+    """
+
+    low: float
+    high: float
+    most: float
 
 
 class Lifted(NamedTuple):

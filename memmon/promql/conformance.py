@@ -14,7 +14,7 @@ from memmon import labels as label_sets
 from memmon.errors import BadQuery
 from memmon.labels import Labels
 from memmon.promql import numbers, script
-from memmon.promql.exact.engine import Ranged, Value
+from memmon.promql.exact.values import Ranged, Value
 from memmon.promql.memory import Memory
 from memmon.promql.query import Query
 from memmon.promql.script import Eval, Expected, Steps, is_same
@@ -41,7 +41,9 @@ class Verdict(NamedTuple):
 
 
 def run(path: Path, exact: bool = False) -> Iterator[Verdict]:
-    """Return a verdict for every evaluation of the script at `path`; `exact` keeps the kernels out."""
+    """Return a verdict for every evaluation of the script at `path`; `exact` keeps the kernels
+    out.
+    """
     categories = _scope(path.parent).get(path.name, {})
     loaded = Memory()
     for command in script.read(path.read_text()):

@@ -1,7 +1,8 @@
 """Replaces the string literals of an expression by short tokens before parsing.
 
-promql-parser reads escapes in backquotes, takes the byte `\\xff` for the letter U+00FF and compiles every pattern in a
-dialect and at a price of its own. Here texts are read as Prometheus reads them. Source: its `util/strutil/quote.go`.
+promql-parser reads escapes in backquotes, takes the byte `\\xff` for the letter U+00FF, and
+compiles every pattern in its own dialect. Here strings are read as Prometheus reads them. Source:
+its `util/strutil/quote.go`.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ class Literals:
 
 
 def unquoted(literal: str) -> str:
-    """Return the value of a quoted literal; raise BadQuery for an invalid escape or invalid UTF-8."""
+    """Return the value of a quoted literal; raise BadQuery for an invalid escape or invalid
+    UTF-8.
+    """
     quote, inside = literal[0], literal[1:-1]
     if quote == "`" or "\\" not in inside:
         return inside
@@ -67,7 +70,9 @@ def unquoted(literal: str) -> str:
 
 
 def _byte(code: str, quote: str) -> bytes:
-    """Return the character of the escape `code`; raise KeyError or ValueError for an invalid one."""
+    """Return the character of the escape `code`; raise KeyError or ValueError for an invalid
+    one.
+    """
     if len(code) == 1:
         return code.encode() if code == quote else _PLAIN[code]
     if code[0] in "uU":

@@ -68,7 +68,9 @@ def program(pattern: str, is_anchored: bool) -> Any:
 
 @lru_cache(maxsize=65536)
 def matches(pattern: str, value: str) -> bool:
-    """Tell whether the whole `value` fits `pattern`; verdicts are kept, since label values repeat."""
+    """Tell whether the whole `value` fits `pattern`; verdicts are kept, since label values
+    repeat.
+    """
     return compiled(pattern).search(value) is not None
 
 

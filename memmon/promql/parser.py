@@ -65,7 +65,9 @@ def _later(match: re.Match[str]) -> str:
 
 
 def _careful(work: Callable[[], T], literals: Literals) -> T:
-    """Apply `work` to an expression. The parser validates some numbers only when the tree is read."""
+    """Apply `work` to an expression. The parser validates some numbers only when the tree is
+    read.
+    """
     try:
         return work()
     except (ValueError, OverflowError) as error:

@@ -14,7 +14,8 @@ from memmon.errors import BadQuery
 from memmon.labels import Labels
 from memmon.promql import parser, tree
 from memmon.promql.annotations import Notes
-from memmon.promql.exact.engine import LOOKBACK_MS, Exact, Value, as_points
+from memmon.promql.exact.engine import LOOKBACK_MS, Exact, as_points
+from memmon.promql.exact.values import Value
 from memmon.promql.selection import Source
 from memmon.promql.vectorized import batches
 from memmon.samples import Point, Series

@@ -136,7 +136,9 @@ def milliseconds(text: str) -> int:
 
 
 def loaded(block: list[str], step: int) -> Iterator[Series]:
-    """Return the series that lines of labels and values write, one value every `step` ms from 0 on."""
+    """Return the series that lines of labels and values write, one value every `step` ms from 0
+    on.
+    """
     for line in block:
         labels, value_text = labels_of(line)
         if value_text.startswith("@st") or "{{" in value_text:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from memmon.errors import BadQuery
 from memmon.labels import Labels
+from memmon.promql.arrays import Floats
 from memmon.promql.block import Block
-from memmon.promql.exact.ranges import Floats
 from memmon.promql.matcher import Matcher, compiled
 from memmon.promql.tree import Node, Selector
 from memmon.samples import Series, stale_mask

@@ -42,7 +42,9 @@ def place(ctx: Context) -> int:
 
 
 def routed(labels: Labels, flaps: int) -> Labels:
-    """Return the labels by which an alert is routed: one that flaps has `flapping="true"` as well."""
+    """Return the labels by which an alert is routed: one that flaps has `flapping="true"` as
+    well.
+    """
     return label_sets.merge(labels, {"flapping": "true"}) if flaps >= FLAPPING else labels
 
 

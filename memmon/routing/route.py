@@ -162,7 +162,9 @@ def short(text: str, limit: int) -> str:
 
 
 def environment(settings: Settings) -> Receiver | None:
-    """Return the receiver of the environment, or None where it names neither address nor webhook."""
+    """Return the receiver of the environment, or None where it names neither address nor
+    webhook.
+    """
     mails = {address for address in (settings.alert_email, settings.email_to) if address}
     hooks = {url for url in (settings.alert_webhook, settings.webhook_url) if url}
     if not mails and not hooks:

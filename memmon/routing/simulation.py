@@ -34,7 +34,9 @@ class Notice(NamedTuple):
 
 
 class _Group:
-    """A group during the simulation: firing and resolved alerts, the log entry, and the next flush."""
+    """A group during the simulation: firing and resolved alerts, the log entry, and the next
+    flush.
+    """
 
     def __init__(self, node: Node, due: float):
         self.node, self.due = node, due

@@ -143,7 +143,9 @@ def lift(ctx: Context, restriction_id: int, by: str) -> list[Job]:
 
 
 def due(ctx: Context) -> list[Job]:
-    """Lift expired restrictions, and enforce the others again, so that a restarted client has them."""
+    """Lift expired restrictions, and enforce the others again, so that a restarted client has
+    them.
+    """
     now = ctx.now()
     with ctx.read() as session:
         ended = [row.id for row in store.in_force(session) if row.until <= now]
@@ -201,7 +203,9 @@ def _tell(target: Target, rows: Sequence[RestrictionRow]) -> str | None:
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Tell whether more changed than the time: a row is not written every few seconds for nothing."""
+    """Tell whether more changed than the time: a row is not written every few seconds for
+    nothing.
+    """
     return {n: s.get("error") for n, s in before.items()} != {n: s.get("error") for n, s in after.items()}
 
 

@@ -48,7 +48,9 @@ BRUTE_FORCE, INJECTION = "brute_force_attack", "injection_attempt"
 
 
 def record(ctx: Context, document: Any, reporter: str) -> tuple[dict[str, Any], list[Job]]:
-    """Keep one event or a list; return {ids, refused: [{index, field, message}]} and what follows."""
+    """Keep one event or a list; return {ids, refused: [{index, field, message}]} and what
+    follows.
+    """
     documents = document if isinstance(document, list) else [document]
     if len(documents) > MAX_EVENTS:
         raise BadInput("events", f"more than {MAX_EVENTS} at once")

@@ -48,7 +48,9 @@ def valkey(binary: Path, run_dir: Path) -> Program:
 
 
 def workers(broker: str) -> list[Program]:
-    """Three workers for the seven queues, and beat, which ends itself whenever the broker restarts."""
+    """Three workers for the seven queues, and beat, which ends itself whenever the broker
+    restarts.
+    """
     threads, forks = ("-P", "threads", "-c", "8"), ("-P", "prefork", "-c", "2")
     return [
         _worker("io", "collect,notify", threads, broker),

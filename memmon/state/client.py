@@ -1,4 +1,6 @@
-"""Opens Redis, with a time limit on every operation: a half-open connection must not hang a worker."""
+"""Opens Redis, with a time limit on every operation: a half-open connection must not hang a
+worker.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import redis
+from redis import Redis, RedisError
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from memmon.errors import Transient
+
+__all__ = ["Redis", "RedisError", "connect", "edge", "probe"]
 
 SOCKET_OPTIONS = {"socket_timeout": 10, "socket_connect_timeout": 5, "health_check_interval": 5}
 

@@ -32,7 +32,9 @@ _lock = threading.Lock()
 
 
 def keep(name: str, by: float) -> None:
-    """Increase the counter `name` for an outage of Redis itself: stored in memory until `settle`."""
+    """Increase the counter `name` for an outage of Redis itself: stored in memory until
+    `settle`.
+    """
     with _lock:
         _kept[name] = _kept.get(name, 0) + by
 

@@ -155,7 +155,9 @@ def target_state() -> str:
 
 
 def config_version() -> str:
-    """String: a number that rises whenever the configuration files are to be read again; durable."""
+    """String: a number that rises whenever the configuration files are to be read again;
+    durable.
+    """
     return f"{PREFIX}config-version"
 
 

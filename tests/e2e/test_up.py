@@ -81,7 +81,9 @@ def titled(stack: Stack, beginning: str) -> list[psutil.Process]:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    """Tell whether none of them runs any more; a zombie whose parent has not looked yet has ended."""
+    """Tell whether none of them runs any more; a zombie whose parent has not looked yet has
+    ended.
+    """
     return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
 
 

@@ -16,7 +16,9 @@ class Server(ThreadingHTTPServer):
 
 
 class Pages:
-    """`pages[path]` is the body; /hang answers only when the test ends, /huge never ends by itself."""
+    """`pages[path]` is the body; /hang answers only when the test ends, /huge never ends by
+    itself.
+    """
 
     def __init__(self) -> None:
         outer = self

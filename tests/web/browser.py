@@ -103,7 +103,9 @@ class Visit:
 
 
 class Site:
-    """The dashboard on gunicorn, as `memmon up` runs it, over the database and the Redis of `ctx`."""
+    """The dashboard on gunicorn, as `memmon up` runs it, over the database and the Redis of
+    `ctx`.
+    """
 
     def __init__(self, ctx: Context):
         self.port = free_port()

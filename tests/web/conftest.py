@@ -51,7 +51,9 @@ def operator(bearer: Callable[[str], Headers]) -> Headers:
 
 @pytest.fixture(scope="session", autouse=True)
 def _broker(valkey: str) -> None:
-    """What views send goes to the queues of Valkey: a broker that is not there would be waited for."""
+    """What views send goes to the queues of Valkey: a broker that is not there would be waited
+    for.
+    """
     celery.conf.broker_url = valkey.replace("unix://", "redis+socket://")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import psutil
 from flask import Blueprint, Response, request
 
 import memmon
 from memmon import encode
 from memmon.alerts import external
+from memmon.collect import host
 from memmon.config.receivers import Receiver
 from memmon.context import Context
 from memmon.errors import BadInput, BadQuery, Conflict, MemmonError, NotFound
@@ -46,7 +46,7 @@ def status() -> Response:
             "cluster": {"status": "disabled", "peers": []},
             "versionInfo": {"version": memmon.__version__, **dict.fromkeys(version, "")},
             "config": {"original": form.configuration(ctx.config.routes)},
-            "uptime": encode.iso(psutil.Process().create_time()),
+            "uptime": encode.iso(host.started_at()),
         }
     )
 

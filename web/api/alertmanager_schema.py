@@ -158,7 +158,9 @@ def of_matchers(value: Any) -> list[Matcher]:
 
 
 def fits(silence: dict[str, Any], filters: tuple[Matcher, ...]) -> bool:
-    """Tell whether a silence has every one of the matchers `filters`, in name, operator and value."""
+    """Tell whether a silence has every one of the matchers `filters`, in name, operator and
+    value.
+    """
     silence_matchers = {(m["name"], matchers.op_of(m), m["value"]) for m in silence["matchers"]}
     return all(tuple(matcher_) in silence_matchers for matcher_ in filters)
 

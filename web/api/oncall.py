@@ -16,7 +16,9 @@ blueprint = Blueprint("oncall", __name__, url_prefix="/api/oncall")
 
 @blueprint.get("")
 def overview() -> Response:
-    """Return who is on call now in every schedule, who is next, and the gaps of the days that come."""
+    """Return who is on call now in every schedule, who is next, and the gaps of the days that
+    come.
+    """
     return http.answer({"schedules": oncall.overview(http.context())})
 
 

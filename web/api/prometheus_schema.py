@@ -17,7 +17,7 @@ from memmon import duration
 from memmon.errors import BadInput, BadQuery
 from memmon.labels import Labels
 from memmon.promql import numbers, parser
-from memmon.promql.exact.engine import Ranged, Value
+from memmon.promql.exact.values import Ranged, Value
 from memmon.promql.matcher import Matcher
 from memmon.promql.tree import Kind
 from memmon.samples import Point, Series

@@ -7,10 +7,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
-from memmon.collect import store as collect
+from memmon.collect import service as collect
 from memmon.context import Context
 from memmon.errors import BadInput, MemmonError
-from memmon.jobs import Job
 from memmon.push import compression, group, otlp, rejections, remote_write, service
 from web import auth, errors, http
 from workers.base import follow
@@ -34,9 +33,8 @@ def _status(error: MemmonError) -> int:
 
 
 def _wake(ctx: Context) -> None:
-    """Let the rules see at once what came in."""
-    if collect.wake_evaluation(ctx.redis, ctx.settings.alert_evaluation_interval):
-        follow([Job("alerts.evaluate")])
+    """Wake the evaluation of rules over the new samples."""
+    follow(collect.wake_evaluation(ctx))
 
 
 @groups.errorhandler(BadInput)
@@ -49,7 +47,9 @@ def _unfit(error: BadInput) -> Response:
 @auth.needs("ingest")
 @http.up_to(MAX_PAGE)
 def push(head: str, path: str) -> Response:
-    """Replace a group, replace its families of the same names, or delete it, as Pushgateway does."""
+    """Replace a group, replace its families of the same names, or delete it, as Pushgateway
+    does.
+    """
     ctx = http.context()
     job, _, grouping = path.rstrip("/").partition("/")
     labels = group.labels_of(job, head.endswith(group.BASE64), grouping)
@@ -100,7 +100,9 @@ def _plain(status: int, message: str) -> Response:
 @auth.needs("ingest")
 @http.up_to(otlp.MAX_BODY)
 def export() -> Response:
-    """Take in metrics of an OpenTelemetry SDK or collector; say how many data points were refused."""
+    """Take in metrics of an OpenTelemetry SDK or collector; say how many data points were
+    refused.
+    """
     ctx = http.context()
     content_type = request.headers.get("Content-Type", "")
     otlp.kind_of(content_type)

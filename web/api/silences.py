@@ -49,7 +49,9 @@ def _of_alert(ctx: Context, alert_id: Any) -> tuple[Matcher, ...]:
 
 
 def of_matchers(document: Any) -> tuple[Matcher, ...]:
-    """Return the matchers, each written like `severity="critical"` or as an object of Alertmanager."""
+    """Return the matchers, each written like `severity="critical"` or as an object of
+    Alertmanager.
+    """
     if not isinstance(document, list) or not 0 < len(document) <= MOST_MATCHERS:
         raise BadInput("matchers", f"must be a list of 1 to {MOST_MATCHERS}")
     matchers: list[Matcher] = []

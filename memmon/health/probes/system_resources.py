@@ -16,7 +16,9 @@ BANDS = {"memory": (70.0, 80.0, 90.0), "cpu": (70.0, 80.0, 90.0), "disk": (80.0,
 
 
 def check(ctx: Context, target: Target, check: Check) -> Finding:
-    """Return how much of the host is used; the CPU's share is the mean over the check's interval."""
+    """Return how much of the host is used; the CPU's share is the mean over the check's
+    interval.
+    """
     used = {
         "memory": psutil.virtual_memory().percent,
         "cpu": _cpu(ctx),

@@ -36,7 +36,9 @@ def restart(ctx: Context, part: Part) -> str:
 
 
 def identity(ctx: Context, part: Part) -> str | None:
-    """Return when the container was started, or how often a service was made to replace its tasks."""
+    """Return when the container was started, or how often a service was made to replace its
+    tasks.
+    """
     service = _service(part)
     if service is None:
         return str(_call(part, "GET", f"containers/{quote(part.unit, safe='')}/json")["State"]["StartedAt"])

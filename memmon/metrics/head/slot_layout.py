@@ -53,7 +53,9 @@ class Plan:
         self.ended = {name: schema for name, schema in schemas.items() if name not in names}
 
     def fits(self, rows: Sequence[Row], slot_ms: int, versions: Mapping[str, str]) -> bool:
-        """Tell whether the plan is right for `rows`, and for what the shard was last written with."""
+        """Tell whether the plan is right for `rows`, and for what the shard was last written
+        with.
+        """
         return (
             slot_ms == self.slot_ms
             and not self.ended

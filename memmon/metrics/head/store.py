@@ -102,7 +102,9 @@ class HotStore:
         return Written(sum(len(row.shape) for row in rows) - sum(dropped.values()), dropped)
 
     def _load(self, versions: dict[str, str]) -> dict[str, Schema]:
-        """Return by name the schemas of `versions`; those are read that this process has not met."""
+        """Return by name the schemas of `versions`; those are read that this process has not
+        met.
+        """
         schemas = self.schemas(versions.values())
         return {name: schemas[version] for name, version in versions.items() if version in schemas}
 

@@ -28,7 +28,9 @@ class Rollup(NamedTuple):
 
 
 def of_samples(series: Series, start: int, level: int) -> Rollup | None:
-    """Return the rollup of the samples in [start, start + level) seconds, or None without samples."""
+    """Return the rollup of the samples in [start, start + level) seconds, or None without
+    samples.
+    """
     real = np.isfinite(series.values)  # A staleness marker is no number either.
     times, values = series.times[real], series.values[real]
     low, high = times.searchsorted((start * 1000, (start + level) * 1000)).tolist()

@@ -52,7 +52,9 @@ def add_rollups(session: Session, level: int, rollups: dict[int, Rollup]) -> Non
 
 
 def finer(session: Session, level: int, start: int, end: int) -> dict[int, list[Rollup]]:
-    """Return the rollups of `level` that begin in [start, end), by series id and in order of time."""
+    """Return the rollups of `level` that begin in [start, end), by series id and in order of
+    time.
+    """
     query = _rollups(level, start, end)
     rollups_by_series: dict[int, list[Rollup]] = {}
     for series_id, *values in session.execute(query):

@@ -53,7 +53,9 @@ def both(node: Binary, left: list[Point], right: list[Point]) -> list[Point]:
 
 
 def many_to_many(key: Labels, side: str, doubled: tuple[Labels, Labels]) -> BadQuery:
-    """Return the error that names two series of one match group on the side that may have only one."""
+    """Return the error that names two series of one match group on the side that may have only
+    one.
+    """
     duplicates = ", ".join(sorted(_braced(labels) for labels in doubled))
     return BadQuery(
         f"found duplicate series for the match group {_braced(key)} on the {side} hand-side of the operation: "

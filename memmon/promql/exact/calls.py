@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,15 +14,13 @@ from memmon.promql import tree
 from memmon.promql.exact import functions, histogram, label_functions, ranges
 from memmon.promql.exact.binary import nameless
 from memmon.promql.exact.ranges import Window
+from memmon.promql.exact.values import Evaluation, Value
 from memmon.samples import Point
-
-if TYPE_CHECKING:
-    from memmon.promql.exact.engine import Exact, Value
 
 RATED = ("rate", "increase")
 
 
-def call(query: Exact, node: tree.Call, at: float) -> Value:
+def call(query: Evaluation, node: tree.Call, at: float) -> Value:
     """Return what the call `node` is at `at`."""
     name, args = node.name, node.args
     if name in ranges.FUNCTIONS:
@@ -41,7 +38,7 @@ def call(query: Exact, node: tree.Call, at: float) -> Value:
 
 
 def _over_range(
-    query: Exact, node: tree.Call, arg: tree.Node, at: float, function: Callable[[Window], float | None]
+    query: Evaluation, node: tree.Call, arg: tree.Node, at: float, function: Callable[[Window], float | None]
 ) -> list[Point]:
     points = []
     keeps_name = node.name in ranges.KEEPS_NAME
@@ -57,56 +54,56 @@ def _over_range(
     return points
 
 
-def _quantile_over_time(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _quantile_over_time(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     q = query.scalar(node.args[0], at)
     query.notes.quantile(node, q)
     return _over_range(query, node, node.args[1], at, lambda window: ranges.quantile(q, window.values))
 
 
-def _predict_linear(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _predict_linear(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     ahead = query.scalar(node.args[1], at)
     return _over_range(query, node, node.args[0], at, lambda window: ranges.predicted(window, at, ahead))
 
 
-def _clamp(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _clamp(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     low, high = query.scalar(node.args[1], at), query.scalar(node.args[2], at)
     points = query.vector(node.args[0], at)
     return [] if low > high else [nameless(p.labels, functions.clamp(p.value, low, high)) for p in points]
 
 
-def _time(query: Exact, node: tree.Call, at: float) -> float:
+def _time(query: Evaluation, node: tree.Call, at: float) -> float:
     return at
 
 
-def _pi(query: Exact, node: tree.Call, at: float) -> float:
+def _pi(query: Evaluation, node: tree.Call, at: float) -> float:
     return math.pi
 
 
-def _to_vector(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _to_vector(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     return [Point((), query.scalar(node.args[0], at))]
 
 
-def _to_scalar(query: Exact, node: tree.Call, at: float) -> float:
+def _to_scalar(query: Evaluation, node: tree.Call, at: float) -> float:
     points = query.vector(node.args[0], at)
     return points[0].value if len(points) == 1 else math.nan
 
 
-def _absent(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _absent(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     return [] if query.vector(node.args[0], at) else [Point(label_functions.of_absent(node.args[0]), 1.0)]
 
 
-def _absent_over_time(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _absent_over_time(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     return [] if query.ranged(node.args[0], at) else [Point(label_functions.of_absent(node.args[0]), 1.0)]
 
 
-def _timestamp(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _timestamp(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     arg = node.args[0]
     if not isinstance(arg, tree.Selector):
         return [nameless(point.labels, at) for point in query.vector(arg, at)]
     return [nameless(series.labels, float(series.times[index]) / 1000) for series, index in query.newest(arg, at)]
 
 
-def _histogram_quantile(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _histogram_quantile(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     q = query.scalar(node.args[0], at)
     query.notes.quantile(node, q)
     points = []
@@ -118,13 +115,13 @@ def _histogram_quantile(query: Exact, node: tree.Call, at: float) -> list[Point]
     return points
 
 
-def _histogram_fraction(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _histogram_fraction(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     low, high = query.scalar(node.args[0], at), query.scalar(node.args[1], at)
     return [nameless(key, histogram.fraction(low, high, buckets)) for key, buckets in _histograms(query, node, 2, at)]
 
 
 def _histograms(
-    query: Exact, node: tree.Call, arg: int, at: float
+    query: Evaluation, node: tree.Call, arg: int, at: float
 ) -> Iterable[tuple[Labels, list[tuple[float, float]]]]:
     """Return the buckets of each classic histogram in argument `arg`: (upper bound, count), by
     labels without `le`.
@@ -140,29 +137,29 @@ def _histograms(
     return groups.items()
 
 
-def _label_replace(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _label_replace(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     target, template, source, pattern = (query.text(arg, at) for arg in node.args[1:])
     return label_functions.replace(query.vector(node.args[0], at), target, template, source, pattern)
 
 
-def _label_join(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _label_join(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     target, separator, *sources = (query.text(arg, at) for arg in node.args[1:])
     return label_functions.join(query.vector(node.args[0], at), target, separator, sources)
 
 
-def _sort(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _sort(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     if query.is_range:
         query.notes.sorted_steps(node)
     return sorted(query.vector(node.args[0], at), key=lambda point: (math.isnan(point.value), point.value))
 
 
-def _sort_desc(query: Exact, node: tree.Call, at: float) -> list[Point]:
+def _sort_desc(query: Evaluation, node: tree.Call, at: float) -> list[Point]:
     if query.is_range:
         query.notes.sorted_steps(node)
     return sorted(query.vector(node.args[0], at), key=lambda point: (math.isnan(point.value), -point.value))
 
 
-_SPECIAL: dict[str, Callable[[Exact, tree.Call, float], Value]] = {
+_SPECIAL: dict[str, Callable[[Evaluation, tree.Call, float], Value]] = {
     "time": _time,
     "pi": _pi,
     "vector": _to_vector,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from memmon.promql.annotations import Notes
 from memmon.promql.exact import aggregation, binary, calls
 from memmon.promql.exact.binary import nameless
 from memmon.promql.exact.ranges import Window
+from memmon.promql.exact.values import Ranged, Value
 from memmon.promql.selection import NO_HINT, Held, Hint, Selection, Source
 from memmon.samples import STALE_BITS, Point
 
@@ -26,16 +27,6 @@ LOOKBACK_MS = 5 * 60 * 1000
 DEFAULT_STEP = 60.0
 """Seconds between two steps of a subquery that names none."""
 MAX_STEPS = 11_000
-
-
-class Ranged(NamedTuple):
-    """One element of a range vector."""
-
-    labels: Labels
-    window: Window
-
-
-Value: TypeAlias = "float | str | list[Point] | list[Ranged]"
 
 
 class Exact:
@@ -181,7 +172,9 @@ class Exact:
         return at - node.offset
 
     def series(self, node: tree.Selector, before: int) -> list[Held]:
-        """Return the series of `node` with samples from `before` ms ahead of its first evaluation."""
+        """Return the series of `node` with samples from `before` ms ahead of its first
+        evaluation.
+        """
         return self.selection.series(node, before, lambda: self.bounds(node), self.hint(node))
 
     def hint(self, node: tree.Selector) -> Hint:

@@ -7,20 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from memmon.promql.annotations import Lift
 
 TOLERANCE = 1e-12
 """Counts that differ by less than this share of their sum are equal: they are sums of floats."""
-
-
-class Lift(NamedTuple):
-    """A correction that made counts monotonic: the bounds between which they were raised, and the
-    largest raise.
-    """
-
-    low: float
-    high: float
-    most: float
 
 
 def bound(text: str) -> float | None:
@@ -110,7 +101,9 @@ def _merged(buckets: Iterable[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def _monotonic(ordered: list[tuple[float, float]]) -> tuple[list[float], list[float], Lift | None]:
-    """Lift counts that fall, which those of buckets that were scraped at different moments may do."""
+    """Lift counts that fall, which those of buckets that were scraped at different moments may
+    do.
+    """
     counts = [count for _, count in ordered]
     lifts: list[tuple[float, float]] = []
     for index in range(1, len(counts)):

@@ -13,7 +13,8 @@ from memmon.promql.tree import Matrix, Node, Selector
 from memmon.samples import Point
 
 MAX_VALUE = 1 << 16
-"""Characters of a label value that a function makes: nested ones would double it again and again."""
+"""Characters of a label value that a function makes: nested ones would double it again and again.
+"""
 
 
 def replace(points: Sequence[Point], target: str, template: str, source: str, pattern: str) -> list[Point]:

@@ -11,11 +11,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from memmon.promql import numbers
-
-Floats = NDArray[np.float64]
+from memmon.promql.arrays import Floats
 
 
 class Window(NamedTuple):

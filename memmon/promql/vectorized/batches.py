@@ -11,7 +11,8 @@ import numpy as np
 
 from memmon.errors import BadQuery
 from memmon.promql import tree
-from memmon.promql.exact.engine import Exact, Value
+from memmon.promql.exact.engine import Exact
+from memmon.promql.exact.values import Value
 from memmon.promql.vectorized import frame as frames
 from memmon.promql.vectorized.engine import Answer, Kernels
 from memmon.promql.vectorized.frame import Frame

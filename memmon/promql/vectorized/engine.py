@@ -17,7 +17,8 @@ from memmon.errors import BadQuery
 from memmon.promql import tree
 from memmon.promql.block import Block, Roster
 from memmon.promql.exact import calls, label_functions, ranges
-from memmon.promql.exact.engine import LOOKBACK_MS, RENAMING, Exact, Value, as_points
+from memmon.promql.exact.engine import LOOKBACK_MS, RENAMING, Exact, as_points
+from memmon.promql.exact.values import Value
 from memmon.promql.vectorized import (
     aggregation,
     binary,

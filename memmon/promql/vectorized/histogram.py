@@ -10,9 +10,9 @@ import numpy as np
 
 from memmon import labels as label_sets
 from memmon.labels import Labels
+from memmon.promql.annotations import Lift
 from memmon.promql.block import Roster
 from memmon.promql.exact import histogram
-from memmon.promql.exact.histogram import Lift
 from memmon.promql.vectorized import frame as frames
 from memmon.promql.vectorized.frame import Bools, Floats, Frame, Indexes, memoized
 
@@ -81,7 +81,9 @@ class Lifted(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The quantiles, the histograms whose counts were lifted, and the series that are no buckets."""
+    """The quantiles, the histograms whose counts were lifted, and the series that are no
+    buckets.
+    """
 
     frame: Frame
     lifted: list[Lifted]

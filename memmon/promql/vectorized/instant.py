@@ -17,7 +17,9 @@ _NEVER = np.iinfo(np.int64).max
 
 
 def of(block: Block, moments: Any) -> tuple[Floats, Bools, Any]:
-    """Return the newest value of each series at each moment, whether it counts, and its time in ms."""
+    """Return the newest value of each series at each moment, whether it counts, and its time in
+    ms.
+    """
     shape = (len(moments), len(block.roster))
     if not len(block.times) or not shape[1]:
         return np.zeros(shape), np.zeros(shape, dtype=bool), np.zeros(shape)

@@ -1,4 +1,6 @@
-"""Functions over ranges, of many series and steps at once. `ranges` says what each of them means."""
+"""Functions over ranges, of many series and steps at once. `ranges` says what each of them
+means.
+"""
 
 from __future__ import annotations
 

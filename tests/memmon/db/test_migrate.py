@@ -29,7 +29,8 @@ LANDED = {
     "0002_repair_earlier_schemas.py": "ca6a526bc2d083a1bf119eac42a40b013a345231add92d443a504e4ee4e9a059",
     "0003_name_the_log_entry.py": "4962eb89d1005840240a4d0e3ca2bca8c316a845f8eb0c54bf8c9c2bbe81f80b",
 }
-"""SHA-256 of each migration that was released. A released migration never changes: write a new one."""
+"""SHA-256 of each migration that was released. A released migration never changes: write a new one.
+"""
 
 Row = dict[str, Any]
 

@@ -189,7 +189,9 @@ def test_an_answer_that_is_final_is_not_tried_again(ready: Context, endpoint: En
 def test_a_call_whose_worker_died_in_the_middle_is_not_made_again(
     ready: Context, endpoint: Endpoint, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker dies between beginning and recording: the row stays claimed until its lease ends."""
+    """The worker dies between beginning and recording: the row stays claimed until its lease
+    ends.
+    """
     fire(ready)
     [advance, *_] = service.correlate(ready)
     [act] = [job for job in service.advance(ready, *advance.args) if job.name == "incidents.act"]

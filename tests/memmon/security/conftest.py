@@ -14,7 +14,9 @@ TOKEN = "client-token-of-tests"
 
 
 class Client:
-    """A small server of `/-/memmon/restrictions`: it takes a whole state, and only with its token."""
+    """A small server of `/-/memmon/restrictions`: it takes a whole state, and only with its
+    token.
+    """
 
     def __init__(self) -> None:
         outer = self

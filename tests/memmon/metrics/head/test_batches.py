@@ -12,7 +12,9 @@ SLOT = 10_000
 
 
 def newest(*arguments: tuple[int, int, float]) -> tuple[list[tuple[int, int, float]], list[int]]:
-    """Return (member, time, value) of what stays of samples of (member, time, value), and the gaps."""
+    """Return (member, time, value) of what stays of samples of (member, time, value), and the
+    gaps.
+    """
     member, at = (np.array([entry[n] for entry in arguments], np.int64) for n in (0, 1))
     actual, gaps = batches.newest(member, at, np.array([entry[2] for entry in arguments], np.float64), SLOT)
     return list(zip(actual.member.tolist(), actual.at.tolist(), actual.value.tolist(), strict=True)), gaps.tolist()
