@@ -27,7 +27,7 @@ VIOLATIONS = {
     "memmon imports workers": ("memmon/health/service.py", "workers.base"),
     "a second adapter of a library": ("memmon/notify/service.py", "smtplib"),
 }
-"""What is wrong, and the import that is planted: (file, module)."""
+"""Each violation, and the import that is planted: (file, module)."""
 
 UNLISTED = "memmon/unlisted/__init__.py"
 

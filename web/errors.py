@@ -118,7 +118,7 @@ def _no_websocket(error: Exception) -> Response:
 def _of_http(error: HTTPException) -> Response:
     code = error.code or 500
     if isinstance(error, WebsocketMismatch):
-        return failure(400, "bad_request", "/ws is a WebSocket, and everything else is none")
+        return failure(400, "bad_request", "/ws is a WebSocket, other paths are not")
     response = failure(code, CODES.get(code, error.name.lower().replace(" ", "_")), error.description or error.name)
     for name, value in error.get_headers():
         if name in ("Allow", "Location", "Retry-After"):

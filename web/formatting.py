@@ -147,7 +147,7 @@ def format_value(value: Any) -> str:
 
 
 FILTERS = {
-    "told": format_value,
+    "value_text": format_value,
     "number": format_number,
     "span": span,
     "minutes": minutes,

@@ -132,7 +132,7 @@ def fields(*names: str) -> dict[str, Any]:
         raise BadInput("body", "must be an object")
     for name in document:
         if name not in names:
-            raise BadInput(name, f"is none of {', '.join(names)}")
+            raise BadInput(name, f"is not one of {', '.join(names)}")
     return document
 
 

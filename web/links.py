@@ -19,7 +19,7 @@ from workers.base import follow
 
 blueprint = Blueprint("links", __name__)
 
-GONE = "This link is not one of memmon's, or holds no more. The incident's page can do what it could."
+GONE = "This link is invalid or has expired. Use the incident's page instead."
 
 
 @blueprint.get("/act/<token>")

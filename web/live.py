@@ -62,7 +62,7 @@ def _admit() -> None:
     upgraded.
     """
     if not origin.is_same_origin(http.context().settings):
-        raise Forbidden("the connection comes from a page of somebody else")
+        raise Forbidden("the connection comes from a page of another origin")
     if len(_hub()) >= MOST_CLIENTS:
         raise Transient(f"{MOST_CLIENTS} clients are connected already")
     for name in SOCKETS:

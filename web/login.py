@@ -55,7 +55,7 @@ def sign_in() -> ResponseReturnValue:
     """Take a token, as a form's field or as JSON, and answer with the cookie."""
     ctx, address = http.context(), request.remote_addr or ""
     if not origin.is_same_origin(ctx.settings):
-        raise Forbidden("the request comes from a page of somebody else")
+        raise Forbidden("the request comes from a page of another origin")
     wait = attempts.wait(address, ctx.now())
     if wait:
         raise TooOften("too many wrong tokens from this address", wait)

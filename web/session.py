@@ -82,7 +82,7 @@ def check_csrf(session: Session) -> None:
     if not hmac.compare_digest(token.encode(), session.csrf.encode()):
         raise Forbidden("the header X-CSRF-Token is missing or wrong; GET /api/session gives its value")
     if not origin.is_same_origin(http.context().settings):
-        raise Forbidden("the request comes from a page of somebody else")
+        raise Forbidden("the request comes from a page of another origin")
 
 
 def begin(caller: Caller) -> Session:

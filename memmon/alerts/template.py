@@ -64,7 +64,9 @@ def _check_pipe(pipe: Pipe) -> None:
         if isinstance(operand, Pipe):
             _check_pipe(operand)
         elif isinstance(operand, Chain) and operand.base in (Dot(), Variable("$")) and operand.fields[0] not in FIELDS:
-            raise BadTemplate(f".{operand.fields[0]} is none of {', '.join('.' + name for name in FIELDS)}", pipe.line)
+            raise BadTemplate(
+                f".{operand.fields[0]} is not one of {', '.join('.' + name for name in FIELDS)}", pipe.line
+            )
 
 
 def render(text: str, labels: Mapping[str, str], value: float, outside: Outside = NOWHERE) -> str:

@@ -70,7 +70,7 @@ def _part(possible: bool, ask: Callable[[], Any], instead: Any) -> Any:
     try:
         return ask()
     except Transient as error:
-        log.warning("a part of the status could not be had: %s", error)
+        log.warning("a part of the status is unavailable: %s", error)
     except Exception:  # One failing part must not hide the other parts from the operator.
         log.exception("a part of the status failed")
     return instead

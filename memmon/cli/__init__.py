@@ -22,7 +22,7 @@ COMMANDS = {
     "incidents": ("memmon.cli.incidents:incidents", "List, show and steer incidents."),
     "playbook": ("memmon.cli.playbook:playbook", "List, check, run and look back on playbooks."),
     "oncall": ("memmon.cli.oncall:oncall", "Show and change who is on call."),
-    "notify": ("memmon.cli.notify:notify", "Try the ways by which people are told."),
+    "notify": ("memmon.cli.notify:notify", "Test the notification channels."),
     "query": ("memmon.cli.query:query", "Ask in PromQL, and hold the language to Prometheus' own tests."),
     "config": ("memmon.cli.config:config", "Check, apply and show the configuration files."),
     "users": ("memmon.cli.users:users", "Make, list and revoke tokens with a role."),

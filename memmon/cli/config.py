@@ -47,7 +47,7 @@ def show(section: str | None) -> None:
     with context() as ctx:
         whole = ctx.config.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     if section and section not in type(ctx.config).model_fields:
-        raise click.UsageError(f"{section} is none of {', '.join(type(ctx.config).model_fields)}")
+        raise click.UsageError(f"{section} is not one of {', '.join(type(ctx.config).model_fields)}")
     visible = masked({section: whole.get(section, {})} if section else whole)
     click.echo(yaml.safe_dump(visible, sort_keys=False, allow_unicode=True).rstrip())
 

@@ -123,7 +123,7 @@ def _decision(name: str, verb: Callable[..., Any], about: str, needs_comment: bo
 
 
 _decision("ack", service.acknowledge, "Acknowledge incident NUMBER: nobody else is paged.")
-_decision("takeover", service.take_over, "Be the one who is at incident NUMBER, whoever was before.")
+_decision("takeover", service.take_over, "Take over incident NUMBER.")
 _decision("resolve", service.resolve, "Close incident NUMBER by hand.")
 _decision("escalate", service.escalate, "Page the next level of incident NUMBER now.")
 _decision("note", service.note, "Write --comment into the record of incident NUMBER.", needs_comment=True)
@@ -242,7 +242,7 @@ def _spread(times: dict[str, Any]) -> str | None:
 
 
 @incidents.command()
-@click.option("--accept", metavar="WHY", help="What is wrong is known: audits look only at what comes after.")
+@click.option("--accept", metavar="WHY", help="Accept the known problems: later audits check only newer entries.")
 @by_option
 @as_json
 def verify(accept: str | None, by: str, as_json: bool) -> None:

@@ -93,7 +93,7 @@ def list_command(as_json: bool) -> None:
 @click.argument("matchers", nargs=-1, required=True)
 @when
 @click.option("--comment", default="", help="Why.")
-@click.option("--needs-approval", is_flag=True, help="It mutes nothing before somebody else has approved it.")
+@click.option("--needs-approval", is_flag=True, help="It suppresses nothing until another person approves it.")
 @by_option
 def plan(name: str, matchers: tuple[str, ...], comment: str, needs_approval: bool, by: str, **options: Any) -> None:
     """Plan a window called NAME for the alerts that all MATCHERS match."""

@@ -62,7 +62,7 @@ def _drill(ctx: Context, text: str) -> None:
     """Raise the alert, go on with it until every route has decided, explain it and end it."""
     labels = {matcher_.name: matcher_.value for matcher_ in matcher.parse(text) if matcher_.op == "="}
     name, severity = labels.pop("alertname", "fire_drill"), labels.pop("severity", "warning")
-    about = {"summary": "Fire drill: somebody tries whom this reaches. Nothing is wrong."}
+    about = {"summary": "Fire drill: this tests the notification channels. Nothing is wrong."}
     alerts.raise_event(ctx, name, severity, {**labels, "drill": "true"}, about, DRILL_SECONDS, alerts.DRILL)
     alert_id = max(alert["id"] for alert in alerts.firing(ctx) if alert["source"] == alerts.DRILL)
     click.echo(f"alert {alert_id} {name} is raised; its groups wait as long as their routes say")

@@ -74,7 +74,7 @@ def show(name: str, as_json: bool) -> None:
     verification = playbook["verification"]
     click.echo(
         f"recovered: nothing fires{' and ' + verification['expr'] if verification['expr'] else ''},"
-        f" for {duration.show(verification['hold'])}; looked at {duration.show(verification['settle'])} after the last action,"
+        f" for {duration.show(verification['hold'])}; checked {duration.show(verification['settle'])} after the last action,"
         f" given to people {duration.show(verification['timeout'])} after it"
     )
 
@@ -86,7 +86,7 @@ def _step(step: dict[str, Any]) -> str:
     texts += [f"after {duration.show(step['delay'])}"] if step["delay"] else []
     texts += ["with approval"] if step["approval"] else []
     texts += [f"proven by {step['verify']['expr']}"] if step["verify"] else []
-    texts += [f"taken back after {step['rollback']['after']}"] if step["rollback"] else []
+    texts += [f"rolled back after {step['rollback']['after']}"] if step["rollback"] else []
     texts += [f"on failure {step['on_failure']}"] if step["on_failure"] != "continue" else []
     return ", ".join(texts)
 
@@ -105,7 +105,7 @@ def check(as_json: bool) -> None:
     if as_json:
         show_json({"playbooks": count, "doubts": doubts})
         return
-    click.echo(f"{count} playbooks can be read and name only what there is")
+    click.echo(f"{count} playbooks are valid")
     for doubt in doubts:
         click.echo(f"doubt: {doubt}")
 

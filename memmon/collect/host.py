@@ -17,7 +17,7 @@ def collect(disk: Path) -> Collected:
     sheet = Sheet()
     memory = psutil.virtual_memory()
     sheet.add("memmimic_memory_usage_bytes", "Memory in use on the host, in bytes", memory.total - memory.available)
-    sheet.add("memmimic_memory_available_bytes", "Memory that can still be had on the host, in bytes", memory.available)
+    sheet.add("memmimic_memory_available_bytes", "Memory available on the host, in bytes", memory.available)
     sheet.add("memmimic_memory_usage_percent", "Memory in use on the host, in percent", memory.percent)
     sheet.add(
         "memmimic_cpu_usage_percent", "CPU in use on the host since the last collection, in percent", cpu_percent()
@@ -26,7 +26,7 @@ def collect(disk: Path) -> Collected:
         sheet.add(f"memmimic_load_average_{span}", f"Load average of the host over {span}", load)
     used = psutil.disk_usage(str(existing(disk)))
     sheet.add("memmimic_disk_usage_bytes", "Disk space in use, in bytes", used.used)
-    sheet.add("memmimic_disk_available_bytes", "Disk space that can still be had, in bytes", used.free)
+    sheet.add("memmimic_disk_available_bytes", "Disk space available, in bytes", used.free)
     sheet.add("memmimic_disk_usage_percent", "Disk space in use, in percent", used.percent)
     return sheet.done()
 

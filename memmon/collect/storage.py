@@ -29,5 +29,5 @@ def collect(path: Path, seconds: float) -> Collected:
     for table, count in facts.counts.items():
         if count is not None:
             sheet.add("memmimic_memories", "Memories in the database, by table", count, table=table)
-    sheet.add("memmimic_db_write_lock_free", "Whether the write lock could be had (1) or not (0)", free)
+    sheet.add("memmimic_db_write_lock_free", "Whether the write lock was free (1) or not (0)", free)
     return sheet.done()

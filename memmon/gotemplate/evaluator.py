@@ -177,7 +177,7 @@ class _Run:
             arguments = [self._operand(operand, dot, scopes) for operand in operands]
             return self._chain(first, [*arguments, *last], dot, scopes)
         if operands or last:
-            raise BadTemplate("can't give arguments to what is no function", self._line)
+            raise BadTemplate("can't give arguments to a value that is not a function", self._line)
         return self._operand(first, dot, scopes)
 
     def _lazy(

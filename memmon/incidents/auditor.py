@@ -87,9 +87,9 @@ def _wrong(session: Session, row: IncidentRow, now: float) -> list[str]:
     """Return what of an incident is overdue."""
     problems = []
     if row.due_at is None:
-        problems.append("nobody would look at it again")
+        problems.append("it has no next check")
     elif row.due_at < now - LATE:
-        problems.append(f"it should have been looked at {now - row.due_at:.0f} s ago")
+        problems.append(f"it was due {now - row.due_at:.0f} s ago")
     if row.next_level_at is not None and row.next_level_at < now - LATE:
         problems.append(f"a page is {now - row.next_level_at:.0f} s late")
     if row.next_level_at is None and row.acknowledged_at is None:

@@ -192,7 +192,7 @@ def _do(ctx: Context, taken: Taken) -> tuple[Any, str]:
             if row.attempts > row.max_attempts + DEATHS:
                 return "permanent", "given up: its worker died each time"
             if taken.is_dry:
-                return "dry_run", f"would {'take back ' if row.undo else ''}{row.action} {row.subject}".strip()
+                return "dry_run", f"would {'roll back ' if row.undo else ''}{row.action} {row.subject}".strip()
             if not _begin(ctx, row, action, call):
                 return "lost", ""
             call = call._replace(before=row.before or {})
@@ -200,7 +200,7 @@ def _do(ctx: Context, taken: Taken) -> tuple[Any, str]:
                 return (
                     ("done", action.undo(ctx, call))
                     if action.undo
-                    else ("permanent", f"{row.action} cannot be taken back")
+                    else ("permanent", f"{row.action} cannot be rolled back")
                 )
             return "done", action.act(ctx, call)
     except NotYet as later:
@@ -264,7 +264,7 @@ def _finish(ctx: Context, row: IncidentAction, began: float, outcome: str, outpu
             if not action_store.change(session, row.id, "running", row.attempts, **values):
                 return None
             store.wake(session, row.incident_id, now)
-            name = f"{row.action}, taken back," if row.undo else row.action
+            name = f"{row.action}, rolled back," if row.undo else row.action
             text = f"{name} {'failed, will be tried again' if again else state.replace('_', ' ')}: {output}"
             detail = {"number": row.number, "attempt": row.attempts, "state": state, "subject": row.subject}
             audit.note(session, row.incident_id, now, "action", "memmon", text, **detail)

@@ -57,8 +57,7 @@ def forbidden(never: Iterable[Never], action: str, subject: Subject) -> Refusal 
         if deny_entry.forbids(action, subject.target, subject.name):
             subject_name = subject.name or subject.target
             return Refusal(
-                f"{subject_name} is on the list of what is never touched"
-                + (f": {deny_entry.reason}" if deny_entry.reason else "")
+                f"{subject_name} is on the deny list" + (f": {deny_entry.reason}" if deny_entry.reason else "")
             )
     return None
 

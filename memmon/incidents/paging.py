@@ -147,7 +147,7 @@ def tell_next(ctx: Context, incident_id: int, key: str) -> str:
         if row is None:
             raise NotFound(f"no incident {incident_id}")
         if row.acknowledged_at:
-            return f"{row.acknowledged_by} is at it: nobody else is paged"
+            return f"{row.acknowledged_by} acknowledged it: nobody else is paged"
         if any(
             entry.kind == "escalated" and entry.detail.get("key") == key
             for entry in audit.entries(session, incident_id)

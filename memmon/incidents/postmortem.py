@@ -36,7 +36,7 @@ def write(incident: dict[str, Any], charts: Mapping[str, str]) -> str:
             ("stage", "due", "state"),
             [(s["name"], s["due_at"], s["state"] + (", overdue" if s["overdue"] else "")) for s in incident["stages"]],
         ),
-        "## Who was told",
+        "## Notifications",
         _table(
             ("time", "receiver", "by", "state", ""),
             [_told(notification) for notification in reversed(incident["notifications"])],
@@ -93,7 +93,7 @@ def _took(start: float, end: float) -> str:
 
 
 def _action(action: dict[str, Any]) -> tuple[Any, ...]:
-    name = f"take back {action['action']}" if action["undo"] else action["action"]
+    name = f"roll back {action['action']}" if action["undo"] else action["action"]
     return (
         action["number"],
         action["stage"],
@@ -133,13 +133,15 @@ def _failed(incident: dict[str, Any]) -> list[str]:
     ]
     action_texts += [f"{s['name']} was overdue" for s in incident["stages"] if s["overdue"]]
     action_texts += [
-        f"{n['receiver']} could not be told: {n['error']}" for n in incident["notifications"] if n["state"] == "failed"
+        f"{n['receiver']} could not be notified: {n['error']}"
+        for n in incident["notifications"]
+        if n["state"] == "failed"
     ]
     return action_texts or ["nothing that the record knows of"]
 
 
 def _questions(incident: dict[str, Any]) -> list[str]:
-    asked = ["What was the cause?", "What would have shown it sooner?", "What keeps it from coming back?"]
+    asked = ["Root cause?", "What would have shown it sooner?", "What keeps it from coming back?"]
     if not incident["within_target"]:
         asked.append("Where was the time lost against the target?")
     if incident["acknowledged_at"] is None:

@@ -86,7 +86,7 @@ def heed(ctx: Context, session: Session, row: IncidentRow) -> bool:
     """
     now, chain = ctx.now(), paging.chain_of(row)
     if row.acknowledged_until is not None and row.acknowledged_until <= now:
-        text = f"nothing more was heard of {row.acknowledged_by}: the chain goes on"
+        text = f"no activity of {row.acknowledged_by}: escalation resumes"
         audit.note(session, row.id, now, "unacknowledged", "memmon", text)
         row.acknowledged_at = row.acknowledged_by = row.acknowledged_until = row.remind_at = None
         row.next_level_at = now

@@ -26,7 +26,7 @@ def check(config: Config) -> None:
     ):
         for name in named:
             if name not in action_names:
-                raise BadConfig(f"{field}: {name} is none of {', '.join(sorted(action_names))}", "playbooks", name)
+                raise BadConfig(f"{field}: {name} is not one of {', '.join(sorted(action_names))}", "playbooks", name)
     for playbook in config.playbooks.playbooks:
         _check_playbook(config, playbook)
 
@@ -112,7 +112,7 @@ def _wrong(config: Config, step: Step) -> Iterator[tuple[str, str]]:
     undo = step.rollback
     action = actions.get(step.action)
     if undo and undo.action is None and action and action.undo is None:
-        yield step.action, f"{step.action} cannot be taken back by itself; name the action that does it"
+        yield step.action, f"{step.action} has no undo; name the action that rolls it back"
     if undo and undo.action is not None:
         yield from _wrong_call(config, undo.action, undo.parameters)
 
@@ -120,7 +120,7 @@ def _wrong(config: Config, step: Step) -> Iterator[tuple[str, str]]:
 def _wrong_call(config: Config, name: str, parameters: dict[str, Any]) -> Iterator[tuple[str, str]]:
     action = actions.get(name)
     if action is None:
-        yield name, f"{name} is none of {', '.join(actions.names())}"
+        yield name, f"{name} is not one of {', '.join(actions.names())}"
         return
     for needed in action.needs:
         if needed not in parameters:

@@ -20,7 +20,7 @@ from memmon.promql.matcher import Matcher
 from memmon.samples import Metadata, Sample
 
 NAME = "memmimic_baseline"
-ABOUT = {NAME: Metadata("gauge", "What is usual for a metric, by statistic; of latencies in seconds")}
+ABOUT = {NAME: Metadata("gauge", "Baseline of a metric, by statistic; of latencies in seconds")}
 LATENCIES = {
     "memmimic_search_latency_seconds": "memmimic_search_duration_seconds",
     "memmimic_storage_latency_seconds": "memmimic_storage_duration_seconds",

@@ -126,7 +126,7 @@ def _verdict(explanation: dict[str, Any]) -> list[str]:
     """Return sentences that name the notified receivers, and for the others the reasons."""
     alert = explanation["alert"]
     if alert["state"] == "pending":
-        return ["It is pending: it has not held for as long as its rule wants, and nobody is told before."]
+        return ["It is pending: its condition has not held for the time that its rule requires."]
     sentences = [_of_group(group, alert) for group in explanation["groups"]]
     if not sentences:
         sentences = [
@@ -147,14 +147,14 @@ def _of_group(group: dict[str, Any], alert: dict[str, Any]) -> str:
         deliveries = ", then ".join(
             f"at {message['sent_at']} by {message['channel']} ({message['reason']})" for message in sent
         )
-        return f"{receiver} was told {deliveries}."
+        return f"{receiver} was notified {deliveries}."
     open_ = next((message for message in group["messages"] if message["state"] in ("waiting", "sending")), None)
     if open_:
         why = f": {open_['error']}" if open_["error"] else ""
-        return f"{receiver} is being told by {open_['channel']}; {len(open_['attempts'])} attempts so far{why}."
+        return f"{receiver} is being notified by {open_['channel']}; {len(open_['attempts'])} attempts so far{why}."
     failed = next((message for message in group["messages"] if message["state"] == "failed"), None)
     if failed:
-        return f"{receiver} could not be told by {failed['channel']}: {failed['error']}."
+        return f"{receiver} could not be notified by {failed['channel']}: {failed['error']}."
     last = group["decisions"][-1] if group["decisions"] else None
     if (
         last and alert["state"] == "resolved"
@@ -162,12 +162,12 @@ def _of_group(group: dict[str, Any], alert: dict[str, Any]) -> str:
         last = next((decision for decision in reversed(group["decisions"]) if decision["held"]), last)
     if last is None:
         after = (
-            "ended before its group was looked at"
+            "ended before its group was flushed"
             if alert["state"] == "resolved"
             else f"waits until {group['next_look_at']} for others of its group"
         )
-        return f"{receiver} was not told: the alert {after}."
+        return f"{receiver} was not notified: the alert {after}."
     if last["held"]:
-        return f"{receiver} was not told: {'; '.join(suppression['text'] for suppression in last['held'])}."
+        return f"{receiver} was not notified: {'; '.join(suppression['text'] for suppression in last['held'])}."
     reasons = ", ".join(f"{channel}: {reason}" for channel, reason in last["channels"].items()) or "it has no channel"
-    return f"{receiver} was not told: {reasons}."
+    return f"{receiver} was not notified: {reasons}."

@@ -62,7 +62,7 @@ def fetch(ctx: Context, name: str) -> None:
     try:
         values |= {"text": _got(url), "fetched_at": ctx.now(), "error": ""}
     except MemmonError as error:
-        log.warning("the calendar of %s could not be had: %s", name, error)
+        log.warning("the calendar of %s could not be fetched: %s", name, error)
         counters.add(ctx.redis, "memmon_calendars_failed_total", {"schedule": name})
         values["error"] = audit.storable(str(error)[:500])
     with ctx.write() as session:
@@ -89,7 +89,7 @@ def _got(url: str) -> str:
     try:
         ical.left_out(text)
     except BadInput as error:
-        raise Permanent(f"{host}: what it answered {error.message}") from error
+        raise Permanent(f"{host}: its answer {error.message}") from error
     return text
 
 

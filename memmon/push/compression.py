@@ -35,7 +35,7 @@ def unpack(body: bytes, encoding: str, limit: int) -> bytes:
     """Return the decoded `body` of Content-Encoding `encoding`; raise BadInput for invalid data."""
     opened = OPENERS.get(encoding.strip().lower())
     if opened is None:
-        raise NotSpoken("Content-Encoding", f"{encoding!r} is none of {', '.join(name for name in OPENERS if name)}")
+        raise NotSpoken("Content-Encoding", f"{encoding!r} is not one of {', '.join(name for name in OPENERS if name)}")
     return opened(body, limit)
 
 

@@ -125,7 +125,7 @@ def read(body: bytes, labels: Mapping[str, str]) -> Families:
         if family in OWN:
             continue
         if at is not None:
-            raise Inconsistent("body", f"{name} has a timestamp, and what is pushed has the time of its collection")
+            raise Inconsistent("body", f"{name} has a timestamp, but pushed samples have the time of their collection")
         full = label_sets.of({**sample_labels, **labels, label_sets.NAME: name})
         if problem := naming.wrong(full):
             raise BadInput("body", f"{label_sets.show(full)}: {problem}")

@@ -14,7 +14,7 @@ Reason = Literal[
     "some alerts resolved",
     "repeat interval elapsed",
     "nothing new",
-    "nothing firing and nothing told before",
+    "nothing firing and nothing notified before",
     "acknowledged",
 ]
 
@@ -49,7 +49,7 @@ def decide(
     of all alerts is a reason, so that it enters the log.
     """
     if log_entry is None:
-        return "first notification" if firing else "nothing firing and nothing told before"
+        return "first notification" if firing else "nothing firing and nothing notified before"
     if not firing <= log_entry.firing:
         return "new alerts added"
     if not firing:

@@ -10,7 +10,7 @@ from memmon.routing.dedup import Told
 BEING_SENT = "being sent"
 WAITING = "waiting for the receiver"
 CANCELLED = "no longer of interest"
-ACKNOWLEDGED = "somebody acknowledged"
+ACKNOWLEDGED = "acknowledged by a person"
 
 Act = Literal["send", "log", "cancel", "wait", "nothing"]
 

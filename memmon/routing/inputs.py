@@ -46,7 +46,7 @@ class View:
             Held(
                 "silence",
                 silence.id,
-                f"silenced by {silence.by or 'somebody'}: {silence.comment or 'no comment'}",
+                f"silenced by {silence.by or 'a person'}: {silence.comment or 'no comment'}",
                 silence.ends_at,
             )
             for silence in self._silences

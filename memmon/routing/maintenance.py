@@ -72,7 +72,7 @@ def approve(ctx: Context, window_id: int, by: str) -> dict[str, Any]:
         if row.approved_at is not None:
             raise Conflict(f"maintenance {window_id} is approved already")
         if row.created_by == by:
-            raise Conflict(f"maintenance {window_id} must be approved by somebody else than {by}, who planned it")
+            raise Conflict(f"maintenance {window_id} must be approved by a person other than {by}, who planned it")
         row.approved_by, row.approved_at = by, ctx.now()
         window = window_json(row, ctx.now())
     live.publish(ctx.redis, "alerts", {"maintenance": window_id})

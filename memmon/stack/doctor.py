@@ -137,14 +137,14 @@ def _redis(ctx: Context, stack: Running | None) -> Finding:
             "redis", FAIL, f"{text}: it evicts ({info['maxmemory_policy']})", "set maxmemory-policy noeviction"
         )
     if not info.get("aof_enabled"):
-        return Finding("redis", WARN, f"{text}: a restart forgets what is queued", "set appendonly yes")
+        return Finding("redis", WARN, f"{text}: a restart loses queued tasks", "set appendonly yes")
     return Finding("redis", OK, text)
 
 
 def _database(ctx: Context, stack: Running | None) -> Finding:
     settings = ctx.settings
     if _is_without_database(settings):
-        return Finding("database", WARN, "there is none yet", "`memmon up` makes it")
+        return Finding("database", WARN, "it does not exist yet", "`memmon up` makes it")
     with engine.reading(ctx.engine) as session:
         dialect = session.get_bind().dialect.name
         session.connection()

@@ -53,7 +53,7 @@ def wait(plan: Plan, began: float, alive: Callable[[], bool], patience: float = 
             if failed or time.monotonic() > deadline:
                 name = failed or sorted(waiting)[0]
                 raise NotReady(
-                    f"{name} does not come up ({states.get(name, 'not started')}); the end of what it wrote:\n"
+                    f"{name} does not come up ({states.get(name, 'not started')}); the end of its output:\n"
                     f"{_tail(plan.settings.run_dir / f'{name}.out')}"
                 )
             time.sleep(_EVERY if waiting else 0)

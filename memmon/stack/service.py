@@ -68,7 +68,7 @@ def up(environ: Mapping[str, str], options: Wanted, say: Say) -> None:
         readiness.wait(plan, began, lambda: supervisor.poll() is None and not _told_to_end())
     except BaseException as error:
         stopped = _told_to_end()
-        log.error("memmon could not start: %s", "it was told to end" if stopped else error)
+        log.error("memmon could not start: %s", "it was notified to end" if stopped else error)
         main_loop.end(watched)
         main_loop.clear(watched)
         if stopped:

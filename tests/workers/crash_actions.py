@@ -49,5 +49,5 @@ def _around(name: str, act: Callable[..., str]) -> Callable[..., str]:
 if STEP == "claim":
     _before_begin()
 else:
-    for one, action in list(actions.ACTIONS.items()):
-        actions.ACTIONS[one] = action._replace(act=_around(one, action.act))
+    for name, action in list(actions.ACTIONS.items()):
+        actions.ACTIONS[name] = action._replace(act=_around(name, action.act))

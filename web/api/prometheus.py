@@ -252,7 +252,7 @@ def targets() -> Response:
     """Return the targets and their scrape results."""
     state = request.args.get("state", "any").lower()
     if state not in ("active", "dropped", "any"):
-        raise BadInput("state", f'invalid parameter "state": {state!r} is none of active, dropped, any')
+        raise BadInput("state", f'invalid parameter "state": {state!r} is not one of active, dropped, any')
     ctx = http.context()
     pool = request.args.get("scrapePool")
     targets = [_target(ctx, target) for target in collect.targets(ctx) if pool in (None, target["job"])]

@@ -47,7 +47,7 @@ def resolve(incident_id: int) -> Response:
     """Close an incident that security opened."""
     ctx = http.context()
     if incidents.show(ctx, incident_id)["labels"].get("category") != "security":
-        raise NotFound(f"incident {incident_id} is none of security")
+        raise NotFound(f"incident {incident_id} is not one of security")
     incident, jobs = incidents.resolve(ctx, incident_id, *http.signature())
     follow(jobs)
     return http.answer(incident)

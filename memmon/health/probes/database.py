@@ -73,7 +73,7 @@ def _of_file(ctx: Context, target: Target, path: Path, check: Check) -> Finding:
     status = worst(statuses)
     message = f"{_shown(facts.memories)} memories, read in {facts.read_seconds * 1000:.1f} ms"
     message += "" if percentile is None else f"; 95th percentile of its own queries is {percentile * 1000:.0f} ms"
-    message += "" if free else "; the write lock could not be had"
+    message += "" if free else "; the write lock was not free"
     message += "" if space >= LITTLE_SPACE else f"; only {space >> 20} MiB of disk left"
     return Finding(status, message, {**detail, "check_ms": took})
 

@@ -38,14 +38,14 @@ def act(ctx: Context, call: Call) -> str:
     sections = call.parameters.get("include") or list(PARTS)
     unknown = [name for name in sections if name not in PARTS]
     if unknown:
-        raise Permanent(f"include: {unknown[0]} is none of {', '.join(PARTS)}")
+        raise Permanent(f"include: {unknown[0]} is not one of {', '.join(PARTS)}")
     document: dict[str, Any] = {"incident": call.incident_id, "at": encode.iso(ctx.now()), "labels": dict(call.labels)}
     missing = []
     for name in sections:
         try:
             document[name] = PARTS[name](ctx, call)
         except Exception as error:  # One failing section must not lose the others.
-            log.info("incident %d: %s could not be had", call.incident_id, name, exc_info=error)
+            log.info("incident %d: %s is unavailable", call.incident_id, name, exc_info=error)
             document[name] = {"missing": str(error) or repr(error)}
             missing.append(name)
     try:
@@ -53,9 +53,7 @@ def act(ctx: Context, call: Call) -> str:
         path = evidence.write(ctx.settings, call.incident_id, name, encode.dumps(document, indent=1))
     except OSError as error:
         raise Transient(f"the evidence cannot be written: {error}") from error
-    return f"kept {path.relative_to(ctx.settings.home)}" + (
-        f"; could not be had: {', '.join(missing)}" if missing else ""
-    )
+    return f"kept {path.relative_to(ctx.settings.home)}" + (f"; unavailable: {', '.join(missing)}" if missing else "")
 
 
 def _client(ctx: Context, call: Call) -> Any:

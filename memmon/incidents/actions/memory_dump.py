@@ -38,8 +38,8 @@ def act(ctx: Context, call: Call) -> str:
         except (Transient, Permanent, OSError) as error:
             missing.append(f"{name} ({error})")
     if not written:
-        raise Permanent(f"nothing could be had: {'; '.join(missing)}")
-    return f"kept {', '.join(written)}" + (f"; could not be had: {'; '.join(missing)}" if missing else "")
+        raise Permanent(f"all sections are unavailable: {'; '.join(missing)}")
+    return f"kept {', '.join(written)}" + (f"; unavailable: {'; '.join(missing)}" if missing else "")
 
 
 def _objects(ctx: Context, call: Call) -> str:

@@ -56,7 +56,7 @@ def undo(ctx: Context, call: Call) -> str:
     if now == call.before.get("size"):
         return f"{part.name} of {part.target.name} is {now}, as before"
     if now != call.before.get("wanted"):
-        raise Permanent(f"{part.name} of {part.target.name} is {now} by now; somebody else has scaled it")
+        raise Permanent(f"{part.name} of {part.target.name} is {now} now; it was scaled again")
     return component.control(part).resize(ctx, part, int(call.before["size"]))
 
 

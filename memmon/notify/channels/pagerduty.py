@@ -15,7 +15,7 @@ from memmon.settings import Settings
 
 MAX_SUMMARY = 1024
 MAX_DETAIL = 8192
-ACKNOWLEDGED = "somebody acknowledged"
+ACKNOWLEDGED = "acknowledged by a person"
 SEVERITIES = ("critical", "error", "warning", "info")
 
 

@@ -55,7 +55,7 @@ def test_a_fire_drill_goes_the_whole_way_is_marked_explained_and_over(run: Run, 
         "zone": "a",
         "drill": "true",
     }
-    assert "team was told at" in done.output
+    assert "team was notified at" in done.output
     assert alerts.firing(sqlite_ctx) == []
     incidents.correlate(sqlite_ctx)
     assert incidents.listing(sqlite_ctx)["incidents"] == []

@@ -9,7 +9,7 @@ def test_playbooks_are_listed_and_shown_with_their_steps(run: Run) -> None:
     for name in ("security_breach", "critical_system_failure", "database_degradation"):
         assert name in listed
     output = run("playbook", "show", "critical_system_failure").output
-    for words in ("emergency response", "| isolate", "taken back after end", "on failure stop", "recovered:"):
+    for words in ("emergency response", "| isolate", "rolled back after end", "on failure stop", "recovered:"):
         assert words in output
     assert json.loads(run("playbook", "show", "security_breach", "--json").output)["chain"] == "security"
     assert run("playbook", "show", "nothing").exit_code == 1

@@ -109,7 +109,7 @@ def test_what_goes_on_after_it_was_started_again_is_not_paged_for(ready: Context
 @pytest.mark.parametrize(
     ("broken", "case"),
     [
-        ({"due_at": None}, "nobody would look at it again"),
+        ({"due_at": None}, "it has no next check"),
         ({"next_level_at": None}, "nobody has acknowledged it, and nobody would be paged"),
     ],
 )

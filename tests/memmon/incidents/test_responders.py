@@ -65,7 +65,7 @@ def test_somebody_who_is_no_contact_is_reminded_where_the_page_went(ready: Conte
 def test_where_nothing_more_is_heard_the_chain_goes_on(ready: Context, clock: Clock) -> None:
     service.acknowledge(ready, 1, "lee")
     body = moved(ready, clock, 250)
-    assert texts(body, "unacknowledged") == ["nothing more was heard of lee: the chain goes on"]
+    assert texts(body, "unacknowledged") == ["no activity of lee: escalation resumes"]
     assert body["acknowledged_by"] is None
     assert paged(ready)[-1] == "seniors"
     assert service.stats(ready)["times"]["acknowledge"]["mean"] == 0.0

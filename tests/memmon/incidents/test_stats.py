@@ -113,7 +113,7 @@ def test_the_postmortem_has_pictures_of_what_was_measured(ready: Context, clock:
     for heading in (
         "## Impact",
         "## Times",
-        "## Who was told",
+        "## Notifications",
         "## What worked",
         "## What did not",
         "## Open questions",

@@ -97,7 +97,7 @@ def test_pagerduty_gets_a_trigger_and_its_end_under_the_same_key(hook: Hook) -> 
 
 
 def test_pagerduty_hears_that_somebody_cares(hook: Hook) -> None:
-    assert to_pagerduty(hook, message(reason="somebody acknowledged"))["event_action"] == "acknowledge"
+    assert to_pagerduty(hook, message(reason="acknowledged by a person"))["event_action"] == "acknowledge"
 
 
 def test_pagerduty_hears_of_an_incident_under_its_own_key(hook: Hook) -> None:

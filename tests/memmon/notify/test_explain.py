@@ -48,7 +48,7 @@ def test_the_way_of_an_alert_that_was_told_is_all_there(ready: Context, clock: C
     assert verdict(ready, index) == ["It is in no group yet: the next tick places it."]
     tick(ready)
     assert verdict(ready, index) == [
-        "team was not told: the alert waits until 2026-01-01T00:00:05.000Z for others of its group."
+        "team was not notified: the alert waits until 2026-01-01T00:00:05.000Z for others of its group."
     ]
     clock.move(5)
     tick(ready)
@@ -57,7 +57,7 @@ def test_the_way_of_an_alert_that_was_told_is_all_there(ready: Context, clock: C
     tick(ready)
     actual: dict[str, Any] = service.explain(ready, index)
     assert actual["verdict"] == [
-        "team was told at 2026-01-01T00:00:05.000Z by webhook[0] (first notification), "
+        "team was notified at 2026-01-01T00:00:05.000Z by webhook[0] (first notification), "
         "then at 2026-01-01T00:00:35.000Z by webhook[0] (all alerts resolved)."
     ]
     [group] = actual["groups"]
@@ -79,14 +79,14 @@ def test_why_nobody_was_paged_is_said_of_each_thing_that_kept_it_back(ready: Con
     clock.move(5)
     tick(ready)
     assert verdict(ready, index) == [
-        "team was not told: silenced by dana: known; in the maintenance window works.",
+        "team was not notified: silenced by dana: known; in the maintenance window works.",
         "Now: silenced by dana: known, until 2026-01-01T00:10:00.000Z.",
         "Now: in the maintenance window works, until 2026-01-01T00:05:00.000Z.",
     ]
     alerts.resolve(ready, index, "dana")
     clock.move(3600)
     tick(ready)
-    assert verdict(ready, index) == ["team was not told: silenced by dana: known; in the maintenance window works."]
+    assert verdict(ready, index) == ["team was not notified: silenced by dana: known; in the maintenance window works."]
 
 
 def test_a_receiver_that_cannot_be_reached_is_named_with_its_answer(ready: Context, hook: Hook, clock: Clock) -> None:
@@ -94,10 +94,10 @@ def test_a_receiver_that_cannot_be_reached_is_named_with_its_answer(ready: Conte
     clock.move(5)
     hook.answers = [(503, {}), (404, {})]
     tick(ready)
-    assert verdict(ready, index) == ["team is being told by webhook[0]; 1 attempts so far: 503 <said>."]
+    assert verdict(ready, index) == ["team is being notified by webhook[0]; 1 attempts so far: 503 <said>."]
     clock.move(10)
     tick(ready)
-    assert verdict(ready, index) == ["team could not be told by webhook[0]: 404 <said>."]
+    assert verdict(ready, index) == ["team could not be notified by webhook[0]: 404 <said>."]
 
 
 def test_an_acknowledged_alert_says_why_it_is_not_repeated(ready: Context, clock: Clock) -> None:

@@ -86,8 +86,8 @@ def test_it_is_asked_every_quarter_of_an_hour_and_each_minute_after_a_failure(
 @pytest.mark.parametrize(
     ("status", "body", "output"),
     [
-        (200, b"<html>Sign in</html>", "127.0.0.1: what it answered is no calendar"),
-        (200, b"", "127.0.0.1: what it answered is no calendar"),
+        (200, b"<html>Sign in</html>", "127.0.0.1: its answer is no calendar"),
+        (200, b"", "127.0.0.1: its answer is no calendar"),
         (302, b"", "127.0.0.1 answered with 302, and redirects are not followed"),
         (200, calendar("X" * (1 << 20)), "larger than 1048576 bytes"),
         (200, b"BEGIN:VEVENT\r\nEND:VEVENT", "but a VEVENT"),

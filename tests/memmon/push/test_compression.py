@@ -43,7 +43,7 @@ def test_a_block_of_snappy_is_opened() -> None:
 
 
 def test_another_encoding_is_refused_by_its_name() -> None:
-    with pytest.raises(compression.NotSpoken, match="'br' is none of identity, gzip, snappy"):
+    with pytest.raises(compression.NotSpoken, match="'br' is not one of identity, gzip, snappy"):
         compression.unpack(b"", "br", LIMIT)
 
 

@@ -21,7 +21,7 @@ def log_entry(firing: set[int], resolved: set[int] | None = None, at: float = 0.
     ("firing", "resolved", "before", "now", "reason"),
     [
         ({1}, set(), None, 0, "first notification"),
-        (set(), {1}, None, 0, "nothing firing and nothing told before"),
+        (set(), {1}, None, 0, "nothing firing and nothing notified before"),
         ({1}, set(), log_entry({1}), 10, "nothing new"),
         ({1, 2}, set(), log_entry({1}), 10, "new alerts added"),
         ({2}, {1}, log_entry({1}), 10, "new alerts added"),

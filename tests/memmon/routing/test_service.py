@@ -278,7 +278,7 @@ def test_a_muted_route_tells_nothing_until_its_interval_is_over_and_then_everyth
     outbox = Outbox(configure(routes=f"{text}time_intervals: [{night}]\n"), clock)
     fire(outbox.ctx, "1", severity="critical")
     assert outbox.tick() == []
-    assert reason(outbox.ctx) == "nothing firing and nothing told before; night mutes the route"
+    assert reason(outbox.ctx) == "nothing firing and nothing notified before; night mutes the route"
     index = fire(outbox.ctx, "2", severity="critical")
     assert outbox.tick(after=6 * 3600) == ["team, first notification, 1:firing 2:firing"]
     clock.move(18 * 3600)
@@ -310,7 +310,7 @@ def test_what_still_fires_when_maintenance_ends_is_told_then(outbox: Outbox, clo
     fire(outbox.ctx, "1", severity="critical")
     maintenance.plan(outbox.ctx, "works", [Matcher("n", "=", "1")], {"duration": 100}, "dana")
     assert outbox.tick() == []
-    assert reason(outbox.ctx) == "nothing firing and nothing told before; in the maintenance window works"
+    assert reason(outbox.ctx) == "nothing firing and nothing notified before; in the maintenance window works"
     assert outbox.tick(after=99) == []
     assert outbox.tick(after=1) == ["team, first notification, 1:firing"]
 
@@ -377,7 +377,7 @@ def test_a_silenced_alert_is_told_once_the_silence_is_over(outbox: Outbox) -> No
     service.silence(outbox.ctx, [Matcher("n", "=", "1")], 60, "dana", "works")
     outbox.tick()
     assert outbox.tick(after=5) == []
-    assert reason(outbox.ctx) == "nothing firing and nothing told before; silenced by dana: works"
+    assert reason(outbox.ctx) == "nothing firing and nothing notified before; silenced by dana: works"
     assert outbox.tick(after=30) == []
     assert outbox.tick(after=30) == ["team, first notification, 1:firing"]
 

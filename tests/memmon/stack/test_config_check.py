@@ -47,7 +47,7 @@ from memmon.stack import config_check
             "playbooks",
             "playbooks:\n- name: p\n  title: t\n  severity: low\n  mttr_target: 5m\n  match: {}\n"
             "  stages: [{name: s, due: 1m, steps: [{action: explode}]}]",
-            r"playbooks\.yml:7: playbooks\.0\.stages\.0\.steps\.0\.action: p: s: explode is none of ",
+            r"playbooks\.yml:7: playbooks\.0\.stages\.0\.steps\.0\.action: p: s: explode is not one of ",
         ),
     ],
 )

@@ -96,7 +96,7 @@ def test_what_cannot_be_had_is_said_and_the_rest_is_kept(
     jobs = memory_dump.act(ready, call())
     assert "could not be had: stacks (py-spy is not installed)" in jobs
     assert set(files(ready)) == {"objects.json", "map.txt"}
-    with pytest.raises(Permanent, match="nothing could be had: core"):
+    with pytest.raises(Permanent, match="all sections are unavailable: core"):
         memory_dump.act(ready, call(include=["core"]))
 
 
