@@ -30,49 +30,218 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     # The runbook's.
-    dashboard_port: int = Field(8080, alias="MEMMIMIC_DASHBOARD_PORT", ge=0, le=65535)
-    dashboard_host: str = Field("127.0.0.1", alias="MEMMIMIC_DASHBOARD_HOST", min_length=1)
-    health_check_interval: float = Field(30, alias="MEMMIMIC_HEALTH_CHECK_INTERVAL", ge=1, le=3600)
-    alert_evaluation_interval: float = Field(30, alias="MEMMIMIC_ALERT_EVALUATION_INTERVAL", ge=1, le=3600)
-    metrics_collection_interval: float = Field(10, alias="MEMMIMIC_METRICS_COLLECTION_INTERVAL", ge=1, le=3600)
-    db_path: Path | None = Field(None, alias="MEMMIMIC_DB_PATH")
-    alert_email: str | None = Field(None, alias="MEMMIMIC_ALERT_EMAIL", pattern=validation_messages.EMAIL)
-    alert_webhook: str | None = Field(None, alias="MEMMIMIC_ALERT_WEBHOOK", pattern=validation_messages.URL)
+    dashboard_port: int = Field(
+        8080,
+        alias="MEMMIMIC_DASHBOARD_PORT",
+        ge=0,
+        le=65535,
+        description="Port of the dashboard and the API; 0 takes any free port.",
+    )
+    dashboard_host: str = Field(
+        "127.0.0.1", alias="MEMMIMIC_DASHBOARD_HOST", min_length=1, description="Address that the dashboard listens on."
+    )
+    health_check_interval: float = Field(
+        30,
+        alias="MEMMIMIC_HEALTH_CHECK_INTERVAL",
+        ge=1,
+        le=3600,
+        description="Seconds between two rounds of health checks.",
+    )
+    alert_evaluation_interval: float = Field(
+        30,
+        alias="MEMMIMIC_ALERT_EVALUATION_INTERVAL",
+        ge=1,
+        le=3600,
+        description="Longest time (s) between two rule evaluations; new samples trigger one earlier.",
+    )
+    metrics_collection_interval: float = Field(
+        10,
+        alias="MEMMIMIC_METRICS_COLLECTION_INTERVAL",
+        ge=1,
+        le=3600,
+        description="Seconds between two collections of the critical tier.",
+    )
+    db_path: Path | None = Field(
+        None, alias="MEMMIMIC_DB_PATH", description="MemMimic's SQLite database, opened read-only."
+    )
+    alert_email: str | None = Field(
+        None,
+        alias="MEMMIMIC_ALERT_EMAIL",
+        pattern=validation_messages.EMAIL,
+        description="E-mail address that receives all alerts.",
+    )
+    alert_webhook: str | None = Field(
+        None,
+        alias="MEMMIMIC_ALERT_WEBHOOK",
+        pattern=validation_messages.URL,
+        description="Webhook that receives all alerts; a hooks.slack.com URL gets Slack messages.",
+    )
 
     # Settings that MemMimic's users have already.
-    retention_hours: int = Field(720, alias="MEMMIMIC_RETENTION_HOURS", ge=1, le=87600)
-    security_retention_hours: int = Field(2160, alias="MEMMIMIC_SECURITY_RETENTION_HOURS", ge=1, le=87600)
-    smtp_server: str = Field("localhost", alias="MEMMIMIC_SMTP_SERVER", min_length=1)
-    smtp_port: int = Field(25, alias="MEMMIMIC_SMTP_PORT", ge=1, le=65535)
-    smtp_username: str | None = Field(None, alias="MEMMIMIC_SMTP_USERNAME")
-    smtp_password: SecretStr | None = Field(None, alias="MEMMIMIC_SMTP_PASSWORD")
-    email_from: str = Field("memmon@localhost", alias="MEMMIMIC_EMAIL_FROM", pattern=validation_messages.EMAIL)
-    email_to: str | None = Field(None, alias="MEMMIMIC_EMAIL_TO", pattern=validation_messages.EMAIL)
-    webhook_url: str | None = Field(None, alias="MEMMIMIC_WEBHOOK_URL", pattern=validation_messages.URL)
-    webhook_headers: str | None = Field(None, alias="MEMMIMIC_WEBHOOK_HEADERS")
+    retention_hours: int = Field(
+        720,
+        alias="MEMMIMIC_RETENTION_HOURS",
+        ge=1,
+        le=87600,
+        description="Hours for which alerts, incidents, messages and health results are kept.",
+    )
+    security_retention_hours: int = Field(
+        2160,
+        alias="MEMMIMIC_SECURITY_RETENTION_HOURS",
+        ge=1,
+        le=87600,
+        description="Hours for which security events and the audit log are kept.",
+    )
+    smtp_server: str = Field(
+        "localhost", alias="MEMMIMIC_SMTP_SERVER", min_length=1, description="SMTP server for e-mail."
+    )
+    smtp_port: int = Field(25, alias="MEMMIMIC_SMTP_PORT", ge=1, le=65535, description="Port of the SMTP server.")
+    smtp_username: str | None = Field(
+        None, alias="MEMMIMIC_SMTP_USERNAME", description="User name for SMTP authentication."
+    )
+    smtp_password: SecretStr | None = Field(
+        None, alias="MEMMIMIC_SMTP_PASSWORD", description="Password for SMTP authentication."
+    )
+    email_from: str = Field(
+        "memmon@localhost",
+        alias="MEMMIMIC_EMAIL_FROM",
+        pattern=validation_messages.EMAIL,
+        description="Sender address of e-mail.",
+    )
+    email_to: str | None = Field(
+        None,
+        alias="MEMMIMIC_EMAIL_TO",
+        pattern=validation_messages.EMAIL,
+        description="A second e-mail address that receives all alerts.",
+    )
+    webhook_url: str | None = Field(
+        None,
+        alias="MEMMIMIC_WEBHOOK_URL",
+        pattern=validation_messages.URL,
+        description="A second webhook that receives all alerts.",
+    )
+    webhook_headers: str | None = Field(
+        None, alias="MEMMIMIC_WEBHOOK_HEADERS", description="Headers of the webhooks, a JSON object of strings."
+    )
 
     # memmon's own.
-    home: Path = Field(default_factory=lambda: default_home({}), alias="MEMMON_HOME")
-    config_dir: Path | None = Field(None, alias="MEMMON_CONFIG")
-    log_file: Path | None = Field(None, alias="MEMMON_LOG_FILE")
-    lock_file: Path = Field(LOCK_FILE, alias="MEMMON_LOCK_FILE")
-    redis_url: SecretStr | None = Field(None, alias="MEMMON_REDIS_URL")
-    database_url: SecretStr | None = Field(None, alias="MEMMON_DATABASE_URL")
-    valkey_bin: Path | None = Field(None, alias="MEMMON_VALKEY_BIN")
-    api_token: SecretStr | None = Field(None, alias="MEMMON_API_TOKEN", min_length=16)
-    ingest_key: SecretStr | None = Field(None, alias="MEMMON_INGEST_KEY", min_length=16)
-    client_token: SecretStr | None = Field(None, alias="MEMMON_CLIENT_TOKEN", min_length=16)
-    secret: SecretStr | None = Field(None, alias="MEMMON_SECRET", min_length=16)
-    heartbeat_url: str | None = Field(None, alias="MEMMON_HEARTBEAT_URL", pattern=validation_messages.URL)
-    external_url: str | None = Field(None, alias="MEMMON_EXTERNAL_URL", pattern=validation_messages.URL)
-    instance: str = Field(default_factory=socket.gethostname, alias="MEMMON_INSTANCE", min_length=1)
-    hot_window_minutes: int = Field(60, alias="MEMMON_HOT_WINDOW_MINUTES", ge=5, le=1440)
-    standard_interval: float | None = Field(None, alias="MEMMON_STANDARD_INTERVAL", ge=1, le=3600)
-    detailed_interval: float | None = Field(None, alias="MEMMON_DETAILED_INTERVAL", ge=1, le=3600)
-    demo_url: str | None = Field(None, alias="MEMMON_DEMO_URL", pattern=validation_messages.URL)
-    client_url: str | None = Field(None, alias="MEMMON_CLIENT_URL", pattern=validation_messages.URL)
-    demo_database: Path | None = Field(None, alias="MEMMON_DEMO_DATABASE")
-    log_level: str = Field("INFO", alias="MEMMON_LOG_LEVEL", pattern=validation_messages.LEVEL)
+    home: Path = Field(
+        default_factory=lambda: default_home({}),
+        alias="MEMMON_HOME",
+        description="Data directory. Default: /var/lib/memmimic if writable, else ~/.local/state/memmon.",
+    )
+    config_dir: Path | None = Field(
+        None,
+        alias="MEMMON_CONFIG",
+        description="Folder of the YAML files. Default: /etc/memmimic for the shared home, else config in the data directory.",
+    )
+    log_file: Path | None = Field(
+        None,
+        alias="MEMMON_LOG_FILE",
+        description="Log file. Default: monitoring.log in /var/log/memmimic or in the data directory.",
+    )
+    lock_file: Path = Field(
+        LOCK_FILE,
+        alias="MEMMON_LOCK_FILE",
+        description="Lock file of the running stack; another one allows a second stack.",
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        alias="MEMMON_REDIS_URL",
+        description="Redis of a fleet (redis://, rediss:// or unix://). Default: the embedded Valkey.",
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        alias="MEMMON_DATABASE_URL",
+        description="SQL database (sqlite:/// or postgresql://). Default: memmon.db in the data directory.",
+    )
+    valkey_bin: Path | None = Field(
+        None, alias="MEMMON_VALKEY_BIN", description="Valkey or Redis binary instead of the embedded one."
+    )
+    api_token: SecretStr | None = Field(
+        None,
+        alias="MEMMON_API_TOKEN",
+        min_length=16,
+        description="The administrator's token. Default: created at the first start.",
+    )
+    ingest_key: SecretStr | None = Field(
+        None,
+        alias="MEMMON_INGEST_KEY",
+        min_length=16,
+        description="Key for pushed metrics and security events. Default: created at the first start.",
+    )
+    client_token: SecretStr | None = Field(
+        None,
+        alias="MEMMON_CLIENT_TOKEN",
+        min_length=16,
+        description="Token of the control endpoint of memmon.client. Default: created at the first start.",
+    )
+    secret: SecretStr | None = Field(
+        None,
+        alias="MEMMON_SECRET",
+        min_length=16,
+        description="Secret that signs sessions, links and the audit log; machines of a fleet share it.",
+    )
+    heartbeat_url: str | None = Field(
+        None,
+        alias="MEMMON_HEARTBEAT_URL",
+        pattern=validation_messages.URL,
+        description="URL that receives a POST after each clean audit.",
+    )
+    external_url: str | None = Field(
+        None,
+        alias="MEMMON_EXTERNAL_URL",
+        pattern=validation_messages.URL,
+        description="URL of the dashboard in messages. Default: the dashboard's address.",
+    )
+    instance: str = Field(
+        default_factory=socket.gethostname,
+        alias="MEMMON_INSTANCE",
+        min_length=1,
+        description="Name of this machine in metrics. Default: the host name.",
+    )
+    hot_window_minutes: int = Field(
+        60,
+        alias="MEMMON_HOT_WINDOW_MINUTES",
+        ge=5,
+        le=1440,
+        description="Minutes of samples in Redis; older ones are rollups in SQL.",
+    )
+    standard_interval: float | None = Field(
+        None,
+        alias="MEMMON_STANDARD_INTERVAL",
+        ge=1,
+        le=3600,
+        description="Seconds between two collections of the standard tier. Default: three times the critical tier.",
+    )
+    detailed_interval: float | None = Field(
+        None,
+        alias="MEMMON_DETAILED_INTERVAL",
+        ge=1,
+        le=3600,
+        description="Seconds between two collections of the detailed tier. Default: six times the critical tier.",
+    )
+    demo_url: str | None = Field(
+        None,
+        alias="MEMMON_DEMO_URL",
+        pattern=validation_messages.URL,
+        description="URL of the demo; `memmon up` sets it.",
+    )
+    client_url: str | None = Field(
+        None,
+        alias="MEMMON_CLIENT_URL",
+        pattern=validation_messages.URL,
+        description="Control endpoint of MemMimic's client, for a MemMimic without an entry in targets.yml.",
+    )
+    demo_database: Path | None = Field(
+        None, alias="MEMMON_DEMO_DATABASE", description="The demo's database; `memmon up` sets it."
+    )
+    log_level: str = Field(
+        "INFO",
+        alias="MEMMON_LOG_LEVEL",
+        pattern=validation_messages.LEVEL,
+        description="Level of the log: DEBUG, INFO, WARNING or ERROR.",
+    )
 
     @field_validator("redis_url")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ import click
 import yaml
 
 from memmon.cli.common import context
-from memmon.config import Config
+from memmon.config import DEFAULTS, Config, reference
 from memmon.stack import config_check
 
 SECRET = ("password", "credentials", "token", "routing_key", "secrets")
@@ -50,6 +51,18 @@ def show(section: str | None) -> None:
         raise click.UsageError(f"{section} is not one of {', '.join(type(ctx.config).model_fields)}")
     visible = masked({section: whole.get(section, {})} if section else whole)
     click.echo(yaml.safe_dump(visible, sort_keys=False, allow_unicode=True).rstrip())
+
+
+@config.command("reference")
+@click.option("--write", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the pages to FOLDER.")
+def reference_pages(write: Path | None) -> None:
+    """Print the reference pages docs/settings.md and docs/configuration.md."""
+    pages = {"settings.md": reference.settings_page(), "configuration.md": reference.configuration_page(DEFAULTS)}
+    for name, text in pages.items():
+        if write:
+            (write / name).write_text(text, encoding="utf-8")
+        else:
+            click.echo(text)
 
 
 def masked(value: Any, key: str = "") -> Any:
