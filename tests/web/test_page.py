@@ -192,7 +192,7 @@ def test_an_alerts_page_says_who_was_told_and_why(visit: Visit, site: Site, ctx:
     expect(page.locator("#case")).to_contain_text("to_explain, since")
     notify.flush(ctx)
     page.reload()
-    expect(page.locator("#verdict")).to_contain_text("default was not told")
+    expect(page.locator("#verdict")).to_contain_text("default was not notified")
     expect(page.locator("#group-1")).to_contain_text("placed")
 
 

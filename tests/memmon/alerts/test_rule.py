@@ -72,7 +72,7 @@ def test_names_too_long_for_a_column_stay_different() -> None:
     ("entry", "reason"),
     [
         ("expr: 'sum('", "rule a of group g"),
-        ("expr: up, annotations: {summary: '{{ .Secret }}'}", "line 1: .Secret is none of"),
+        ("expr: up, annotations: {summary: '{{ .Secret }}'}", "line 1: .Secret is not one of"),
         ("expr: up, labels: {team: '{{ range . }}'}", "end}} is missing"),
     ],
 )

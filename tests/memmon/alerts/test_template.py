@@ -68,7 +68,7 @@ def test_a_template_that_fails_with_one_alert_says_so_in_its_place() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("a\n{{ .Secret }}", "line 2: .Secret is none of"),
+        ("a\n{{ .Secret }}", "line 2: .Secret is not one of"),
         ("{{ $value | lookup }}", "'lookup' is not known"),
         ("{{ $nobody }}", r"variable \$nobody is not defined"),
         ("{{ if $value }}", "an {{end}} is missing"),

@@ -34,7 +34,7 @@ def test_what_is_wrong_and_what_may_not_be_meant_are_told_apart(run: Run, sqlite
     (folder / "playbooks.yml").write_text(f"playbooks: [{book % ('a', '{action: sing}')}]")
     wrong = run("playbook", "check")
     assert wrong.exit_code == 2
-    assert "playbooks.yml:1: playbooks.0.stages.0.steps.0.action: a: s: sing is none of" in wrong.output
+    assert "playbooks.yml:1: playbooks.0.stages.0.steps.0.action: a: s: sing is not one of" in wrong.output
 
 
 def test_one_is_run_by_hand_and_looked_back_on(run: Run) -> None:

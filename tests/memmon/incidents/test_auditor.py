@@ -63,7 +63,7 @@ def test_what_is_overdue_is_started_again_once_and_then_paged_for(ready: Context
     alive(ready)
     jobs = service.audit(ready)
     assert "incidents.advance" in [job.name for job in jobs]
-    assert any("should have been looked at" in finding for finding in findings(ready))
+    assert any("it was due" in finding for finding in findings(ready))
     assert "started again" in texts(only(ready), "audit")[0]
     before = len(paged(ready))
     results = []

@@ -322,7 +322,7 @@ def test_a_dead_receiver_is_said_and_stops_nothing(configure: Callable[..., Cont
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("action: http", "action: htpp", "htpp is none of"),
+        ("action: http", "action: htpp", "htpp is not one of"),
         ("due: 60s", "due: 60s, when: 'up ==='", "up ==="),
         ("severity: high", "severity: high\n    chain: nowhere", "no chain nowhere"),
         ("{url: ", "{adress: x, url: ", "http takes no parameter adress, only body"),

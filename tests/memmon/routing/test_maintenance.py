@@ -51,7 +51,7 @@ def test_a_window_that_needs_approval_holds_once_somebody_else_has_agreed(ctx: C
     clock.move(2 * 3600)
     assert holds(ctx) == []
     assert maintenance.get(ctx, index)["state"] == "awaiting approval"
-    with pytest.raises(Conflict, match="somebody else than dana"):
+    with pytest.raises(Conflict, match="a person other than dana"):
         maintenance.approve(ctx, index, "dana")
     assert maintenance.approve(ctx, index, "kim")["approved_by"] == "kim"
     assert holds(ctx) == ["backup"]

@@ -130,7 +130,7 @@ def test_a_group_wakes_the_evaluation_once(client: FlaskClient, ingest: Headers,
         ("/metrics/job/a", b"rows one\n", "", 400, "not Prometheus text format"),
         ("/metrics/job/a", b"rows 1 17\n", "", 400, "rows has a timestamp"),
         ("/metrics/job/a", b"rows 1\n", "gzip", 400, "is no gzip"),
-        ("/metrics/job/a", b"rows 1\n", "zstd", 415, "none of identity, gzip, snappy"),
+        ("/metrics/job/a", b"rows 1\n", "zstd", 415, "not one of identity, gzip, snappy"),
         ("/metrics/job/a", gzip.compress(b"#" * (8 << 20) + b"\n"), "gzip", 413, "is larger than 8388608 bytes"),
     ],
 )

@@ -46,12 +46,12 @@ def test_a_part_that_cannot_be_had_is_said_and_the_rest_kept(
     ready = configure(targets=TARGETS % endpoint.url)
     endpoint.status = 500
     jobs = collect_evidence.act(ready, call(include=["client", "alerts", "log"]))
-    assert jobs.endswith("could not be had: client, log")
+    assert jobs.endswith("unavailable: client, log")
     assert json.loads(evidence_path(ready, jobs).read_text())["client"] == {"missing": "demo: 500"}
 
 
 def test_an_unknown_part_is_named(configure: Callable[..., Context], call: Make) -> None:
-    with pytest.raises(Permanent, match="include: secrets is none of"):
+    with pytest.raises(Permanent, match="include: secrets is not one of"):
         collect_evidence.act(configure(), call(include=["secrets"]))
 
 

@@ -94,7 +94,7 @@ def test_what_cannot_be_had_is_said_and_the_rest_is_kept(
 ) -> None:
     monkeypatch.setattr(memory_dump.shutil, "which", lambda *_, **__: None)
     jobs = memory_dump.act(ready, call())
-    assert "could not be had: stacks (py-spy is not installed)" in jobs
+    assert "unavailable: stacks (py-spy is not installed)" in jobs
     assert set(files(ready)) == {"objects.json", "map.txt"}
     with pytest.raises(Permanent, match="all sections are unavailable: core"):
         memory_dump.act(ready, call(include=["core"]))

@@ -88,7 +88,7 @@ def test_it_is_scaled_within_its_bounds_and_back(ready: Context, pool: Pool, cal
     assert scale.undo(ready, back) == "scaled pool of demo: 7 -> 4"
     assert scale.undo(ready, back) == "pool of demo is 4, as before"
     pool.size = 9
-    with pytest.raises(Permanent, match="somebody else has scaled it"):
+    with pytest.raises(Permanent, match="it was scaled again"):
         scale.undo(ready, done)
     assert scale.before(ready, call(component="pool", to=100))["wanted"] == 30
     assert scale.before(ready, call(component="pool", by=-50))["wanted"] == 2
