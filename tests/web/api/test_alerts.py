@@ -107,7 +107,7 @@ def test_an_alert_is_explained_and_acknowledged_for_a_while(
     assert back.get_json()["status"] == "open"
     assert client.get("/api/alerts/99/explain").status_code == 404
     page = client.get(f"/dashboard/alerts/{index}")
-    assert "Who was told, and why" in page.get_data(as_text=True)
+    assert "Notifications" in page.get_data(as_text=True)
     assert client.get("/dashboard/alerts/99").status_code == 404
 
 
