@@ -215,14 +215,8 @@ class _Parser:
 
     def _term(self, token: Token) -> Operand:
         match token.kind:
-            case "string" | "raw":
-                return Literal(strings.unquote(token.text, token.line))
-            case "char":
-                return Literal(
-                    ord(strings.unquote('"' + token.text[1:-1].replace("\\'", "'") + '"', token.line)[:1] or "\0")
-                )
-            case "number":
-                return Literal(strings.parse_number(token.text, token.line))
+            case "string" | "raw" | "char" | "number":
+                return _literal(token)
             case "field":
                 return Chain(Dot(), (token.text[1:],))
             case "dot":
@@ -230,15 +224,18 @@ class _Parser:
             case "variable":
                 self._known(token.text, token.line)
                 return Variable(token.text)
-            case "word" if token.text in _CONSTANTS:
-                return Literal(_CONSTANTS[token.text])
-            case "word" if token.text in self._functions or token.text in BUILT_IN:
-                return Function(token.text)
             case "word":
-                raise BadTemplate(f"function {token.text!r} is not known", token.line)
+                return self._word(token)
             case "mark" if token.text == "(":
                 return self._pipe(")")
         raise BadTemplate(f"unexpected {token.text or 'end of the action'!r}", token.line)
+
+    def _word(self, token: Token) -> Operand:
+        if token.text in _CONSTANTS:
+            return Literal(_CONSTANTS[token.text])
+        if token.text in self._functions or token.text in BUILT_IN:
+            return Function(token.text)
+        raise BadTemplate(f"function {token.text!r} is not known", token.line)
 
     def _known(self, name: str, line: int) -> None:
         if not any(name in scope for scope in self._scopes):
@@ -261,3 +258,12 @@ class _Parser:
 
     def _line(self) -> int:
         return self._tokens[min(self._at, len(self._tokens) - 1)].line if self._tokens else 1
+
+
+def _literal(token: Token) -> Literal:
+    if token.kind == "number":
+        return Literal(strings.parse_number(token.text, token.line))
+    if token.kind == "char":
+        text = '"' + token.text[1:-1].replace("\\'", "'") + '"'
+        return Literal(ord(strings.unquote(text, token.line)[:1] or "\0"))
+    return Literal(strings.unquote(token.text, token.line))

@@ -14,7 +14,7 @@ from memmon.config.playbooks import Approval
 from memmon.context import Context
 from memmon.db import advisory_lock, engine
 from memmon.db.tables import IncidentAction, IncidentRow
-from memmon.errors import MemmonError, Permanent, Refused, Transient
+from memmon.errors import MemmonError, Refused, Transient
 from memmon.incidents import action_store, actions, deadline, guardrails, paging, snapshot, store
 from memmon.incidents.action_queue import SPARE, approval_of, job, step_of, takes_back
 from memmon.incidents.actions.base import Action, Call, NotYet, Subject
@@ -179,43 +179,45 @@ def _do(ctx: Context, taken: Taken) -> tuple[Any, str]:
     """Return the outcome (done, dry_run, transient, permanent, refused, rejected, lost, or NotYet)
     and the output.
     """
-    row, call, action = taken.row, taken.call, taken.action
-    if action is None:
+    row = taken.row
+    if taken.action is None:
         return "permanent", f"there is no action {row.action}"
-    crashed = bool(row.results) and row.results[-1]["outcome"] == "begun"
     try:
         with deadline.within(row.timeout):
-            if crashed and not taken.takes_back and (probe_result := action.probe(ctx, call)) is not None:
-                return "done", f"{probe_result}; its first worker died after it"
-            if not taken.is_open and not row.undo:
-                return "rejected", "the incident was over before it"
-            if row.attempts > row.max_attempts + DEATHS:
-                return "permanent", "given up: its worker died each time"
-            if taken.is_dry:
-                return "dry_run", f"would {'roll back ' if row.undo else ''}{row.action} {row.subject}".strip()
-            if not _begin(ctx, row, action, call):
-                return "lost", ""
-            call = call._replace(before=row.before or {})
-            if taken.takes_back:
-                return (
-                    ("done", action.undo(ctx, call))
-                    if action.undo
-                    else ("permanent", f"{row.action} cannot be rolled back")
-                )
-            return "done", action.act(ctx, call)
+            return _attempt(ctx, taken, taken.action)
     except NotYet as later:
         return later, str(later)
     except Refused as error:
         return "refused", str(error)
-    except Permanent as error:
-        return "permanent", str(error)
     except Transient as error:
         return "transient", str(error)
     except MemmonError as error:
         return "permanent", str(error)
     except Exception as error:  # It has failed too, and must not be begun again for ever.
-        log.exception("incident %d: %s failed as nobody foresaw", row.incident_id, row.action)
+        log.exception("incident %d: %s failed unexpectedly", row.incident_id, row.action)
         return "permanent", f"{type(error).__name__}: {error}"
+
+
+def _attempt(ctx: Context, taken: Taken, action: Action) -> tuple[str, str]:
+    """Run one attempt of an action, or return why it does not run."""
+    row, call = taken.row, taken.call
+    crashed = bool(row.results) and row.results[-1]["outcome"] == "begun"
+    if crashed and not taken.takes_back and (probe_result := action.probe(ctx, call)) is not None:
+        return "done", f"{probe_result}; its first worker died after it"
+    if not taken.is_open and not row.undo:
+        return "rejected", "the incident was over before it"
+    if row.attempts > row.max_attempts + DEATHS:
+        return "permanent", "given up: its worker died each time"
+    if taken.is_dry:
+        return "dry_run", f"would {'roll back ' if row.undo else ''}{row.action} {row.subject}".strip()
+    if not _begin(ctx, row, action, call):
+        return "lost", ""
+    call = call._replace(before=row.before or {})
+    if not taken.takes_back:
+        return "done", action.act(ctx, call)
+    if action.undo is None:
+        return "permanent", f"{row.action} cannot be rolled back"
+    return "done", action.undo(ctx, call)
 
 
 def _begin(ctx: Context, row: IncidentAction, action: Action, call: Call) -> bool:

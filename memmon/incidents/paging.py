@@ -39,7 +39,9 @@ def level(ctx: Context, session: Session, row: IncidentRow, reason: str, hurry: 
     name = "again" if due.again else f"level {due.level_index + 1}"
     people = people_of(ctx, session, due.level, now)
     title = f"{name}, {due.level.name}: {_name(row)}"
-    receivers, unknown = _send(ctx, session, row, people.receivers, "page", title, f"page:{row.id}:{row.pages}")
+    receivers, unknown = _send(
+        ctx, session, row, people.receivers, _Message("page", title, f"page:{row.id}:{row.pages}")
+    )
     if row.playbook.get("silent"):
         text = f"{name}, {due.level.name}: would page {', '.join(people.receivers) or 'nobody'} ({reason})"
     else:
@@ -89,7 +91,7 @@ def over(ctx: Context, session: Session, row: IncidentRow) -> None:
     receivers = _heard(ctx, session, row)
     title = f"resolved: {_name(row)}"
     key = f"incident:{row.id}:resolved:{row.reopened}"
-    _send(ctx, session, row, receivers, "incident", title, key, "resolved")
+    _send(ctx, session, row, receivers, _Message("incident", title, key, "resolved"))
 
 
 def _heard(ctx: Context, session: Session, row: IncidentRow) -> tuple[str, ...]:
@@ -104,7 +106,7 @@ def remind(ctx: Context, session: Session, row: IncidentRow, times: int) -> None
     person = ctx.config.escalation.contact(row.acknowledged_by or "")
     receivers = person.receivers if person else _heard(ctx, session, row)
     title = f"reminder, acknowledged by {row.acknowledged_by}: {_name(row)}"
-    notified, _ = _send(ctx, session, row, receivers, "page", title, f"remind:{row.id}:{times}")
+    notified, _ = _send(ctx, session, row, receivers, _Message("page", title, f"remind:{row.id}:{times}"))
     audit.note(session, row.id, ctx.now(), "reminder", "memmon", f"reminded {', '.join(notified) or 'nobody'}")
 
 
@@ -119,7 +121,7 @@ def ask(
         receivers = people_of(ctx, session, level, ctx.now()).receivers
     action_text = f"{action.action} {action.subject}".strip()
     title = f"approval needed: {action_text}, {_name(row)}"
-    _send(ctx, session, row, receivers, "page", title, f"approval:{action.id}:{turn}", action=action)
+    _send(ctx, session, row, receivers, _Message("page", title, f"approval:{action.id}:{turn}", action=action))
 
 
 def tell(ctx: Context, incident_id: int, receivers: list[str] | None, key: str) -> list[str]:
@@ -132,7 +134,7 @@ def tell(ctx: Context, incident_id: int, receivers: list[str] | None, key: str) 
             raise NotFound(f"no incident {incident_id}")
         requested = receivers or people_of(ctx, session, chain_of(row).levels[0], ctx.now()).receivers
         key = key if receivers else f"page:{incident_id}:0"
-        paged, unknown = _send(ctx, session, row, requested, "page", _name(row), key)
+        paged, unknown = _send(ctx, session, row, requested, _Message("page", _name(row), key))
     if not paged:
         raise NotFound(f"no receiver {', '.join(unknown) or 'at all'} in routes.yml")
     return paged
@@ -186,16 +188,18 @@ def is_last(row: IncidentRow) -> bool:
     return row.level >= len(chain_of(row).levels)
 
 
+class _Message(NamedTuple):
+    """A message about an incident. `key` deduplicates it; `action` waits for approval."""
+
+    kind: str
+    title: str
+    key: str
+    status: str = "firing"
+    action: IncidentAction | None = None
+
+
 def _send(
-    ctx: Context,
-    session: Session,
-    row: IncidentRow,
-    receivers: Iterable[str],
-    kind: str,
-    title: str,
-    key: str,
-    status: str = "firing",
-    action: IncidentAction | None = None,
+    ctx: Context, session: Session, row: IncidentRow, receivers: Iterable[str], message: _Message
 ) -> tuple[list[str], list[str]]:
     """Put the message into the outbox; return the notified and the unknown receivers. A manual dry
     run notifies nobody.
@@ -205,34 +209,32 @@ def _send(
     notified: list[str] = []
     unknown: list[str] = []
     for receiver in receivers:
-        payload = _payload(ctx, row, kind, title, status, receiver, action)
         try:
-            notify.add(ctx, session, receiver, payload, key, row.id)
+            notify.add(ctx, session, receiver, _payload(ctx, row, message, receiver), message.key, row.id)
             notified.append(receiver)
         except NotFound:
             unknown.append(receiver)
     return notified, unknown
 
 
-def _payload(
-    ctx: Context, row: IncidentRow, kind: str, title: str, status: str, receiver: str, action: IncidentAction | None
-) -> dict[str, Any]:
+def _payload(ctx: Context, row: IncidentRow, message: _Message, receiver: str) -> dict[str, Any]:
+    action = message.action
     base = (ctx.settings.external_url or f"http://localhost:{ctx.settings.dashboard_port}").rstrip("/")
     link = f"{base}/dashboard/incidents/{row.id}"
     runbook = row.playbook.get("runbook")
-    acts = _links(ctx, base, row, receiver, action) if status == "firing" else {}
+    acts = _links(ctx, base, row, receiver, action) if message.status == "firing" else {}
     lines = [
         f"Severity {row.severity}, opened {encode.iso(row.opened_at)}, target {row.mttr_target_minutes:g} min",
         *(["Acknowledged by " + str(row.acknowledged_by)] if row.acknowledged_at else []),
-        *([f"What would be done: {action.action} {encode.dumps(action.parameters)}"] if action else []),
+        *([f"Action: {action.action} {encode.dumps(action.parameters)}"] if action else []),
         *([f"Runbook: {runbook}"] if runbook else []),
         *(f"{verb.capitalize()}: {address}" for verb, address in acts.items()),
         f"Timeline: {link}",
     ]
     return {
-        "kind": kind,
-        "status": status,
-        "title": title,
+        "kind": message.kind,
+        "status": message.status,
+        "title": message.title,
         "lines": lines,
         "links": acts,
         "incident": {

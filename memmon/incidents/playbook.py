@@ -10,6 +10,7 @@ over.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from memmon.config.playbooks import Numbered, Stage, Step
 from memmon.incidents import recovery
@@ -81,7 +82,8 @@ def _group(
     for numbered_step in stage.groups[progress.group]:
         if numbered_step.step_number in progress.passed:
             continue
-        step_result = _step(situation, progress, stage, numbered_step, commands, answers, now, begun_at)
+        position = _Position(situation, progress, stage, answers, now, begun_at)
+        step_result = _step(position, numbered_step, commands)
         if isinstance(step_result, Ask):
             return step_result
         if isinstance(step_result, float):
@@ -91,43 +93,61 @@ def _group(
     return progress, min(due, default=None)
 
 
-def _step(
-    situation: Situation,
-    progress: Progress,
-    stage: Stage,
-    numbered_step: Numbered,
-    commands: list[Command],
-    answers: Mapping[str, bool],
-    now: float,
-    begun_at: float | None,
-) -> Ask | float | Progress:
-    """Return the expression to ask, when to look again, or how far the incident is with this step
-    over.
-    """
+class _Position(NamedTuple):
+    """The state of a stage when one of its steps is decided. `begun_at` is when its group began."""
+
+    situation: Situation
+    progress: Progress
+    stage: Stage
+    answers: Mapping[str, bool]
+    now: float
+    begun_at: float | None
+
+
+def _step(position: _Position, numbered_step: Numbered, commands: list[Command]) -> Ask | float | Progress:
+    """Return the expression to query, the time of the next check, or the new progress."""
     step_number, step = numbered_step
-    ended = situation.actions.get(Place(stage.name, step_number))
-    passed = progress._replace(passed=(*progress.passed, step_number))
+    place = Place(position.stage.name, step_number)
+    ended = position.situation.actions.get(place)
+    passed = position.progress._replace(passed=(*position.progress.passed, step_number))
     if ended is None:
-        begun = _begin(situation, step, answers, now, (begun_at or situation.opened_at) + step.delay)
-        if isinstance(begun, Note):
-            commands.append(begun)
-            return passed
-        if begun is not None:
-            return begun
-        commands.append(Run(stage, step_number))
-        return now + WAIT
-    if ended.state in ("approval", "held") and step.while_firing and not situation.firing:
+        return _start_step(position, numbered_step, passed, commands)
+    if ended.state in ("approval", "held") and step.while_firing and not position.situation.firing:
         skip_note = Note("skipped", f"{step.action} need not wait: nothing fires any more")
-        commands += [Withdraw(stage.name, step_number), skip_note]
+        commands += [Withdraw(place.stage, step_number), skip_note]
         return passed
     if ended.state in UNDER_WAY:
-        return now + WAIT
-    passed = passed._replace(acted_at=max(progress.acted_at or 0.0, ended.at or now))
-    if ended.state == "dry_run":
+        return position.now + WAIT
+    passed = passed._replace(acted_at=max(position.progress.acted_at or 0.0, ended.at or position.now))
+    return passed if ended.state == "dry_run" else _end_step(position, numbered_step, passed, commands)
+
+
+def _start_step(
+    position: _Position, numbered_step: Numbered, passed: Progress, commands: list[Command]
+) -> Ask | float | Progress:
+    """Start a step unless it must wait, is skipped, or depends on an unknown expression."""
+    step_number, step = numbered_step
+    ready = (position.begun_at or position.situation.opened_at) + step.delay
+    begun = _begin(position.situation, step, position.answers, position.now, ready)
+    if isinstance(begun, Note):
+        commands.append(begun)
         return passed
-    undone = situation.actions.get(Place(stage.name, step_number, undo=True))
+    if begun is not None:
+        return begun
+    commands.append(Run(position.stage, step_number))
+    return position.now + WAIT
+
+
+def _end_step(
+    position: _Position, numbered_step: Numbered, passed: Progress, commands: list[Command]
+) -> Ask | float | Progress:
+    """Verify a finished step, roll it back where it failed, and return the progress after it."""
+    step_number, step = numbered_step
+    place, now = Place(position.stage.name, step_number), position.now
+    ended = position.situation.actions[place]
+    undone = position.situation.actions.get(Place(place.stage, step_number, undo=True))
     if ended.state == "done" and undone is None:
-        proven = _proven(step, ended.at or now, answers, now)
+        proven = _proven(step, ended.at or now, position.answers, now)
         if proven is True:
             return passed
         if proven is not False:
@@ -135,7 +155,7 @@ def _step(
         commands.append(Note("unproven", f"{step.action} is done, but {step.verify.expr} does not hold"))  # type: ignore[union-attr]
     if step.rollback and ended.state in ("done", "failed"):
         if undone is None:
-            commands.append(Run(stage, step_number, undo=True))
+            commands.append(Run(position.stage, step_number, undo=True))
         if undone is None or undone.state in UNDER_WAY:
             return now + WAIT
     return _failed(step, "had no effect" if ended.state == "done" else ended.state, passed, commands)

@@ -24,6 +24,7 @@ from memmon.incidents.merging import merge, split
 from memmon.incidents.model import (
     Ask,
     Close,
+    Command,
     Ended,
     Escalate,
     Mitigated,
@@ -227,34 +228,57 @@ def _apply(
         paged = row.next_level_at is not None and row.next_level_at <= now
         if paged:
             paging.level(ctx, session, row, "not acknowledged" if row.level else "opened")
+        stored = _Stored(ctx, session, row, move, chosen)
         for command in move.commands:
-            match command:
-                case Note(kind, text):
-                    audit_service.note(session, incident_id, now, kind, "memmon", text)
-                case Run(stage, step):
-                    target = chosen[stage.name, step]
-                    jobs += action_queue.write(ctx, session, row, command, move.progress.round, now, target)
-                case Escalate(reason):
-                    audit_service.note(session, incident_id, now, "escalated", "memmon", reason)
-                    # The person who acknowledged it responds already, and nobody is paged twice at
-                    # once.
-                    if not (row.acknowledged_at or (paged and paging.is_last(row))):
-                        paging.level(ctx, session, row, reason, hurry=True)
-                        paged = True
-                case Withdraw(name, step):
-                    action_store.withdraw(session, incident_id, name, step, now)
-                case Mitigated():
-                    row.mitigated_at = row.mitigated_at or now
-                case Close(reason):
-                    row.mitigated_at = row.mitigated_at or move.progress.held_since
-                    responders.close(ctx, session, row, "memmon", reason)
-                    paged = True
+            jobs += stored.apply(command, paged)
+            paged = paged or stored.paged
         update = {"id": incident_id, "state": row.state, "level": row.level}
     if row.open_key is None:
         responders.closed(ctx, row)
     if move.commands or paged or heeded or state != state_of(before.playbook, before.progress):
         live.publish(ctx.redis, "incidents", update)
     return [*jobs, Job("notify.tick")] if paged or heeded else jobs
+
+
+class _Stored:
+    """Stores the commands of one decision in the transaction of its incident."""
+
+    def __init__(
+        self, ctx: Context, session: Session, row: IncidentRow, move: Move, chosen: dict[tuple[str, int], str | None]
+    ):
+        self.ctx, self.session, self.row, self.move, self.chosen = ctx, session, row, move, chosen
+        self.now = ctx.now()
+        self.paged = False
+
+    def apply(self, command: Command, paged: bool) -> list[Job]:
+        """Store one command; return its jobs. With `paged` a page was sent already."""
+        row = self.row
+        match command:
+            case Note(kind, text):
+                audit_service.note(self.session, row.id, self.now, kind, "memmon", text)
+            case Run(stage, step):
+                target = self.chosen[stage.name, step]
+                return action_queue.write(
+                    self.ctx, self.session, row, command, self.move.progress.round, self.now, target
+                )
+            case Escalate(reason):
+                self._escalate(reason, paged)
+            case Withdraw(name, step):
+                action_store.withdraw(self.session, row.id, name, step, self.now)
+            case Mitigated():
+                row.mitigated_at = row.mitigated_at or self.now
+            case Close(reason):
+                row.mitigated_at = row.mitigated_at or self.move.progress.held_since
+                responders.close(self.ctx, self.session, row, "memmon", reason)
+                self.paged = True
+        return []
+
+    def _escalate(self, reason: str, paged: bool) -> None:
+        audit_service.note(self.session, self.row.id, self.now, "escalated", "memmon", reason)
+        # The acknowledging person responds already, and nobody is paged twice at once.
+        if not (self.row.acknowledged_at or (paged and paging.is_last(self.row))):
+            paging.level(self.ctx, self.session, self.row, reason, hurry=True)
+            self.paged = True
 
 
 def forget_record(ctx: Context) -> int:

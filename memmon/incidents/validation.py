@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from memmon.config import Config
+from memmon.config.escalation import Chain
 from memmon.config.playbooks import Playbook, Step
 from memmon.errors import BadConfig, BadInput, BadQuery
 from memmon.incidents import actions, correlation
@@ -51,27 +52,47 @@ def _check_playbook(config: Config, playbook: Playbook) -> None:
 
 
 def _check_escalation(config: Config) -> None:
-    section, receivers = config.escalation, _receivers(config)
+    _check_chains(config)
+    _check_contacts(config)
+    _check_schedules(config)
+
+
+def _check_chains(config: Config) -> None:
+    section = config.escalation
     intervals = {*config.routes.intervals, *(time_interval.name for time_interval in section.time_intervals)}
-    contacts = {contact.name for contact in section.contacts}
-    schedules = {schedule.name for schedule in section.schedules}
+    allowed = {
+        "receiver": _receivers(config),
+        "contact": {contact.name for contact in section.contacts},
+        "schedule": {schedule.name for schedule in section.schedules},
+        "time interval": intervals,
+    }
     for chain in section.chains:
-        for level in chain.levels:
-            for kind, named, allowed in (
-                ("receiver", level.receivers, receivers),
-                ("contact", level.contacts, contacts),
-                ("schedule", level.on_call, schedules),
-                ("time interval", level.hours, intervals),
-            ):
-                for name in named:
-                    if name not in allowed:
-                        place = "routes.yml" if kind == "receiver" else "escalation.yml"
-                        raise BadConfig(f"chain {chain.name}: no {kind} {name} in {place}", "escalation", name)
-    for contact in section.contacts:
+        for kind, name in _references(chain):
+            if name not in allowed[kind]:
+                place = "routes.yml" if kind == "receiver" else "escalation.yml"
+                raise BadConfig(f"chain {chain.name}: no {kind} {name} in {place}", "escalation", name)
+
+
+def _references(chain: Chain) -> Iterator[tuple[str, str]]:
+    """Yield kind and name of everything that the levels of a chain name."""
+    for level in chain.levels:
+        yield from (("receiver", name) for name in level.receivers)
+        yield from (("contact", name) for name in level.contacts)
+        yield from (("schedule", name) for name in level.on_call)
+        yield from (("time interval", name) for name in level.hours)
+
+
+def _check_contacts(config: Config) -> None:
+    receivers = _receivers(config)
+    for contact in config.escalation.contacts:
         for name in contact.receivers:
             if name not in receivers:
                 raise BadConfig(f"contact {contact.name}: no receiver {name} in routes.yml", "escalation", name)
-    for schedule in section.schedules:
+
+
+def _check_schedules(config: Config) -> None:
+    contacts = {contact.name for contact in config.escalation.contacts}
+    for schedule in config.escalation.schedules:
         members = [name for rotation in schedule.rotations for name in rotation.members]
         for name in (*members, *(override.contact for override in schedule.overrides)):
             if name not in contacts:

@@ -216,6 +216,9 @@ def _expected(block: list[str], how: str | None) -> Expected:
     return expected
 
 
+_FLAGS = {"no_warn": "no_warnings", "no_info": "no_infos", "ordered": "ordered"}
+
+
 def _expect(expected: Expected, line: str) -> None:
     if line.startswith("expected_fail"):
         kind, _, text = line.partition(" ")
@@ -229,12 +232,8 @@ def _expect(expected: Expected, line: str) -> None:
             expected.warns.append(_said(arguments))
         case "info":
             expected.informs.append(_said(arguments))
-        case "no_warn":
-            expected.no_warnings = True
-        case "no_info":
-            expected.no_infos = True
-        case "ordered":
-            expected.ordered = True
+        case "no_warn" | "no_info" | "ordered":
+            setattr(expected, _FLAGS[word], True)
         case "string":
             expected.text = _text(arguments)
         case "range":

@@ -13,7 +13,7 @@ from memmon.labels import Labels
 from memmon.metrics.head import cache as warm_windows
 from memmon.metrics.head import series_layout
 from memmon.metrics.head.cache import Warm
-from memmon.metrics.head.series_layout import Member
+from memmon.metrics.head.series_layout import Member, Row
 from memmon.metrics.head.store import HotStore
 from memmon.metrics.head.timestamped import TimedStore
 from memmon.promql.block import NO_ROW, Block
@@ -59,6 +59,17 @@ def samples_of(blocks: list[Block], start: int, end: int) -> dict[Labels, list[t
     return actual
 
 
+def write_now_and_then(
+    chance: random.Random, store: HotStore, shard: str, rows: list[Row], at: int, seconds: int
+) -> None:
+    """Write a tick, sometimes twice, sometimes not at all."""
+    slot = seconds * SECOND
+    if at % slot == 0:
+        for _ in range(1 if chance.random() > 0.1 else 2):
+            if chance.random() > 0.05:
+                store.write(shard, rows, at // slot, slot)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_it_holds_what_the_rings_say(sqlite_ctx: Context, seed: int) -> None:
     chance = random.Random(seed)
@@ -79,12 +90,7 @@ def test_it_holds_what_the_rings_say(sqlite_ctx: Context, seed: int) -> None:
                 row(entry, at + chance.randrange(300), *(sample("x", tick + int(c) / 10, c=c) for c in columns[entry]))
                 for entry in giving
             ]
-            slot = 2 * SECOND if seed == 5 and tick > 70 else SECOND
-            if at % slot:
-                continue
-            for _ in range(1 if chance.random() > 0.1 else 2):
-                if chance.random() > 0.05:
-                    store.write(f"s{shard}", rows, at // slot, slot)
+            write_now_and_then(chance, store, f"s{shard}", rows, at, 2 if seed == 5 and tick > 70 else 1)
         if chance.random() < 0.03:
             store.gone("t3", at + 400)
         if tick == 90 and seed == 4:
