@@ -23,7 +23,7 @@ from memmon import encode
 from memmon import labels as label_sets
 from memmon.alerts import external
 from memmon.alerts import service as alerts
-from memmon.alerts.external import Given
+from memmon.alerts.external import PostedAlert
 from memmon.context import Context
 from memmon.metrics import service as metrics
 from memmon.notify import service as notify
@@ -206,7 +206,7 @@ def _labels(count: int, groups: int) -> list[dict[str, str]]:
 def _post(ctx: Context, count: int, groups: int) -> None:
     now = ctx.now()
     alerts_ = [
-        Given(label_sets.of(labels), {"summary": f"it is bad on {labels['instance']}"}, now, now + 86400, True)
+        PostedAlert(label_sets.of(labels), {"summary": f"it is bad on {labels['instance']}"}, now, now + 86400, True)
         for labels in _labels(count, groups)
     ]
     for at in range(0, count, 1000):

@@ -10,7 +10,7 @@ from memmon import logs
 from memmon.context import Context
 from web import auth, errors, headers, http, links, live, login, pages
 from web.api import BLUEPRINTS
-from web.live_feed import Hub
+from web.live_feed import LiveFeed
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def create_app(ctx: Context | None = None) -> Flask:
     app.config["MEMMON_CONTEXT"] = ctx
     app.config["MAX_CONTENT_LENGTH"] = http.MIB
     app.config["SOCK_SERVER_OPTIONS"] = live.SERVER_OPTIONS
-    app.extensions["memmon_hub"] = Hub(lambda: http.of(app))
+    app.extensions["memmon_hub"] = LiveFeed(lambda: http.of(app))
     app.url_map.strict_slashes = False
     app.before_request(_prepare)
     auth.register(app)

@@ -21,7 +21,7 @@ from memmon.errors import Transient
 from memmon.state.live import STREAMS
 from web import http, origin
 from web.errors import Forbidden
-from web.live_feed import Hub, Subscriber
+from web.live_feed import LiveFeed, Subscriber
 
 blueprint = Blueprint("live", __name__)
 sock = Sock()
@@ -70,8 +70,8 @@ def _admit() -> None:
             request.environ[name] = WholeSocket(request.environ[name])
 
 
-def _hub() -> Hub:
-    feed: Hub = current_app.extensions["memmon_hub"]
+def _hub() -> LiveFeed:
+    feed: LiveFeed = current_app.extensions["memmon_hub"]
     return feed
 
 
@@ -104,7 +104,7 @@ def _send(connection: Server, subscriber: Subscriber) -> None:
         connection.event.set()
 
 
-def _hear(hub: Hub, subscriber: Subscriber, message: str | bytes) -> None:
+def _hear(hub: LiveFeed, subscriber: Subscriber, message: str | bytes) -> None:
     """Do what a client asks."""
     try:
         request_ = json.loads(message)
@@ -119,7 +119,7 @@ def _hear(hub: Hub, subscriber: Subscriber, message: str | bytes) -> None:
         subscriber.tell("error", error="bad_input", message='send an object with the type "ping" or "subscribe"')
 
 
-def _subscribe(hub: Hub, subscriber: Subscriber, streams: Any) -> None:
+def _subscribe(hub: LiveFeed, subscriber: Subscriber, streams: Any) -> None:
     is_valid = isinstance(streams, list) and all(isinstance(name, str) and name in STREAMS for name in streams)
     if not is_valid:
         subscriber.tell("error", error="bad_input", message=f"streams: must be a list of {', '.join(STREAMS)}")

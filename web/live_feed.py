@@ -16,7 +16,7 @@ from memmon.context import Context
 from memmon.errors import MemmonError
 from memmon.state import client, heartbeat, keys
 from web.cache import Recent
-from web.send_queue import Mailbox
+from web.send_queue import SendQueue
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +38,14 @@ class Subscriber:
 
     def __init__(self) -> None:
         self.streams: frozenset[str] = frozenset()
-        self.mailbox = Mailbox()
+        self.mailbox = SendQueue()
 
     def tell(self, kind: str, **fields: Any) -> None:
         """Send a message of the type `kind`."""
         self.mailbox.put(f"{kind} {fields.get('stream', '')}", encode.dumps({"type": kind, **fields}))
 
 
-class Hub:
+class LiveFeed:
     """Forwards every message of the live feed to the subscribers of its stream, and publishes
     memmon's status.
     """

@@ -41,19 +41,19 @@ DROP_HOURS = 1 / 3
 """How far back the score of now is compared."""
 
 
-class Part(NamedTuple):
+class PagePart(NamedTuple):
     """One part of the page: its value, or the reason of its failure."""
 
     value: Any
     error: str | None
 
 
-def part(read: Callable[[], Any]) -> Part:
+def part(read: Callable[[], Any]) -> PagePart:
     """Return what `read` returns as a part."""
     try:
-        return Part(read(), None)
+        return PagePart(read(), None)
     except Transient as error:
-        return Part(None, str(error))
+        return PagePart(None, str(error))
 
 
 def gather(ctx: Context) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _fleet(ctx: Context) -> dict[str, Any]:
     }
 
 
-def _activity(ctx: Context, cards: Mapping[str, Part]) -> list[dict[str, Any]]:
+def _activity(ctx: Context, cards: Mapping[str, PagePart]) -> list[dict[str, Any]]:
     """Return what happened lately; a part that is away is left out of it."""
     alert_lists = cards["alerts"].value or {"active_alerts": [], "alert_history": []}
     incident_lists = cards["incidents"].value or {"open": [], "past": []}
@@ -205,7 +205,7 @@ PICTURED_FOR = 30.0
 def pictures(ctx: Context, incident_id: int, recent: Recent) -> dict[str, str]:
     """Return the charts of an incident by name."""
     charts: dict[str, str] = recent.get(
-        ("charts", incident_id), lambda: incidents.drawn(ctx, incident_id), PICTURED_FOR
+        ("charts", incident_id), lambda: incidents.render(ctx, incident_id), PICTURED_FOR
     )
     return charts
 

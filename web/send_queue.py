@@ -9,7 +9,7 @@ import threading
 MOST_WAITING = 64
 
 
-class Mailbox:
+class SendQueue:
     """Messages for one client. Every kind of message is news about a whole, so that of two the
     newer one is enough.
     """

@@ -12,7 +12,7 @@ from workers.base import task
 def rollup(ctx: Context) -> None:
     """Roll up the finished minutes, and publish baselines."""
     metrics.roll_up(ctx)
-    metrics.tell_usual(ctx)
+    metrics.publish_baselines(ctx)
 
 
 @task

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from memmon import labels as label_sets
 from memmon.alerts import lifecycle, machine, recording, rule, store, transitions
-from memmon.alerts.lifecycle import Asked
+from memmon.alerts.lifecycle import QueryResult
 from memmon.alerts.machine import Transition
-from memmon.alerts.rule import AlertRule, Book, Group, RecordingRule
+from memmon.alerts.rule import AlertRule, Book, RecordingRule, RuleGroup
 from memmon.alerts.template import NOWHERE
 from memmon.config.rules import RuleFile
 from memmon.context import Context
@@ -85,12 +85,12 @@ def _bring_up(ctx: Context, book: Book) -> list[Transition]:
     """Bring the alerts of rules up to date, all as of one moment and in one transaction."""
     now = ctx.now()
     due = _due(ctx, book, now)
-    transitions_made = lifecycle.settle(ctx, [*_ask_all(ctx, due, book.recorded, now)], now)
+    transitions_made = lifecycle.apply_results(ctx, [*_ask_all(ctx, due, book.recorded, now)], now)
     transitions.publish(ctx, transitions_made)
     return transitions_made
 
 
-def _due(ctx: Context, book: Book, now: float) -> list[Group]:
+def _due(ctx: Context, book: Book, now: float) -> list[RuleGroup]:
     """Return the groups whose time has come: those without an interval always, others once it is
     over since they last were; a little sooner is well enough, since ticks and samples come when
     they come.
@@ -100,7 +100,7 @@ def _due(ctx: Context, book: Book, now: float) -> list[Group]:
     with ctx.read() as session:
         last = {name: health.evaluated_at for name, health in store.health(session).items()}
 
-    def is_due(group: Group) -> bool:
+    def is_due(group: RuleGroup) -> bool:
         times = [last[rule.id] for rule in group.rules if rule.id in last]
         if group.interval is None or not times:
             return True
@@ -109,7 +109,7 @@ def _due(ctx: Context, book: Book, now: float) -> list[Group]:
     return [group for group in book.groups if is_due(group)]
 
 
-def _ask_all(ctx: Context, groups: Sequence[Group], recorded: set[str], now: float) -> Iterator[Asked]:
+def _ask_all(ctx: Context, groups: Sequence[RuleGroup], recorded: set[str], now: float) -> Iterator[QueryResult]:
     renewed = began = time.perf_counter()
     exprs = [text for group in groups for rule in group.rules for text in _exprs(rule)]
     with metrics.pinned(ctx, exprs, now, but=recorded):
@@ -119,7 +119,7 @@ def _ask_all(ctx: Context, groups: Sequence[Group], recorded: set[str], now: flo
                 renewed = began
             holding, clear, error = _ask(ctx, group, rule, now)
             ended = time.perf_counter()
-            yield Asked(rule, holding, clear, error, ended - began)
+            yield QueryResult(rule, holding, clear, error, ended - began)
             began = ended
 
 
@@ -128,7 +128,7 @@ def _exprs(rule: AlertRule | RecordingRule) -> list[str]:
 
 
 def _ask(
-    ctx: Context, group: Group, rule: AlertRule | RecordingRule, now: float
+    ctx: Context, group: RuleGroup, rule: AlertRule | RecordingRule, now: float
 ) -> tuple[dict[Labels, Point], list[Point], str | None]:
     """Return the series for which the rule's condition holds, keyed by alert identity, the series
     that its `clear` expression keeps, and the error text of a failed query. A recording rule's

@@ -30,7 +30,7 @@ GENERATOR = "generator_url"
 """The annotation that keeps where an alert came from."""
 
 
-class Given(NamedTuple):
+class PostedAlert(NamedTuple):
     """One alert as sent. Times are Unix seconds; one whose end is over is resolved."""
 
     labels: Labels
@@ -40,7 +40,7 @@ class Given(NamedTuple):
     end_is_given: bool = False
 
 
-def receive(ctx: Context, posted_alerts: Sequence[Given]) -> list[Job]:
+def receive(ctx: Context, posted_alerts: Sequence[PostedAlert]) -> list[Job]:
     """Fire or resolve each posted alert and return the follow-up jobs. An alert that is already
     active is merged with the earlier report.
     """
@@ -52,7 +52,7 @@ def receive(ctx: Context, posted_alerts: Sequence[Given]) -> list[Job]:
     return announce(ctx, transitions)
 
 
-def _take(session: Session, posted_alert: Given, now: float) -> list[Transition]:
+def _take(session: Session, posted_alert: PostedAlert, now: float) -> list[Transition]:
     key = store.key(RULE, posted_alert.labels)
     for row in store.with_key(session, key):
         return _again(session, row, posted_alert, now)
@@ -85,7 +85,7 @@ def _take(session: Session, posted_alert: Given, now: float) -> list[Transition]
     return [Transition(None, "firing", Active(posted_alert.labels, "firing", 1.0, began, began))]
 
 
-def _again(session: Session, row: AlertRow, posted_alert: Given, now: float) -> list[Transition]:
+def _again(session: Session, row: AlertRow, posted_alert: PostedAlert, now: float) -> list[Transition]:
     """Bring an alert that fires up to date with another report of it."""
     stored = Report(row.firing_at or now, row.ends_at or now, row.evaluated_at, not row.end_is_given)
     posted = Report(posted_alert.starts_at, posted_alert.ends_at, now, not posted_alert.end_is_given)

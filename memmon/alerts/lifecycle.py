@@ -30,7 +30,7 @@ clock that was set back.
 """
 
 
-class Asked(NamedTuple):
+class QueryResult(NamedTuple):
     """Result of one rule's query: the series for which its condition holds, keyed by alert
     identity, the series that `clear` keeps, or the error. A recording rule has written its result
     already and holds for no series.
@@ -43,7 +43,7 @@ class Asked(NamedTuple):
     seconds: float
 
 
-def settle(ctx: Context, asked: Sequence[Asked], now: float) -> list[Transition]:
+def apply_results(ctx: Context, asked: Sequence[QueryResult], now: float) -> list[Transition]:
     """Move the alerts on and keep how the rules went. A rule whose query failed keeps its alerts as
     they are and touches no other; one that another worker has evaluated meanwhile, since this one
     was so slow, is left alone.
@@ -85,7 +85,7 @@ class _Step:
         """Unchanged alerts with new values or annotations; they are written in one statement."""
         self._fired = cache(lambda: store.fired_since(session, now - store.FLAP_SECONDS))
 
-    def of(self, rule: AlertRule, rule_rows: Sequence[AlertRow], asked: Asked) -> list[Transition]:
+    def of(self, rule: AlertRule, rule_rows: Sequence[AlertRow], asked: QueryResult) -> list[Transition]:
         """Move the rule's alerts on; return the transitions that were made here and not by another
         worker first.
         """

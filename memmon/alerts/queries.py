@@ -152,7 +152,7 @@ def overview(
     }
 
 
-class Past(NamedTuple):
+class PastAlert(NamedTuple):
     """One firing, as far as a report wants it; times are Unix seconds."""
 
     rule: str
@@ -162,10 +162,10 @@ class Past(NamedTuple):
     flaps: int
 
 
-def past(ctx: Context, start: float, end: float) -> list[Past]:
+def past(ctx: Context, start: float, end: float) -> list[PastAlert]:
     """Return every alert that fired at some time in [start, end]."""
     with ctx.read() as session:
-        return [Past(*row) for row in store.fired_in(session, start, end)]
+        return [PastAlert(*row) for row in store.fired_in(session, start, end)]
 
 
 def fired_between(ctx: Context, names: Set[str], start: float, end: float) -> dict[str, int]:

@@ -68,7 +68,7 @@ class RecordingRule(NamedTuple):
     labels: dict[str, str]
 
 
-class Group(NamedTuple):
+class RuleGroup(NamedTuple):
     """Rules that are evaluated in order; 0 is no limit, and no interval means at each
     evaluation.
     """
@@ -83,7 +83,7 @@ class Group(NamedTuple):
 class Book(NamedTuple):
     """All rules in force."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[RuleGroup, ...]
 
     @property
     def alerting(self) -> list[AlertRule]:
@@ -112,7 +112,7 @@ def book(rules: RuleFile) -> Book:
             repetition = seen[checked.id]
             seen[checked.id] += 1
             checked_rules.append(checked._replace(id=f"{checked.id}#{repetition}") if repetition else checked)
-        groups.append(Group(group.name, group.interval, group.limit, group.query_offset, tuple(checked_rules)))
+        groups.append(RuleGroup(group.name, group.interval, group.limit, group.query_offset, tuple(checked_rules)))
     return Book(tuple(groups))
 
 

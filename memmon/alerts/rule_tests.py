@@ -14,7 +14,7 @@ from pydantic import Field
 
 from memmon import labels as label_sets
 from memmon.alerts import rule
-from memmon.alerts.rule import Group
+from memmon.alerts.rule import RuleGroup
 from memmon.alerts.simulation import Trial
 from memmon.config.document import read
 from memmon.config.model import Seconds, Section
@@ -111,7 +111,7 @@ def run(path: Path) -> list[str]:
 class _Run:
     """One test: its samples, and its rules over them from the time 0 on."""
 
-    def __init__(self, groups: Sequence[Group], case: Case, interval: float):
+    def __init__(self, groups: Sequence[RuleGroup], case: Case, interval: float):
         self._case, self._interval = case, interval
         self._memory = Memory(_loaded(case))
         self._before: dict[str, frozenset[Labels]] = {}

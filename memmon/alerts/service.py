@@ -16,7 +16,7 @@ from memmon.alerts.evaluation import evaluate, rules
 from memmon.alerts.machine import Active, Transition
 from memmon.alerts.queries import (
     MOST_SHOWN,
-    Past,
+    PastAlert,
     Unplaced,
     active,
     alerts_by_id,
@@ -41,7 +41,7 @@ from memmon.state import live
 
 __all__ = [
     "MOST_SHOWN",
-    "Past",
+    "PastAlert",
     "Unplaced",
     "acknowledge",
     "active",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from memmon import labels as label_sets
 from memmon.alerts import machine, template
 from memmon.alerts.machine import Active, Transition
-from memmon.alerts.rule import AlertRule, Group, RecordingRule
+from memmon.alerts.rule import AlertRule, RecordingRule, RuleGroup
 from memmon.alerts.template import Outside
 from memmon.errors import BadQuery
 from memmon.labels import Labels
@@ -24,7 +24,7 @@ Record = Callable[[str, Sequence[Point], float], None]
 FLAP_SECONDS = 3600.0
 
 
-class Made(NamedTuple):
+class SimulatedTransition(NamedTuple):
     """A transition of a rule's alert at a time, with its labels and annotations as they are
     shown.
     """
@@ -38,7 +38,7 @@ class Made(NamedTuple):
 class Trial:
     """Simulates the alerts of some rules step by step."""
 
-    def __init__(self, groups: Sequence[Group], ask: Ask, record: Record, url: str = ""):
+    def __init__(self, groups: Sequence[RuleGroup], ask: Ask, record: Record, url: str = ""):
         self._groups, self._ask, self._record, self._url = groups, ask, record, url
         self._active: dict[str, dict[Labels, Active]] = {}
         self._points: dict[str, dict[Labels, tuple[Point, float]]] = {}
@@ -46,9 +46,9 @@ class Trial:
         self.errors: dict[str, str] = {}
         """Why the last evaluation of a rule failed, by its id."""
 
-    def step(self, now: float) -> list[Made]:
+    def step(self, now: float) -> list[SimulatedTransition]:
         """Evaluate all rules at `now`; return what changed."""
-        steps: list[Made] = []
+        steps: list[SimulatedTransition] = []
         for group in self._groups:
             for rule in group.rules:
                 try:
@@ -58,7 +58,7 @@ class Trial:
                     self.errors[rule.id] = str(error)
         return steps
 
-    def _one(self, group: Group, rule: AlertRule | RecordingRule, now: float) -> list[Made]:
+    def _one(self, group: RuleGroup, rule: AlertRule | RecordingRule, now: float) -> list[SimulatedTransition]:
         at = now - group.offset
         vector = self._ask(rule.expr, at)
         if isinstance(rule, RecordingRule):
@@ -76,9 +76,12 @@ class Trial:
         last_points = {**self._points.get(rule.id, {}), **{labels: (point, now) for labels, point in holding.items()}}
         self._points[rule.id] = {labels: seen for labels, seen in last_points.items() if labels in after}
         self._record(rule.id, self._series(rule), now)
-        return [Made(now, rule, t, self._shown(rule, t.alert, last_points.get(t.alert.labels))) for t in transitions]
+        return [
+            SimulatedTransition(now, rule, t, self._shown(rule, t.alert, last_points.get(t.alert.labels)))
+            for t in transitions
+        ]
 
-    def _limit(self, group: Group, count: int) -> None:
+    def _limit(self, group: RuleGroup, count: int) -> None:
         if group.limit and count > group.limit:
             raise BadQuery(f"exceeded limit of {group.limit} with {count}", "execution")
 

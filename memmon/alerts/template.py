@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from memmon import labels as label_sets
 from memmon.errors import BadTemplate
 from memmon.gotemplate import evaluator, parser
-from memmon.gotemplate.nodes import Branch, Chain, Dot, Node, Output, Pipe, Template, Variable
+from memmon.gotemplate.nodes import Branch, Dot, FieldChain, Node, Output, Pipe, Template, Variable
 from memmon.gotemplate.prometheus import PROMETHEUS
 from memmon.gotemplate.values import Record
 from memmon.samples import Point
@@ -63,7 +63,11 @@ def _check_pipe(pipe: Pipe) -> None:
     for operand in (operand_part for command in pipe.commands for operand_part in command):
         if isinstance(operand, Pipe):
             _check_pipe(operand)
-        elif isinstance(operand, Chain) and operand.base in (Dot(), Variable("$")) and operand.fields[0] not in FIELDS:
+        elif (
+            isinstance(operand, FieldChain)
+            and operand.base in (Dot(), Variable("$"))
+            and operand.fields[0] not in FIELDS
+        ):
             raise BadTemplate(
                 f".{operand.fields[0]} is not one of {', '.join('.' + name for name in FIELDS)}", pipe.line
             )

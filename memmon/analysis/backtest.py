@@ -14,7 +14,7 @@ from memmon import labels as label_sets
 from memmon.alerts import rule
 from memmon.alerts import service as alert_room
 from memmon.alerts.rule import AlertRule, Book
-from memmon.alerts.simulation import Made, Trial
+from memmon.alerts.simulation import SimulatedTransition, Trial
 from memmon.config.routes import Routes
 from memmon.config.rules import RuleFile
 from memmon.context import Context
@@ -24,7 +24,7 @@ from memmon.promql import query
 from memmon.promql.memory import Memory
 from memmon.promql.query import Query
 from memmon.routing import route, simulation
-from memmon.routing.simulation import Event
+from memmon.routing.simulation import AlertEvent
 from memmon.samples import STALE_NAN, Point, Series
 
 LONGEST = 30 * 86400.0
@@ -50,7 +50,7 @@ def backtest(ctx: Context, rules: RuleFile, seconds: float, routes: Routes | Non
     steps, errors = _tried(ctx, book, start, end, step)
     events = _events(steps)
     top = route.tree(routes, ctx.settings) if routes else route.tree(ctx.config.routes, ctx.settings)
-    notices = simulation.rehearse(routes or ctx.config.routes, top, events, end)
+    notices = simulation.simulate(routes or ctx.config.routes, top, events, end)
     really = alert_room.fired_between(ctx, {rule.name for rule in book.alerting}, start, end)
     return {
         "from": encode.iso(start),
@@ -67,11 +67,13 @@ def backtest(ctx: Context, rules: RuleFile, seconds: float, routes: Routes | Non
     }
 
 
-def _tried(ctx: Context, book: Book, start: float, end: float, step: float) -> tuple[list[Made], dict[str, str]]:
+def _tried(
+    ctx: Context, book: Book, start: float, end: float, step: float
+) -> tuple[list[SimulatedTransition], dict[str, str]]:
     """Go through the steps; return what changed, and by rule the first error that it made."""
     asked = _Asked(ctx, book.recorded, start, end, step)
     trial = Trial(book.groups, asked.ask, asked.record)
-    steps: list[Made] = []
+    steps: list[SimulatedTransition] = []
     errors: dict[str, str] = {}
     for index in range(round((end - start) / step) + 1):
         steps += trial.step(start + index * step)
@@ -116,22 +118,22 @@ class _Asked:
         self._memory.add(Series(p.labels, time, np.array([p.value])) for p in (*points, *gone))
 
 
-def _events(steps: Sequence[Made]) -> list[Event]:
+def _events(steps: Sequence[SimulatedTransition]) -> list[AlertEvent]:
     """Return the events for routing; each firing is an alert of its own."""
     numbers: dict[tuple[str, label_sets.Labels], int] = {}
-    events: list[Event] = []
+    events: list[AlertEvent] = []
     for step in steps:
         key = (step.rule.id, step.transition.alert.labels)
         if step.transition.after == "firing":
             numbers[key] = len(events) + 1
-            events.append(Event(step.at, numbers[key], step.labels, True))
+            events.append(AlertEvent(step.at, numbers[key], step.labels, True))
         elif step.transition.after == "resolved" and key in numbers:
-            events.append(Event(step.at, numbers[key], step.labels, False))
+            events.append(AlertEvent(step.at, numbers[key], step.labels, False))
     return events
 
 
 def _of_rule(
-    rule: AlertRule, steps: Sequence[Made], errors: dict[str, str], really: dict[str, int], end: float
+    rule: AlertRule, steps: Sequence[SimulatedTransition], errors: dict[str, str], really: dict[str, int], end: float
 ) -> dict[str, Any]:
     began: dict[label_sets.Labels, float] = {}
     firings: list[tuple[float, float | None, label_sets.Labels]] = []

@@ -8,7 +8,7 @@ from typing import Any
 
 from memmon import encode
 from memmon.alerts import service as alert_room
-from memmon.alerts.service import Past
+from memmon.alerts.service import PastAlert
 from memmon.context import Context
 from memmon.errors import BadInput
 
@@ -26,7 +26,7 @@ def rule_report(ctx: Context, seconds: float) -> dict[str, Any]:
         raise BadInput("since", "must be more than nothing and at most 366 days")
     end = ctx.now()
     start = end - seconds
-    by_rule: dict[str, list[Past]] = {rule.id: [] for rule in alert_room.rules(ctx)}
+    by_rule: dict[str, list[PastAlert]] = {rule.id: [] for rule in alert_room.rules(ctx)}
     for past in alert_room.past(ctx, start, end):
         if not past.rule.startswith(f"{alert_room.DRILL}/"):
             by_rule.setdefault(past.rule, []).append(past)
@@ -41,7 +41,7 @@ def rule_report(ctx: Context, seconds: float) -> dict[str, Any]:
     }
 
 
-def _row(name: str, past_alerts: Sequence[Past], start: float, end: float) -> dict[str, Any]:
+def _row(name: str, past_alerts: Sequence[PastAlert], start: float, end: float) -> dict[str, Any]:
     cared = [alert.acknowledged_at - alert.firing_at for alert in past_alerts if alert.acknowledged_at is not None]
     return {
         "rule": name,
@@ -54,7 +54,7 @@ def _row(name: str, past_alerts: Sequence[Past], start: float, end: float) -> di
     }
 
 
-def _covered(past_alerts: Sequence[Past], start: float, end: float) -> float:
+def _covered(past_alerts: Sequence[PastAlert], start: float, end: float) -> float:
     """Return the seconds in which at least one of the alerts fired."""
     total, until = 0.0, start
     for alert in sorted(past_alerts, key=lambda past: past.firing_at):

@@ -22,8 +22,8 @@ from memmon.incidents import service as incident_room
 from memmon.metrics import exposition
 from memmon.metrics import service as metric_room
 from memmon.notify import service as notify_room
-from memmon.routing.alert_status import standing_of
-from memmon.routing.inputs import View
+from memmon.routing.alert_status import statuses_of
+from memmon.routing.inputs import FlushInputs
 from memmon.samples import Point
 from memmon.security import service as security_room
 from memmon.state import client, heartbeat
@@ -54,7 +54,7 @@ def status(ctx: Context) -> dict[str, Any]:
         "security": _part(sql_up, lambda: security_room.overview(ctx, 0)["summary"], {}),
         "alerts": _part(sql_up, lambda: alerts(ctx, 0, 0)["summary"], {}),
         "incidents": _part(sql_up, lambda: incident_room.summary(ctx), {}),
-        "audit": _part(redis_up, lambda: incident_room.standing(ctx), {}),
+        "audit": _part(redis_up, lambda: incident_room.last_audit(ctx), {}),
     }
     judged, why = component_status.system(
         outside, summaries["components"], summaries["queues"], summaries["health"], summaries["alerts"]
@@ -151,8 +151,8 @@ def _health(ctx: Context) -> dict[str, Any]:
 
 def alerts(ctx: Context, limit: int = 100, active: int = alert_room.MOST_SHOWN, after: int = 0) -> dict[str, Any]:
     """Return the body of GET /api/alerts: what alerts, routing and notification know of them."""
-    overview, view = alert_room.overview(ctx, limit, active, after), View(ctx, ctx.now())
-    for alert_status in standing_of(view, overview["active_alerts"]):
+    overview, view = alert_room.overview(ctx, limit, active, after), FlushInputs(ctx, ctx.now())
+    for alert_status in statuses_of(view, overview["active_alerts"]):
         alert = alert_status.alert
         alert["silenced_by"] = [
             suppression.by for suppression in alert_status.suppressions if suppression.kind == "silence"

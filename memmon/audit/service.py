@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from memmon import encode, files, secret
 from memmon.audit import signing
-from memmon.audit.signing import START, Line, Mark, Problem
+from memmon.audit.signing import START, Entry, Mark, Problem
 from memmon.context import Context
 from memmon.db import advisory_lock, upsert
 from memmon.db.tables import EntryMark, IncidentEntry, IncidentRow
@@ -49,7 +49,7 @@ def note(session: Session, incident_id: int | None, at: float, kind: str, by: st
     """
     # As it will be read again.
     stored_detail = json.loads(storable(encode.dumps(detail).replace("\\u0000", "\N{REPLACEMENT CHARACTER}")))
-    line = Line(0, incident_id, float(at), kind, storable(by), storable(text[:LONGEST]), stored_detail)
+    line = Entry(0, incident_id, float(at), kind, storable(by), storable(text[:LONGEST]), stored_detail)
     if "lines" not in session.info:
         session.info["lines"] = []
         event.listen(session, "before_commit", _write, once=True)
@@ -57,7 +57,7 @@ def note(session: Session, incident_id: int | None, at: float, kind: str, by: st
 
 
 def _write(session: Session) -> None:
-    lines: list[Line] = session.info.pop("lines")
+    lines: list[Entry] = session.info.pop("lines")
     session.flush()
     advisory_lock.take(session, "record")
     signer = key(session.info["settings"])
@@ -86,7 +86,7 @@ def sign_unsigned(ctx: Context) -> int:
             return 0
         signer, last = key(ctx.settings), BEGIN
         for row in rows:
-            line = Line(*(getattr(row, name) for name in Line._fields))
+            line = Entry(*(getattr(row, name) for name in Entry._fields))
             signed = signing.sign(signer, line, last.hash)
             row.previous, row.hash, row.signed_by = signed.previous, signed.hash, signed.signed_by
             last = Mark(row.seq, row.hash)
@@ -177,19 +177,19 @@ def _checked_mark(session: Session, signer: bytes, name: str, default: Any) -> t
     return mark, []
 
 
-def _lines(session: Session, after: int) -> Iterator[Line]:
+def _lines(session: Session, after: int) -> Iterator[Entry]:
     while True:
         query = select(IncidentEntry).where(IncidentEntry.seq > after).order_by(IncidentEntry.seq).limit(CHUNK)
         rows = session.scalars(query).all()
         for row in rows:
-            yield Line(*(getattr(row, name) for name in Line._fields))
+            yield Entry(*(getattr(row, name) for name in Entry._fields))
         if len(rows) < CHUNK:
             return
         after = rows[-1].seq
         session.expunge_all()
 
 
-def _counting(lines: Iterator[Line], counted: list[int]) -> Iterator[Line]:
+def _counting(lines: Iterator[Entry], counted: list[int]) -> Iterator[Entry]:
     for line in lines:
         counted[0] += 1
         yield line

@@ -16,7 +16,7 @@ START = "0" * 64
 """What stands before the first line."""
 
 
-class Line(NamedTuple):
+class Entry(NamedTuple):
     """One line of the record, with what signs it."""
 
     seq: int
@@ -53,7 +53,7 @@ def name_of(key: bytes) -> str:
     return hashlib.sha256(b"memmon record" + key).hexdigest()[:16]
 
 
-def sign(key: bytes, line: Line, previous: str) -> Line:
+def sign(key: bytes, line: Entry, previous: str) -> Entry:
     """Return `line` as it follows the line whose hash is `previous`."""
     return line._replace(previous=previous, hash=_digest(key, line, previous), signed_by=name_of(key))
 
@@ -63,13 +63,13 @@ def sign_mark(key: bytes, name: str, mark: Mark) -> str:
     return hmac.new(key, json.dumps([name, *mark]).encode(), hashlib.sha256).hexdigest()
 
 
-def _digest(key: bytes, line: Line, previous: str) -> str:
+def _digest(key: bytes, line: Entry, previous: str) -> str:
     content = [previous, line.seq, line.incident_id, line.at, line.kind, line.by, line.text, line.detail]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
-def problems(key: bytes, lines: Iterable[Line], start: Mark, end: Mark | None) -> Iterator[Problem]:
+def problems(key: bytes, lines: Iterable[Entry], start: Mark, end: Mark | None) -> Iterator[Problem]:
     """Return the problems of the entries after `start`, in order; they must reach `end`."""
     last, key_name = start, name_of(key)
     for line in lines:

@@ -195,7 +195,7 @@ def postmortem(incident_id: int, out: Path | None) -> None:
         if out is None:
             console().print(service.postmortem(ctx, incident_id), markup=False, soft_wrap=True)
             return
-        text, charts = service.written(ctx, incident_id)
+        text, charts = service.postmortem_files(ctx, incident_id)
     try:
         out.mkdir(parents=True, exist_ok=True)
         path = out / f"INC-{incident_id}.md"

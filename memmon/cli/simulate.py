@@ -37,7 +37,7 @@ ATTACKS = (
 PASSWORDS = ("123456", "password", "letmein", "qwerty", "admin", "welcome", "dragon", "secret")
 
 
-class Demo(NamedTuple):
+class DemoClient(NamedTuple):
     """Where the running demo is, and its token."""
 
     url: str
@@ -89,11 +89,11 @@ def simulate(fault: str, length: str | None) -> None:
         _attack(demo, REAL_ATTACKS[fault], seconds)
 
 
-def _running(path: Path) -> Demo:
+def _running(path: Path) -> DemoClient:
     """Return the demo that `path` tells of; NotFound when none runs."""
     try:
         announcement = json.loads(path.read_text(encoding="utf-8"))
-        return Demo(
+        return DemoClient(
             announcement["url"].rstrip("/"), Path(announcement["token_file"]).read_text(encoding="utf-8").strip()
         )
     except FileNotFoundError as error:
@@ -102,7 +102,7 @@ def _running(path: Path) -> Demo:
         raise Permanent(f"{path} does not tell where the demo is: {type(error).__name__}: {error}") from None
 
 
-def _switch(demo: Demo, fault: str, seconds: float) -> None:
+def _switch(demo: DemoClient, fault: str, seconds: float) -> None:
     answer = _send(demo, "POST", "/-/faults", {"fault": fault, "seconds": seconds}, f"Bearer {demo.token}")
     if answer.status != 200:
         raise Permanent(f"the demo answered {answer.status}: {answer.body[:300].decode(errors='replace')}")
@@ -110,7 +110,7 @@ def _switch(demo: Demo, fault: str, seconds: float) -> None:
     click.echo(f"{fault}: the demo at {demo.url} does it{length} from now on: {FAULTS[fault]}")
 
 
-def _attack(demo: Demo, attack: Attack, seconds: float) -> None:
+def _attack(demo: DemoClient, attack: Attack, seconds: float) -> None:
     address = f"203.0.113.{random.randint(1, 254)}"
     click.echo(f"{attack.about} from {address} to {demo.url}, for {duration.show(seconds)} or until that is blocked")
     deadline = time.monotonic() + seconds
@@ -128,7 +128,7 @@ def _attack(demo: Demo, attack: Attack, seconds: float) -> None:
 
 
 def _send(
-    demo: Demo, method: str, path: str, body: object = None, authorization: str = "", client: str = ""
+    demo: DemoClient, method: str, path: str, body: object = None, authorization: str = "", client: str = ""
 ) -> outbound.Response:
     optional = {"Authorization": authorization, "X-Forwarded-For": client}
     headers = {name: value for name, value in optional.items() if value}

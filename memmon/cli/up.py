@@ -9,7 +9,7 @@ from setproctitle import setproctitle
 
 from memmon.settings import load
 from memmon.stack import service
-from memmon.stack.preparation import Wanted
+from memmon.stack.preparation import StartOptions
 from memmon.stack.program import TITLE
 
 PROGRAMS = ("valkey", "io", "checks", "respond", "beat", "dashboard", "demo")
@@ -23,7 +23,7 @@ PROGRAMS = ("valkey", "io", "checks", "respond", "beat", "dashboard", "demo")
 def up(demo: bool | None, without: tuple[str, ...]) -> None:
     """Start broker, workers, dashboard and watch over them until Ctrl-C."""
     setproctitle(f"{TITLE}: up")
-    service.up(os.environ, Wanted(demo, without), lambda text: click.echo(text))
+    service.up(os.environ, StartOptions(demo, without), lambda text: click.echo(text))
 
 
 @click.command()

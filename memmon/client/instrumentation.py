@@ -17,7 +17,7 @@ from memmon.client.observers import count_error
 log = logging.getLogger(__name__)
 
 
-class Kind(NamedTuple):
+class OperationKind(NamedTuple):
     """What a method does: the component that its errors belong to, its histogram and its
     counter.
     """
@@ -29,15 +29,17 @@ class Kind(NamedTuple):
     counts: str
 
 
-STORE = Kind(
+STORE = OperationKind(
     "storage",
     "memmimic_storage_duration_seconds",
     "Time to store a memory",
     "memmimic_memories_stored_total",
     "Memories stored",
 )
-SEARCH = Kind("search", "memmimic_search_duration_seconds", "Time of a search", "memmimic_searches_total", "Searches")
-CLASSIFY = Kind(
+SEARCH = OperationKind(
+    "search", "memmimic_search_duration_seconds", "Time of a search", "memmimic_searches_total", "Searches"
+)
+CLASSIFY = OperationKind(
     "cxd",
     "memmimic_cxd_classification_duration_seconds",
     "Time of a CXD classification",
@@ -78,7 +80,7 @@ def instrument(api: Any) -> list[str]:
     return wrapped
 
 
-def _wrap(owner: Any, name: str, kind: Kind | None, operation: bool) -> bool:
+def _wrap(owner: Any, name: str, kind: OperationKind | None, operation: bool) -> bool:
     method = getattr(owner, name, None)
     if not callable(method):
         return False
@@ -125,7 +127,7 @@ def _async(method: Callable[..., Any], hook: Callable[[], Any]) -> Callable[...,
 
 
 @registry.quietly
-def _prepare(kind: Kind | None, operation: str | None) -> None:
+def _prepare(kind: OperationKind | None, operation: str | None) -> None:
     """Make the metrics of a method that is there: from now on nothing counted is a true 0."""
     registry.errors(kind.component if kind else "api")
     if operation:
@@ -144,7 +146,7 @@ def _operations() -> Any:
 
 
 @contextmanager
-def _measured(kind: Kind | None, operation: str | None, component: str) -> Iterator[Callable[[Any], None]]:
+def _measured(kind: OperationKind | None, operation: str | None, component: str) -> Iterator[Callable[[Any], None]]:
     """Time the block. Of nested calls of one kind only the outermost counts."""
     inside = _inside.get()
     first = kind is not None and kind.component not in inside
@@ -162,7 +164,7 @@ def _measured(kind: Kind | None, operation: str | None, component: str) -> Itera
 
 
 @registry.quietly
-def _count(kind: Kind | None, operation: str | None, seconds: float, answers: list[Any]) -> None:
+def _count(kind: OperationKind | None, operation: str | None, seconds: float, answers: list[Any]) -> None:
     if operation:
         _operations().labels(operation).observe(seconds)
     if kind is None:

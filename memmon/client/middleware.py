@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from memmon.client import address, prefilter, registry
-from memmon.client.control_endpoint import BASE, MAX_BODY, RECORDER, RESTRICTIONS, Answer, Control
+from memmon.client.control_endpoint import BASE, MAX_BODY, RECORDER, RESTRICTIONS, ControlAnswer, ControlEndpoint
 from memmon.client.event_queue import Reporter
-from memmon.client.restrictions import Restrictions, Verdict
+from memmon.client.restrictions import Denial, Restrictions
 
 STATUSES = {"blocked": 403, "throttled": 429, "disabled": 503}
 ONCE_IN = 10.0
@@ -61,7 +61,7 @@ class Middleware:
         restrictions: Restrictions = RESTRICTIONS,
     ):
         self._app = app
-        self._control = Control(token, restrictions)
+        self._control = ControlEndpoint(token, restrictions)
         self._restrictions = restrictions
         restrictions.enforced = True
         self._proxies = address.networks(trusted_proxies)
@@ -83,11 +83,11 @@ class Middleware:
             return _send(start_response, _refusal(verdict), _retry(verdict))
         return self._pass_on(environ, start_response, request)
 
-    def _answer_control(self, environ: Environ) -> Answer:
+    def _answer_control(self, environ: Environ) -> ControlAnswer:
         try:
             length = min(int(environ.get("CONTENT_LENGTH") or 0), MAX_BODY + 1)
         except ValueError:
-            return Answer(400, {"error": "bad_input", "field": "Content-Length", "message": "is no number"})
+            return ControlAnswer(400, {"error": "bad_input", "field": "Content-Length", "message": "is no number"})
         body = environ["wsgi.input"].read(length) if length > 0 else b""
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         return self._control.answer(environ["REQUEST_METHOD"], environ["PATH_INFO"], authorization, body)
@@ -107,14 +107,14 @@ class Middleware:
         return None
 
     @registry.quietly
-    def _judge(self, request: Request) -> Verdict | None:
+    def _judge(self, request: Request) -> Denial | None:
         verdict = self._restrictions.blocks(request.client)
         if verdict or request.path in self._exempt:
             return verdict
         return self._restrictions.limits(request.client, request.path, request.feature)
 
     @registry.quietly
-    def _note_refusal(self, request: Request, verdict: Verdict) -> None:
+    def _note_refusal(self, request: Request, verdict: Denial) -> None:
         status = STATUSES[verdict.reason]
         _refused(verdict.reason).inc()
         self._count(request, status)
@@ -236,16 +236,18 @@ def _agent(environ: Environ) -> str:
     return str(environ.get("HTTP_USER_AGENT", ""))[:255]
 
 
-def _refusal(verdict: Verdict) -> Answer:
-    return Answer(STATUSES[verdict.reason], {"error": verdict.reason, "message": verdict.message})
+def _refusal(verdict: Denial) -> ControlAnswer:
+    return ControlAnswer(STATUSES[verdict.reason], {"error": verdict.reason, "message": verdict.message})
 
 
-def _retry(verdict: Verdict) -> list[tuple[str, str]]:
+def _retry(verdict: Denial) -> list[tuple[str, str]]:
     """Answer a blocked client without a Retry-After."""
     return [] if verdict.reason == "blocked" else [("Retry-After", str(math.ceil(verdict.after)))]
 
 
-def _send(start_response: StartResponse, answer: Answer, headers: Sequence[tuple[str, str]] = ()) -> Iterable[bytes]:
+def _send(
+    start_response: StartResponse, answer: ControlAnswer, headers: Sequence[tuple[str, str]] = ()
+) -> Iterable[bytes]:
     content = answer.content
     common = [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
     start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", [*common, *headers])

@@ -20,7 +20,7 @@ RECENT_SECONDS = 300.0
 _COUNTED = "_memmon_counted"
 
 
-class Watched(Collector):
+class ObservedObjects(Collector):
     """Collects the observed objects at scrape time. An object that raises is left out."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic):
@@ -83,7 +83,7 @@ class Watched(Collector):
         ]
 
 
-_watched = Watched()
+_watched = ObservedObjects()
 registry.REGISTRY.register(_watched)
 
 

@@ -45,7 +45,7 @@ class State(NamedTuple):
     disabled: Mapping[str, float]
 
 
-class Verdict(NamedTuple):
+class Denial(NamedTuple):
     """Why a request is refused, how many seconds later it may come again, and whether its sender
     alone is meant.
     """
@@ -85,26 +85,26 @@ class Restrictions:
             "disabled": [{"feature": f, "until": until} for f, until in state.disabled.items() if until > now],
         }
 
-    def blocks(self, client: str | None) -> Verdict | None:
+    def blocks(self, client: str | None) -> Denial | None:
         """Return why nothing of this client is answered, or None."""
         until = self._state.blocked.get(client or "", 0.0)
         left = until - self.now()
-        return Verdict("blocked", "this address is blocked", left) if left > 0 else None
+        return Denial("blocked", "this address is blocked", left) if left > 0 else None
 
-    def limits(self, client: str | None, path: str, feature: str | None) -> Verdict | None:
+    def limits(self, client: str | None, path: str, feature: str | None) -> Denial | None:
         """Return why this request is not answered now, or None; a request that is let through
         counts.
         """
         now, state = self.now(), self._state
         left = max(state.disabled.get(feature or "", 0.0), state.disabled.get(ALL, 0.0)) - now
         if left > 0:
-            return Verdict("disabled", f"{feature or 'this service'} is switched off for now", left)
+            return Denial("disabled", f"{feature or 'this service'} is switched off for now", left)
         for throttle in state.throttled:
             if throttle.until > now and throttle.subject in ("*", client) and _covers(throttle.endpoint, path, feature):
                 wait = self._take(throttle, now)
                 if wait:
                     text = f"more than {throttle.per_minute:g} requests a minute"
-                    return Verdict("throttled", text, wait, throttle.subject != "*")
+                    return Denial("throttled", text, wait, throttle.subject != "*")
         return None
 
     def _take(self, throttle: Throttle, now: float) -> float:

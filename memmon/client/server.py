@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from memmon.client import registry
-from memmon.client.control_endpoint import BASE, MAX_BODY, Answer, Control
+from memmon.client.control_endpoint import BASE, MAX_BODY, ControlAnswer, ControlEndpoint
 
 MAX_SECONDS = 30.0
 
@@ -34,14 +34,14 @@ def expose(port: int, host: str = "127.0.0.1", token: str | None = None) -> Expo
     """Serve /metrics, and with a `token` the control endpoint; port 0 takes a free one. Raises
     OSError for a port in use.
     """
-    server = ThreadingHTTPServer((host, port), type("Handler", (_Handler,), {"control": Control(token)}))
+    server = ThreadingHTTPServer((host, port), type("Handler", (_Handler,), {"control": ControlEndpoint(token)}))
     server.daemon_threads = True
     return Exposed(server)
 
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = MAX_SECONDS
-    control: Control
+    control: ControlEndpoint
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
@@ -50,7 +50,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.startswith(BASE):
             self._control(path)
         else:
-            self._json(Answer(404, {"error": "not_found", "message": "there are /metrics and the control endpoint"}))
+            self._json(
+                ControlAnswer(404, {"error": "not_found", "message": "there are /metrics and the control endpoint"})
+            )
 
     do_HEAD = do_PUT = do_POST = do_GET
 
@@ -58,15 +60,15 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             length = int(self.headers.get("Content-Length") or 0)
         except ValueError:
-            self._json(Answer(400, {"error": "bad_input", "field": "Content-Length", "message": "is no number"}))
+            self._json(ControlAnswer(400, {"error": "bad_input", "field": "Content-Length", "message": "is no number"}))
             return
         if length > MAX_BODY:
-            self._json(Answer(413, {"error": "too_large", "message": f"more than {MAX_BODY} bytes"}))
+            self._json(ControlAnswer(413, {"error": "too_large", "message": f"more than {MAX_BODY} bytes"}))
             return
         body = self.rfile.read(max(0, length))
         self._json(self.control.answer(self.command, path, self.headers.get("Authorization", ""), body))
 
-    def _json(self, answer: Answer) -> None:
+    def _json(self, answer: ControlAnswer) -> None:
         self._send(answer.status, "application/json", answer.content)
 
     def _send(self, status: int, kind: str, body: bytes) -> None:

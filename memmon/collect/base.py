@@ -29,7 +29,7 @@ class Collected(NamedTuple):
     timed: tuple[Sample, ...] = ()
 
 
-class Sheet:
+class SampleSheet:
     """Gauges and counters as they are written down."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from redis import Redis
 
 from memmon import labels as label_sets
-from memmon.collect.base import Collected, Sheet
+from memmon.collect.base import Collected, SampleSheet
 from memmon.jobs import QUEUES
 from memmon.samples import Metadata
 from memmon.state import client, counters, keys
@@ -19,7 +19,7 @@ WORKER_LIFE = 20.0
 
 def collect(redis: Redis, now: float) -> Collected:
     """Return memmon's own metrics: memmon_*, and the memmimic_* metrics that it counts."""
-    sheet = Sheet()
+    sheet = SampleSheet()
     with client.edge():
         info = redis.info()
     sheet.add("memmon_redis_memory_bytes", "Memory in use by Redis, in bytes", info["used_memory"])

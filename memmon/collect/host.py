@@ -7,14 +7,14 @@ from pathlib import Path
 
 import psutil
 
-from memmon.collect.base import Collected, Sheet
+from memmon.collect.base import Collected, SampleSheet
 
 
 def collect(disk: Path) -> Collected:
     """Return CPU since the last call in this process, memory, load, and the disk that holds
     `disk`.
     """
-    sheet = Sheet()
+    sheet = SampleSheet()
     memory = psutil.virtual_memory()
     sheet.add("memmimic_memory_usage_bytes", "Memory in use on the host, in bytes", memory.total - memory.available)
     sheet.add("memmimic_memory_available_bytes", "Memory available on the host, in bytes", memory.available)

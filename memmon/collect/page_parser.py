@@ -16,7 +16,7 @@ from memmon.collect.base import Collected, of_samples
 from memmon.metrics import exposition
 
 
-class Known(NamedTuple):
+class PageLayout(NamedTuple):
     """Layout of a page: the text before the last blank of each line, the sample lines, the rest of
     the other lines, and the parse result.
     """
@@ -28,7 +28,7 @@ class Known(NamedTuple):
     collected: Collected
 
 
-def read(text: str, previous: Known | None) -> tuple[Collected, Known | None]:
+def read(text: str, previous: PageLayout | None) -> tuple[Collected, PageLayout | None]:
     """Parse a page in text format 0.0.4, and return its layout if a similar page can be parsed
     faster; raise BadInput for an invalid page. `previous` is the layout of the target's last page.
     """
@@ -49,7 +49,7 @@ def read(text: str, previous: Known | None) -> tuple[Collected, Known | None]:
     return collected, None if collected.timed else _known(heads, tails, collected)
 
 
-def _known(heads: tuple[str, ...], tails: tuple[str, ...], collected: Collected) -> Known | None:
+def _known(heads: tuple[str, ...], tails: tuple[str, ...], collected: Collected) -> PageLayout | None:
     """Return how a page looked; None where its samples are not one a line, a series and a number
     with one blank between.
     """
@@ -65,7 +65,7 @@ def _known(heads: tuple[str, ...], tails: tuple[str, ...], collected: Collected)
         if not heads[index].strip() or not _is(tails[index], value):
             return None
     pick_others = _picker(other_lines)
-    return Known(heads, _picker(at), pick_others, pick_others(tails), collected)
+    return PageLayout(heads, _picker(at), pick_others, pick_others(tails), collected)
 
 
 def _is(text: str, value: float) -> bool:

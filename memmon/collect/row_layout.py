@@ -26,7 +26,7 @@ OWN = {
 }
 
 
-class Form(NamedTuple):
+class RowLayout(NamedTuple):
     """How the series of a target become a row: its member, the shape with and without a derived hit
     rate, and where hits and misses are, if the rate is to be derived.
     """
@@ -38,7 +38,7 @@ class Form(NamedTuple):
     counts: tuple[int, int] | None
 
 
-_known: dict[str, Form] = {}
+_known: dict[str, RowLayout] = {}
 
 
 def row(target: Target, collected: Collected, seconds: float, at: int) -> Row:
@@ -84,7 +84,7 @@ def with_own(labels: Labels, target_labels: dict[str, str]) -> Labels:
     return label_sets.merge(labels, {**moved, **target_labels})
 
 
-def _form(target: Target, collected: Collected) -> Form:
+def _form(target: Target, collected: Collected) -> RowLayout:
     member = Member(target.name, label_sets.of(target.own_labels))
     layout = _known.get(target.name)
     if layout is None or layout.series != collected.series or layout.member != member:
@@ -94,7 +94,7 @@ def _form(target: Target, collected: Collected) -> Form:
     return layout
 
 
-def _worked_out(member: Member, target_labels: dict[str, str], series: tuple[Labels, ...]) -> Form:
+def _worked_out(member: Member, target_labels: dict[str, str], series: tuple[Labels, ...]) -> RowLayout:
     names = [label_sets.name_of(labels) for labels in series]
     columns = [
         label_sets.without(with_own(labels, target_labels), label_sets.NAME, *target_labels) for labels in series
@@ -103,9 +103,9 @@ def _worked_out(member: Member, target_labels: dict[str, str], series: tuple[Lab
     plain = series_layout.of([*names, *about], [*columns, *([label_sets.EMPTY] * len(about))])
     counts = _counts(series)
     if counts is None:
-        return Form(series, member, plain, plain, None)
+        return RowLayout(series, member, plain, plain, None)
     rated = series_layout.of([*plain.names, RATE], [*plain.columns, label_sets.EMPTY])
-    return Form(series, member, plain, rated, counts)
+    return RowLayout(series, member, plain, rated, counts)
 
 
 def _counts(series: Sequence[Labels]) -> tuple[int, int] | None:

@@ -19,7 +19,7 @@ import aiohttp
 
 from memmon.collect import page_parser as pages
 from memmon.collect.base import Collected
-from memmon.collect.page_parser import Known
+from memmon.collect.page_parser import PageLayout
 from memmon.errors import BadInput
 
 MAX_PAGE_BYTES = 16 << 20
@@ -29,18 +29,18 @@ ACCEPT = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
 HEADERS = {"Accept": ACCEPT, "Accept-Encoding": "identity", "User-Agent": "memmon"}
 OPEN_METRICS = "application/openmetrics-text"
 
-_known: dict[str, Known | None] = {}
+_known: dict[str, PageLayout | None] = {}
 """How the last page at each address looked."""
 
 
-class Wanted(NamedTuple):
+class PageRequest(NamedTuple):
     """A page and how long it may take, in seconds."""
 
     url: str
     timeout: float
 
 
-class Answer(NamedTuple):
+class ScrapeAnswer(NamedTuple):
     """What came of a page, or why nothing came, and after how many seconds."""
 
     body: bytes
@@ -48,13 +48,13 @@ class Answer(NamedTuple):
     error: str | None = None
 
 
-def fetch(pages_: Sequence[Wanted]) -> list[tuple[Collected, float]]:
+def fetch(pages_: Sequence[PageRequest]) -> list[tuple[Collected, float]]:
     """Return what each page says, or why it says nothing, and how many seconds it took."""
     answers = _fetcher().fetch(pages_)
     return [(_read(page.url, answer), answer.seconds) for page, answer in zip(pages_, answers, strict=True)]
 
 
-def _read(url: str, answer: Answer) -> Collected:
+def _read(url: str, answer: ScrapeAnswer) -> Collected:
     if answer.error is not None:
         return Collected(error=answer.error)
     try:
@@ -80,7 +80,7 @@ class Fetcher:
         self._thread = threading.Thread(target=self._loop.run_forever, name="scrape", daemon=True)
         self._thread.start()
 
-    def fetch(self, pages_: Sequence[Wanted]) -> list[Answer]:
+    def fetch(self, pages_: Sequence[PageRequest]) -> list[ScrapeAnswer]:
         """Return what came of each page, in their order."""
         return asyncio.run_coroutine_threadsafe(self._all(pages_), self._loop).result()
 
@@ -97,7 +97,7 @@ class Fetcher:
         if self._session is not None:
             await self._session.close()
 
-    async def _all(self, pages_: Sequence[Wanted]) -> list[Answer]:
+    async def _all(self, pages_: Sequence[PageRequest]) -> list[ScrapeAnswer]:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=75)
             jar = aiohttp.DummyCookieJar()
@@ -105,7 +105,7 @@ class Fetcher:
         return list(await asyncio.gather(*(_one(self._session, page) for page in pages_)))
 
 
-async def _one(session: aiohttp.ClientSession, page: Wanted) -> Answer:
+async def _one(session: aiohttp.ClientSession, page: PageRequest) -> ScrapeAnswer:
     began, body, error = time.perf_counter(), b"", None
     try:
         body = await _body(session, page)
@@ -115,10 +115,10 @@ async def _one(session: aiohttp.ClientSession, page: Wanted) -> Answer:
         error = refused.message
     except (aiohttp.ClientError, OSError, ValueError) as failure:
         error = str(failure) or type(failure).__name__
-    return Answer(body, time.perf_counter() - began, error)
+    return ScrapeAnswer(body, time.perf_counter() - began, error)
 
 
-async def _body(session: aiohttp.ClientSession, page: Wanted) -> bytes:
+async def _body(session: aiohttp.ClientSession, page: PageRequest) -> bytes:
     limit = aiohttp.ClientTimeout(total=page.timeout)
     async with session.get(page.url, timeout=limit, allow_redirects=False) as answer:
         if answer.status != 200:

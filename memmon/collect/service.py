@@ -101,7 +101,7 @@ def _limit(ctx: Context, target: Target) -> float:
 
 def _pages(ctx: Context, targets: Iterable[Target]) -> list[Outcome]:
     with_page = [target for target in targets if target.metrics]
-    requests = [scrape.Wanted(str(target.metrics), _limit(ctx, target)) for target in with_page]
+    requests = [scrape.PageRequest(str(target.metrics), _limit(ctx, target)) for target in with_page]
     answers = scrape.fetch(requests) if requests else []
     return [
         Outcome(target, collected, seconds) for target, (collected, seconds) in zip(with_page, answers, strict=True)

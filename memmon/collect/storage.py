@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from memmon import memmimic
-from memmon.collect.base import Collected, Sheet
+from memmon.collect.base import Collected, SampleSheet
 from memmon.errors import Permanent, Transient
 
 UP = ("memmimic_db_up", "Whether the database could be read (1) or not (0)")
@@ -15,7 +15,7 @@ def collect(path: Path, seconds: float) -> Collected:
     """Return counts, sizes and latency of the database at `path`, or the reason why it cannot be
     read.
     """
-    sheet = Sheet()
+    sheet = SampleSheet()
     try:
         facts = memmimic.look(path, seconds)
         free = memmimic.write_lock_is_free(path)

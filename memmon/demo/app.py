@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from memmon import client
-from memmon.client.control_endpoint import Control
+from memmon.client.control_endpoint import ControlEndpoint
 from memmon.client.registry import CONTENT_TYPE
 from memmon.demo.database import Busy
 from memmon.demo.faults import Faults
@@ -29,15 +29,15 @@ MAX_BODY = 64 << 10
 MAX_LIMIT = 100
 
 
-class Unauthorized(Exception):
+class WrongToken(Exception):
     """A wrong password or token."""
 
 
-class TooLarge(Exception):
+class RequestTooLarge(Exception):
     """A body above MAX_BODY."""
 
 
-class Call(NamedTuple):
+class Request(NamedTuple):
     """One request, as the handlers see it."""
 
     query: Mapping[str, list[str]]
@@ -52,8 +52,8 @@ class App:
     def __init__(self, memories: Memories, faults: Faults, token: str):
         self._memories = memories
         self._faults = faults
-        self._control = Control(token)
-        self._routes: dict[tuple[str, str], Callable[[Call], tuple[int, Any]]] = {
+        self._control = ControlEndpoint(token)
+        self._routes: dict[tuple[str, str], Callable[[Request], tuple[int, Any]]] = {
             ("POST", "/memories"): self._store,
             ("GET", "/memories/search"): self._search,
             ("POST", "/classify"): self._classify,
@@ -82,9 +82,9 @@ class App:
             return handler(_call(environ))
         except BadInput as error:
             return 400, {**_error("bad_input", str(error)), "field": error.field}
-        except TooLarge as error:
+        except RequestTooLarge as error:
             return 413, _error("too_large", str(error))
-        except Unauthorized as error:
+        except WrongToken as error:
             return 401, _error("unauthorized", str(error))
         except Busy as error:
             return 503, _error("busy", str(error))
@@ -92,14 +92,14 @@ class App:
             log.warning("%s %s failed: %s", method, path, error)
             return 500, _error("failed", str(error))
 
-    def _store(self, call: Call) -> tuple[int, Any]:
+    def _store(self, call: Request) -> tuple[int, Any]:
         kind = call.body.get("type", "interaction") if isinstance(call.body, dict) else ""
         if not isinstance(kind, str) or not 0 < len(kind) <= 100:
             raise BadInput("type", "must be a text of at most 100 characters")
         stored = self._memories.remember(_text(call.body, "content"), kind)
         return (201 if stored["new"] else 200), stored
 
-    def _search(self, call: Call) -> tuple[int, Any]:
+    def _search(self, call: Request) -> tuple[int, Any]:
         query = call.query.get("q", [""])[0]
         if not query.strip():
             raise BadInput("q", "must be the words to look for")
@@ -108,32 +108,32 @@ class App:
             raise BadInput("limit", f"must be a number from 1 to {MAX_LIMIT}")
         return 200, {"memories": self._memories.recall_cxd(query[:1000], int(limit))}
 
-    def _classify(self, call: Call) -> tuple[int, Any]:
+    def _classify(self, call: Request) -> tuple[int, Any]:
         return 200, self._memories.classify(_text(call.body, "text"))._asdict()
 
-    def _login(self, call: Call) -> tuple[int, Any]:
+    def _login(self, call: Request) -> tuple[int, Any]:
         user, password = _text(call.body, "user"), _text(call.body, "password")
         call.environ["memmon.user"] = user
         if not (_same(user, USER) and _same(password, PASSWORD)):
-            raise Unauthorized("wrong user or password")
+            raise WrongToken("wrong user or password")
         return 200, {"user": user}
 
-    def _show_faults(self, call: Call) -> tuple[int, Any]:
+    def _show_faults(self, call: Request) -> tuple[int, Any]:
         self._need_token(call)
         return 200, self._faults.to_json()
 
-    def _switch_fault(self, call: Call) -> tuple[int, Any]:
+    def _switch_fault(self, call: Request) -> tuple[int, Any]:
         self._need_token(call)
         return 200, self._faults.switch(call.body)
 
-    def _need_token(self, call: Call) -> None:
+    def _need_token(self, call: Request) -> None:
         if not self._control.allows(call.authorization):
-            raise Unauthorized("needs the client token")
+            raise WrongToken("needs the client token")
 
 
-def _call(environ: dict[str, Any]) -> Call:
+def _call(environ: dict[str, Any]) -> Request:
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
-    return Call(query, _body(environ), environ.get("HTTP_AUTHORIZATION", ""), environ)
+    return Request(query, _body(environ), environ.get("HTTP_AUTHORIZATION", ""), environ)
 
 
 def _body(environ: dict[str, Any]) -> Any:
@@ -141,7 +141,7 @@ def _body(environ: dict[str, Any]) -> Any:
     if not length.isdecimal():
         raise BadInput("Content-Length", "must be a number")
     if len(length) > 9 or int(length) > MAX_BODY:
-        raise TooLarge(f"more than {MAX_BODY} bytes")
+        raise RequestTooLarge(f"more than {MAX_BODY} bytes")
     raw = environ["wsgi.input"].read(int(length)) if int(length) else b""
     try:
         return json.loads(raw) if raw else None

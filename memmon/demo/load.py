@@ -28,7 +28,7 @@ again.
 """
 
 
-class Load:
+class LoadGenerator:
     """Drives the demo at `host`:`port` until it is stopped."""
 
     def __init__(self, host: str, port: int):

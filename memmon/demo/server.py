@@ -14,7 +14,7 @@ from memmon.demo.cache import Cache
 from memmon.demo.database import Database
 from memmon.demo.environment import Environment
 from memmon.demo.faults import Faults
-from memmon.demo.load import Load, sentence
+from memmon.demo.load import LoadGenerator, sentence
 from memmon.demo.service import Memories
 
 FURNISHED = 100
@@ -68,7 +68,7 @@ class Demo:
         )
         self._server = Server((environment.host, environment.port), Handler)
         self._server.set_app(app)
-        self._load = Load(environment.host, environment.port) if load else None
+        self._load = LoadGenerator(environment.host, environment.port) if load else None
 
     def run(self) -> None:
         """Serve until `stop` is called."""

@@ -12,10 +12,10 @@ from memmon.gotemplate import strings
 from memmon.gotemplate.functions import BUILT_IN, Misused
 from memmon.gotemplate.nodes import (
     Branch,
-    Call,
-    Chain,
     Dot,
+    FieldChain,
     Function,
+    FunctionCall,
     Leave,
     Literal,
     Node,
@@ -23,10 +23,10 @@ from memmon.gotemplate.nodes import (
     Output,
     Pipe,
     Template,
-    Text,
+    TextNode,
     Variable,
 )
-from memmon.gotemplate.values import Map, Record, Rows, is_true
+from memmon.gotemplate.values import Map, QueryRows, Record, is_true
 
 MAX_STEPS = 100_000
 MAX_OUTPUT = 1 << 20
@@ -71,7 +71,7 @@ class _Run:
         for node in nodes:
             self._step()
             match node:
-                case Text(text):
+                case TextNode(text):
                     self._write(text)
                 case Output(pipe):
                     value = self._pipe(pipe, dot, scopes)
@@ -79,7 +79,7 @@ class _Run:
                         self._write(strings.show(value))
                 case Branch():
                     self._branch(node, dot, scopes)
-                case Call():
+                case FunctionCall():
                     self._call(node, dot, scopes)
                 case Leave(kind):
                     raise _Leave(kind)
@@ -134,7 +134,7 @@ class _Run:
             return list(enumerate(value))
         raise BadTemplate(f"range can't iterate over {strings.show(value)[:100]}", self._line)
 
-    def _call(self, node: Call, dot: Any, scopes: list[dict[str, Any]]) -> None:
+    def _call(self, node: FunctionCall, dot: Any, scopes: list[dict[str, Any]]) -> None:
         self._line = node.line
         nodes = self._templates.get(node.name)
         if nodes is None:
@@ -173,7 +173,7 @@ class _Run:
         if isinstance(first, Function):
             arguments = [self._operand(operand, dot, scopes) for operand in operands]
             return self._apply(first.name, self._functions[first.name], [*arguments, *last])
-        if isinstance(first, Chain):
+        if isinstance(first, FieldChain):
             arguments = [self._operand(operand, dot, scopes) for operand in operands]
             return self._chain(first, [*arguments, *last], dot, scopes)
         if operands or last:
@@ -200,19 +200,19 @@ class _Run:
                 return next((scope[name] for scope in reversed(scopes) if name in scope), None)
             case Function(name):
                 return self._apply(name, self._functions[name], [])
-            case Chain():
+            case FieldChain():
                 return self._chain(operand, [], dot, scopes)
             case Pipe():
                 return self._pipe(operand, dot, scopes)
 
-    def _chain(self, chain: Chain, arguments: list[Any], dot: Any, scopes: list[dict[str, Any]]) -> Any:
+    def _chain(self, chain: FieldChain, arguments: list[Any], dot: Any, scopes: list[dict[str, Any]]) -> Any:
         value = self._operand(chain.base, dot, scopes)
         for index, name in enumerate(chain.fields, start=1):
             value = self._field(value, name, arguments if index == len(chain.fields) else [])
         return value
 
     def _field(self, value: Any, name: str, arguments: list[Any]) -> Any:
-        method = value.methods.get(name) if isinstance(value, Record | Map | Rows) else None
+        method = value.methods.get(name) if isinstance(value, Record | Map | QueryRows) else None
         if method is not None:
             return self._apply(name, method, arguments)
         if arguments:

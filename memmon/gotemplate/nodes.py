@@ -27,7 +27,7 @@ class Function(NamedTuple):
     name: str
 
 
-class Chain(NamedTuple):
+class FieldChain(NamedTuple):
     """Fields of a value, one after the other."""
 
     base: Operand
@@ -45,10 +45,10 @@ class Pipe(NamedTuple):
     commands: tuple[tuple[Operand, ...], ...]
 
 
-Operand: TypeAlias = Literal | Dot | Variable | Function | Chain | Pipe
+Operand: TypeAlias = Literal | Dot | Variable | Function | FieldChain | Pipe
 
 
-class Text(NamedTuple):
+class TextNode(NamedTuple):
     """Text between actions."""
 
     text: str
@@ -69,7 +69,7 @@ class Branch(NamedTuple):
     otherwise: tuple[Node, ...]
 
 
-class Call(NamedTuple):
+class FunctionCall(NamedTuple):
     """Another template's output, by its name."""
 
     line: int
@@ -83,7 +83,7 @@ class Leave(NamedTuple):
     kind: str
 
 
-Node: TypeAlias = Text | Output | Branch | Call | Leave
+Node: TypeAlias = TextNode | Output | Branch | FunctionCall | Leave
 
 
 class Template(NamedTuple):

@@ -12,10 +12,10 @@ from memmon.gotemplate.functions import BUILT_IN
 from memmon.gotemplate.lexer import Token, tokens
 from memmon.gotemplate.nodes import (
     Branch,
-    Call,
-    Chain,
     Dot,
+    FieldChain,
     Function,
+    FunctionCall,
     Leave,
     Literal,
     Node,
@@ -23,7 +23,7 @@ from memmon.gotemplate.nodes import (
     Output,
     Pipe,
     Template,
-    Text,
+    TextNode,
     Variable,
 )
 
@@ -67,7 +67,7 @@ class _Parser:
         while self._at < len(self._tokens):
             token = self._next()
             if token.kind == "text":
-                nodes.append(Text(token.text))
+                nodes.append(TextNode(token.text))
                 continue
             if token.kind == "word" and token.text in ("else", "end"):
                 if token.text not in closers:
@@ -125,14 +125,14 @@ class _Parser:
         self._scopes.pop()
         return body
 
-    def _call(self, line: int) -> Call:
+    def _call(self, line: int) -> FunctionCall:
         name = self._name()
         pipe = None if self._peek().kind == "end" else self._pipe("end")
         if pipe is None:
             self._close()
-        return Call(line, name, pipe)
+        return FunctionCall(line, name, pipe)
 
-    def _define(self, token: Token) -> Call | None:
+    def _define(self, token: Token) -> FunctionCall | None:
         name = self._name()
         pipe = self._pipe("end") if token.text == "block" else None
         if pipe is None:
@@ -142,7 +142,7 @@ class _Parser:
         self.defined[name], _ = self.nodes(("end",))
         self._scopes, self._loops = outer_scopes, loops
         self._close()
-        return Call(token.line, name, pipe) if pipe else None
+        return FunctionCall(token.line, name, pipe) if pipe else None
 
     def _name(self) -> str:
         token = self._next()
@@ -165,7 +165,7 @@ class _Parser:
         if not is_set:
             self._scopes[-1].update(names)
         for command in commands[1:]:
-            if not isinstance(command[0], Function | Chain):
+            if not isinstance(command[0], Function | FieldChain):
                 raise BadTemplate("only a function can stand behind a |", line)
         return Pipe(line, names, is_set, tuple(commands))
 
@@ -207,18 +207,18 @@ class _Parser:
         fields: list[str] = []
         while self._peek().kind == "field" and not self._peek().is_apart:
             fields.append(self._next().text[1:])
-        if isinstance(base, Chain):
-            return Chain(base.base, (*base.fields, *fields))
+        if isinstance(base, FieldChain):
+            return FieldChain(base.base, (*base.fields, *fields))
         if fields and isinstance(base, Literal | Function):
             raise BadTemplate(f"unexpected .{fields[0]}", token.line)
-        return Chain(base, tuple(fields)) if fields else base
+        return FieldChain(base, tuple(fields)) if fields else base
 
     def _term(self, token: Token) -> Operand:
         match token.kind:
             case "string" | "raw" | "char" | "number":
                 return _literal(token)
             case "field":
-                return Chain(Dot(), (token.text[1:],))
+                return FieldChain(Dot(), (token.text[1:],))
             case "dot":
                 return Dot()
             case "variable":

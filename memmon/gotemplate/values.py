@@ -33,7 +33,7 @@ class Map(dict[str, Any]):
         self.methods = methods
 
 
-class Rows(list[Any]):
+class QueryRows(list[Any]):
     """A list that has methods as well."""
 
     def __init__(self, items: list[Any], methods: Mapping[str, Callable[..., Any]]):

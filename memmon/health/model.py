@@ -12,7 +12,7 @@ VALUE: dict[str, float] = {"healthy": 1.0, "degraded": 0.7, "unhealthy": 0.3, "c
 """What a status is worth, in the score and as `memmimic_health_check_status`."""
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """One check's verdict; `detail` holds the numbers behind it."""
 
     status: Status

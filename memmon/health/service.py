@@ -15,7 +15,7 @@ from memmon.context import Context
 from memmon.db.tables import HealthResult
 from memmon.errors import BadQuery, Transient
 from memmon.health import score, store
-from memmon.health.model import VALUE, Finding, worst
+from memmon.health.model import VALUE, CheckResult, worst
 from memmon.health.probes import OF_HOSTS, PROBES
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
@@ -70,7 +70,7 @@ def _close_lost(ctx: Context, now: float) -> None:
         for round_number, there in open_rounds.items():
             for missing in sorted(expected - there):
                 log.warning("health check %s of %s gave no result", missing, name)
-                record(ctx, name, missing, round_number, Finding("critical", "no result: its task was lost"), 0.0)
+                record(ctx, name, missing, round_number, CheckResult("critical", "no result: its task was lost"), 0.0)
 
 
 def _wanted(ctx: Context) -> dict[str, set[str]]:
@@ -105,24 +105,24 @@ def check(ctx: Context, target_name: str, check_name: str, round_number: int) ->
     record(ctx, target_name, check_name, round_number, finding, took)
 
 
-def _find(ctx: Context, target: Target, definition: Check) -> Finding:
+def _find(ctx: Context, target: Target, definition: Check) -> CheckResult:
     if target.kind != "memmimic" and definition.name not in OF_HOSTS:
-        return Finding("degraded", "no MemMimic is configured: set MEMMIMIC_DB_PATH or write targets.yml")
+        return CheckResult("degraded", "no MemMimic is configured: set MEMMIMIC_DB_PATH or write targets.yml")
     try:
         return PROBES[definition.name](ctx, target, definition)
     except (Transient, BadQuery, OSError) as error:
-        return Finding("critical", f"the check could not be done: {error}")
+        return CheckResult("critical", f"the check could not be done: {error}")
 
 
 def cut(ctx: Context, target_name: str, check_name: str, round_number: int) -> None:
     """Keep that a check hung and was ended by its job's limit."""
     seconds = next((check.timeout for check in ctx.config.checks.checks if check.name == check_name), 5.0) + GRACE
-    finding = Finding("critical", f"the check did not end within {seconds:g} s and was cut")
+    finding = CheckResult("critical", f"the check did not end within {seconds:g} s and was cut")
     record(ctx, target_name, check_name, round_number, finding, seconds * 1000)
 
 
 def record(
-    ctx: Context, target_name: str, check_name: str, round_number: int, finding: Finding, took_ms: float
+    ctx: Context, target_name: str, check_name: str, round_number: int, finding: CheckResult, took_ms: float
 ) -> None:
     """Keep what a check found; the last one of a round judges it."""
     now = ctx.now()

@@ -13,7 +13,7 @@ from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import Permanent
 from memmon.incidents import action_store, actions, correlation, paging, snapshot
-from memmon.incidents.actions.base import Call
+from memmon.incidents.actions.base import ActionCall
 from memmon.incidents.model import Run
 from memmon.jobs import Job
 
@@ -129,7 +129,7 @@ def _subject(ctx: Context, row: IncidentRow, values: dict[str, Any]) -> dict[str
     action = actions.get(values["action"])
     if action is None:
         return {}
-    call = Call(row.id, row.labels, values["parameters"], values["key"], values["timeout"])
+    call = ActionCall(row.id, row.labels, values["parameters"], values["key"], values["timeout"])
     subject = action.subject(ctx, call)
     return {"subject": subject.name[:255], "target": subject.target[:255], "kin": subject.kin[:255]}
 

@@ -34,7 +34,7 @@ HEARTBEAT_WITHIN = 10.0
 UNHEARD = "its last page reached nobody"
 
 
-class Finding(NamedTuple):
+class AuditFinding(NamedTuple):
     """A problem of an incident; incident 0 is memmon itself."""
 
     incident: int
@@ -49,7 +49,7 @@ def audit(ctx: Context) -> list[Job]:
     back = clock_skew.follow(ctx, now)
     findings, jobs = _incidents(ctx, now)
     if back:
-        findings.append(Finding(0, f"the clock was set back by {back:.0f} s"))
+        findings.append(AuditFinding(0, f"the clock was set back by {back:.0f} s"))
     findings += _record(ctx)
     findings += _parts(ctx, now)
     for finding in findings:
@@ -66,10 +66,10 @@ def audit(ctx: Context) -> list[Job]:
     return jobs
 
 
-def _incidents(ctx: Context, now: float) -> tuple[list[Finding], list[Job]]:
+def _incidents(ctx: Context, now: float) -> tuple[list[AuditFinding], list[Job]]:
     with ctx.read() as session:
         numbers = store.overdue(session, now, LATE)
-    findings: list[Finding] = []
+    findings: list[AuditFinding] = []
     jobs: list[Job] = []
     for incident_id in numbers:
         with ctx.write() as session:
@@ -77,7 +77,7 @@ def _incidents(ctx: Context, now: float) -> tuple[list[Finding], list[Job]]:
             if row is None or row.open_key is None:
                 continue
             wrong = _wrong(session, row, now)
-            findings += [Finding(incident_id, text) for text in wrong]
+            findings += [AuditFinding(incident_id, text) for text in wrong]
             jobs += _mend(ctx, session, row, wrong, now)
         live.publish(ctx.redis, "incidents", {"id": incident_id, "state": row.state})
     return findings, list(dict.fromkeys(jobs))
@@ -165,16 +165,16 @@ def _start_again(session: Session, row: IncidentRow, now: float) -> list[Job]:
     return jobs
 
 
-def _record(ctx: Context) -> list[Finding]:
+def _record(ctx: Context) -> list[AuditFinding]:
     """Verify the audit log entries since the last audit."""
     report = audit_service.verify(ctx, whole=False)
     return [
-        Finding(problem["incident_id"] or 0, f"line {problem['seq']} of the record {problem['what']}")
+        AuditFinding(problem["incident_id"] or 0, f"line {problem['seq']} of the record {problem['what']}")
         for problem in report["problems"][:10]
     ]
 
 
-def _parts(ctx: Context, now: float) -> list[Finding]:
+def _parts(ctx: Context, now: float) -> list[AuditFinding]:
     """Look whether what an incident needs has run lately: evaluation, notification, response."""
     settings = ctx.settings
     intervals = {"alert_manager": settings.alert_evaluation_interval, "incident_response": 1.0}
@@ -183,13 +183,13 @@ def _parts(ctx: Context, now: float) -> list[Finding]:
     for name, interval in intervals.items():
         seen = last.get(name, {}).get("last_run")
         if seen is None:
-            findings.append(Finding(0, f"{name} has never run"))
+            findings.append(AuditFinding(0, f"{name} has never run"))
         elif now - float(seen) > SILENT + 2 * interval:
-            findings.append(Finding(0, f"{name} ran {now - float(seen):.0f} s ago"))
+            findings.append(AuditFinding(0, f"{name} ran {now - float(seen):.0f} s ago"))
     return findings
 
 
-def standing(ctx: Context) -> dict[str, Any]:
+def last_audit(ctx: Context) -> dict[str, Any]:
     """Return how the last audit went: {last_run, status, findings, heartbeat}; nothing where there
     was none yet.
     """

@@ -13,7 +13,7 @@ Applies = Callable[[Level], bool]
 """Whether a level is one for this incident at this moment."""
 
 
-class Page(NamedTuple):
+class DuePage(NamedTuple):
     """A due page: its level, the level's index in the chain, whether it repeats, and when the next
     page is due (Unix seconds).
     """
@@ -36,7 +36,7 @@ def first_at(chain: Chain, opened_at: float) -> float:
 
 def page(
     chain: Chain, reached: int, opened_at: float, now: float, applies: Applies = always, hurry: bool = False
-) -> Page:
+) -> DuePage:
     """Return the page that is made now, after `reached` levels were; with `hurry` the next level's
     turn has come.
     """
@@ -44,13 +44,15 @@ def page(
     if reached and not hurry and reached < len(levels):
         current_level, following = levels[reached - 1], levels[reached]
         if current_level.repeat and opened_at + following.after > now:
-            return Page(current_level, reached - 1, True, min(now + current_level.repeat, opened_at + following.after))
+            return DuePage(
+                current_level, reached - 1, True, min(now + current_level.repeat, opened_at + following.after)
+            )
     index = _next(chain, reached, applies)
     level = levels[index]
     # One made by hand, ahead of its time, leaves the plan as it is; one that is late does not hold
     # the next one up.
     then = max(now, opened_at + levels[index + 1].after) if index + 1 < len(levels) else now + chain.repeat
-    return Page(level, index, index < reached, min(then, now + level.repeat) if level.repeat else then)
+    return DuePage(level, index, index < reached, min(then, now + level.repeat) if level.repeat else then)
 
 
 def _next(chain: Chain, reached: int, applies: Applies) -> int:

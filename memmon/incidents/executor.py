@@ -17,8 +17,8 @@ from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import MemmonError, Refused, Transient
 from memmon.incidents import action_store, actions, deadline, guardrails, paging, snapshot, store
 from memmon.incidents.action_queue import SPARE, approval_of, job, step_of, takes_back
-from memmon.incidents.actions.base import Action, Call, NotYet, Subject
-from memmon.incidents.guardrails import Hold, Past, Refusal
+from memmon.incidents.actions.base import Action, ActionCall, NotYet, Subject
+from memmon.incidents.guardrails import Hold, PastAction, Refusal
 from memmon.jobs import Job
 from memmon.state import counters, live
 
@@ -35,11 +35,11 @@ DEATHS = 2
 """How often beyond its attempts an action is begun whose worker died."""
 
 
-class Taken(NamedTuple):
+class ClaimedAction(NamedTuple):
     """An action that this worker has claimed."""
 
     row: IncidentAction
-    call: Call
+    call: ActionCall
     is_open: bool
     is_dry: bool
     takes_back: bool
@@ -61,7 +61,7 @@ def act(ctx: Context, action_id: int) -> list[Job]:
         if row.state == "approval":
             return _unanswered(ctx, session, incident, row, began)
         taken = _take(ctx, session, incident, row, began)
-    if not isinstance(taken, Taken):
+    if not isinstance(taken, ClaimedAction):
         return taken
     outcome, output = _do(ctx, taken)
     if isinstance(outcome, NotYet):
@@ -98,7 +98,9 @@ def _unanswered(ctx: Context, session: Session, incident: IncidentRow, row: Inci
     return [job(row.id, row.timeout) if approve else Job("incidents.advance", (incident.id,))]
 
 
-def _take(ctx: Context, session: Session, incident: IncidentRow, row: IncidentAction, now: float) -> Taken | list[Job]:
+def _take(
+    ctx: Context, session: Session, incident: IncidentRow, row: IncidentAction, now: float
+) -> ClaimedAction | list[Job]:
     """Claim an action, unless another worker has it or a limit forbids it."""
     if row.state not in ("waiting", "running") or row.due_at is None or row.due_at > now:
         return []  # Another worker has it, or it is done.
@@ -116,9 +118,9 @@ def _take(ctx: Context, session: Session, incident: IncidentRow, row: IncidentAc
     step = step_of(incident, row)
     is_dry = ctx.config.playbooks.dry_run or playbook.dry_run or step.dry_run
     before = row.before or {}
-    call = Call(incident.id, incident.labels, row.parameters, row.key, row.timeout, before, row.created_at)
+    call = ActionCall(incident.id, incident.labels, row.parameters, row.key, row.timeout, before, row.created_at)
     is_open, action = incident.open_key is not None, actions.get(row.action)
-    return Taken(row, call, is_open, is_dry, takes_back(step, row.undo), action)
+    return ClaimedAction(row, call, is_open, is_dry, takes_back(step, row.undo), action)
 
 
 def _verdict(ctx: Context, session: Session, row: IncidentAction, now: float) -> Hold | Refusal | None:
@@ -131,7 +133,7 @@ def _verdict(ctx: Context, session: Session, row: IncidentAction, now: float) ->
     # Two that are taken at once must see each other.
     advisory_lock.take(session, f"act:{row.action}")
     past_actions = [
-        Past(
+        PastAction(
             past_action.subject,
             past_action.kin,
             past_action.state,
@@ -149,7 +151,7 @@ def _subject(ctx: Context, session: Session, row: IncidentAction) -> Subject:
     """Return what an action is done to, and of how many it is one as things stand now."""
     action = actions.get(row.action)
     incident = store.get(session, row.incident_id)
-    call = Call(row.incident_id, incident.labels if incident else {}, row.parameters, row.key, row.timeout)
+    call = ActionCall(row.incident_id, incident.labels if incident else {}, row.parameters, row.key, row.timeout)
     size = action.subject(ctx, call).size if action else 1
     return Subject(row.subject, row.target, row.kin, size)
 
@@ -175,7 +177,7 @@ def _refuse(
     return [Job("incidents.advance", (incident.id,))]
 
 
-def _do(ctx: Context, taken: Taken) -> tuple[Any, str]:
+def _do(ctx: Context, taken: ClaimedAction) -> tuple[Any, str]:
     """Return the outcome (done, dry_run, transient, permanent, refused, rejected, lost, or NotYet)
     and the output.
     """
@@ -198,7 +200,7 @@ def _do(ctx: Context, taken: Taken) -> tuple[Any, str]:
         return "permanent", f"{type(error).__name__}: {error}"
 
 
-def _attempt(ctx: Context, taken: Taken, action: Action) -> tuple[str, str]:
+def _attempt(ctx: Context, taken: ClaimedAction, action: Action) -> tuple[str, str]:
     """Run one attempt of an action, or return why it does not run."""
     row, call = taken.row, taken.call
     crashed = bool(row.results) and row.results[-1]["outcome"] == "begun"
@@ -220,7 +222,7 @@ def _attempt(ctx: Context, taken: Taken, action: Action) -> tuple[str, str]:
     return "done", action.undo(ctx, call)
 
 
-def _begin(ctx: Context, row: IncidentAction, action: Action, call: Call) -> bool:
+def _begin(ctx: Context, row: IncidentAction, action: Action, call: ActionCall) -> bool:
     """Record the start of the action and the state before it; return False when another worker
     claimed it.
     """

@@ -21,7 +21,7 @@ AFTERMATH = 30.0
 """
 
 
-class Past(NamedTuple):
+class PastAction(NamedTuple):
     """An action of the same kind that was begun: done, failed or running; times are Unix
     seconds.
     """
@@ -63,7 +63,7 @@ def forbidden(never: Iterable[Never], action: str, subject: Subject) -> Refusal 
 
 
 def judge(
-    limit: Limit, subject: Subject, past: Sequence[Past], now: float, held_since: float | None
+    limit: Limit, subject: Subject, past: Sequence[PastAction], now: float, held_since: float | None
 ) -> Hold | Refusal | None:
     """Return why an action waits or is refused, None when it may be done now; `held_since` says
     since when it waits.
@@ -78,7 +78,7 @@ def judge(
     )
 
 
-def _cooling(limit: Limit, same: Iterable[Past], now: float) -> Hold | Refusal | None:
+def _cooling(limit: Limit, same: Iterable[PastAction], now: float) -> Hold | Refusal | None:
     """A cooldown that is over soon is waited for."""
     last = max((past_action.finished_at for past_action in same if past_action.finished_at is not None), default=None)
     if last is None or not last > now - limit.cooldown:
@@ -88,14 +88,14 @@ def _cooling(limit: Limit, same: Iterable[Past], now: float) -> Hold | Refusal |
     return Hold(again, why) if again - now <= limit.patience else Refusal(why)
 
 
-def _too_often(limit: Limit, past: Iterable[Past], now: float) -> Refusal | None:
+def _too_often(limit: Limit, past: Iterable[PastAction], now: float) -> Refusal | None:
     begun = sum(past_action.started_at > now - limit.window for past_action in past)
     if limit.most is None or begun < limit.most:
         return None
     return Refusal(f"it was done {begun} times within {limit.window:g} s, and is done {limit.most} times at most")
 
 
-def _broken(limit: Limit, past: Iterable[Past], now: float) -> Refusal | Hold | None:
+def _broken(limit: Limit, past: Iterable[PastAction], now: float) -> Refusal | Hold | None:
     if limit.failures is None:
         return None
     ended = sorted(
@@ -116,12 +116,12 @@ def _broken(limit: Limit, past: Iterable[Past], now: float) -> Refusal | Hold | 
     return Hold(now + AGAIN, "another one tries whether it works again") if trial else None
 
 
-def _busy(same: Iterable[Past], now: float) -> Hold | None:
+def _busy(same: Iterable[PastAction], now: float) -> Hold | None:
     running = any(past_action.finished_at is None for past_action in same)
     return Hold(now + AGAIN, "it is being done by another incident") if running else None
 
 
-def _too_wide(limit: Limit, subject: Subject, past: Iterable[Past], now: float) -> Hold | None:
+def _too_wide(limit: Limit, subject: Subject, past: Iterable[PastAction], now: float) -> Hold | None:
     if limit.share is None or not subject.kin:
         return None
     busy_targets = {

@@ -33,7 +33,7 @@ IMPACT = {
 _NAME = re.compile(r"[^a-z0-9]+")
 
 
-def drawn(ctx: Context, incident_id: int) -> dict[str, str]:
+def render(ctx: Context, incident_id: int) -> dict[str, str]:
     """Return the charts of an incident as SVG, by name: what its playbook calls its impact, else
     health, memory, latency and errors of its instance, from a while before it to a little after.
     """

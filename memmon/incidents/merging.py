@@ -8,7 +8,7 @@ from memmon.audit import service as audit
 from memmon.context import Context
 from memmon.errors import BadInput
 from memmon.incidents import correlation, opening, responders, snapshot, store
-from memmon.incidents.opening import Gathered
+from memmon.incidents.opening import OpeningIncident
 from memmon.jobs import Job
 from memmon.routing import route
 from memmon.state import live
@@ -31,7 +31,7 @@ def merge(ctx: Context, incident_id: int, into: int, by: str, comment: str = "")
         other.due_at = now
         row.merged_into = into
         audit.note(session, into, now, "merged", by, f"incident {incident_id} is part of this one{suffix}")
-        jobs = responders.take_back(ctx, session, row)
+        jobs = responders.remove_acknowledgement(ctx, session, row)
         responders.close(ctx, session, row, by, f"merged into incident {into}{suffix}")
     responders.closed(ctx, row)
     live.publish(ctx.redis, "incidents", {"id": incident_id, "state": "resolved"})
@@ -49,7 +49,7 @@ def split(ctx: Context, incident_id: int, sources: Sequence[str], by: str, comme
         moved = _named(incident_id, source_keys, sources)
         if len(moved) == len(source_keys):
             raise BadInput("sources", "one at least must stay")
-        responders.stirred(ctx, row)
+        responders.record_activity(ctx, row)
         signs = opening.signs_of(ctx, moved)
         first = min(signs, key=lambda sign: sign.at, default=None)
         takes = correlation.playbook_for(ctx.config.playbooks.playbooks, first) if first else None
@@ -66,7 +66,7 @@ def split(ctx: Context, incident_id: int, sources: Sequence[str], by: str, comme
         key = next(
             key_
             for key_ in keys
-            if store.insert(session, opening.new_row(ctx, Gathered(playbook, key_, labels, signs), now))
+            if store.insert(session, opening.new_row(ctx, OpeningIncident(playbook, key_, labels, signs), now))
         )
         other = store.open_for(session, key)
         assert other is not None

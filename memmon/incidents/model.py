@@ -25,7 +25,7 @@ again, a flapping one is not a reason to restart for ever.
 """
 
 
-class Place(NamedTuple):
+class StepKey(NamedTuple):
     """Where an action stands: the step `step` of a stage, or what takes it back."""
 
     stage: str
@@ -77,7 +77,7 @@ class Situation(NamedTuple):
     opened_at: float
     playbook: Playbook
     progress: Progress
-    actions: Mapping[Place, Ended]
+    actions: Mapping[StepKey, Ended]
     firing: bool
     watched: bool = True
 
@@ -88,7 +88,7 @@ class Ask(NamedTuple):
     expr: str
 
 
-class Note(NamedTuple):
+class AddNote(NamedTuple):
     """A line for the timeline."""
 
     kind: str
@@ -130,10 +130,10 @@ class Close(NamedTuple):
     reason: str
 
 
-Command = Note | Run | Withdraw | Escalate | Mitigated | Close
+Command = AddNote | Run | Withdraw | Escalate | Mitigated | Close
 
 
-class Move(NamedTuple):
+class Decision(NamedTuple):
     """Commands to run now, in order; the resulting progress, and the time of the next check (Unix
     seconds).
     """

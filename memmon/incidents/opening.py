@@ -34,7 +34,7 @@ BY_HAND = "hand"
 """Source kind of an incident that a person opened."""
 
 
-class Gathered(NamedTuple):
+class OpeningIncident(NamedTuple):
     """What belongs to one incident: `fresh` are the ids that no incident has yet."""
 
     playbook: Playbook
@@ -110,7 +110,7 @@ def _of_event(event: Mapping[str, Any]) -> Sign:
     return Sign("event", event["id"], event["event_type"], severity, labels, event["received_at"], text)
 
 
-def _gathered(ctx: Context, signs: Sequence[Sign], fresh: Sequence[Sign], open_keys: set[str]) -> list[Gathered]:
+def _gathered(ctx: Context, signs: Sequence[Sign], fresh: Sequence[Sign], open_keys: set[str]) -> list[OpeningIncident]:
     """Return the fresh signs grouped by their incident, without suppressed ones and those without a
     playbook. While a playbook waits for further signs, the next matching playbook does not take
     them.
@@ -119,12 +119,12 @@ def _gathered(ctx: Context, signs: Sequence[Sign], fresh: Sequence[Sign], open_k
     left = {(sign.kind, sign.id) for sign in fresh}
     gathered = []
     for playbook in ctx.config.playbooks.playbooks:
-        groups: dict[str, Gathered] = {}
+        groups: dict[str, OpeningIncident] = {}
         for sign in signs:
             if correlation.takes(playbook, sign) and not _left_alone(suppressions, sign, playbook):
                 root = _root(ctx, playbook, sign, signs, open_keys)
                 key = correlation.key(playbook, root)
-                groups.setdefault(key, Gathered(playbook, key, root, [])).signs.append(sign)
+                groups.setdefault(key, OpeningIncident(playbook, key, root, [])).signs.append(sign)
         for group in groups.values():
             mine = [sign for sign in group.signs if (sign.kind, sign.id) in left]
             if mine and (group.key in open_keys or correlation.is_complete(playbook, group.signs)):
@@ -170,7 +170,7 @@ def _target(ctx: Context, labels: Mapping[str, str]) -> Target | None:
     return next(same, None) if instance else None
 
 
-def _take(ctx: Context, gathered: Gathered) -> int:
+def _take(ctx: Context, gathered: OpeningIncident) -> int:
     """Join signs to the incident that is open for them, open one, or open one again that has ended
     a moment ago; return its id.
     """
@@ -221,7 +221,7 @@ def announce(ctx: Context, row: IncidentRow, how: str) -> None:
         )
 
 
-def new_row(ctx: Context, gathered: Gathered, now: float) -> dict[str, Any]:
+def new_row(ctx: Context, gathered: OpeningIncident, now: float) -> dict[str, Any]:
     """Return the row of a new incident for the gathered signs."""
     first = min(gathered.signs, key=lambda sign: sign.at, default=None)
     labels = {**(first.labels if first else {}), **gathered.labels}

@@ -124,7 +124,7 @@ def ask(
     _send(ctx, session, row, receivers, _Message("page", title, f"approval:{action.id}:{turn}", action=action))
 
 
-def tell(ctx: Context, incident_id: int, receivers: list[str] | None, key: str) -> list[str]:
+def page(ctx: Context, incident_id: int, receivers: list[str] | None, key: str) -> list[str]:
     """Page `receivers`, or the first level once; return the paged receivers. NotFound when none of
     them is in routes.yml.
     """
@@ -140,7 +140,7 @@ def tell(ctx: Context, incident_id: int, receivers: list[str] | None, key: str) 
     return paged
 
 
-def tell_next(ctx: Context, incident_id: int, key: str) -> str:
+def page_next(ctx: Context, incident_id: int, key: str) -> str:
     """Page the next level now, once per action `key`, unless the incident is acknowledged; return a
     summary.
     """

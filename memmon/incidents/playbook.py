@@ -19,21 +19,21 @@ from memmon.incidents.model import (
     MAX_ROUNDS,
     UNDER_WAY,
     WAIT,
+    AddNote,
     Ask,
     Command,
+    Decision,
     Escalate,
     Mitigated,
-    Move,
-    Note,
-    Place,
     Progress,
     Run,
     Situation,
+    StepKey,
     Withdraw,
 )
 
 
-def advance(situation: Situation, answers: Mapping[str, bool], now: float) -> Ask | Move:
+def advance(situation: Situation, answers: Mapping[str, bool], now: float) -> Ask | Decision:
     """Return the commands to run now, or the expression whose result is needed first."""
     stages = situation.playbook.stages
     progress, commands = _overdue(situation, now)
@@ -47,10 +47,10 @@ def advance(situation: Situation, answers: Mapping[str, bool], now: float) -> As
             if stage.when and not other and stage.when not in answers:
                 return Ask(stage.when)
             if other or (stage.when and not answers[stage.when]):
-                commands.append(Note("stage", f"{stage.name} does not apply"))
+                commands.append(AddNote("stage", f"{stage.name} does not apply"))
                 progress = _next_stage(progress, skipped=stage.name)
                 continue
-            commands.append(Note("stage", f"{stage.name} began"))
+            commands.append(AddNote("stage", f"{stage.name} began"))
             progress = progress._replace(entered=True, group=0, passed=(), effect="", failed=False)
         if progress.group >= len(stage.groups):
             commands += _completed(stage, progress)
@@ -61,7 +61,7 @@ def advance(situation: Situation, answers: Mapping[str, bool], now: float) -> As
             return group_result
         progress, due_at = group_result
         if due_at is not None:
-            return Move(progress, tuple(commands), _no_later(situation, progress, due_at))
+            return Decision(progress, tuple(commands), _no_later(situation, progress, due_at))
         progress = _after_group(stage, progress, len(stages), commands)
     return recovery.end(situation, progress, commands, answers, now)
 
@@ -107,13 +107,13 @@ class _Position(NamedTuple):
 def _step(position: _Position, numbered_step: Numbered, commands: list[Command]) -> Ask | float | Progress:
     """Return the expression to query, the time of the next check, or the new progress."""
     step_number, step = numbered_step
-    place = Place(position.stage.name, step_number)
+    place = StepKey(position.stage.name, step_number)
     ended = position.situation.actions.get(place)
     passed = position.progress._replace(passed=(*position.progress.passed, step_number))
     if ended is None:
         return _start_step(position, numbered_step, passed, commands)
     if ended.state in ("approval", "held") and step.while_firing and not position.situation.firing:
-        skip_note = Note("skipped", f"{step.action} need not wait: nothing fires any more")
+        skip_note = AddNote("skipped", f"{step.action} need not wait: nothing fires any more")
         commands += [Withdraw(place.stage, step_number), skip_note]
         return passed
     if ended.state in UNDER_WAY:
@@ -129,7 +129,7 @@ def _start_step(
     step_number, step = numbered_step
     ready = (position.begun_at or position.situation.opened_at) + step.delay
     begun = _begin(position.situation, step, position.answers, position.now, ready)
-    if isinstance(begun, Note):
+    if isinstance(begun, AddNote):
         commands.append(begun)
         return passed
     if begun is not None:
@@ -143,16 +143,16 @@ def _end_step(
 ) -> Ask | float | Progress:
     """Verify a finished step, roll it back where it failed, and return the progress after it."""
     step_number, step = numbered_step
-    place, now = Place(position.stage.name, step_number), position.now
+    place, now = StepKey(position.stage.name, step_number), position.now
     ended = position.situation.actions[place]
-    undone = position.situation.actions.get(Place(place.stage, step_number, undo=True))
+    undone = position.situation.actions.get(StepKey(place.stage, step_number, undo=True))
     if ended.state == "done" and undone is None:
         proven = _proven(step, ended.at or now, position.answers, now)
         if proven is True:
             return passed
         if proven is not False:
             return proven
-        commands.append(Note("unproven", f"{step.action} is done, but {step.verify.expr} does not hold"))  # type: ignore[union-attr]
+        commands.append(AddNote("unproven", f"{step.action} is done, but {step.verify.expr} does not hold"))  # type: ignore[union-attr]
     if step.rollback and ended.state in ("done", "failed"):
         if undone is None:
             commands.append(Run(position.stage, step_number, undo=True))
@@ -163,18 +163,18 @@ def _end_step(
 
 def _begin(
     situation: Situation, step: Step, answers: Mapping[str, bool], now: float, ready: float
-) -> Ask | Note | float | None:
+) -> Ask | AddNote | float | None:
     """Return the time to wait for, why a step is passed over, or what must be asked; None to run
     it.
     """
     if step.while_firing and not situation.firing:
-        return Note("skipped", f"{step.action} is not needed: nothing fires any more")
+        return AddNote("skipped", f"{step.action} is not needed: nothing fires any more")
     if step.delay and ready > now:
         return ready
     if step.when and step.when not in answers:
         return Ask(step.when)
     if step.when and not answers[step.when]:
-        return Note("skipped", f"{step.action} is not needed: its condition does not hold")
+        return AddNote("skipped", f"{step.action} is not needed: its condition does not hold")
     return None
 
 
@@ -204,10 +204,10 @@ def _failed(step: Step, how: str, passed: Progress, commands: list[Command]) -> 
 def _after_group(stage: Stage, progress: Progress, stages: int, commands: list[Command]) -> Progress:
     after = progress._replace(group=progress.group + 1, passed=(), effect="")
     if progress.effect == "stop":
-        commands.append(Note("manual", f"{stage.name} stopped: people must do the rest"))
+        commands.append(AddNote("manual", f"{stage.name} stopped: people must do the rest"))
         return after._replace(stage=stages, entered=False, manual=True)
     if progress.effect == "next":
-        commands.append(Note("stage", f"{stage.name} ended early: a step failed"))
+        commands.append(AddNote("stage", f"{stage.name} ended early: a step failed"))
         return _next_stage(after)
     return after
 
@@ -218,16 +218,16 @@ def _again(progress: Progress, firing: bool, commands: list[Command]) -> Progres
     if not firing:
         return heard
     if progress.round + 1 - progress.first >= MAX_ROUNDS:
-        commands.append(Note("stage", f"more alerts after {MAX_ROUNDS} rounds: people must mend it"))
+        commands.append(AddNote("stage", f"more alerts after {MAX_ROUNDS} rounds: people must mend it"))
         return heard
-    commands.append(Note("stage", "more alerts: the response begins again"))
+    commands.append(AddNote("stage", "more alerts: the response begins again"))
     return Progress(
         overdue=progress.overdue, acted_at=progress.acted_at, round=progress.round + 1, first=progress.first
     )
 
 
 def _completed(stage: Stage, progress: Progress) -> list[Command]:
-    stage_note = Note("stage", f"{stage.name} ended" + (" with failures" if progress.failed else ""))
+    stage_note = AddNote("stage", f"{stage.name} ended" + (" with failures" if progress.failed else ""))
     return [stage_note, Mitigated()] if stage.mitigates and not progress.failed else [stage_note]
 
 
@@ -247,7 +247,7 @@ def _overdue(situation: Situation, now: float) -> tuple[Progress, list[Command]]
         if situation.opened_at + stage.due <= now and stage.name not in progress.overdue
     ]
     names = (*progress.overdue, *(stage.name for stage in late))
-    notes: list[Command] = [Note("overdue", f"{stage.name} was due after {stage.due:g} s") for stage in late]
+    notes: list[Command] = [AddNote("overdue", f"{stage.name} was due after {stage.due:g} s") for stage in late]
     return progress._replace(overdue=names), notes
 
 
@@ -261,11 +261,11 @@ def _no_later(situation: Situation, progress: Progress, when: float) -> float:
     return min([when, *left])
 
 
-def lost(move: Move) -> Move:
+def lost(move: Decision) -> Decision:
     """Return the move of an incident whose playbook cannot be read any more: people must see to
     it.
     """
-    manual_note = Note("manual", "the playbook of this incident cannot be read by this version: people must mend it")
+    manual_note = AddNote("manual", "the playbook of this incident cannot be read by this version: people must mend it")
     return move._replace(
         progress=move.progress._replace(manual=True), commands=(manual_note, Escalate("no playbook"), *move.commands)
     )

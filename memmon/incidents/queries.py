@@ -268,15 +268,15 @@ def postmortem(ctx: Context, incident_id: int) -> str:
     """
     base = (ctx.settings.external_url or "").rstrip("/")
     names = {
-        name: f"{base}/api/incidents/{incident_id}/charts/{name}.svg" for name in impact_charts.drawn(ctx, incident_id)
+        name: f"{base}/api/incidents/{incident_id}/charts/{name}.svg" for name in impact_charts.render(ctx, incident_id)
     }
     return report.write(show(ctx, incident_id), names)
 
 
-def written(ctx: Context, incident_id: int) -> tuple[str, dict[str, str]]:
+def postmortem_files(ctx: Context, incident_id: int) -> tuple[str, dict[str, str]]:
     """Return the same with its charts beside it: the Markdown, and the SVG text of each file that
     it names.
     """
-    charts = impact_charts.drawn(ctx, incident_id)
+    charts = impact_charts.render(ctx, incident_id)
     files = {f"INC-{incident_id}-{name}.svg": text for name, text in charts.items()}
     return report.write(show(ctx, incident_id), {name: f"INC-{incident_id}-{name}.svg" for name in charts}), files

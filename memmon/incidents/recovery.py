@@ -11,34 +11,34 @@ from memmon.incidents.model import (
     LOOK_EVERY,
     UNDER_WAY,
     WAIT,
+    AddNote,
     Ask,
     Close,
     Command,
+    Decision,
     Ended,
     Escalate,
-    Move,
-    Note,
-    Place,
     Progress,
     Run,
     Situation,
+    StepKey,
 )
 
 
 def end(
     situation: Situation, progress: Progress, commands: list[Command], answers: Mapping[str, bool], now: float
-) -> Ask | Move:
+) -> Ask | Decision:
     """After the last stage: verify, roll back, then close or hand over to people."""
     while True:
         if progress.ending:
             pending = _take_back(situation, progress.ending)
             if pending:
                 commands += [command for command in pending if isinstance(command, Run)]
-                return Move(progress, tuple(commands), now + WAIT)
+                return Decision(progress, tuple(commands), now + WAIT)
             if progress.ending == "end":
-                return Move(progress, (*commands, Close("recovery verified")), now)
+                return Decision(progress, (*commands, Close("recovery verified")), now)
             progress = progress._replace(ending="", manual=True)
-            commands += [Note("manual", "people must mend it"), Escalate("no recovery")]
+            commands += [AddNote("manual", "people must mend it"), Escalate("no recovery")]
         verification_result = _verify(situation, progress, commands, answers, now)
         if not isinstance(verification_result, Progress):
             return verification_result
@@ -46,17 +46,17 @@ def end(
 
 
 def to_take_back(
-    playbook: Playbook, actions: Mapping[Place, Ended], reason: str
+    playbook: Playbook, actions: Mapping[StepKey, Ended], reason: str
 ) -> list[tuple[Stage, int, Ended | None]]:
     """Return the finished steps to roll back for `reason` (failure, end), the last first, with the
     state of their rollbacks.
     """
     candidates = []
     for stage, step_number, step in reversed(list(playbook.steps())):
-        done = actions.get(Place(stage.name, step_number))
+        done = actions.get(StepKey(stage.name, step_number))
         is_due = step.rollback and (reason == "failure" or step.rollback.after == "end")
         if is_due and done is not None and done.state == "done":
-            candidates.append((stage, step_number, actions.get(Place(stage.name, step_number, undo=True))))
+            candidates.append((stage, step_number, actions.get(StepKey(stage.name, step_number, undo=True))))
     return candidates
 
 
@@ -74,12 +74,12 @@ def _take_back(situation: Situation, reason: str) -> list[Run | None]:
 
 def _verify(
     situation: Situation, progress: Progress, commands: list[Command], answers: Mapping[str, bool], now: float
-) -> Ask | Move | Progress:
+) -> Ask | Decision | Progress:
     """Check the recovery; return the progress of a started rollback if there is one."""
     verification = situation.playbook.verification
     since = progress.acted_at or situation.opened_at
     if now < since + verification.settle:
-        return Move(progress, tuple(commands), since + verification.settle)
+        return Decision(progress, tuple(commands), since + verification.settle)
     expr = verification.expr if situation.watched else None
     if not situation.firing and expr and expr not in answers:
         return Ask(expr)
@@ -88,10 +88,10 @@ def _verify(
         progress = progress._replace(held_since=held_since)
         if now - held_since >= verification.hold:
             return progress._replace(ending="end")
-        return Move(progress, tuple(commands), min(held_since + verification.hold, now + LOOK_EVERY))
+        return Decision(progress, tuple(commands), min(held_since + verification.hold, now + LOOK_EVERY))
     progress = progress._replace(held_since=None)
     if not progress.manual and now >= since + verification.timeout:
-        commands.append(Note("unrecovered", f"no recovery {verification.timeout:g} s after the last action"))
+        commands.append(AddNote("unrecovered", f"no recovery {verification.timeout:g} s after the last action"))
         return progress._replace(ending="failure")
     again = now + (WAIT if situation.firing else LOOK_EVERY)
-    return Move(progress, tuple(commands), again if progress.manual else min(again, since + verification.timeout))
+    return Decision(progress, tuple(commands), again if progress.manual else min(again, since + verification.timeout))

@@ -18,7 +18,7 @@ from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadInput, Conflict, NotFound, Refused
 from memmon.incidents import action_queue, action_store, paging, queries, recovery, snapshot, store
-from memmon.incidents.model import Ended, Place, Run
+from memmon.incidents.model import Ended, Run, StepKey
 from memmon.jobs import Job
 from memmon.state import counters, live
 
@@ -80,7 +80,7 @@ def _count_acknowledged(ctx: Context, row: IncidentRow) -> None:
         counters.observe(ctx.redis, "memmon_incident_time_to_acknowledge_seconds", pairs, seconds)
 
 
-def heed(ctx: Context, session: Session, row: IncidentRow) -> bool:
+def expire_acknowledgement(ctx: Context, session: Session, row: IncidentRow) -> bool:
     """See to an acknowledgement, within a transaction: remind, or let the chain go on where nothing
     more was heard. Tell whether something was sent or changed.
     """
@@ -98,7 +98,7 @@ def heed(ctx: Context, session: Session, row: IncidentRow) -> bool:
     return False
 
 
-def stirred(ctx: Context, row: IncidentRow) -> None:
+def record_activity(ctx: Context, row: IncidentRow) -> None:
     """Record activity of a person: the time without activity starts again."""
     if row.acknowledged_at and row.remind_at is not None:
         chain = paging.chain_of(row)
@@ -132,17 +132,17 @@ def resolve(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answe
     run.
     """
     with changing(ctx, incident_id) as (session, row):
-        jobs = take_back(ctx, session, row)
+        jobs = remove_acknowledgement(ctx, session, row)
         close(ctx, session, row, by, comment or "resolved by hand")
     closed(ctx, row)
     return publish_change(ctx, incident_id), [*jobs, Job("notify.tick")]
 
 
-def take_back(ctx: Context, session: Session, row: IncidentRow) -> list[Job]:
+def remove_acknowledgement(ctx: Context, session: Session, row: IncidentRow) -> list[Job]:
     """Write down the rollbacks that the end of an incident asks for, within a transaction."""
     progress = snapshot.progress(row.progress)
     done = {
-        Place(action.stage, action.step, action.undo): Ended(action.state, action.finished_at)
+        StepKey(action.stage, action.step, action.undo): Ended(action.state, action.finished_at)
         for action in action_store.of(session, row.id)
         if action.round == progress.round
     }
@@ -183,7 +183,7 @@ def closed(ctx: Context, row: IncidentRow) -> None:
 def escalate(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answer:
     """Page the next level at once."""
     with changing(ctx, incident_id) as (session, row):
-        stirred(ctx, row)
+        record_activity(ctx, row)
         audit.note(session, incident_id, ctx.now(), "escalated", by, comment or "escalated by hand")
         paging.level(ctx, session, row, f"escalated by {by}", hurry=True)
     return publish_change(ctx, incident_id), [Job("notify.tick")]
@@ -197,7 +197,7 @@ def note(ctx: Context, incident_id: int, by: str, comment: str) -> Answer:
         row = store.get(session, incident_id, lock=True)
         if row is None:
             raise NotFound(f"no incident {incident_id}")
-        stirred(ctx, row)
+        record_activity(ctx, row)
         audit.note(session, incident_id, ctx.now(), "note", by, comment)
     return publish_change(ctx, incident_id), []
 
@@ -224,7 +224,7 @@ def decide(
         values = {"state": state, "due_at": now if approve else None, "finished_at": None if approve else now}
         if not action_store.change(session, action_row.id, "approval", action_row.attempts, **values):
             raise Conflict(f"action {action} is {action_row.state}, and does not wait for approval")
-        stirred(ctx, row)
+        record_activity(ctx, row)
         row.due_at = now
         text = f"{action_row.action} {'approved' if approve else 'rejected'}" + (f": {comment}" if comment else "")
         audit.note(session, incident_id, now, "approval", by, text, number=action)

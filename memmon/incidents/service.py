@@ -16,28 +16,28 @@ from memmon.context import Context
 from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadQuery
 from memmon.incidents import action_queue, action_store, correlation, paging, playbook, responders, snapshot, store
-from memmon.incidents.auditor import audit, standing
+from memmon.incidents.auditor import audit, last_audit
 from memmon.incidents.evidence import forget
 from memmon.incidents.executor import act
-from memmon.incidents.impact_charts import drawn
+from memmon.incidents.impact_charts import render
 from memmon.incidents.merging import merge, split
 from memmon.incidents.model import (
+    AddNote,
     Ask,
     Close,
     Command,
+    Decision,
     Ended,
     Escalate,
     Mitigated,
-    Move,
-    Note,
-    Place,
     Run,
     Situation,
+    StepKey,
     Withdraw,
     state_of,
 )
 from memmon.incidents.opening import BY_HAND, begin, correlate
-from memmon.incidents.queries import listing, open_security, postmortem, show, summary, written
+from memmon.incidents.queries import listing, open_security, postmortem, postmortem_files, show, summary
 from memmon.incidents.responders import (
     Answer,
     acknowledge,
@@ -69,27 +69,27 @@ __all__ = [
     "check",
     "correlate",
     "decide",
-    "drawn",
     "due",
     "escalate",
     "forget",
     "forget_record",
+    "last_audit",
     "listing",
     "merge",
     "note",
     "open_security",
     "playbook_history",
     "postmortem",
+    "postmortem_files",
+    "render",
     "resolve",
     "show",
     "snooze",
     "split",
-    "standing",
     "stats",
     "summary",
     "take_over",
     "verify",
-    "written",
 ]
 
 log = logging.getLogger(__name__)
@@ -162,7 +162,7 @@ def _situation(ctx: Context, session: Session, row: IncidentRow) -> Situation:
         opened_at=row.responds_from,
         playbook=book,
         progress=progress,
-        actions={Place(a.stage, a.step, a.undo): Ended(_state(a), a.finished_at) for a in done},
+        actions={StepKey(a.stage, a.step, a.undo): Ended(_state(a), a.finished_at) for a in done},
         firing=_firing(ctx, session, row, progress.stage < len(book.stages), book.correlation.window),
         watched=_watched(ctx, row.labels),
     )
@@ -212,7 +212,7 @@ def _apply(
     incident_id: int,
     version: int,
     before: Situation,
-    move: Move,
+    move: Decision,
     chosen: dict[tuple[str, int], str | None],
 ) -> list[Job]:
     """Store a decision in one transaction."""
@@ -224,7 +224,7 @@ def _apply(
             return []  # Another worker got there first.
         row = store.get(session, incident_id)
         assert row is not None
-        heeded = responders.heed(ctx, session, row)
+        heeded = responders.expire_acknowledgement(ctx, session, row)
         paged = row.next_level_at is not None and row.next_level_at <= now
         if paged:
             paging.level(ctx, session, row, "not acknowledged" if row.level else "opened")
@@ -244,7 +244,12 @@ class _Stored:
     """Stores the commands of one decision in the transaction of its incident."""
 
     def __init__(
-        self, ctx: Context, session: Session, row: IncidentRow, move: Move, chosen: dict[tuple[str, int], str | None]
+        self,
+        ctx: Context,
+        session: Session,
+        row: IncidentRow,
+        move: Decision,
+        chosen: dict[tuple[str, int], str | None],
     ):
         self.ctx, self.session, self.row, self.move, self.chosen = ctx, session, row, move, chosen
         self.now = ctx.now()
@@ -254,7 +259,7 @@ class _Stored:
         """Store one command; return its jobs. With `paged` a page was sent already."""
         row = self.row
         match command:
-            case Note(kind, text):
+            case AddNote(kind, text):
                 audit_service.note(self.session, row.id, self.now, kind, "memmon", text)
             case Run(stage, step):
                 target = self.chosen[stage.name, step]

@@ -38,7 +38,7 @@ class Means(NamedTuple):
     values: NDArray[np.float64]
 
 
-def work_out(ctx: Context) -> int:
+def compute(ctx: Context) -> int:
     """Compute the baseline of every metric, job and instance with enough history; return how
     many.
     """

@@ -12,14 +12,14 @@ from memmon.errors import BadInput
 from memmon.samples import Metadata, Point, Sample
 
 
-class Page(NamedTuple):
+class MetricsPage(NamedTuple):
     """What a page says: its samples, and the metadata by family name."""
 
     samples: list[Sample]
     metadata: dict[str, Metadata]
 
 
-def parse(text: str) -> Page:
+def parse(text: str) -> MetricsPage:
     """Return the samples of a page in text format 0.0.4; raise BadInput with the reason for an
     invalid page.
     """
@@ -38,7 +38,7 @@ def parse(text: str) -> Page:
         raise BadInput("page", f"not Prometheus text format: {error}") from None
     if not samples and text.strip() and not text.lstrip().startswith("#"):
         raise BadInput("page", "not Prometheus text format: no sample in it")
-    return Page(samples, metadata)
+    return MetricsPage(samples, metadata)
 
 
 def render(points: Iterable[Point], metadata: Mapping[str, Metadata]) -> str:

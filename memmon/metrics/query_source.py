@@ -7,8 +7,8 @@ import numpy as np
 from memmon.context import Context
 from memmon.labels import Labels
 from memmon.metrics.head import batches
-from memmon.metrics.head.cache import Warm
-from memmon.metrics.head.store import HotStore
+from memmon.metrics.head.cache import HeadCache
+from memmon.metrics.head.store import HeadStore
 from memmon.metrics.history import rollup, store
 from memmon.metrics.history.interpolation import COUNTERS, Stretches, needed, rising, spread
 from memmon.metrics.history.rollup import LEVELS, MINUTE
@@ -21,10 +21,10 @@ MOST_SAMPLES = 2_000_000
 """Most samples that rollups are expanded to, for one selector."""
 
 
-class Stitched:
+class HistorySource:
     """Both as one source, see `promql.selection.Source`."""
 
-    def __init__(self, ctx: Context, window: HotStore, warm: Warm):
+    def __init__(self, ctx: Context, window: HeadStore, warm: HeadCache):
         self.ctx, self.window, self.warm = ctx, window, warm
 
     def blocks(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint = NO_HINT) -> list[Block]:

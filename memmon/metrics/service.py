@@ -18,12 +18,12 @@ from memmon.metrics import baselines, exposition, snapshot
 from memmon.metrics import performance as metric_performance
 from memmon.metrics.head import batches, series_layout, timestamped
 from memmon.metrics.head.batches import Bounds
-from memmon.metrics.head.cache import Warm
+from memmon.metrics.head.cache import HeadCache
 from memmon.metrics.head.series_layout import Member, Row
-from memmon.metrics.head.store import HotStore, Written
+from memmon.metrics.head.store import HeadStore, SlotWrite
 from memmon.metrics.history import compaction, store
 from memmon.metrics.history.rollup import HOUR, MINUTE
-from memmon.metrics.query_source import Stitched
+from memmon.metrics.query_source import HistorySource
 from memmon.promql import query, selection
 from memmon.promql.annotations import Notes
 from memmon.promql.exact.engine import LOOKBACK_MS, MAX_STEPS
@@ -40,19 +40,19 @@ LOST = "memmon_samples_lost_total"
 """Counter of samples that could not be written because Redis was away."""
 
 
-def hot(ctx: Context) -> HotStore:
+def hot(ctx: Context) -> HeadStore:
     """Return the hot window of this Redis."""
-    return HotStore(ctx.redis, ctx.settings.hot_window_minutes * 60)
+    return HeadStore(ctx.redis, ctx.settings.hot_window_minutes * 60)
 
 
-_warm: WeakKeyDictionary[Context, Warm] = WeakKeyDictionary()
+_warm: WeakKeyDictionary[Context, HeadCache] = WeakKeyDictionary()
 
 
-def warm(ctx: Context) -> Warm:
+def warm(ctx: Context) -> HeadCache:
     """Return the hot window as this process holds it in memory."""
     cache_ = _warm.get(ctx)
     if cache_ is None:
-        cache_ = _warm[ctx] = Warm(hot(ctx))
+        cache_ = _warm[ctx] = HeadCache(hot(ctx))
     return cache_
 
 
@@ -71,7 +71,7 @@ def pinned(ctx: Context, exprs: Iterable[str], at: float, but: Collection[str] =
 
 def ingest(
     ctx: Context, source: str, samples: Iterable[Sample], metadata: dict[str, Metadata], at: float, interval: float
-) -> Written:
+) -> SlotWrite:
     """Take in the samples of `source`, no target of a shard, collected at `at`, one of which comes
     every `interval` seconds.
     """
@@ -85,7 +85,7 @@ def ingest(
 
 def ingest_rows(
     ctx: Context, shard: str, rows: Sequence[Row], metadata: dict[str, Metadata], period: int, slot_ms: int
-) -> Written:
+) -> SlotWrite:
     """Take in what the members of `shard` gave in `period`, the number of stretches of `slot_ms`
     since 1970.
 
@@ -117,7 +117,7 @@ def ingest_timed(
     samples: Iterable[Sample],
     metadata: Mapping[str, Metadata],
     slot_ms: int | None = None,
-) -> timestamped.Written:
+) -> timestamped.TimestampedWrite:
     """Ingest timestamped samples in any order, also repeatedly; return the refused ones and the
     reasons.
 
@@ -125,7 +125,7 @@ def ingest_timed(
     """
     now = round(ctx.now() * 1000)
     window = hot(ctx)
-    written = timestamped.TimedStore(window).write(source, samples, now, slot_ms)
+    written = timestamped.TimestampedStore(window).write(source, samples, now, slot_ms)
     window.describe(dict(metadata))
     if written.accepted:
         with client.edge():
@@ -171,7 +171,7 @@ def range(
 
 
 def _query(ctx: Context, expr: str, start: float, end: float, timeout: float = QUERY_SECONDS) -> Query:
-    return Query(expr, Stitched(ctx, hot(ctx), warm(ctx)), start, end, _expiry(timeout))
+    return Query(expr, HistorySource(ctx, hot(ctx), warm(ctx)), start, end, _expiry(timeout))
 
 
 def series(ctx: Context, matchers: tuple[Matcher, ...], start: float, end: float) -> list[Labels]:
@@ -277,11 +277,11 @@ def roll_up(ctx: Context) -> int:
     return compaction.roll_up(ctx, hot(ctx))
 
 
-def tell_usual(ctx: Context) -> int:
+def publish_baselines(ctx: Context) -> int:
     """Publish baselines as samples, recomputed once an hour; return how many."""
     now = ctx.now()
     if lease.claim_period(ctx.redis, "baselines", HOUR, now):
-        baselines.work_out(ctx)
+        baselines.compute(ctx)
     samples_ = baselines.samples(ctx)
     ingest(ctx, "baselines", samples_, baselines.ABOUT, now, TELL_USUAL_EVERY)
     return len(samples_)

@@ -13,7 +13,7 @@ from memmon.db.tables import DecisionRow, NotificationRow
 from memmon.errors import NotFound
 from memmon.notify import store
 from memmon.routing import dispatcher, route, trace
-from memmon.routing.inputs import View
+from memmon.routing.inputs import FlushInputs
 
 AFTER = 86400.0
 """Seconds after an alert's end within which something may still be decided about it."""
@@ -29,7 +29,7 @@ def explain(ctx: Context, alert_id: int) -> dict[str, Any]:
         raise NotFound(f"no alert {alert_id}")
     alert = alert_rows[0]
     labels = label_sets.of(alert["labels"])
-    view = View(ctx, ctx.now())
+    view = FlushInputs(ctx, ctx.now())
     nodes = route.match(view.top, dispatcher.routed(labels, alert["flaps"]))
     is_firing = alert["state"] == "firing"
     suppressions = view.suppressions_of(labels) if is_firing else []

@@ -16,7 +16,7 @@ from memmon.errors import NotFound
 from memmon.notify import store
 from memmon.routing import dedup, route
 from memmon.routing.group import Pending
-from memmon.routing.group_flush import Note
+from memmon.routing.group_flush import LogEntry
 
 DEADLINE = 3600.0
 """Seconds after which a message is tried no more. That of a group is taken up again at its next
@@ -83,7 +83,7 @@ def shown_to(config: Any, payload: Mapping[str, Any]) -> Mapping[str, Any] | Non
     return {**payload, "alerts": [alert for alert in payload["alerts"] if alert["status"] == "firing"]}
 
 
-class Groups:
+class GroupOutbox:
     """The outbox as routing sees it: one message at most is on its way from a group to a
     channel.
     """
@@ -118,7 +118,7 @@ class Groups:
         channel: str,
         payload: dict[str, Any],
         group_key: str,
-        note: Note,
+        note: LogEntry,
         old: Pending | None,
     ) -> None:
         """Take a message, in the place of the `old` one: that keeps its attempts, and the time

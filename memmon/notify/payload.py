@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from memmon import encode
-from memmon.gotemplate.values import Map, Record, Rows
+from memmon.gotemplate.values import Map, QueryRows, Record
 from memmon.notify.formatting import one_line, runbook
 
 ZERO = "0001-01-01T00:00:00Z"
@@ -77,7 +77,7 @@ def data(payload: Mapping[str, Any]) -> Record:
         {
             "Receiver": webhook_payload["receiver"],
             "Status": webhook_payload["status"],
-            "Alerts": Rows(list(alerts), {"Firing": lambda: firing, "Resolved": lambda: resolved}),
+            "Alerts": QueryRows(list(alerts), {"Firing": lambda: firing, "Resolved": lambda: resolved}),
             "GroupLabels": pairs(webhook_payload["groupLabels"]),
             "CommonLabels": pairs(webhook_payload["commonLabels"]),
             "CommonAnnotations": pairs(webhook_payload["commonAnnotations"]),
@@ -117,11 +117,11 @@ def _time(text: str) -> datetime:
 def pairs(items: Mapping[str, str]) -> Map:
     """Return labels or annotations with the methods that Alertmanager's KV has."""
 
-    def ordered() -> Rows:
+    def ordered() -> QueryRows:
         names = sorted(items)
         names = ["alertname", *(name for name in names if name != "alertname")] if "alertname" in items else names
         rows = [Record({"Name": name, "Value": items[name]}) for name in names]
-        return Rows(list(rows), {"Names": lambda: names, "Values": lambda: [items[name] for name in names]})
+        return QueryRows(list(rows), {"Names": lambda: names, "Values": lambda: [items[name] for name in names]})
 
     return Map(
         items,

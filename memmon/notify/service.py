@@ -18,9 +18,9 @@ from memmon.jobs import Job
 from memmon.notify import circuit_breaker, render, store, templates
 from memmon.notify.channels import apprise, email, http, msteams, pagerduty, slack, webhook
 from memmon.notify.channels import log as log_channel
-from memmon.notify.channels.base import Busy, Sender
+from memmon.notify.channels.base import RateLimited, Sender
 from memmon.notify.explain import explain
-from memmon.notify.outbox import Groups, add
+from memmon.notify.outbox import GroupOutbox, add
 from memmon.routing import route
 from memmon.routing import service as routing
 from memmon.state import counters, lease, live
@@ -53,7 +53,7 @@ have lost it.
 def flush(ctx: Context) -> list[Job]:
     """Place all alerts, look at the groups that are due, and return the deliveries that follow."""
     routing.place(ctx)
-    routing.flush(ctx, Groups(ctx))
+    routing.flush(ctx, GroupOutbox(ctx))
     return due(ctx)
 
 
@@ -126,7 +126,7 @@ def deliver(ctx: Context, notification_id: int) -> None:
         with ctx.write() as session:
             store.finish(session, notification_id, attempts, attempt, **values)
             if outcome == "sent" and group_key and log_entry:
-                routing.record(session, group_key, channel, routing.Note(**log_entry), now)
+                routing.record(session, group_key, channel, routing.LogEntry(**log_entry), now)
 
     engine.insist(keep)
     _count(ctx, receiver, channel, values["state"], answer, seconds)
@@ -172,7 +172,7 @@ def _send(ctx: Context, receiver: str, channel: str, payload: dict[str, Any], at
         sender = SENDERS[channel.split("[")[0]]
         message = render.message(payload, templates.of(ctx.config.routes.sources), ctx.now())
         return "sent", sender(config, message, ctx.settings, ctx.config.routes.global_), 0.0
-    except Busy as error:
+    except RateLimited as error:
         return "transient", str(error), max(wait, error.retry_after)
     except Transient as error:
         return "transient", str(error), wait

@@ -13,7 +13,7 @@ from memmon.config.routes import Routes
 from memmon.errors import BadConfig, BadTemplate
 from memmon.gotemplate import evaluator, parser
 from memmon.gotemplate.alertmanager import ALERTMANAGER, functions
-from memmon.gotemplate.nodes import Branch, Call, Node
+from memmon.gotemplate.nodes import Branch, FunctionCall, Node
 from memmon.gotemplate.values import Record
 
 OWN = (Path(__file__).parent.parent / "defaults" / "notify.tmpl").read_text(encoding="utf-8")
@@ -59,7 +59,7 @@ def of(sources: tuple[tuple[str, str], ...] = ()) -> Templates:
 
 def _check_calls(nodes: Sequence[Node], defined: dict[str, tuple[Node, ...]]) -> None:
     for node in nodes:
-        if isinstance(node, Call) and node.name not in defined:
+        if isinstance(node, FunctionCall) and node.name not in defined:
             raise BadTemplate(f"template {node.name!r} is not defined", node.line)
         if isinstance(node, Branch):
             _check_calls((*node.body, *node.otherwise), defined)

@@ -68,7 +68,7 @@ def fetch(ctx: Context, name: str) -> None:
     with ctx.write() as session:
         row = oncall_store.calendar(session, name, url)
         stored = {"text": row.text if row else "", "fetched_at": row.fetched_at if row else None}
-        oncall_store.keep_calendar(session, {**stored, **values})
+        oncall_store.save_calendar(session, {**stored, **values})
         oncall_store.forget_calendars(session, [s.name for s in ctx.config.escalation.schedules if s.calendar_url])
 
 

@@ -42,7 +42,7 @@ def calendar(session: Session, schedule: str, url: str) -> OncallCalendar | None
     return row if row is not None and row.url == url else None
 
 
-def keep_calendar(session: Session, values: dict[str, Any]) -> None:
+def save_calendar(session: Session, values: dict[str, Any]) -> None:
     """Put down how the last attempt to get a calendar went."""
     upsert.replace(session, OncallCalendar, [values], ["schedule"])
 

@@ -27,7 +27,7 @@ class Lift(NamedTuple):
     most: float
 
 
-class Lifted(NamedTuple):
+class MonotonicityWarning(NamedTuple):
     """How often buckets were lifted, how at the most, and between which moments (Unix seconds)."""
 
     lift: Lift
@@ -35,11 +35,11 @@ class Lifted(NamedTuple):
     first: float
     last: float
 
-    def add(self, lift: Lift, at: float) -> Lifted:
+    def add(self, lift: Lift, at: float) -> MonotonicityWarning:
         """Return it with one more."""
         low, high, most = self.lift
         joined = Lift(min(low, lift.low), max(high, lift.high), max(most, lift.most))
-        return Lifted(joined, self.times + 1, min(self.first, at), max(self.last, at))
+        return MonotonicityWarning(joined, self.times + 1, min(self.first, at), max(self.last, at))
 
     def __str__(self) -> str:
         low, high = numbers.general(self.lift.low), numbers.general(self.lift.high)
@@ -57,7 +57,7 @@ class Notes:
         self._text, self._root = text, root
         self._warnings: dict[str, str] = {}
         self._infos: dict[str, str] = {}
-        self._lifted: dict[str, Lifted] = {}
+        self._lifted: dict[str, MonotonicityWarning] = {}
 
     @property
     def warnings(self) -> list[str]:
@@ -95,7 +95,7 @@ class Notes:
             return
         place = self._place(node, 1)
         key = f"PromQL info: {text}{place}"
-        lifted = self._lifted.get(key, Lifted(lift, 0, at, at))
+        lifted = self._lifted.get(key, MonotonicityWarning(lift, 0, at, at))
         self._lifted[key] = lifted_ = lifted.add(lift, at)
         self._infos[key] = f"PromQL info: {text}{lifted_}{place}"
 

@@ -27,7 +27,7 @@ DEVIATIONS: dict[tuple[str, int], str] = {
 """Evaluations of the float language that we answer otherwise, and why."""
 
 
-class Verdict(NamedTuple):
+class EvaluationResult(NamedTuple):
     """Result of one evaluation. `missed` is the difference, empty for a pass; `refused` is the
     error of the query.
     """
@@ -40,7 +40,7 @@ class Verdict(NamedTuple):
     refused: str = ""
 
 
-def run(path: Path, exact: bool = False) -> Iterator[Verdict]:
+def run(path: Path, exact: bool = False) -> Iterator[EvaluationResult]:
     """Return a verdict for every evaluation of the script at `path`; `exact` keeps the kernels
     out.
     """
@@ -49,12 +49,12 @@ def run(path: Path, exact: bool = False) -> Iterator[Verdict]:
     for command in script.read(path.read_text()):
         if isinstance(command, script.Clear):
             loaded = Memory()
-        elif isinstance(command, script.Load):
+        elif isinstance(command, script.LoadCommand):
             loaded.add(command.series)
         else:
             missed, refused = _judged(command, loaded, exact)
             category = categories.get(command.line, "float")
-            yield Verdict(path.name, command.line, category, command.expr, missed, refused)
+            yield EvaluationResult(path.name, command.line, category, command.expr, missed, refused)
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ _NO_CALLS = frozenset(
 _GROUPING = re.compile(r"\s*(?:by|without)\s*\([^()]*\)", re.IGNORECASE)
 
 
-class Place(NamedTuple):
+class CallPosition(NamedTuple):
     """Where a call begins, and each of its arguments: offsets in the text."""
 
     start: int
@@ -24,7 +24,7 @@ class Place(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def of(text: str, root: tree.Node) -> dict[int, Place]:
+def of(text: str, root: tree.Node) -> dict[int, CallPosition]:
     """Return the place of each call and aggregation below `root`, by the node's id; nothing where
     text and tree do not fit.
     """
@@ -41,7 +41,7 @@ def line_and_column(text: str, offset: int) -> str:
     return f"({before.count(chr(10)) + 1}:{offset - (before.rfind(chr(10)) + 1) + 1})"
 
 
-def _scan(text: str) -> list[Place]:
+def _scan(text: str) -> list[CallPosition]:
     """Return the calls in the order in which they begin."""
     bare = _HIDDEN.sub(lambda match: match.group()[0] + "_" * (len(match.group()) - 1), text)
     positions = []
@@ -52,7 +52,7 @@ def _scan(text: str) -> list[Place]:
             after = grouping.end()
         opening = re.compile(r"\s*\(").match(bare, after)
         if opening and word.group().lower() not in _NO_CALLS:
-            positions.append(Place(word.start(), _args(bare, opening.end())))
+            positions.append(CallPosition(word.start(), _args(bare, opening.end())))
     return positions
 
 

@@ -71,7 +71,7 @@ class Clear(NamedTuple):
     """Clear the loaded series."""
 
 
-class Load(NamedTuple):
+class LoadCommand(NamedTuple):
     """More series."""
 
     series: list[Series]
@@ -87,7 +87,7 @@ class Eval(NamedTuple):
     expected: Expected
 
 
-Command = Clear | Load | Eval
+Command = Clear | LoadCommand | Eval
 
 
 def read(text: str) -> Iterator[Command]:
@@ -115,7 +115,7 @@ def _command(line: str, block: list[str], line_number: int) -> Command:
     if word == "clear":
         return Clear()
     if word in ("load", "load_with_nhcb"):
-        return Load(list(loaded(block, milliseconds(arguments[0]))))
+        return LoadCommand(list(loaded(block, milliseconds(arguments[0]))))
     if match := _INSTANT.fullmatch(line):
         how, at, expr = match.groups()
         moment = milliseconds(at)

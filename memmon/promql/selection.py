@@ -44,7 +44,7 @@ class Source(Protocol):
         """Return the same side by side; no label set is in two of the blocks."""
 
 
-class Held(NamedTuple):
+class SelectedSeries(NamedTuple):
     """One series: all samples by millisecond, and the samples without staleness markers, with times
     in seconds.
     """
@@ -63,13 +63,13 @@ class Selection:
     def __init__(self, source: Source):
         self._source = source
         self._samples = 0
-        self._by_node: dict[tuple[Node, int], list[Held]] = {}
-        self._by_content: dict[Any, list[Held]] = {}
+        self._by_node: dict[tuple[Node, int], list[SelectedSeries]] = {}
+        self._by_content: dict[Any, list[SelectedSeries]] = {}
         self._blocks: dict[Any, list[Block]] = {}
 
     def series(
         self, node: Selector, before: int, bounds: Callable[[], tuple[int, int]], hint: Hint = NO_HINT
-    ) -> list[Held]:
+    ) -> list[SelectedSeries]:
         """Return the series of `node` with samples from `before` ms ahead of the first moment of
         `bounds` to the last.
         """
@@ -97,7 +97,7 @@ class Selection:
         if self._samples > MAX_SAMPLES:
             raise BadQuery("query processing would load too many samples into memory", "execution")
 
-    def _read(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint) -> list[Held]:
+    def _read(self, matchers: tuple[Matcher, ...], start: int, end: int, hint: Hint) -> list[SelectedSeries]:
         check(matchers)
         series_list = [_held(series) for series in self._source.select(matchers, start, end, hint)]
         self.charge(sum(len(series.times) for series in series_list))
@@ -113,10 +113,10 @@ def check(matchers: Iterable[Matcher]) -> None:
             compiled(matcher.value)
 
 
-def _held(series: Series) -> Held:
+def _held(series: Series) -> SelectedSeries:
     values = np.ascontiguousarray(series.values)
     real_times, real_values = series.times, values
     stale = stale_mask(values)
     if stale.any():
         real_times, real_values = real_times[~stale], values[~stale]
-    return Held(series.labels, series.times, values, real_times, real_times / 1000.0, real_values)
+    return SelectedSeries(series.labels, series.times, values, real_times, real_times / 1000.0, real_values)

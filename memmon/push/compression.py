@@ -20,7 +20,7 @@ _FRAME_HEADER, _CHECKSUM = 4, 4
 _COMPRESSED, _PLAIN, _FIRST_SKIPPABLE = 0x00, 0x01, 0x80
 
 
-class TooLarge(BadInput):
+class BodyTooLarge(BadInput):
     """The body opens to more than is taken."""
 
     def __init__(self, limit: int):
@@ -42,7 +42,7 @@ def unpack(body: bytes, encoding: str, limit: int) -> bytes:
 def plain(body: bytes, limit: int) -> bytes:
     """Return an uncompressed body."""
     if len(body) > limit:
-        raise TooLarge(limit)
+        raise BodyTooLarge(limit)
     return body
 
 
@@ -59,7 +59,7 @@ def gunzip(body: bytes, limit: int) -> bytes:
         except zlib.error as error:
             raise BadInput("body", f"is no gzip: {error}") from None
         if len(output) > limit:
-            raise TooLarge(limit)
+            raise BodyTooLarge(limit)
         if not member.eof:
             raise BadInput("body", "is no whole gzip")
         remaining = member.unused_data
@@ -71,7 +71,7 @@ def unsnap(body: bytes, limit: int) -> bytes:
     try:
         length = cramjam.snappy.decompress_raw_len(body)
         if length > limit:
-            raise TooLarge(limit)
+            raise BodyTooLarge(limit)
         return bytes(cramjam.snappy.decompress_raw(body))
     except (cramjam.DecompressionError, ValueError) as error:
         raise BadInput("body", f"is no block of Snappy: {error}") from None
@@ -90,7 +90,7 @@ def unframe(body: bytes, limit: int) -> bytes:
         elif kind == _PLAIN:
             total += len(content)
         if total > limit:
-            raise TooLarge(limit)
+            raise BodyTooLarge(limit)
         at += _FRAME_HEADER + length
     try:
         return bytes(cramjam.snappy.decompress(body)) if body else b""

@@ -57,7 +57,7 @@ class Family(NamedTuple):
 Families = dict[str, Family]
 
 
-class Group(NamedTuple):
+class PushGroup(NamedTuple):
     """The metrics pushed for one set of grouping labels, and the times (Unix seconds) of the last
     success and failure.
     """
@@ -172,13 +172,13 @@ def _family_of(name: str, kinds: Mapping[str, str]) -> str:
     return name
 
 
-def pushed(old: Group, families: Families, replaces: bool, now: float) -> Group:
+def pushed(old: PushGroup, families: Families, replaces: bool, now: float) -> PushGroup:
     """Return `old` after a push: replaced as a whole, or only its families of the same names."""
     unchanged = {} if replaces else old.families
-    return Group(old.labels, {**unchanged, **families}, now, old.failed_at)
+    return PushGroup(old.labels, {**unchanged, **families}, now, old.failed_at)
 
 
-def conflict(group: Group, kinds: Iterable[Mapping[str, str]], taken: Iterable[Labels]) -> str:
+def conflict(group: PushGroup, kinds: Iterable[Mapping[str, str]], taken: Iterable[Labels]) -> str:
     """Return how a group does not go together with others, by the `kinds` of theirs and the series
     `taken` by them; nothing where it does.
     """
@@ -191,14 +191,14 @@ def conflict(group: Group, kinds: Iterable[Mapping[str, str]], taken: Iterable[L
     return f"{label_sets.show(double)} is in another group too" if double is not None else ""
 
 
-def points(group: Group) -> list[Point]:
+def points(group: PushGroup) -> list[Point]:
     """Return everything of a group as it is shown, its two times too."""
     times = {PUSH_TIME: group.pushed_at, FAILURE_TIME: group.failed_at}
     points_ = [Point(label_sets.of({**group.labels, label_sets.NAME: name}), at) for name, at in times.items()]
     return points_ + [point for family in group.families.values() for point in family.points]
 
 
-def metadata(group: Group) -> dict[str, Metadata]:
+def metadata(group: PushGroup) -> dict[str, Metadata]:
     """Return the metadata of a group's families."""
     return OWN | {name: Metadata(family.kind, family.help) for name, family in group.families.items()}
 

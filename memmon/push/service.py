@@ -16,7 +16,7 @@ from memmon.errors import BadInput
 from memmon.metrics import service as metrics
 from memmon.push import group as groups
 from memmon.push import otlp, remote_write, store
-from memmon.push.group import Families, Group, Inconsistent
+from memmon.push.group import Families, Inconsistent, PushGroup
 from memmon.push.rejections import Pushed, Refusals
 from memmon.samples import STALE_NAN, Metadata, Point, Sample
 from memmon.state import counters, lease
@@ -62,14 +62,14 @@ def put(ctx: Context, labels: dict[str, str], body: bytes, replaces: bool) -> No
 
 def _keep(
     ctx: Context, labels: dict[str, str], families: Families, replaces: bool, now: float
-) -> tuple[Group | None, Group]:
+) -> tuple[PushGroup | None, PushGroup]:
     """Write a push into its group; return the group as it was and as it is."""
     key = groups.key_of(labels)
     with ctx.write() as session:
         # Whether a push goes together with the others is decided by one at a time.
         advisory_lock.take(session, "push")
         before = store.get(session, key)
-        after = groups.pushed(before or Group(labels, {}, 0.0, 0.0), families, replaces, now)
+        after = groups.pushed(before or PushGroup(labels, {}, 0.0, 0.0), families, replaces, now)
         _check_room(session, key, after)
         other_groups = [other for other in store.kinds(session) if other.key != key]
         # A series has the job of its group: only groups of this job can have it too.
@@ -82,7 +82,7 @@ def _keep(
     return before, after
 
 
-def _check_room(session: Session, key: str, group: Group) -> None:
+def _check_room(session: Session, key: str, group: PushGroup) -> None:
     """Raise BadInput when with `group` there would be too much."""
     group_count, series = store.totals_of_others(session, key)
     if group_count >= MAX_GROUPS:
@@ -96,7 +96,7 @@ def _keep_failure(ctx: Context, labels: dict[str, str], now: float) -> None:
     with ctx.write() as session:
         advisory_lock.take(session, "push")
         before = store.get(session, groups.key_of(labels))
-        after = (before or Group(labels, {}, 0.0, 0.0))._replace(failed_at=now)
+        after = (before or PushGroup(labels, {}, 0.0, 0.0))._replace(failed_at=now)
         try:
             _check_room(session, groups.key_of(labels), after)
         except BadInput:
@@ -143,7 +143,7 @@ def replay(ctx: Context, now: float) -> int:
     return len(points)
 
 
-def _gone(before: Group | None, after: Group) -> list[Point]:
+def _gone(before: PushGroup | None, after: PushGroup) -> list[Point]:
     """Return the markers that end the series which a push took away."""
     left = {point.labels for point in groups.points(after)}
     return _stale(p.labels for p in (groups.points(before) if before else ()) if p.labels not in left)
@@ -153,7 +153,7 @@ def _stale(series: Iterable[label_sets.Labels]) -> list[Point]:
     return [Point(labels, STALE_NAN) for labels in series]
 
 
-def _show(ctx: Context, group: Group, now: float, gone: Iterable[Point] = ()) -> None:
+def _show(ctx: Context, group: PushGroup, now: float, gone: Iterable[Point] = ()) -> None:
     _write(ctx, [*groups.points(group), *gone], groups.metadata(group), now)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from memmon.db import upsert
 from memmon.db.tables import PushGroupRow
 from memmon.push import group as groups
-from memmon.push.group import Group
+from memmon.push.group import PushGroup
 
 
 class Kinds(NamedTuple):
@@ -23,7 +23,7 @@ class Kinds(NamedTuple):
     kinds: dict[str, str]
 
 
-def get(session: Session, key: str) -> Group | None:
+def get(session: Session, key: str) -> PushGroup | None:
     """Return a group."""
     row = session.get(PushGroupRow, key)
     return _group(row) if row else None
@@ -35,16 +35,16 @@ def kinds(session: Session) -> list[Kinds]:
     return [Kinds(*row) for row in session.execute(query)]
 
 
-def groups_by_key(session: Session, keys: Sequence[str]) -> list[Group]:
+def groups_by_key(session: Session, keys: Sequence[str]) -> list[PushGroup]:
     """Return the groups of `keys`."""
-    groups: list[Group] = []
+    groups: list[PushGroup] = []
     for start in range(0, len(keys), upsert.CHUNK):
         query = select(PushGroupRow).where(PushGroupRow.key.in_(keys[start : start + upsert.CHUNK]))
         groups += [_group(row) for row in session.scalars(query)]
     return groups
 
 
-def everything(session: Session) -> list[Group]:
+def everything(session: Session) -> list[PushGroup]:
     """Return every group."""
     return [_group(row) for row in session.scalars(select(PushGroupRow).order_by(PushGroupRow.key))]
 
@@ -56,7 +56,7 @@ def totals_of_others(session: Session, key: str) -> tuple[int, int]:
     return group_count, int(series)
 
 
-def save(session: Session, group: Group) -> None:
+def save(session: Session, group: PushGroup) -> None:
     """Write a group, in the place of the one with its labels."""
     values: dict[str, Any] = {
         "key": groups.key_of(group.labels),
@@ -76,5 +76,5 @@ def delete(session: Session, key: str) -> None:
     session.execute(sql_delete(PushGroupRow).where(PushGroupRow.key == key))
 
 
-def _group(row: PushGroupRow) -> Group:
-    return Group(row.labels, groups.load(row.families), row.pushed_at, row.failed_at)
+def _group(row: PushGroupRow) -> PushGroup:
+    return PushGroup(row.labels, groups.load(row.families), row.pushed_at, row.failed_at)

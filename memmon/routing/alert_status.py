@@ -11,20 +11,20 @@ from memmon.context import Context
 from memmon.labels import Labels
 from memmon.promql.matcher import Matcher, all_accept
 from memmon.routing import dispatcher, route
-from memmon.routing.inputs import View
-from memmon.routing.mute import Held
-from memmon.routing.route import Node
+from memmon.routing.inputs import FlushInputs
+from memmon.routing.mute import Suppression
+from memmon.routing.route import RouteNode
 
 
-class Standing(NamedTuple):
+class AlertStatus(NamedTuple):
     """One firing alert as it is shown, what keeps it back, the routes that it takes, and the time
     intervals that mute all of these.
     """
 
     alert: dict[str, Any]
     labels: Labels
-    suppressions: list[Held]
-    nodes: list[Node]
+    suppressions: list[Suppression]
+    nodes: list[RouteNode]
     muted_by: list[str]
 
     @property
@@ -49,18 +49,18 @@ class Standing(NamedTuple):
         return [suppression.by for suppression in self.suppressions if suppression.kind in ("inhibition", "dependency")]
 
 
-def standing(ctx: Context, matchers: tuple[Matcher, ...] = ()) -> list[Standing]:
+def statuses(ctx: Context, matchers: tuple[Matcher, ...] = ()) -> list[AlertStatus]:
     """Return the firing alerts that `wanted` accept, each with what keeps it back and where it
     goes.
     """
     if not matchers:
-        return standing_of(View(ctx, ctx.now()), alerts.firing(ctx))
+        return statuses_of(FlushInputs(ctx, ctx.now()), alerts.firing(ctx))
     numbers = [alert_id for alert_id, _, labels in alerts.firing_labels(ctx) if all_accept(matchers, labels)]
     alerts_ = [alert for alert in alerts.by_ids(ctx, numbers) if alert["state"] == "firing"]
-    return standing_of(View(ctx, ctx.now()), alerts_)
+    return statuses_of(FlushInputs(ctx, ctx.now()), alerts_)
 
 
-def standing_of(view: View, alert_rows: list[dict[str, Any]]) -> list[Standing]:
+def statuses_of(view: FlushInputs, alert_rows: list[dict[str, Any]]) -> list[AlertStatus]:
     """The same of alerts that are at hand."""
     closed = {node.id: [suppression.by for suppression in view.route_held(node)] for node in route.walk(view.top)}
     statuses = []
@@ -69,15 +69,15 @@ def standing_of(view: View, alert_rows: list[dict[str, Any]]) -> list[Standing]:
         nodes = route.match(view.top, dispatcher.routed(labels, alert["flaps"]))
         names = [closed[node.id] for node in nodes]
         muted_by = sorted({name for interval_name in names for name in interval_name}) if all(names) else []
-        statuses.append(Standing(alert, labels, view.suppressions_of(labels), nodes, muted_by))
+        statuses.append(AlertStatus(alert, labels, view.suppressions_of(labels), nodes, muted_by))
     return statuses
 
 
-def suppressed(ctx: Context, numbers: Collection[int] | None = None) -> dict[int, list[Held]]:
+def suppressed(ctx: Context, numbers: Collection[int] | None = None) -> dict[int, list[Suppression]]:
     """Return why each alert that fires (or each of `numbers`) and is kept back is, by its id; time
     intervals keep back routes, and are not among them.
     """
-    view = View(ctx, ctx.now())
+    view = FlushInputs(ctx, ctx.now())
     requested = None if numbers is None else frozenset(numbers)
     labels_by_id = ((n, labels) for n, _, labels in alerts.firing_labels(ctx) if requested is None or n in requested)
     suppressions = {alert_id: view.suppressions_of(labels) for alert_id, labels in labels_by_id}

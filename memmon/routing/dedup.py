@@ -24,7 +24,7 @@ RESOLVING: frozenset[str] = frozenset({"all alerts resolved", "some alerts resol
 SENDING: frozenset[str] = RESOLVING | {"first notification", "new alerts added", "repeat interval elapsed"}
 
 
-class Told(NamedTuple):
+class NotificationLogEntry(NamedTuple):
     """The last delivery: alert ids, time (Unix seconds), and whether all firing alerts were
     acknowledged then.
     """
@@ -38,7 +38,7 @@ class Told(NamedTuple):
 def decide(
     firing: AbstractSet[int],
     resolved: AbstractSet[int],
-    log_entry: Told | None,
+    log_entry: NotificationLogEntry | None,
     repeat: float,
     now: float,
     acknowledged: bool = False,

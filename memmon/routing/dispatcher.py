@@ -13,13 +13,13 @@ from memmon.alerts.service import Unplaced
 from memmon.context import Context
 from memmon.labels import Labels
 from memmon.routing import route, store
-from memmon.routing.route import Node
+from memmon.routing.route import RouteNode
 
 
-class Place(NamedTuple):
+class Placement(NamedTuple):
     """A group that gets alerts: where it belongs, and its new alerts."""
 
-    node: Node
+    node: RouteNode
     shared: Labels
     members: list[Unplaced]
 
@@ -48,22 +48,22 @@ def routed(labels: Labels, flaps: int) -> Labels:
     return label_sets.merge(labels, {"flapping": "true"}) if flaps >= FLAPPING else labels
 
 
-def key(node: Node, labels: Labels) -> str:
+def key(node: RouteNode, labels: Labels) -> str:
     """Return what a group is stored under. Two routes may have the same matchers, and so the same
     group key.
     """
     return route.short(f"{node.receiver}|{route.group_key(node, labels)}", 512)
 
 
-def _place(session: Session, top: Node, unplaced: list[Unplaced], now: float) -> None:
-    places_: dict[str, Place] = {}
+def _place(session: Session, top: RouteNode, unplaced: list[Unplaced], now: float) -> None:
+    places_: dict[str, Placement] = {}
     rows: list[dict[str, Any]] = []
     for alert in unplaced:
         for node in route.match(top, routed(alert.labels, alert.flaps)):
             name = key(node, alert.labels)
             entry = places_.get(name)
             if entry is None:
-                entry = places_[name] = Place(node, route.group_labels(node, alert.labels), [])
+                entry = places_[name] = Placement(node, route.group_labels(node, alert.labels), [])
             entry.members.append(alert)
             rows.append(
                 {

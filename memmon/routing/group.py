@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from memmon.routing import dedup
-from memmon.routing.dedup import Told
+from memmon.routing.dedup import NotificationLogEntry
 
 BEING_SENT = "being sent"
 WAITING = "waiting for the receiver"
@@ -15,7 +15,7 @@ ACKNOWLEDGED = "acknowledged by a person"
 Act = Literal["send", "log", "cancel", "wait", "nothing"]
 
 
-class Channel(NamedTuple):
+class ReceiverChannel(NamedTuple):
     """One channel of a receiver, and whether it takes resolved alerts and acknowledgements."""
 
     name: str
@@ -45,7 +45,7 @@ class Members(NamedTuple):
     acknowledged: bool
 
 
-class Verdict(NamedTuple):
+class ChannelDecision(NamedTuple):
     """Decision about a channel, and the recorded reason."""
 
     act: Act
@@ -53,14 +53,14 @@ class Verdict(NamedTuple):
 
 
 def decide(
-    channel: Channel,
+    channel: ReceiverChannel,
     now_: Members,
-    log_entry: Told | None,
+    log_entry: NotificationLogEntry | None,
     pending: Pending | None,
     repeat: float,
     now: float,
     life: float,
-) -> Verdict:
+) -> ChannelDecision:
     """Return what to do. At most one message of a group is on its way to a channel: one that still
     waits is brought up to date.
 
@@ -69,7 +69,7 @@ def decide(
     is dropped once nothing fires.
     """
     if pending and pending.state == "sending":
-        return Verdict("wait", BEING_SENT)
+        return ChannelDecision("wait", BEING_SENT)
     if log_entry is not None:
         # A clock that was set back must not put the next notice off.
         log_entry = log_entry._replace(firing=log_entry.firing - now_.muted, at=min(log_entry.at, now))
@@ -80,20 +80,20 @@ def decide(
         reason = ACKNOWLEDGED if not log_entry.acknowledged else reason
     sends = reason in dedup.SENDING or reason == ACKNOWLEDGED
     if pending is None:
-        return _fresh(channel, reason) if sends else Verdict("nothing", reason)
+        return _fresh(channel, reason) if sends else ChannelDecision("nothing", reason)
     if not sends and pending.attempts and pending.firing & now_.resolved and not now_.firing:
         reason, sends = "all alerts resolved", True
     if not sends:
-        return Verdict("cancel", CANCELLED)
+        return ChannelDecision("cancel", CANCELLED)
     if pending.state == "failed" and not now_.firing and now - pending.created_at > life:
-        return Verdict("cancel", CANCELLED)
+        return ChannelDecision("cancel", CANCELLED)
     same = (pending.firing, pending.resolved) == (now_.firing, now_.resolved)
     if pending.state == "waiting" and same:
-        return Verdict("wait", WAITING)
+        return ChannelDecision("wait", WAITING)
     return _fresh(channel, reason)
 
 
-def _fresh(channel: Channel, reason: str) -> Verdict:
+def _fresh(channel: ReceiverChannel, reason: str) -> ChannelDecision:
     """A resolution is not sent to a channel without `send_resolved`, but it enters the log."""
     quiet = reason in dedup.RESOLVING and not channel.wants_resolved
-    return Verdict("log" if quiet else "send", reason)
+    return ChannelDecision("log" if quiet else "send", reason)

@@ -12,11 +12,11 @@ from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.db.tables import GroupRow
 from memmon.routing import group, route, store
-from memmon.routing.dedup import Told
-from memmon.routing.group import Channel, Members, Pending, Verdict
-from memmon.routing.inputs import View
-from memmon.routing.mute import Held
-from memmon.routing.route import Node
+from memmon.routing.dedup import NotificationLogEntry
+from memmon.routing.group import ChannelDecision, Members, Pending, ReceiverChannel
+from memmon.routing.inputs import FlushInputs
+from memmon.routing.mute import Suppression
+from memmon.routing.route import RouteNode
 from memmon.state import counters
 
 LIFE = 86400.0
@@ -26,7 +26,7 @@ SKEW = 60.0
 """Seconds by which the clocks of workers may differ."""
 
 
-class Note(NamedTuple):
+class LogEntry(NamedTuple):
     """The notification log entry that a message's delivery writes."""
 
     firing: list[int]
@@ -50,7 +50,7 @@ class Outbox(Protocol):
         channel: str,
         payload: dict[str, Any],
         group_key: str,
-        note: Note,
+        note: LogEntry,
         old: Pending | None,
     ) -> None:
         """Take a message, in the place of the `old` one."""
@@ -66,11 +66,11 @@ class Work(NamedTuple):
 
     ctx: Context
     session: Session
-    view: View
+    view: FlushInputs
     row: GroupRow
-    node: Node
-    channels: list[Channel]
-    log_entries: dict[str, Told]
+    node: RouteNode
+    channels: list[ReceiverChannel]
+    log_entries: dict[str, NotificationLogEntry]
     pending: dict[str, Pending]
 
 
@@ -78,7 +78,7 @@ class Split(NamedTuple):
     """A group's alerts: those to notify, and the suppressions of the other firing ones."""
 
     open: dict[int, dict[str, Any]]
-    suppressions: dict[int, list[Held]]
+    suppressions: dict[int, list[Suppression]]
 
     def members(self) -> Members:
         """Return the ids of both, as decisions want them."""
@@ -95,7 +95,7 @@ def flush(ctx: Context, outbox: Outbox) -> int:
         due = store.due_keys(session, now, farthest)
     if not due:
         return 0
-    view = View(ctx, now)
+    view = FlushInputs(ctx, now)
     nodes = {(route.short(node.key, 255), node.receiver): node for node in reversed(route.walk(view.top))}
     return sum(_flush_one(ctx, view, nodes, key, outbox, now + farthest) for key in due)
 
@@ -107,7 +107,7 @@ def _farthest(ctx: Context) -> float:
 
 
 def _flush_one(
-    ctx: Context, view: View, nodes: dict[tuple[str, str], Node], key: str, outbox: Outbox, latest: float
+    ctx: Context, view: FlushInputs, nodes: dict[tuple[str, str], RouteNode], key: str, outbox: Outbox, latest: float
 ) -> int:
     """Claim, decide and send in one transaction: who loses the claim has sent nothing."""
     with ctx.write() as session:
@@ -137,13 +137,13 @@ def _over(group_alerts: list[dict[str, Any]], work: Work) -> frozenset[int]:
     return (ended & _told_of(work.log_entries, "resolved")) - _owed(work.log_entries, work.channels)
 
 
-def _owed(log_entries: dict[str, Told], channels: list[Channel]) -> frozenset[int]:
+def _owed(log_entries: dict[str, NotificationLogEntry], channels: list[ReceiverChannel]) -> frozenset[int]:
     """Return the alerts whose firing was delivered to a channel that takes resolutions."""
     wanting = {channel.name for channel in channels if channel.wants_resolved}
     return _told_of({name: entry for name, entry in log_entries.items() if name in wanting}, "firing")
 
 
-def _told_of(log_entries: dict[str, Told], field: str) -> frozenset[int]:
+def _told_of(log_entries: dict[str, NotificationLogEntry], field: str) -> frozenset[int]:
     return frozenset[int]().union(*(getattr(entry, field) for entry in log_entries.values()))
 
 
@@ -169,13 +169,13 @@ def _split(work: Work, group_alerts: list[dict[str, Any]]) -> Split:
 def _tell(work: Work, split: Split, outbox: Outbox) -> int:
     """Decide and act for each channel; return the number of messages in the outbox."""
     members, now, row = split.members(), work.view.now, work.row
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, ChannelDecision] = {}
     for channel in work.channels:
         before, old = work.log_entries.get(channel.name), work.pending.get(channel.name)
         verdict = group.decide(channel, members, before, old, work.node.repeat_interval, now, LIFE)
         verdicts[channel.name] = verdict
         heard = (before.firing if before else frozenset()) & members.muted
-        note = Note(sorted(members.firing | heard), sorted(members.resolved), members.acknowledged, verdict.reason)
+        note = LogEntry(sorted(members.firing | heard), sorted(members.resolved), members.acknowledged, verdict.reason)
         if verdict.act == "send":
             payload = _payload(work, split, verdict.reason)
             outbox.put(work.session, row.receiver, channel.name, payload, row.key, note, old)
@@ -187,21 +187,21 @@ def _tell(work: Work, split: Split, outbox: Outbox) -> int:
     return sum(verdict.act == "send" for verdict in verdicts.values())
 
 
-def told_channels(ctx: Context, receiver: str) -> list[Channel]:
+def told_channels(ctx: Context, receiver: str) -> list[ReceiverChannel]:
     """Return the channels of a receiver, as decisions see them."""
     receiver_config = route.receivers(ctx.config.routes, ctx.settings).get(receiver)
     return [
-        Channel(name, config.send_resolved, name.startswith("pagerduty"))
+        ReceiverChannel(name, config.send_resolved, name.startswith("pagerduty"))
         for name, config in (route.channels(receiver_config) if receiver_config else ())
     ]
 
 
-def record(session: Session, group_key: str, channel: str, note: Note, at: float) -> None:
+def record(session: Session, group_key: str, channel: str, note: LogEntry, at: float) -> None:
     """Write the notification log entry of a channel."""
-    store.save_told(session, group_key=group_key, channel=channel, notified_at=at, **note._asdict())
+    store.save_log_entry(session, group_key=group_key, channel=channel, notified_at=at, **note._asdict())
 
 
-def _keep(work: Work, split: Split, members: Members, verdicts: dict[str, Verdict]) -> None:
+def _keep(work: Work, split: Split, members: Members, verdicts: dict[str, ChannelDecision]) -> None:
     """Record the decision and the next flush. Resolved alerts leave once every channel was
     notified; an empty group is deleted.
     """

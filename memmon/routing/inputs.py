@@ -13,11 +13,11 @@ from memmon.labels import Labels
 from memmon.promql.matcher import all_accept
 from memmon.routing import interval, maintenance, mute, route, silences
 from memmon.routing.dependency import Dependencies
-from memmon.routing.mute import Held
-from memmon.routing.route import Node
+from memmon.routing.mute import Suppression
+from memmon.routing.route import RouteNode
 
 
-class View:
+class FlushInputs:
     """Asked for each alert and each route: why are they kept back now? Read once, so that all
     answers belong together.
     """
@@ -40,10 +40,10 @@ class View:
         """Return the label set of an alert that is shown."""
         return self._labels.get(alert["id"]) or label_sets.of(alert["labels"])
 
-    def suppressions_of(self, labels: Labels) -> list[Held]:
+    def suppressions_of(self, labels: Labels) -> list[Suppression]:
         """Return the suppressions of an alert with `labels`."""
         suppressions = [
-            Held(
+            Suppression(
                 "silence",
                 silence.id,
                 f"silenced by {silence.by or 'a person'}: {silence.comment or 'no comment'}",
@@ -53,25 +53,27 @@ class View:
             if silence.mutes(labels, self.now)
         ]
         suppressions += [
-            Held("maintenance", str(window.id), f"in the maintenance window {window.name}", window.end)
+            Suppression("maintenance", str(window.id), f"in the maintenance window {window.name}", window.end)
             for window in self._windows
             if all_accept(window.matchers, labels)
         ]
         suppressions += [
-            Held("inhibition", self._names[alert_id], f"inhibited by alert {alert_id}")
+            Suppression("inhibition", self._names[alert_id], f"inhibited by alert {alert_id}")
             for alert_id in self._inhibitor.inhibiting(labels)
         ]
         for cause in self.dependencies.causes(labels):
             numbers = ", ".join(map(str, cause.alerts))
             suppressions.append(
-                Held("dependency", cause.target, f"{cause.target}, which it depends on, has failed: alert {numbers}")
+                Suppression(
+                    "dependency", cause.target, f"{cause.target}, which it depends on, has failed: alert {numbers}"
+                )
             )
         return suppressions
 
-    def route_held(self, node: Node) -> list[Held]:
+    def route_held(self, node: RouteNode) -> list[Suppression]:
         """Return the time intervals that mute a route now."""
         names = interval.muting(node.mute, node.active, self.routes.intervals, self.now)
         return [
-            Held("time interval", name, f"{name} mutes the route" if name in node.mute else f"outside of {name}")
+            Suppression("time interval", name, f"{name} mutes the route" if name in node.mute else f"outside of {name}")
             for name in names
         ]

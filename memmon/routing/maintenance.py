@@ -15,8 +15,8 @@ from memmon.errors import BadInput, Conflict, NotFound
 from memmon.promql.matcher import Matcher
 from memmon.routing import recurrence, store
 from memmon.routing.matcher import checked, op_of, to_json
-from memmon.routing.mute import Window
-from memmon.routing.recurrence import Schedule
+from memmon.routing.mute import MaintenanceWindow
+from memmon.routing.recurrence import WindowSchedule
 from memmon.state import live
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ def get(ctx: Context, window_id: int) -> dict[str, Any]:
         return window_json(_get(session, window_id), ctx.now())
 
 
-def in_force(session: Session, now: float) -> list[Window]:
+def in_force(session: Session, now: float) -> list[MaintenanceWindow]:
     """Return the windows that hold now."""
     windows_ = (_window(row, now) for row in store.maintenances(session, now) if row.approved_at is not None)
     return [window for window in windows_ if window is not None]
@@ -134,17 +134,17 @@ def _get(session: Session, window_id: int) -> MaintenanceRow:
     return row
 
 
-def _window(row: MaintenanceRow, now: float) -> Window | None:
-    occurrence = recurrence.current(Schedule(**row.schedule), now)
+def _window(row: MaintenanceRow, now: float) -> MaintenanceWindow | None:
+    occurrence = recurrence.current(WindowSchedule(**row.schedule), now)
     if occurrence is None or str(occurrence.start) in row.ended:
         return None
     matchers = tuple(Matcher(matcher["name"], op_of(matcher), matcher["value"]) for matcher in row.matchers)
-    return Window(row.id, row.name, matchers, occurrence.start, occurrence.end)
+    return MaintenanceWindow(row.id, row.name, matchers, occurrence.start, occurrence.end)
 
 
 def window_json(row: MaintenanceRow, now: float) -> dict[str, Any]:
     """Return a window as the API shows it."""
-    when = Schedule(**row.schedule)
+    when = WindowSchedule(**row.schedule)
     current_window = _window(row, now) if row.approved_at is not None else None
     state = "awaiting approval" if row.approved_at is None else "active" if current_window else "planned"
     following = [o for o in recurrence.occurrences(when, now, 5) if str(o.start) not in row.ended]

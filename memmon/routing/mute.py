@@ -16,7 +16,7 @@ from memmon.routing.matcher import of_route
 Kind = Literal["silence", "maintenance", "inhibition", "dependency", "time interval"]
 
 
-class Held(NamedTuple):
+class Suppression(NamedTuple):
     """Why an alert is kept back: by what (an id or a name), said in words, and until when at the
     latest, where that is known.
     """
@@ -46,7 +46,7 @@ class Silence(NamedTuple):
         return self.starts_at <= now < self.ends_at and all_accept(self.matchers, labels)
 
 
-class Window(NamedTuple):
+class MaintenanceWindow(NamedTuple):
     """An occurrence of a maintenance window that holds now."""
 
     id: int

@@ -41,7 +41,7 @@ class Occurrence(NamedTuple):
     end: float
 
 
-class Schedule(NamedTuple):
+class WindowSchedule(NamedTuple):
     """When a window comes: from `start` (Unix seconds) on, and not after `until`. `rule` is what
     its kind wants, as text.
     """
@@ -54,7 +54,7 @@ class Schedule(NamedTuple):
     until: float | None = None
 
 
-def schedule(document: Mapping[str, Any], now: float) -> Schedule:
+def schedule(document: Mapping[str, Any], now: float) -> WindowSchedule:
     """Return the schedule in `document`; raise BadInput with the name of the wrong field.
 
     Keys: kind, start (Unix seconds, now where it is missing), duration (seconds), timezone, until,
@@ -66,7 +66,9 @@ def schedule(document: Mapping[str, Any], now: float) -> Schedule:
     duration, start, until = (_number(document, name) for name in ("duration", "start", "until"))
     if duration is None or not 0 < duration <= LONGEST:
         raise BadInput("duration", "must be more than nothing and at most 31 days")
-    schedule_ = Schedule(kind, _rule(kind, document), now if start is None else start, duration, _zone(document), until)
+    schedule_ = WindowSchedule(
+        kind, _rule(kind, document), now if start is None else start, duration, _zone(document), until
+    )
     if until is not None and until <= schedule_.start:
         raise BadInput("until", "must be after the start")
     if kind != "once":
@@ -112,7 +114,7 @@ def _rule(kind: str, document: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _compiled(schedule_: Schedule) -> rrule.rruleset:
+def _compiled(schedule_: WindowSchedule) -> rrule.rruleset:
     """Return the starts in local time without a zone."""
     begin = datetime.fromtimestamp(schedule_.start, UTC).astimezone(ZoneInfo(schedule_.timezone)).replace(tzinfo=None)
     rule_set = rrule.rruleset()
@@ -193,7 +195,7 @@ def _value(text: str, field_index: int) -> int:
     return value
 
 
-def occurrences(schedule_: Schedule, after: float, limit: int) -> list[Occurrence]:
+def occurrences(schedule_: WindowSchedule, after: float, limit: int) -> list[Occurrence]:
     """Return the next occurrences that end after `after`, at most `limit`."""
     occurrences_: list[Occurrence] = []
     for occurrence in _all(schedule_, after):
@@ -203,7 +205,7 @@ def occurrences(schedule_: Schedule, after: float, limit: int) -> list[Occurrenc
     return occurrences_
 
 
-def _all(schedule_: Schedule, after: float) -> Iterator[Occurrence]:
+def _all(schedule_: WindowSchedule, after: float) -> Iterator[Occurrence]:
     if schedule_.kind == "once":
         if schedule_.start + schedule_.duration > after:
             yield Occurrence(schedule_.start, schedule_.start + schedule_.duration)
@@ -220,11 +222,11 @@ def _all(schedule_: Schedule, after: float) -> Iterator[Occurrence]:
 
 
 @lru_cache(maxsize=1024)
-def _around(schedule_: Schedule, minute: int) -> tuple[Occurrence, ...]:
+def _around(schedule_: WindowSchedule, minute: int) -> tuple[Occurrence, ...]:
     return tuple(o for o in occurrences(schedule_, minute * 60.0, 4) if o.start < minute * 60.0 + 60)
 
 
-def current(schedule_: Schedule, now: float) -> Occurrence | None:
+def current(schedule_: WindowSchedule, now: float) -> Occurrence | None:
     """Return the occurrence at `now`; of several, the last to end."""
     current_occurrences = [o for o in _around(schedule_, int(now // 60)) if o.start <= now < o.end]
     return max(current_occurrences, key=lambda o: o.end, default=None)

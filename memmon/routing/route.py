@@ -18,7 +18,7 @@ from memmon.settings import Settings
 ALL_LABELS = "..."
 
 
-class Node(NamedTuple):
+class RouteNode(NamedTuple):
     """One route with all that it inherits; times are seconds. `key` is its matchers after those of
     its parents, and stays the same when routes are put in another order; `id` has its place as
     well. `mute` and `active` name time intervals.
@@ -36,13 +36,13 @@ class Node(NamedTuple):
     active: tuple[str, ...]
     labels: Labels
     goes_on: bool
-    children: tuple[Node, ...]
+    children: tuple[RouteNode, ...]
 
 
-_built: tuple[Routes, Settings, Node] | None = None
+_built: tuple[Routes, Settings, RouteNode] | None = None
 
 
-def tree(routes: Routes, settings: Settings) -> Node:
+def tree(routes: Routes, settings: Settings) -> RouteNode:
     """Return the route tree with inherited settings; the environment's receiver is a first route
     with `continue`. The tree is cached per configuration.
     """
@@ -53,7 +53,7 @@ def tree(routes: Routes, settings: Settings) -> Node:
     return cached[2]
 
 
-def _tree(routes: Routes, settings: Settings) -> Node:
+def _tree(routes: Routes, settings: Settings) -> RouteNode:
     top = routes.route
     if environment(settings):
         urgent = {"receiver": ENVIRONMENT, "matchers": ('severity="critical"',), "group_wait": 0.0}
@@ -62,7 +62,7 @@ def _tree(routes: Routes, settings: Settings) -> Node:
     return _node(top, None, 0)
 
 
-def mark(top: Node) -> str:
+def mark(top: RouteNode) -> str:
     """Return a digest of a route tree, equal for trees that route every alert the same way."""
     return hashlib.sha256(repr(top).encode(errors="replace")).hexdigest()[:16]
 
@@ -90,12 +90,12 @@ def _one_by_one(route: Route) -> list[tuple[str, Route]]:
     return singles + [(value, Route(match_re={name: value})) for name, value in route.match_re.items()]
 
 
-def walk(node: Node) -> list[Node]:
+def walk(node: RouteNode) -> list[RouteNode]:
     """Return a route and all below it, depth first."""
     return [node, *(deeper for child in node.children for deeper in walk(child))]
 
 
-def _node(route: Route, parent: Node | None, place: int) -> Node:
+def _node(route: Route, parent: RouteNode | None, place: int) -> RouteNode:
     def inherit(name: str, default: float) -> float:
         value = getattr(route, name)
         if value is not None:
@@ -105,7 +105,7 @@ def _node(route: Route, parent: Node | None, place: int) -> Node:
     matchers = of_route(route)
     matchers_text = "{" + ",".join(map(str, matchers)) + "}"
     group_by = route.group_by or (parent.group_by if parent else ())
-    node = Node(
+    node = RouteNode(
         key=f"{parent.key}/{matchers_text}" if parent else matchers_text,
         id=f"{parent.id}/{matchers_text}/{place}" if parent else matchers_text,
         receiver=route.receiver or (parent.receiver if parent else ""),
@@ -124,13 +124,13 @@ def _node(route: Route, parent: Node | None, place: int) -> Node:
     return node._replace(children=children)
 
 
-def match(node: Node, labels: Labels) -> list[Node]:
+def match(node: RouteNode, labels: Labels) -> list[RouteNode]:
     """Return the routes of an alert with `labels`: the deepest matches, the first one unless it has
     `continue`.
     """
     if not all_accept(node.matchers, labels):
         return []
-    matched_nodes: list[Node] = []
+    matched_nodes: list[RouteNode] = []
     for child in node.children:
         deeper = match(child, labels)
         matched_nodes += deeper
@@ -142,12 +142,12 @@ def match(node: Node, labels: Labels) -> list[Node]:
     return matched_nodes or [node]
 
 
-def group_labels(node: Node, labels: Labels) -> Labels:
+def group_labels(node: RouteNode, labels: Labels) -> Labels:
     """Return the labels that alerts of one group have in common."""
     return labels if ALL_LABELS in node.group_by else label_sets.only(labels, node.group_by)
 
 
-def group_key(node: Node, labels: Labels) -> str:
+def group_key(node: RouteNode, labels: Labels) -> str:
     """Return the name of the group that an alert with `labels` joins, as Alertmanager writes it."""
     inside = ", ".join(f'{name}="{label_sets.escape(value)}"' for name, value in group_labels(node, labels))
     return f"{node.key}:{{{inside}}}"

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from memmon.config.routes import Routes
 from memmon.labels import Labels
 from memmon.routing import dedup, interval, mute, route
-from memmon.routing.dedup import Told
-from memmon.routing.route import Node
+from memmon.routing.dedup import NotificationLogEntry
+from memmon.routing.route import RouteNode
 
 
-class Event(NamedTuple):
+class AlertEvent(NamedTuple):
     """An alert that began to fire, or ended, at a time (Unix seconds); `number` is the alert's."""
 
     at: float
@@ -38,14 +38,14 @@ class _Group:
     flush.
     """
 
-    def __init__(self, node: Node, due: float):
+    def __init__(self, node: RouteNode, due: float):
         self.node, self.due = node, due
         self.firing: dict[int, Labels] = {}
         self.ended: set[int] = set()
-        self.told: Told | None = None
+        self.told: NotificationLogEntry | None = None
 
 
-def rehearse(routes: Routes, top: Node, events: Iterable[Event], end: float) -> list[Notice]:
+def simulate(routes: Routes, top: RouteNode, events: Iterable[AlertEvent], end: float) -> list[Notice]:
     """Return the notifications up to `end`, in order. Silences, maintenance and acknowledgements
     are left out: people made them.
     """
@@ -53,14 +53,14 @@ def rehearse(routes: Routes, top: Node, events: Iterable[Event], end: float) -> 
 
 
 class _Rehearsal:
-    def __init__(self, routes: Routes, top: Node):
+    def __init__(self, routes: Routes, top: RouteNode):
         self._routes, self._top = routes, top
         self._groups: dict[str, _Group] = {}
         self._due: list[tuple[float, str]] = []
         self._firing: dict[int, Labels] = {}
         self._made: list[Notice] = []
 
-    def run(self, events: Sequence[Event], end: float) -> list[Notice]:
+    def run(self, events: Sequence[AlertEvent], end: float) -> list[Notice]:
         """Go through the events and the flushes between them."""
         for event in events:
             if event.at > end:
@@ -70,7 +70,7 @@ class _Rehearsal:
         self._flush_until(end, is_before=False)
         return self._made
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: AlertEvent) -> None:
         if event.fires:
             self._firing[event.alert_number] = event.labels
         else:
@@ -111,5 +111,5 @@ class _Rehearsal:
             shared = key.split("|", 2)[2]
             self._made.append(Notice(at, node.receiver, reason, shared, len(open_ones), len(group.ended)))
             heard = group.told.firing & suppressed_ids if group.told else frozenset()
-            group.told = Told(open_ones | heard, frozenset(group.ended), at)
+            group.told = NotificationLogEntry(open_ones | heard, frozenset(group.ended), at)
         group.ended.clear()

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from memmon.db import upsert
 from memmon.db.tables import DecisionRow, GroupRow, MaintenanceRow, NotificationLog, PlacementRow, SilenceRow
-from memmon.routing.dedup import Told
+from memmon.routing.dedup import NotificationLogEntry
 
 
 def group(session: Session, key: str) -> GroupRow | None:
@@ -107,16 +107,18 @@ def placements(session: Session, alert_id: int) -> Sequence[PlacementRow]:
     ).all()
 
 
-def log_entries(session: Session, key: str) -> dict[str, Told]:
+def log_entries(session: Session, key: str) -> dict[str, NotificationLogEntry]:
     """Return the notification log entries of a group by channel."""
     rows = session.scalars(select(NotificationLog).where(NotificationLog.group_key == key))
     return {
-        row.channel: Told(frozenset(row.firing), frozenset(row.resolved), row.notified_at, row.acknowledged)
+        row.channel: NotificationLogEntry(
+            frozenset(row.firing), frozenset(row.resolved), row.notified_at, row.acknowledged
+        )
         for row in rows
     }
 
 
-def save_told(session: Session, **values: Any) -> None:
+def save_log_entry(session: Session, **values: Any) -> None:
     """Store a notification log entry."""
     upsert.replace(session, NotificationLog, [values], ("group_key", "channel"))
 

@@ -50,7 +50,7 @@ FUTURE = 300.0
 """Seconds that a reporter's clock may be ahead."""
 
 
-class Event(BaseModel):
+class SecurityEvent(BaseModel):
     """One event. `params` are the request's parameters; `content` is memory text, which is flagged
     and never blocks.
     """
@@ -88,12 +88,12 @@ class Event(BaseModel):
         return moment if moment <= now + FUTURE else now
 
 
-def parse(document: Any) -> Event:
+def parse(document: Any) -> SecurityEvent:
     """Return the event; raise BadInput that names the first wrong field."""
     if not isinstance(document, dict):
         raise BadInput("event", "must be an object")
     try:
-        return Event.model_validate(_storable(document))
+        return SecurityEvent.model_validate(_storable(document))
     except ValidationError as error:
         problem = error.errors()[0]
         raise BadInput(".".join(map(str, problem["loc"])) or "event", validation_messages.of(problem)) from None

@@ -24,7 +24,7 @@ from memmon.security import event as events
 from memmon.security import restrictions as security_restrictions
 from memmon.security import store
 from memmon.security.detectors import brute_force, injection
-from memmon.security.event import Event
+from memmon.security.event import SecurityEvent
 from memmon.security.restrictions import desired, due, enforce, lift, restrict, restrictions
 from memmon.state import counters, live
 
@@ -54,7 +54,7 @@ def record(ctx: Context, document: Any, reporter: str) -> tuple[dict[str, Any], 
     documents = document if isinstance(document, list) else [document]
     if len(documents) > MAX_EVENTS:
         raise BadInput("events", f"more than {MAX_EVENTS} at once")
-    accepted: list[Event] = []
+    accepted: list[SecurityEvent] = []
     refused: list[dict[str, Any]] = []
     for index, document_ in enumerate(documents):
         try:
@@ -72,7 +72,7 @@ def record(ctx: Context, document: Any, reporter: str) -> tuple[dict[str, Any], 
     return {"ids": ids, "refused": refused}, list(dict.fromkeys(jobs))
 
 
-def _record_one(ctx: Context, event: Event, reporter: str) -> tuple[int, list[Job]]:
+def _record_one(ctx: Context, event: SecurityEvent, reporter: str) -> tuple[int, list[Job]]:
     """Keep an event with all that follows from it, or nothing: a worker that dies leaves no attack
     without its block.
     """
@@ -104,7 +104,7 @@ class Done(NamedTuple):
 
 
 def _attacks(
-    ctx: Context, session: Session, event: Event, findings: Sequence[injection.Finding], now: float
+    ctx: Context, session: Session, event: SecurityEvent, findings: Sequence[injection.InjectionFinding], now: float
 ) -> Iterator[tuple[str, str]]:
     """Return the attacks that the event shows, or is itself, and in words how."""
     if findings and _detector(ctx, INJECTION).enabled:
@@ -120,7 +120,12 @@ def _attacks(
 
 
 def _add(
-    session: Session, event: Event, reporter: str, now: float, findings: Sequence[injection.Finding], done: Done
+    session: Session,
+    event: SecurityEvent,
+    reporter: str,
+    now: float,
+    findings: Sequence[injection.InjectionFinding],
+    done: Done,
 ) -> int:
     severity = event.severity or events.SEVERITY[event.event_type]
     done.counted[event.event_type, severity] += 1
@@ -151,7 +156,7 @@ def _detector(ctx: Context, name: str) -> Detector:
     return next((d for d in ctx.config.detectors.detectors if d.name == name), Detector(name=name, enabled=False))
 
 
-def _is_brute_force(ctx: Context, session: Session, event: Event, now: float) -> bool:
+def _is_brute_force(ctx: Context, session: Session, event: SecurityEvent, now: float) -> bool:
     """Tell whether this failed login makes an attack of which there is no event yet."""
     detector = _detector(ctx, BRUTE_FORCE)
     if event.event_type != "auth_failure" or not event.source_ip or not detector.enabled:
@@ -163,7 +168,9 @@ def _is_brute_force(ctx: Context, session: Session, event: Event, now: float) ->
     return not store.has_event(session, event.source_ip, BRUTE_FORCE, now - min(detector.window, detector.block_for))
 
 
-def _add_finding(session: Session, name: str, event: Event, text: str, now: float, cause: int, done: Done) -> None:
+def _add_finding(
+    session: Session, name: str, event: SecurityEvent, text: str, now: float, cause: int, done: Done
+) -> None:
     """Make a finding an event of its own."""
     done.counted[name, "critical"] += 1
     store.add_event(
@@ -182,7 +189,7 @@ def _add_finding(session: Session, name: str, event: Event, text: str, now: floa
 
 
 def _respond(
-    ctx: Context, session: Session, name: str, event: Event, text: str, now: float, may_block: bool, done: Done
+    ctx: Context, session: Session, name: str, event: SecurityEvent, text: str, now: float, may_block: bool, done: Done
 ) -> None:
     """Block the address if the detector blocks and the address may be blocked, and raise the alert.
     A memory's text never blocks: its author may quote an attack.

@@ -32,7 +32,7 @@ rest.
 _EVERY = 0.05
 
 
-class Watched(NamedTuple):
+class SupervisedStack(NamedTuple):
     """Supervision state: the supervisor's pid, and descriptors and paths of the two locks;
     `terminal` is 1 if `memmon up` has a terminal.
     """
@@ -46,13 +46,13 @@ class Watched(NamedTuple):
     terminal: int
 
 
-def become(watched: Watched) -> None:
+def become(watched: SupervisedStack) -> None:
     """Replace this process by its long life; the signals stay blocked until it can take them."""
     words = [str(value) for value in watched]
     os.execv(sys.executable, [sys.executable, "-P", "-m", "memmon.stack.main_loop", TITLE, *words])
 
 
-def watch(watched: Watched) -> int:
+def watch(watched: SupervisedStack) -> int:
     """Wait for a signal to end, or for the supervisor's own end; return the exit status."""
     while True:
         signal_number = signal.sigwait(SIGNALS)
@@ -71,7 +71,7 @@ def watch(watched: Watched) -> int:
             return 0
 
 
-def end(watched: Watched) -> None:
+def end(watched: SupervisedStack) -> None:
     """End the supervisor and all of its processes; a second Ctrl-C ends them without order."""
     lock.ending(watched.lock_fd)
     lock.ending(watched.home_fd)
@@ -84,7 +84,7 @@ def end(watched: Watched) -> None:
             _send(watched.supervisor, signal.SIGKILL)
 
 
-def clear(watched: Watched) -> None:
+def clear(watched: SupervisedStack) -> None:
     """Remove what says that a stack runs. The locks are free when this process ends."""
     home_lock = Path(watched.home_lock)
     for name in ("stack.json", "demo.json"):
@@ -132,7 +132,9 @@ def main() -> int:
     """Go on as the process that `become` was called in."""
     setproctitle(f"{TITLE}: up")
     supervisor, lock_file, lock_fd, home_lock, home_fd, log_path, terminal = sys.argv[2:]
-    watched = Watched(int(supervisor), lock_file, int(lock_fd), home_lock, int(home_fd), log_path, int(terminal))
+    watched = SupervisedStack(
+        int(supervisor), lock_file, int(lock_fd), home_lock, int(home_fd), log_path, int(terminal)
+    )
     logs.setup(Path(log_path))
     return watch(watched)
 

@@ -31,7 +31,7 @@ _LONGEST_SOCKET = "/run/supervisor.sock.4194304"
 """The supervisor binds its socket under a name with its pid first."""
 
 
-class Plan(NamedTuple):
+class StackPlan(NamedTuple):
     """The stack to start: settings, environment, programs, and the dashboard's URL. `made_token` is
     True if the administrator's token is new.
     """
@@ -43,7 +43,7 @@ class Plan(NamedTuple):
     made_token: bool
 
 
-class Wanted(NamedTuple):
+class StartOptions(NamedTuple):
     """The options of `memmon up`: `demo` None means when there is no MemMimic to watch; `without`
     names programs to leave out.
     """
@@ -99,7 +99,7 @@ def folders(settings: Settings) -> None:
         raise BadConfig(f"MEMMON_HOME: {error.filename} cannot be written: {error.strerror}") from None
 
 
-def plan(settings: Settings, environ: Mapping[str, str], options: Wanted) -> Plan:
+def plan(settings: Settings, environ: Mapping[str, str], options: StartOptions) -> StackPlan:
     """Create secrets, database and the supervisor's files; return the stack to start. The caller
     has the locks.
     """
@@ -125,7 +125,7 @@ def plan(settings: Settings, environ: Mapping[str, str], options: Wanted) -> Pla
     migrate.upgrade(ctx.engine)
     audit.sign_unsigned(ctx)
     ctx.close()
-    return Plan(settings, stack_environ, programs, url, made_token)
+    return StackPlan(settings, stack_environ, programs, url, made_token)
 
 
 def _secrets(settings: Settings, stack_environ: dict[str, str]) -> bool:
@@ -189,7 +189,7 @@ def _write(settings: Settings, programs: tuple[Program, ...]) -> None:
         (run / "demo.json").unlink(missing_ok=True)
 
 
-def process_environ(plan: Plan, up_pid: int) -> dict[str, str]:
+def process_environ(plan: StackPlan, up_pid: int) -> dict[str, str]:
     """Return the environment of the supervisor, which its programs inherit."""
     first = str(Path(sys.executable).parent)
     return {

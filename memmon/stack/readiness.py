@@ -15,7 +15,7 @@ from memmon import supervisor
 from memmon.collect import broker
 from memmon.errors import MemmonError, Transient
 from memmon.settings import Settings
-from memmon.stack.preparation import Plan
+from memmon.stack.preparation import StackPlan
 from memmon.state import client, keys
 
 PATIENCE = 60.0
@@ -31,7 +31,7 @@ class NotReady(MemmonError):
     """A part of the stack does not start; the message names it, with the end of its output."""
 
 
-def wait(plan: Plan, began: float, alive: Callable[[], bool], patience: float = PATIENCE) -> None:
+def wait(plan: StackPlan, began: float, alive: Callable[[], bool], patience: float = PATIENCE) -> None:
     """Return once everything answers; raise NotReady as soon as that is not to be expected any
     more.
     """
@@ -75,7 +75,7 @@ def _states(settings: Settings) -> dict[str, str]:
         return {}  # It has not opened its socket yet.
 
 
-def _answers(plan: Plan, name: str, redis: Redis, began: float) -> bool:
+def _answers(plan: StackPlan, name: str, redis: Redis, began: float) -> bool:
     """Tell whether the program that runs does its work."""
     try:
         if name == "valkey":

@@ -16,8 +16,8 @@ from memmon import __version__, logs
 from memmon.errors import NotFound, Transient
 from memmon.settings import Settings
 from memmon.stack import address, lock, main_loop, preparation, readiness, running
-from memmon.stack.main_loop import Watched
-from memmon.stack.preparation import Plan, Wanted
+from memmon.stack.main_loop import SupervisedStack
+from memmon.stack.preparation import StackPlan, StartOptions
 from memmon.stack.program import TITLE
 from memmon.stack.running import Running
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 
 
-def up(environ: Mapping[str, str], options: Wanted, say: Say) -> None:
+def up(environ: Mapping[str, str], options: StartOptions, say: Say) -> None:
     """Start everything, `say` its addresses, and become the supervising process until it is
     stopped; this never returns.
 
@@ -53,7 +53,7 @@ def up(environ: Mapping[str, str], options: Wanted, say: Say) -> None:
     except BaseException:
         lock.remove(settings.lock_file, lock_fd)
         raise
-    watched = Watched(
+    watched = SupervisedStack(
         supervisor.pid,
         str(settings.lock_file),
         lock_fd,
@@ -95,7 +95,7 @@ def _told_to_end() -> bool:
     return bool(signal.sigpending() & {signal.SIGTERM, signal.SIGINT})
 
 
-def _supervise(plan: Plan, home_fd: int) -> subprocess.Popen[bytes]:
+def _supervise(plan: StackPlan, home_fd: int) -> subprocess.Popen[bytes]:
     run = plan.settings.run_dir
     for path in (*run.glob("*.out"), run / "supervisord.log"):
         path.unlink(missing_ok=True)  # Messages after a failure must come from this start.
@@ -125,11 +125,11 @@ def _unblock() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, main_loop.SIGNALS)
 
 
-def _own(plan: Plan) -> dict[str, str]:
+def _own(plan: StackPlan) -> dict[str, str]:
     return {name: value for name, value in plan.environ.items() if name.startswith(running.PREFIXES)}
 
 
-def _banner(plan: Plan) -> str:
+def _banner(plan: StackPlan) -> str:
     settings, wide = plan.settings, not address.is_loopback(plan.settings.dashboard_host)
     token = plan.environ.get("MEMMON_API_TOKEN_FILE") or "that of MEMMON_API_TOKEN"
     lines = [

@@ -15,7 +15,7 @@ from memmon.alerts import service as alerts
 from memmon.collect import store as collected
 from memmon.context import Context
 from memmon.health import service as health
-from memmon.health.model import Finding
+from memmon.health.model import CheckResult
 from memmon.incidents import service as incidents
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
@@ -139,15 +139,15 @@ def _labels(name: str, job: str, instance: str) -> label_sets.Labels:
 def _checks(ctx: Context, index: int, slow: bool) -> None:
     """Keep one round of checks."""
     findings = {
-        "database": Finding("unhealthy", "reading took 640 ms, more than 500 ms; 12 MiB, WAL 0.4 MiB")
+        "database": CheckResult("unhealthy", "reading took 640 ms, more than 500 ms; 12 MiB, WAL 0.4 MiB")
         if slow
-        else Finding("healthy", "reading took 3 ms; 12 MiB, WAL 0.1 MiB"),
-        "cache": Finding("degraded", "61 % of lookups hit, the usual is 88 %")
+        else CheckResult("healthy", "reading took 3 ms; 12 MiB, WAL 0.1 MiB"),
+        "cache": CheckResult("degraded", "61 % of lookups hit, the usual is 88 %")
         if slow
-        else Finding("healthy", "91 % of lookups hit"),
-        "memory_system": Finding("healthy", "1 204 memories, the newest 4 s old"),
-        "cxd_classifier": Finding("healthy", "classifies, 0.9 ms on average"),
-        "system_resources": Finding("healthy", "memory 63 %, CPU 12 %, disk 41 %"),
+        else CheckResult("healthy", "91 % of lookups hit"),
+        "memory_system": CheckResult("healthy", "1 204 memories, the newest 4 s old"),
+        "cxd_classifier": CheckResult("healthy", "classifies, 0.9 ms on average"),
+        "system_resources": CheckResult("healthy", "memory 63 %, CPU 12 %, disk 41 %"),
     }
     for at, (name, finding) in enumerate(findings.items()):
         took = 640.0 if name == "database" and slow else 3.0 + at

@@ -1,10 +1,10 @@
 import threading
 
 from tests.support import eventually
-from web.send_queue import Mailbox
+from web.send_queue import SendQueue
 
 
-def take_all(mailbox: Mailbox) -> list[str]:
+def take_all(mailbox: SendQueue) -> list[str]:
     mailbox.put("end", "end")
     results = []
     while (message := mailbox.take()) != "end":
@@ -14,21 +14,21 @@ def take_all(mailbox: Mailbox) -> list[str]:
 
 
 def test_messages_come_out_in_the_order_in_which_they_went_in() -> None:
-    mailbox = Mailbox()
+    mailbox = SendQueue()
     for index in range(10):
         mailbox.put(f"kind{index % 2}", str(index))
     assert take_all(mailbox) == [str(index) for index in range(10)]
 
 
 def test_who_reads_too_slowly_is_left_with_the_newest_of_each_kind() -> None:
-    mailbox = Mailbox(size=5)
+    mailbox = SendQueue(size=5)
     for index in range(1, 7):
         mailbox.put("health" if index == 2 else "alerts", str(index))
     assert take_all(mailbox) == ["2", "6"]
 
 
 def test_however_many_messages_come_no_more_than_its_size_wait() -> None:
-    mailbox = Mailbox(size=5)
+    mailbox = SendQueue(size=5)
     for index in range(1000):
         mailbox.put(f"kind{index % 3}", str(index))
     actual = take_all(mailbox)
@@ -37,7 +37,7 @@ def test_however_many_messages_come_no_more_than_its_size_wait() -> None:
 
 
 def test_taking_waits_for_a_message_and_ends_when_it_is_closed() -> None:
-    mailbox, taken = Mailbox(), []
+    mailbox, taken = SendQueue(), []
 
     def read() -> None:
         while True:

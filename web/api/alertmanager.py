@@ -16,7 +16,7 @@ from memmon.context import Context
 from memmon.errors import BadInput, BadQuery, Conflict, MemmonError, NotFound
 from memmon.promql.matcher import compiled
 from memmon.routing import route, silence_api, silences
-from memmon.routing.alert_status import Standing, standing
+from memmon.routing.alert_status import AlertStatus, statuses
 from web import auth, http
 from web.api import alertmanager_schema as form
 from workers.base import follow
@@ -62,18 +62,18 @@ def receivers() -> Response:
 def alerts() -> Response:
     """Return the firing alerts."""
     ctx = http.context()
-    statuses = form.filter_alerts(
-        standing(ctx, form.filters()), _receivers(ctx), ("active", "silenced", "inhibited", "unprocessed", "muted")
+    matching = form.filter_alerts(
+        statuses(ctx, form.filters()), _receivers(ctx), ("active", "silenced", "inhibited", "unprocessed", "muted")
     )
     return http.answer(
         [
             _alert(ctx, alert_status_)
-            for alert_status_ in sorted(statuses, key=lambda alert_status_: alert_status_.alert["fingerprint"])
+            for alert_status_ in sorted(matching, key=lambda alert_status_: alert_status_.alert["fingerprint"])
         ]
     )
 
 
-def _alert(ctx: Context, alert_status_: Standing) -> dict[str, Any]:
+def _alert(ctx: Context, alert_status_: AlertStatus) -> dict[str, Any]:
     """A rule's alert ends when its rule says so; it is evaluated again long before the time that is
     shown.
     """
@@ -114,7 +114,7 @@ def groups() -> Response:
     pattern = compiled(request.args["receiver"]) if request.args.get("receiver") else None
     groups: dict[tuple[Any, str, str], list[dict[str, Any]]] = {}
     for alert_status_ in form.filter_alerts(
-        standing(ctx, form.filters()), _receivers(ctx), ("active", "silenced", "inhibited", "muted")
+        statuses(ctx, form.filters()), _receivers(ctx), ("active", "silenced", "inhibited", "muted")
     ):
         alert_json = _alert(ctx, alert_status_)
         for node in alert_status_.nodes:

@@ -10,14 +10,14 @@ from flask import request
 
 from memmon import duration, encode
 from memmon import labels as label_sets
-from memmon.alerts.external import GENERATOR, Given
+from memmon.alerts.external import GENERATOR, PostedAlert
 from memmon.config.intervals import MONTHS, WEEKDAYS, Interval
 from memmon.config.receivers import Receiver
 from memmon.config.routes import Route, Routes
 from memmon.errors import BadInput
 from memmon.promql.matcher import Matcher, all_accept, compiled
 from memmon.routing import matcher as matchers
-from memmon.routing.alert_status import Standing
+from memmon.routing.alert_status import AlertStatus
 
 MOST_LABELS = 100
 MOST_TEXT = 16_384
@@ -38,8 +38,8 @@ def filters() -> tuple[Matcher, ...]:
 
 
 def filter_alerts(
-    statuses: list[Standing], receivers: Mapping[str, Receiver], flags: tuple[str, ...]
-) -> list[Standing]:
+    statuses: list[AlertStatus], receivers: Mapping[str, Receiver], flags: tuple[str, ...]
+) -> list[AlertStatus]:
     """Return the alerts that match the request's parameters besides `filter`; `flags` names the
     allowed ones.
     """
@@ -64,7 +64,7 @@ def fits_receiver(matchers: tuple[Matcher, ...], receiver: Receiver | None) -> b
     return receiver is not None and all_accept(matchers, label_sets.of({**receiver.labels, "name": receiver.name}))
 
 
-def alert(alert_status_: Standing, ends_at: float) -> dict[str, Any]:
+def alert(alert_status_: AlertStatus, ends_at: float) -> dict[str, Any]:
     """Return a firing alert, which ends at `ends_at` unless it is seen again."""
     annotations = dict(alert_status_.alert["annotations"])
     source = annotations.pop(GENERATOR, "")
@@ -86,7 +86,7 @@ def alert(alert_status_: Standing, ends_at: float) -> dict[str, Any]:
     }
 
 
-def posted_alert(index: int, document: Any, now: float, life: float) -> Given:
+def posted_alert(index: int, document: Any, now: float, life: float) -> PostedAlert:
     """Return the alert that was posted as number `index`; without an end it lives `life` seconds
     from now.
     """
@@ -105,7 +105,7 @@ def posted_alert(index: int, document: Any, now: float, life: float) -> Given:
     begun = start if start is not None else (now if end is None else end)
     if end is not None and end < begun:
         raise BadInput(f"{where}.startsAt", "start time must be before end time")
-    return Given(labels, annotations, begun, now + life if end is None else end, end is not None)
+    return PostedAlert(labels, annotations, begun, now + life if end is None else end, end is not None)
 
 
 def _texts(value: Any, field: str) -> dict[str, str]:

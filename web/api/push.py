@@ -25,7 +25,7 @@ GRPC_CODES = {400: 3, 413: 3, 415: 3, 401: 16, 403: 7, 429: 8, 503: 14}
 
 
 def _status(error: MemmonError) -> int:
-    if isinstance(error, compression.TooLarge):
+    if isinstance(error, compression.BodyTooLarge):
         return 413
     if isinstance(error, compression.NotSpoken):
         return 415

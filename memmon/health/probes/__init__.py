@@ -7,10 +7,10 @@ from collections.abc import Callable
 from memmon.config.sections import Check
 from memmon.config.targets import Target
 from memmon.context import Context
-from memmon.health.model import Finding
+from memmon.health.model import CheckResult
 from memmon.health.probes import cache, cxd_classifier, database, memory_system, system_resources
 
-Probe = Callable[[Context, Target, Check], Finding]
+Probe = Callable[[Context, Target, Check], CheckResult]
 
 PROBES: dict[str, Probe] = {
     "database": database.check,

@@ -7,23 +7,23 @@ from __future__ import annotations
 from memmon.config.sections import Check
 from memmon.config.targets import Target
 from memmon.context import Context
-from memmon.health.model import Finding
+from memmon.health.model import CheckResult
 from memmon.health.probes import page
 
 P95 = "histogram_quantile(0.95, sum by (le) (rate(memmimic_cxd_classification_duration_seconds_bucket{%s}[$span])))"
 SLOW_SECONDS = 1.0
 
 
-def check(ctx: Context, target: Target, check: Check) -> Finding:
+def check(ctx: Context, target: Target, check: Check) -> CheckResult:
     """Return how the target's classifier is."""
     if not target.metrics:
-        return Finding("degraded", "the classifier cannot be seen: no metrics page is configured")
+        return CheckResult("degraded", "the classifier cannot be seen: no metrics page is configured")
     if not page.answers(ctx, target):
-        return Finding("critical", "the target does not answer")
+        return CheckResult("critical", "the target does not answer")
     total = page.value(ctx, target, "sum(memmimic_cxd_classifications_total{%s})")
     if total is None:
-        return Finding("degraded", "the page tells nothing of a classifier")
+        return CheckResult("degraded", "the page tells nothing of a classifier")
     seconds = page.value(ctx, target, P95)
     if seconds is not None and seconds > SLOW_SECONDS:
-        return Finding("degraded", f"95th percentile is {seconds:.2f} s", {"p95_seconds": seconds})
-    return Finding("healthy", f"{total:.0f} classifications so far", {"classifications": total})
+        return CheckResult("degraded", f"95th percentile is {seconds:.2f} s", {"p95_seconds": seconds})
+    return CheckResult("healthy", f"{total:.0f} classifications so far", {"classifications": total})

@@ -16,7 +16,7 @@ from memmon.config.sections import Check
 from memmon.config.targets import Target
 from memmon.context import Context
 from memmon.errors import Permanent, Transient
-from memmon.health.model import Finding, Status, worst
+from memmon.health.model import CheckResult, Status, worst
 from memmon.health.probes import page
 from memmon.state import lease
 
@@ -25,27 +25,27 @@ LITTLE_SPACE = 100 << 20
 P95 = "histogram_quantile(0.95, sum by (le) (rate(memmimic_db_query_duration_seconds_bucket{%s}[$span])))"
 
 
-def check(ctx: Context, target: Target, check: Check) -> Finding:
+def check(ctx: Context, target: Target, check: Check) -> CheckResult:
     """Return how the target's database is."""
     if target.database:
         return _of_file(ctx, target, target.database, check)
     seconds = page.value(ctx, target, P95)
     if not page.answers(ctx, target):
-        return Finding("critical", "the target does not answer, and its database file is not known")
+        return CheckResult("critical", "the target does not answer, and its database file is not known")
     if seconds is None:
-        return Finding("degraded", "no database file is configured and the page tells no query times")
+        return CheckResult("degraded", "no database file is configured and the page tells no query times")
     status = _by_time(seconds * 1000, check)
-    return Finding(status, f"95th percentile of its queries is {seconds * 1000:.0f} ms", {"p95_ms": seconds * 1000})
+    return CheckResult(status, f"95th percentile of its queries is {seconds * 1000:.0f} ms", {"p95_ms": seconds * 1000})
 
 
-def _of_file(ctx: Context, target: Target, path: Path, check: Check) -> Finding:
+def _of_file(ctx: Context, target: Target, path: Path, check: Check) -> CheckResult:
     began = time.perf_counter()
     try:
         facts = memmimic.look(path, check.timeout * 0.6)
         free = memmimic.write_lock_is_free(path, check.timeout * 0.2)
         damage = _damage(ctx, path, check.timeout * 0.6)
     except (Permanent, Transient) as error:
-        return Finding("critical", str(error), {"path": str(path)})
+        return CheckResult("critical", str(error), {"path": str(path)})
     took = (time.perf_counter() - began) * 1000
     space = shutil.disk_usage(path.parent).free
     detail = {
@@ -58,14 +58,14 @@ def _of_file(ctx: Context, target: Target, path: Path, check: Check) -> Finding:
         "disk_free_bytes": space,
     }
     if damage:
-        return Finding("critical", f"the database is damaged: {damage}", detail)
+        return CheckResult("critical", f"the database is damaged: {damage}", detail)
     statuses: list[Status] = [_by_time(facts.read_seconds * 1000, check)]
     percentile = page.value(ctx, target, P95) if target.metrics else None
     if percentile is not None:
         detail["query_p95_ms"] = percentile * 1000
         statuses.append(_by_time(percentile * 1000, check))
     if not facts.counts:
-        return Finding("unhealthy", "the file has no table of memories", detail)
+        return CheckResult("unhealthy", "the file has no table of memories", detail)
     if not free:
         statuses.append("unhealthy")
     if space < LITTLE_SPACE:
@@ -75,7 +75,7 @@ def _of_file(ctx: Context, target: Target, path: Path, check: Check) -> Finding:
     message += "" if percentile is None else f"; 95th percentile of its own queries is {percentile * 1000:.0f} ms"
     message += "" if free else "; the write lock was not free"
     message += "" if space >= LITTLE_SPACE else f"; only {space >> 20} MiB of disk left"
-    return Finding(status, message, {**detail, "check_ms": took})
+    return CheckResult(status, message, {**detail, "check_ms": took})
 
 
 def _damage(ctx: Context, path: Path, seconds: float) -> str | None:

@@ -8,14 +8,14 @@ from memmon.collect.host import cpu_percent, existing
 from memmon.config.sections import Check
 from memmon.config.targets import Target
 from memmon.context import Context
-from memmon.health.model import Finding, Status, banded, worst
+from memmon.health.model import CheckResult, Status, banded, worst
 from memmon.labels import escape
 from memmon.metrics import service as metrics
 
 BANDS = {"memory": (70.0, 80.0, 90.0), "cpu": (70.0, 80.0, 90.0), "disk": (80.0, 90.0, 95.0)}
 
 
-def check(ctx: Context, target: Target, check: Check) -> Finding:
+def check(ctx: Context, target: Target, check: Check) -> CheckResult:
     """Return how much of the host is used; the CPU's share is the mean over the check's
     interval.
     """
@@ -26,7 +26,7 @@ def check(ctx: Context, target: Target, check: Check) -> Finding:
     }
     statuses: list[Status] = [banded(value, *_limits(check, name)) for name, value in used.items()]
     message = ", ".join(f"{name} {value:.0f} %" for name, value in used.items())
-    return Finding(worst(statuses), message, {f"{name}_percent": value for name, value in used.items()})
+    return CheckResult(worst(statuses), message, {f"{name}_percent": value for name, value in used.items()})
 
 
 def _limits(check: Check, name: str) -> tuple[float, float, float]:

@@ -16,12 +16,12 @@ from memmon import memmimic
 from memmon.context import Context
 from memmon.errors import Permanent, Transient
 from memmon.incidents.actions import base
-from memmon.incidents.actions.base import Action, Call
+from memmon.incidents.actions.base import Action, ActionCall
 
 _UNFIT = re.compile(r"[^\w.-]", re.ASCII)
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Make the copy, and say where it is; one of the same action is made anew."""
     target = base.target(ctx, call)
     if target.database is None:
@@ -41,7 +41,7 @@ def act(ctx: Context, call: Call) -> str:
     return f"kept {path.relative_to(ctx.settings.home)}, {size} bytes, sound, sha256 {digest}"
 
 
-def probe(ctx: Context, call: Call) -> str | None:
+def probe(ctx: Context, call: ActionCall) -> str | None:
     """It was made when the file is there under its last name."""
     path = _path(ctx, base.target(ctx, call).name, call.key)
     return f"kept {path.relative_to(ctx.settings.home)}, {path.stat().st_size} bytes" if path.exists() else None

@@ -17,7 +17,7 @@ CALLS = 16
 """Clients that are called at a time."""
 
 
-class Call(NamedTuple):
+class ActionCall(NamedTuple):
     """One action run of one incident. `key` is the same at each attempt; `timeout` is in seconds;
     `before` is the state before the first attempt.
     """
@@ -50,24 +50,24 @@ class NotYet(Exception):
         self.at = at
 
 
-def nothing(ctx: Context, call: Call) -> dict[str, Any]:
+def nothing(ctx: Context, call: ActionCall) -> dict[str, Any]:
     """An action that may be done again needs to know nothing of the time before it."""
     return {}
 
 
-def again(ctx: Context, call: Call) -> str | None:
+def again(ctx: Context, call: ActionCall) -> str | None:
     """An action that has the same effect once or twice is done again after its worker died in the
     middle of it.
     """
     return None
 
 
-def nobody(ctx: Context, call: Call) -> Subject:
+def nobody(ctx: Context, call: ActionCall) -> Subject:
     """An action that is done to nothing in particular."""
     return Subject("")
 
 
-class Kind(NamedTuple):
+class ParameterKind(NamedTuple):
     """What a parameter must be, in words; a text may name a label in the place of any other."""
 
     words: str
@@ -84,14 +84,16 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
 
 
-TEXT = Kind("a text", _is_text)
-NUMBER = Kind("a number above 0", _is_number)
-CHANGE = Kind(
+TEXT = ParameterKind("a text", _is_text)
+NUMBER = ParameterKind("a number above 0", _is_number)
+CHANGE = ParameterKind(
     "a whole number, not 0", lambda value: isinstance(value, int) and not isinstance(value, bool) and value != 0
 )
-FLAG = Kind("true or false", lambda value: isinstance(value, bool))
-TEXTS = Kind("names with their texts", lambda value: isinstance(value, dict) and all(map(_is_text, value.values())))
-ANYTHING = Kind("anything", lambda value: True)
+FLAG = ParameterKind("true or false", lambda value: isinstance(value, bool))
+TEXTS = ParameterKind(
+    "names with their texts", lambda value: isinstance(value, dict) and all(map(_is_text, value.values()))
+)
+ANYTHING = ParameterKind("anything", lambda value: True)
 
 
 class Action(NamedTuple):
@@ -105,16 +107,16 @@ class Action(NamedTuple):
     `needs` the required ones.
     """
 
-    act: Callable[[Context, Call], str]
-    before: Callable[[Context, Call], dict[str, Any]] = nothing
-    probe: Callable[[Context, Call], str | None] = again
-    undo: Callable[[Context, Call], str] | None = None
-    subject: Callable[[Context, Call], Subject] = nobody
-    takes: Mapping[str, Kind] = MappingProxyType({"target": TEXT})
+    act: Callable[[Context, ActionCall], str]
+    before: Callable[[Context, ActionCall], dict[str, Any]] = nothing
+    probe: Callable[[Context, ActionCall], str | None] = again
+    undo: Callable[[Context, ActionCall], str] | None = None
+    subject: Callable[[Context, ActionCall], Subject] = nobody
+    takes: Mapping[str, ParameterKind] = MappingProxyType({"target": TEXT})
     needs: tuple[str, ...] = ()
 
 
-def text(call: Call, name: str, default: str | None = None) -> str:
+def text(call: ActionCall, name: str, default: str | None = None) -> str:
     """Return the parameter `name` as text; raise Permanent when it is missing."""
     value = call.parameters.get(name, default)
     if value is None or value == "":
@@ -122,7 +124,7 @@ def text(call: Call, name: str, default: str | None = None) -> str:
     return str(value)
 
 
-def number_parameter(call: Call, name: str, default: float) -> float:
+def number_parameter(call: ActionCall, name: str, default: float) -> float:
     """Return the parameter `name` as a number; raise Permanent for any other value."""
     try:
         value = float(call.parameters.get(name, default))
@@ -133,7 +135,7 @@ def number_parameter(call: Call, name: str, default: float) -> float:
     return value
 
 
-def target(ctx: Context, call: Call) -> Target:
+def target(ctx: Context, call: ActionCall) -> Target:
     """Return the target that the action is about: the one it names, else the one whose labels the
     incident has.
     """
@@ -144,7 +146,7 @@ def target(ctx: Context, call: Call) -> Target:
     return target
 
 
-def target_or_none(ctx: Context, call: Call) -> Target | None:
+def target_or_none(ctx: Context, call: ActionCall) -> Target | None:
     """Return the same, or None where the incident is about no single target."""
     named = call.parameters.get("target")
     if named:
@@ -154,7 +156,7 @@ def target_or_none(ctx: Context, call: Call) -> Target | None:
     return fitting[0] if instance and fitting else None
 
 
-def target_subject(ctx: Context, call: Call) -> Subject:
+def target_subject(ctx: Context, call: ActionCall) -> Subject:
     """Return the target as the subject, one of the instances of its job."""
     target = target_or_none(ctx, call)
     if target is None:
@@ -162,7 +164,7 @@ def target_subject(ctx: Context, call: Call) -> Subject:
     return Subject(target.name, target.name, target.job, sum(t.job == target.job for t in ctx.config.targets.targets))
 
 
-def clients(ctx: Context, call: Call) -> list[Target]:
+def clients(ctx: Context, call: ActionCall) -> list[Target]:
     """Return the incident's target if it has a client, else every target with a client, because a
     host or an address concerns all of them. Raise Permanent when there is no client.
     """

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from memmon.context import Context
 from memmon.incidents.actions import base, restriction
-from memmon.incidents.actions.base import Action, Call, Subject
+from memmon.incidents.actions.base import Action, ActionCall, Subject
 from memmon.security import address
 
 HOUR = 3600.0
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Block it."""
     found_by = (
         detector for detector in ctx.config.detectors.detectors if detector.name == call.labels.get("alertname")
@@ -24,12 +24,12 @@ def act(ctx: Context, call: Call) -> str:
     )
 
 
-def undo(ctx: Context, call: Call) -> str:
+def undo(ctx: Context, call: ActionCall) -> str:
     """Lift the block."""
     return restriction.lift(ctx, call, "block", address.canonical(base.text(call, "address")))
 
 
-def subject(ctx: Context, call: Call) -> Subject:
+def subject(ctx: Context, call: ActionCall) -> Subject:
     """Return the address."""
     return Subject(str(call.parameters.get("address", "")))
 

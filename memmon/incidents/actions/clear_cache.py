@@ -5,10 +5,10 @@ from __future__ import annotations
 from memmon.context import Context
 from memmon.errors import Transient
 from memmon.incidents.actions import base
-from memmon.incidents.actions.base import Action, Call
+from memmon.incidents.actions.base import Action, ActionCall
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Clear it, and say how much it held."""
     answers, failed = base.ask(base.clients(ctx, call), "POST", "cache/clear")
     if failed:

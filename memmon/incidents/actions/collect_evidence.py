@@ -20,7 +20,7 @@ from memmon.errors import Permanent, Transient
 from memmon.health import service as health
 from memmon.incidents import evidence
 from memmon.incidents.actions import base
-from memmon.incidents.actions.base import Action, Call, Kind
+from memmon.incidents.actions.base import Action, ActionCall, ParameterKind
 from memmon.metrics import service as metrics
 from memmon.security import service as security
 
@@ -31,7 +31,7 @@ LOG_BYTES = 64 << 10
 _UNFIT = re.compile(r"[^\w.-]", re.ASCII)
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Collect the sections and write them; an unavailable section is written as missing with the
     reason.
     """
@@ -56,21 +56,21 @@ def act(ctx: Context, call: Call) -> str:
     return f"kept {path.relative_to(ctx.settings.home)}" + (f"; unavailable: {', '.join(missing)}" if missing else "")
 
 
-def _client(ctx: Context, call: Call) -> Any:
+def _client(ctx: Context, call: ActionCall) -> Any:
     answers, failed = base.ask(base.clients(ctx, call), "GET", "evidence")
     if failed and not answers:
         raise Transient("; ".join(failed.values()))
     return {**answers, **{name: {"missing": error} for name, error in failed.items()}}
 
 
-def _log(ctx: Context, call: Call) -> list[str]:
+def _log(ctx: Context, call: ActionCall) -> list[str]:
     with ctx.settings.log_path.open("rb") as file:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - LOG_BYTES))
         return file.read().decode(errors="replace").splitlines()
 
 
-PARTS: dict[str, Callable[[Context, Call], Any]] = {
+PARTS: dict[str, Callable[[Context, ActionCall], Any]] = {
     "alerts": lambda ctx, call: alerts.active(ctx),
     "metrics": lambda ctx, call: metrics.current(ctx),
     "health": lambda ctx, call: health.report(ctx),
@@ -80,7 +80,7 @@ PARTS: dict[str, Callable[[Context, Call], Any]] = {
     "client": _client,
 }
 
-INCLUDE = Kind(
+INCLUDE = ParameterKind(
     f"a list of {', '.join(PARTS)}",
     lambda value: isinstance(value, list) and all(section in list(PARTS) for section in value),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from memmon.context import Context
 from memmon.errors import Permanent
 from memmon.incidents.actions import base
-from memmon.incidents.actions.base import Call, Subject
+from memmon.incidents.actions.base import ActionCall, Subject
 from memmon.incidents.controls import CONTROLS
-from memmon.incidents.controls.base import Control, Part
+from memmon.incidents.controls.base import Control, ControlledComponent
 
 TAKES = {"component": base.TEXT, "target": base.TEXT, "where": base.TEXT}
 """`where` is a PromQL expression: the target is that of its first series, as it was when the action
@@ -15,22 +15,22 @@ was decided.
 """
 
 
-def part(ctx: Context, call: Call) -> Part:
+def part(ctx: Context, call: ActionCall) -> ControlledComponent:
     """Return the component that the action is about."""
     target = base.target(ctx, call)
     name = base.text(call, "component", "api")
     component_config = target.components.get(name)
     if component_config is None:
         raise Permanent(f"target {target.name} has no component {name} in targets.yml")
-    return Part(target, name, component_config, call.key, call.timeout)
+    return ControlledComponent(target, name, component_config, call.key, call.timeout)
 
 
-def control(of: Part) -> Control:
+def control(of: ControlledComponent) -> Control:
     """Return what controls a component."""
     return CONTROLS[of.component.control]
 
 
-def subject(ctx: Context, call: Call) -> Subject:
+def subject(ctx: Context, call: ActionCall) -> Subject:
     """Return the component as the subject, one of the components with its name and job; also for an
     unconfigured one.
     """

@@ -7,10 +7,10 @@ from __future__ import annotations
 from memmon.context import Context
 from memmon.errors import Permanent
 from memmon.incidents.actions import base, restriction
-from memmon.incidents.actions.base import Action, Call, Subject
+from memmon.incidents.actions.base import Action, ActionCall, Subject
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Switch it off."""
     feature = base.text(call, "feature")
     if feature == "*":
@@ -19,12 +19,12 @@ def act(ctx: Context, call: Call) -> str:
     return restriction.put(ctx, call, "disable", feature, seconds, restriction.target(ctx, call))
 
 
-def undo(ctx: Context, call: Call) -> str:
+def undo(ctx: Context, call: ActionCall) -> str:
     """Switch it on again."""
     return restriction.lift(ctx, call, "disable", base.text(call, "feature"), restriction.target(ctx, call))
 
 
-def subject(ctx: Context, call: Call) -> Subject:
+def subject(ctx: Context, call: ActionCall) -> Subject:
     """Return the feature."""
     return Subject(str(call.parameters.get("feature", "")), restriction.target(ctx, call).strip("*"))
 

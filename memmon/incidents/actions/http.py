@@ -11,12 +11,12 @@ from memmon import outbound
 from memmon.context import Context
 from memmon.errors import Permanent, Transient
 from memmon.incidents.actions import base
-from memmon.incidents.actions.base import Action, Call, Kind
+from memmon.incidents.actions.base import Action, ActionCall, ParameterKind
 
 SCHEMES = ("http://", "https://")
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Make the call; 2xx is done, 408, 429 and 5xx are worth another try."""
     answer = outbound.request(
         base.text(call, "method", "POST").upper(),
@@ -34,18 +34,18 @@ def act(ctx: Context, call: Call) -> str:
     return response_text
 
 
-def probe(ctx: Context, call: Call) -> str | None:
+def probe(ctx: Context, call: ActionCall) -> str | None:
     """Nobody can know whether the other side got it."""
     if call.parameters.get("idempotent"):
         return None
     raise Permanent("its worker died in mid call; whether it came through is not known, so it is not made again")
 
 
-def _headers(call: Call) -> dict[str, str]:
+def _headers(call: ActionCall) -> dict[str, str]:
     return {str(name): str(value) for name, value in call.parameters.get("headers", {}).items()}
 
 
-URL = Kind("an address that begins with http:// or https://", lambda value: str(value).startswith(SCHEMES))
+URL = ParameterKind("an address that begins with http:// or https://", lambda value: str(value).startswith(SCHEMES))
 
 ACTION = Action(
     act,

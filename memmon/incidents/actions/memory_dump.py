@@ -23,12 +23,12 @@ from memmon.context import Context
 from memmon.errors import Permanent, Transient
 from memmon.incidents import evidence
 from memmon.incidents.actions import base, component
-from memmon.incidents.actions.base import Action, Call, Kind
+from memmon.incidents.actions.base import Action, ActionCall, ParameterKind
 
 _UNFIT = re.compile(r"[^\w.-]", re.ASCII)
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Write the available sections; return their files and the missing sections."""
     sections = call.parameters.get("include") or ("objects", "stacks", "map")
     written, missing = [], []
@@ -42,7 +42,7 @@ def act(ctx: Context, call: Call) -> str:
     return f"kept {', '.join(written)}" + (f"; unavailable: {'; '.join(missing)}" if missing else "")
 
 
-def _objects(ctx: Context, call: Call) -> str:
+def _objects(ctx: Context, call: ActionCall) -> str:
     answers, failed = base.ask(base.clients(ctx, call), "GET", "memory")
     if failed and not answers:
         raise Transient("; ".join(failed.values()))
@@ -51,14 +51,14 @@ def _objects(ctx: Context, call: Call) -> str:
     )
 
 
-def _stacks(ctx: Context, call: Call) -> str:
+def _stacks(ctx: Context, call: ActionCall) -> str:
     program = shutil.which("py-spy") or shutil.which("py-spy", path=str(Path(sys.executable).parent))
     if program is None:
         raise Permanent("py-spy is not installed")
     return _write(ctx, call, "stacks.txt", _output(call, [program, "dump", "--pid", str(_pid(ctx, call))]))
 
 
-def _map(ctx: Context, call: Call) -> str:
+def _map(ctx: Context, call: ActionCall) -> str:
     pid = _pid(ctx, call)
     text = Path(f"/proc/{pid}/status").read_text(errors="replace") + Path(f"/proc/{pid}/smaps").read_text(
         errors="replace"
@@ -66,7 +66,7 @@ def _map(ctx: Context, call: Call) -> str:
     return _write(ctx, call, "map.txt", text)
 
 
-def _core(ctx: Context, call: Call) -> str:
+def _core(ctx: Context, call: ActionCall) -> str:
     program = shutil.which("gcore")
     if program is None:
         raise Permanent("gcore (of gdb) is not installed")
@@ -79,7 +79,7 @@ def _core(ctx: Context, call: Call) -> str:
     return str(written.relative_to(ctx.settings.home))
 
 
-PARTS: dict[str, Callable[[Context, Call], str]] = {
+PARTS: dict[str, Callable[[Context, ActionCall], str]] = {
     "objects": _objects,
     "stacks": _stacks,
     "map": _map,
@@ -87,12 +87,12 @@ PARTS: dict[str, Callable[[Context, Call], str]] = {
 }
 
 
-def _pid(ctx: Context, call: Call) -> int:
+def _pid(ctx: Context, call: ActionCall) -> int:
     part = component.part(ctx, call)
     return component.control(part).pid(ctx, part)
 
 
-def _output(call: Call, words: list[str]) -> str:
+def _output(call: ActionCall, words: list[str]) -> str:
     try:
         done = subprocess.run(
             words, capture_output=True, text=True, errors="replace", timeout=call.timeout, check=False
@@ -104,11 +104,11 @@ def _output(call: Call, words: list[str]) -> str:
     return done.stdout
 
 
-def _name(call: Call, kind: str) -> str:
+def _name(call: ActionCall, kind: str) -> str:
     return f"{_UNFIT.sub('-', call.key)}-{kind}"
 
 
-def _write(ctx: Context, call: Call, kind: str, text: str) -> str:
+def _write(ctx: Context, call: ActionCall, kind: str, text: str) -> str:
     path = evidence.write(ctx.settings, call.incident_id, _name(call, kind), text)
     return str(path.relative_to(ctx.settings.home))
 
@@ -117,6 +117,6 @@ def _is_include(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(section in list(PARTS) for section in value)
 
 
-INCLUDE = Kind(f"a list of {', '.join(PARTS)}", _is_include)
+INCLUDE = ParameterKind(f"a list of {', '.join(PARTS)}", _is_include)
 
 ACTION = Action(act, subject=component.subject, takes={**component.TAKES, "include": INCLUDE})

@@ -9,7 +9,7 @@ from memmon.context import Context
 from memmon.errors import BadQuery, Permanent
 from memmon.incidents import correlation
 from memmon.incidents.actions import base
-from memmon.incidents.actions.base import Action, Call
+from memmon.incidents.actions.base import Action, ActionCall
 from memmon.metrics import service as metrics
 
 MOST = 10
@@ -17,7 +17,7 @@ THOUSAND = 1000
 """From here on a number is written whole: nobody reads 1.049e+09 bytes."""
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Return the line; the record of the action is the entry."""
     texts = [correlation.fill(str(call.parameters["text"]), call.labels)] if call.parameters.get("text") else []
     values = call.parameters.get("values", {})
@@ -27,7 +27,7 @@ def act(ctx: Context, call: Call) -> str:
     return "; ".join(texts)
 
 
-def _value(ctx: Context, expr: str, call: Call) -> str:
+def _value(ctx: Context, expr: str, call: ActionCall) -> str:
     try:
         points = metrics.instant(ctx, correlation.fill_query(expr, call.labels))
     except BadQuery as error:

@@ -7,16 +7,16 @@ from __future__ import annotations
 from memmon.context import Context
 from memmon.errors import NotFound, Permanent
 from memmon.incidents import paging
-from memmon.incidents.actions.base import FLAG, TEXT, Action, Call
+from memmon.incidents.actions.base import FLAG, TEXT, Action, ActionCall
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Put the page into the outbox; its key makes a doubled one the same page."""
     if call.parameters.get("next"):
-        return paging.tell_next(ctx, call.incident_id, call.key)
+        return paging.page_next(ctx, call.incident_id, call.key)
     receiver = call.parameters.get("receiver")
     try:
-        receivers = paging.tell(ctx, call.incident_id, [str(receiver)] if receiver else None, f"page:{call.key}")
+        receivers = paging.page(ctx, call.incident_id, [str(receiver)] if receiver else None, f"page:{call.key}")
     except NotFound as error:
         raise Permanent(str(error)) from error
     return f"paged {', '.join(receivers)}"

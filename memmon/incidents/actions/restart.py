@@ -6,22 +6,22 @@ from typing import Any
 
 from memmon.context import Context
 from memmon.incidents.actions import component
-from memmon.incidents.actions.base import Action, Call
+from memmon.incidents.actions.base import Action, ActionCall
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Restart the component and return its identity before and after."""
     part = component.part(ctx, call)
     return component.control(part).restart(ctx, part)
 
 
-def before(ctx: Context, call: Call) -> dict[str, Any]:
+def before(ctx: Context, call: ActionCall) -> dict[str, Any]:
     """Return what runs now, where the control tells."""
     part = component.part(ctx, call)
     return {"identity": component.control(part).identity(ctx, part)}
 
 
-def probe(ctx: Context, call: Call) -> str | None:
+def probe(ctx: Context, call: ActionCall) -> str | None:
     """Something else that runs than before means that it was restarted. Where that cannot be seen
     it is restarted again.
     """

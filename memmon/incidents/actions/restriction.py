@@ -8,7 +8,7 @@ from typing import Any
 from memmon.context import Context
 from memmon.errors import BadInput, NotFound, Permanent, Transient
 from memmon.incidents.actions import base
-from memmon.incidents.actions.base import Call
+from memmon.incidents.actions.base import ActionCall
 from memmon.security import service as security
 
 QUARTER = 900.0
@@ -17,7 +17,7 @@ SECONDS = {"seconds": base.NUMBER}
 
 def put(
     ctx: Context,
-    call: Call,
+    call: ActionCall,
     kind: str,
     subject: str,
     seconds: float,
@@ -49,7 +49,7 @@ def _enforced(ctx: Context, restriction: dict[str, Any]) -> str:
     return f"enforced by {', '.join(sorted(state))}"
 
 
-def lift(ctx: Context, call: Call, kind: str, subject: str, target: str = "*") -> str:
+def lift(ctx: Context, call: ActionCall, kind: str, subject: str, target: str = "*") -> str:
     """Lift the restrictions that this incident created; earlier ones stay."""
     mine = [
         restriction
@@ -66,7 +66,7 @@ def lift(ctx: Context, call: Call, kind: str, subject: str, target: str = "*") -
     return f"lifted {kind} of {subject}" if mine else f"{kind} of {subject} is not in force any more, or was not ours"
 
 
-def target(ctx: Context, call: Call) -> str:
+def target(ctx: Context, call: ActionCall) -> str:
     """Return the target that a restriction is about, * for all of them."""
     target = base.target_or_none(ctx, call)
     return target.name if target else "*"

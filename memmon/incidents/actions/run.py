@@ -23,7 +23,7 @@ from memmon.config.guardrails import Command
 from memmon.context import Context
 from memmon.errors import Permanent, Transient
 from memmon.incidents.actions import base
-from memmon.incidents.actions.base import Action, Call, Subject
+from memmon.incidents.actions.base import Action, ActionCall, Subject
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TEMPORARY_FAILURE = 75
@@ -32,7 +32,7 @@ MOST_OUTPUT = 64 << 10
 _UNFIT = re.compile(r"[^A-Z0-9_]")
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Run the command; return the end of its output."""
     command = _command(ctx, call)
     with tempfile.TemporaryFile() as output:
@@ -64,7 +64,7 @@ def act(ctx: Context, call: Call) -> str:
     return f"{command.name}: {output_text or 'done'}"
 
 
-def probe(ctx: Context, call: Call) -> str | None:
+def probe(ctx: Context, call: ActionCall) -> str | None:
     """Only the operator knows whether a command may be run twice."""
     if _command(ctx, call).idempotent:
         return None
@@ -73,13 +73,13 @@ def probe(ctx: Context, call: Call) -> str | None:
     )
 
 
-def subject(ctx: Context, call: Call) -> Subject:
+def subject(ctx: Context, call: ActionCall) -> Subject:
     """Return the command as the subject."""
     target = base.target_or_none(ctx, call)
     return Subject(str(call.parameters.get("command", "")), target.name if target else "")
 
 
-def environment(command: Command, call: Call) -> dict[str, str]:
+def environment(command: Command, call: ActionCall) -> dict[str, str]:
     """Return all variables that the command sees."""
     environment = {"PATH": PATH, "LANG": "C.UTF-8", **command.environment}
     environment |= {"MEMMON_INCIDENT": str(call.incident_id), "MEMMON_ACTION_KEY": call.key}
@@ -92,7 +92,7 @@ def _name(text: str) -> str:
     return _UNFIT.sub("_", text.upper())
 
 
-def _command(ctx: Context, call: Call) -> Command:
+def _command(ctx: Context, call: ActionCall) -> Command:
     name = base.text(call, "command")
     command = next((candidate for candidate in ctx.config.playbooks.commands if candidate.name == name), None)
     if command is None:

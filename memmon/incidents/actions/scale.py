@@ -9,10 +9,10 @@ from typing import Any
 from memmon.context import Context
 from memmon.errors import Permanent, Refused
 from memmon.incidents.actions import base, component
-from memmon.incidents.actions.base import Action, Call
+from memmon.incidents.actions.base import Action, ActionCall
 
 
-def before(ctx: Context, call: Call) -> dict[str, Any]:
+def before(ctx: Context, call: ActionCall) -> dict[str, Any]:
     """Return how many there are and how many there are to be, once for all attempts: else each
     would add to the last one's.
     """
@@ -28,7 +28,7 @@ def before(ctx: Context, call: Call) -> dict[str, Any]:
     return {"size": size, "wanted": clamped}
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Scale it; Refused where its bounds leave nothing to do."""
     part, size, requested = component.part(ctx, call), int(call.before["size"]), int(call.before["wanted"])
     if requested == size and "to" not in call.parameters:
@@ -38,7 +38,7 @@ def act(ctx: Context, call: Call) -> str:
     return component.control(part).resize(ctx, part, requested)
 
 
-def probe(ctx: Context, call: Call) -> str | None:
+def probe(ctx: Context, call: ActionCall) -> str | None:
     """It was scaled when it is as large as it was to be."""
     part = component.part(ctx, call)
     now = component.control(part).size(ctx, part)
@@ -49,7 +49,7 @@ def probe(ctx: Context, call: Call) -> str | None:
     )
 
 
-def undo(ctx: Context, call: Call) -> str:
+def undo(ctx: Context, call: ActionCall) -> str:
     """Restore the size before the action, unless it was scaled again since."""
     part = component.part(ctx, call)
     now = component.control(part).size(ctx, part)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from memmon.context import Context
 from memmon.incidents.actions import base, restriction
-from memmon.incidents.actions.base import Action, Call, Subject
+from memmon.incidents.actions.base import Action, ActionCall, Subject
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Put the limit in force."""
     limits = {
         "endpoint": base.text(call, "endpoint", "*"),
@@ -21,12 +21,12 @@ def act(ctx: Context, call: Call) -> str:
     return restriction.put(ctx, call, "throttle", subject, seconds, restriction.target(ctx, call), limits)
 
 
-def undo(ctx: Context, call: Call) -> str:
+def undo(ctx: Context, call: ActionCall) -> str:
     """Lift the limit."""
     return restriction.lift(ctx, call, "throttle", base.text(call, "subject", "*"), restriction.target(ctx, call))
 
 
-def subject(ctx: Context, call: Call) -> Subject:
+def subject(ctx: Context, call: ActionCall) -> Subject:
     """Return who is limited, on which target."""
     target = restriction.target(ctx, call)
     return Subject(

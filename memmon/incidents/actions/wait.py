@@ -8,13 +8,13 @@ from memmon.context import Context
 from memmon.errors import BadQuery, Permanent
 from memmon.incidents import correlation
 from memmon.incidents.actions import base
-from memmon.incidents.actions.base import Action, Call, NotYet
+from memmon.incidents.actions.base import Action, ActionCall, NotYet
 from memmon.metrics import service as metrics
 
 LOOK_EVERY = 5.0
 
 
-def act(ctx: Context, call: Call) -> str:
+def act(ctx: Context, call: ActionCall) -> str:
     """Say when to look again, until the time has come."""
     now, seconds, expr = ctx.now(), base.number_parameter(call, "seconds", 60), call.parameters.get("expr")
     end = call.created_at + seconds

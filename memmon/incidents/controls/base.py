@@ -11,7 +11,7 @@ from memmon.errors import Permanent, Transient
 from memmon.outbound import Response
 
 
-class Part(NamedTuple):
+class ControlledComponent(NamedTuple):
     """A component of a target; `key` is that of the action, the same at each attempt, and `seconds`
     its time limit.
     """
@@ -28,13 +28,13 @@ class Part(NamedTuple):
 
 
 def _cannot(verb: str) -> Callable[..., Any]:
-    def refuse(ctx: Context, part: Part, *_: Any) -> Any:
+    def refuse(ctx: Context, part: ControlledComponent, *_: Any) -> Any:
         raise Permanent(f"{part.name} of {part.target.name} is under {part.component.control}, which cannot {verb} it")
 
     return refuse
 
 
-def unknown(ctx: Context, part: Part) -> str | None:
+def unknown(ctx: Context, part: ControlledComponent) -> str | None:
     """Where nobody can tell what runs now."""
     return None
 
@@ -45,11 +45,11 @@ class Control(NamedTuple):
     instances; `pid` returns a local process id.
     """
 
-    restart: Callable[[Context, Part], str] = _cannot("restart")
-    identity: Callable[[Context, Part], str | None] = unknown
-    size: Callable[[Context, Part], int] = _cannot("scale")
-    resize: Callable[[Context, Part, int], str] = _cannot("scale")
-    pid: Callable[[Context, Part], int] = _cannot("name the process of")
+    restart: Callable[[Context, ControlledComponent], str] = _cannot("restart")
+    identity: Callable[[Context, ControlledComponent], str | None] = unknown
+    size: Callable[[Context, ControlledComponent], int] = _cannot("scale")
+    resize: Callable[[Context, ControlledComponent, int], str] = _cannot("scale")
+    pid: Callable[[Context, ControlledComponent], int] = _cannot("name the process of")
 
 
 def checked(answer: Response, operation: str) -> Response:

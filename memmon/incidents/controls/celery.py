@@ -6,17 +6,17 @@ from __future__ import annotations
 
 from memmon.context import Context, Fleet
 from memmon.errors import Permanent, Transient
-from memmon.incidents.controls.base import Control, Part
+from memmon.incidents.controls.base import Control, ControlledComponent
 
 ANSWERS_WITHIN = 3.0
 
 
-def size(ctx: Context, part: Part) -> int:
+def size(ctx: Context, part: ControlledComponent) -> int:
     """Return how many processes each of the workers has; the smallest number where they differ."""
     return min(_pools(ctx, part).values())
 
 
-def resize(ctx: Context, part: Part, to: int) -> str:
+def resize(ctx: Context, part: ControlledComponent, to: int) -> str:
     """Let each of the workers have `to` processes."""
     fleet, pools = _fleet(ctx), _pools(ctx, part)
     for worker, now in sorted(pools.items()):
@@ -31,7 +31,7 @@ def _fleet(ctx: Context) -> Fleet:
     return ctx.fleet
 
 
-def _pools(ctx: Context, part: Part) -> dict[str, int]:
+def _pools(ctx: Context, part: ControlledComponent) -> dict[str, int]:
     pools = _fleet(ctx).pools(ANSWERS_WITHIN)
     matching_pools = {name: now for name, now in pools.items() if part.unit in (name, name.split("@")[0])}
     if not matching_pools:

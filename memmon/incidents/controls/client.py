@@ -9,23 +9,23 @@ from urllib.parse import quote
 
 from memmon.context import Context
 from memmon.errors import Permanent
-from memmon.incidents.controls.base import Control, Part
+from memmon.incidents.controls.base import Control, ControlledComponent
 from memmon.security import client
 
 
-def restart(ctx: Context, part: Part) -> str:
+def restart(ctx: Context, part: ControlledComponent) -> str:
     """Let the process restart the part."""
     _call(part, "POST", {"action": "restart", "key": part.key})
     return f"{part.target.name} restarted {part.unit}"
 
 
-def identity(ctx: Context, part: Part) -> str | None:
+def identity(ctx: Context, part: ControlledComponent) -> str | None:
     """Return what the process calls this life of the part."""
     generation = _call(part, "GET").get("generation")
     return None if generation is None else str(generation)
 
 
-def size(ctx: Context, part: Part) -> int:
+def size(ctx: Context, part: ControlledComponent) -> int:
     """Return how large the part is."""
     size_ = _call(part, "GET").get("size")
     if not isinstance(size_, int):
@@ -33,14 +33,14 @@ def size(ctx: Context, part: Part) -> int:
     return size_
 
 
-def resize(ctx: Context, part: Part, to: int) -> str:
+def resize(ctx: Context, part: ControlledComponent, to: int) -> str:
     """Let the part be as large as `to`."""
     before = size(ctx, part)
     _call(part, "POST", {"action": "scale", "size": to, "key": part.key})
     return f"scaled {part.unit} of {part.target.name}: {before} -> {to}"
 
 
-def _call(part: Part, method: str, body: Any = None) -> dict[str, Any]:
+def _call(part: ControlledComponent, method: str, body: Any = None) -> dict[str, Any]:
     answer: dict[str, Any] = client.call(part.target, method, f"parts/{quote(part.unit, safe='')}", body)
     return answer
 

@@ -14,14 +14,14 @@ from urllib.parse import quote
 from memmon import outbound
 from memmon.context import Context
 from memmon.errors import Permanent
-from memmon.incidents.controls.base import Control, Part, checked
+from memmon.incidents.controls.base import Control, ControlledComponent, checked
 
 VERSION = "v1.43"
 STOPS_WITHIN = 5
 """Seconds that a container is given to stop before it is killed."""
 
 
-def restart(ctx: Context, part: Part) -> str:
+def restart(ctx: Context, part: ControlledComponent) -> str:
     """Restart the container, or let the service replace its tasks one by one."""
     service = _service(part)
     if service is None:
@@ -35,7 +35,7 @@ def restart(ctx: Context, part: Part) -> str:
     return f"restarted the tasks of service {part.unit.removeprefix('service/')}"
 
 
-def identity(ctx: Context, part: Part) -> str | None:
+def identity(ctx: Context, part: ControlledComponent) -> str | None:
     """Return when the container was started, or how often a service was made to replace its
     tasks.
     """
@@ -45,12 +45,12 @@ def identity(ctx: Context, part: Part) -> str | None:
     return str(_call(part, "GET", f"services/{service}")["Spec"].get("TaskTemplate", {}).get("ForceUpdate", 0))
 
 
-def size(ctx: Context, part: Part) -> int:
+def size(ctx: Context, part: ControlledComponent) -> int:
     """Return the replicas of the service."""
     return int(_replicated(_call(part, "GET", f"services/{_needed(part)}")["Spec"], part)["Replicas"])
 
 
-def resize(ctx: Context, part: Part, to: int) -> str:
+def resize(ctx: Context, part: ControlledComponent, to: int) -> str:
     """Let the service have `to` replicas."""
     service = _needed(part)
     service_state = _call(part, "GET", f"services/{service}")
@@ -61,7 +61,7 @@ def resize(ctx: Context, part: Part, to: int) -> str:
     return f"scaled service {part.unit.removeprefix('service/')}: {before} -> {to}"
 
 
-def pid(ctx: Context, part: Part) -> int:
+def pid(ctx: Context, part: ControlledComponent) -> int:
     """Return the pid of the container's first process, as this machine sees it."""
     process_id = int(_call(part, "GET", f"containers/{quote(part.unit, safe='')}/json")["State"].get("Pid", 0))
     if not process_id:
@@ -69,25 +69,25 @@ def pid(ctx: Context, part: Part) -> int:
     return process_id
 
 
-def _service(part: Part) -> str | None:
+def _service(part: ControlledComponent) -> str | None:
     return quote(part.unit.removeprefix("service/"), safe="") if part.unit.startswith("service/") else None
 
 
-def _needed(part: Part) -> str:
+def _needed(part: ControlledComponent) -> str:
     service_state = _service(part)
     if service_state is None:
         raise Permanent(f"container {part.unit} is one; only a service (service/NAME) can be scaled")
     return service_state
 
 
-def _replicated(spec: dict[str, Any], part: Part) -> dict[str, Any]:
+def _replicated(spec: dict[str, Any], part: ControlledComponent) -> dict[str, Any]:
     replicated: dict[str, Any] | None = spec.get("Mode", {}).get("Replicated")
     if replicated is None:
         raise Permanent(f"{part.unit} is not a replicated service")
     return replicated
 
 
-def _call(part: Part, method: str, path: str, body: Any = None) -> Any:
+def _call(part: ControlledComponent, method: str, path: str, body: Any = None) -> Any:
     api = part.component.api
     answer = outbound.request(
         method,

@@ -11,16 +11,16 @@ from typing import Any
 from memmon import outbound
 from memmon.context import Context
 from memmon.errors import Permanent
-from memmon.incidents.controls.base import Control, Part, checked
+from memmon.incidents.controls.base import Control, ControlledComponent, checked
 from memmon.outbound import Response
 
 
-def restart(ctx: Context, part: Part) -> str:
+def restart(ctx: Context, part: ControlledComponent) -> str:
     """Ask for a restart."""
     return f"restart endpoint answered {_call(part, 'POST', {'action': 'restart'}).status}"
 
 
-def size(ctx: Context, part: Part) -> int:
+def size(ctx: Context, part: ControlledComponent) -> int:
     """Ask how many there are."""
     try:
         return int(json.loads(_call(part, "GET").body)["replicas"])
@@ -28,14 +28,14 @@ def size(ctx: Context, part: Part) -> int:
         raise Permanent(f"the endpoint of {part.name} does not say how many replicas there are") from error
 
 
-def resize(ctx: Context, part: Part, to: int) -> str:
+def resize(ctx: Context, part: ControlledComponent, to: int) -> str:
     """Ask for `to` of them."""
     before = size(ctx, part)
     _call(part, "POST", {"action": "scale", "replicas": to})
     return f"scaled {part.name} of {part.target.name}: {before} -> {to}"
 
 
-def _call(part: Part, method: str, body: Any = None) -> Response:
+def _call(part: ControlledComponent, method: str, body: Any = None) -> Response:
     # The operator wrote the address, so it may be a private one.
     answer = outbound.request(
         method,

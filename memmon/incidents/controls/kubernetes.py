@@ -18,7 +18,7 @@ from urllib.parse import quote
 from memmon import encode, outbound
 from memmon.context import Context
 from memmon.errors import Permanent
-from memmon.incidents.controls.base import Control, Part, checked
+from memmon.incidents.controls.base import Control, ControlledComponent, checked
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its own token and the cluster's certificate."""
@@ -27,7 +27,7 @@ BY = "memmon/restarted-by"
 STRATEGIC, MERGE = "application/strategic-merge-patch+json", "application/merge-patch+json"
 
 
-def restart(ctx: Context, part: Part) -> str:
+def restart(ctx: Context, part: ControlledComponent) -> str:
     """Let the workload replace its pods; the annotation says which action did, so that a second one
     of the same changes nothing.
     """
@@ -39,18 +39,18 @@ def restart(ctx: Context, part: Part) -> str:
     return f"restarted {part.unit}"
 
 
-def identity(ctx: Context, part: Part) -> str | None:
+def identity(ctx: Context, part: ControlledComponent) -> str | None:
     """Return when the pods were replaced on demand last, and by which action."""
     marks = _annotations(_call(part, "GET", ""))
     return f"{marks.get(RESTARTED, 'never')} {marks.get(BY, '')}".strip()
 
 
-def size(ctx: Context, part: Part) -> int:
+def size(ctx: Context, part: ControlledComponent) -> int:
     """Return the replicas that are wanted."""
     return int(_call(part, "GET", "/scale")["spec"].get("replicas", 0))
 
 
-def resize(ctx: Context, part: Part, to: int) -> str:
+def resize(ctx: Context, part: ControlledComponent, to: int) -> str:
     """Want `to` replicas."""
     if "/daemonset/" in part.unit:
         raise Permanent(f"{part.unit} has a pod on each node and cannot be scaled")
@@ -63,7 +63,7 @@ def _annotations(workload: Any) -> dict[str, str]:
     return workload["spec"]["template"].get("metadata", {}).get("annotations") or {}
 
 
-def _call(part: Part, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
+def _call(part: ControlledComponent, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
     namespace, resource, name = part.unit.split("/")
     where = f"{_api(part)}/apis/apps/v1/namespaces/{quote(namespace)}/{resource}s/{quote(name)}{path}"
     headers = {"Accept": "application/json", **({"Content-Type": kind} if body is not None else {})}
@@ -83,7 +83,7 @@ def _call(part: Part, method: str, path: str, body: Any = None, kind: str = "app
     return json.loads(answer.body)
 
 
-def _api(part: Part) -> str:
+def _api(part: ControlledComponent) -> str:
     if part.component.api:
         return str(part.component.api).rstrip("/")
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
@@ -92,7 +92,7 @@ def _api(part: Part) -> str:
     return f"https://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _token(part: Part) -> str:
+def _token(part: ControlledComponent) -> str:
     path = part.component.token_file or (None if part.component.api else ACCOUNT / "token")
     try:
         return path.read_text(encoding="utf-8").strip() if path else ""
@@ -100,7 +100,7 @@ def _token(part: Part) -> str:
         raise Permanent(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _tls(part: Part) -> ssl.SSLContext | None:
+def _tls(part: ControlledComponent) -> ssl.SSLContext | None:
     path = part.component.ca_file or (None if part.component.api else ACCOUNT / "ca.crt")
     try:
         return ssl.create_default_context(cafile=str(path)) if path else None

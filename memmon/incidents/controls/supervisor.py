@@ -5,10 +5,10 @@ from __future__ import annotations
 from memmon import supervisor
 from memmon.context import Context
 from memmon.errors import NotFound, Permanent
-from memmon.incidents.controls.base import Control, Part
+from memmon.incidents.controls.base import Control, ControlledComponent
 
 
-def restart(ctx: Context, part: Part) -> str:
+def restart(ctx: Context, part: ControlledComponent) -> str:
     """Stop the program and start it again."""
     try:
         old, new = supervisor.restart(ctx.settings.supervisor_socket, part.unit)
@@ -17,12 +17,12 @@ def restart(ctx: Context, part: Part) -> str:
     return f"restarted {part.unit}: pid {old or 'none'} -> {new}"
 
 
-def identity(ctx: Context, part: Part) -> str | None:
+def identity(ctx: Context, part: ControlledComponent) -> str | None:
     """Return its pid; none while it does not run."""
     return str(_pid(ctx, part) or "none")
 
 
-def pid(ctx: Context, part: Part) -> int:
+def pid(ctx: Context, part: ControlledComponent) -> int:
     """Return its pid; Permanent while it does not run."""
     process_id = _pid(ctx, part)
     if not process_id:
@@ -30,7 +30,7 @@ def pid(ctx: Context, part: Part) -> int:
     return process_id
 
 
-def _pid(ctx: Context, part: Part) -> int:
+def _pid(ctx: Context, part: ControlledComponent) -> int:
     processes = {process.name: process for process in supervisor.processes(ctx.settings.supervisor_socket)}
     return processes[part.unit].pid if part.unit in processes else 0
 

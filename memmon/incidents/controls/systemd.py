@@ -8,21 +8,21 @@ import subprocess
 
 from memmon.context import Context
 from memmon.errors import Permanent, Transient
-from memmon.incidents.controls.base import Control, Part
+from memmon.incidents.controls.base import Control, ControlledComponent
 
 
-def restart(ctx: Context, part: Part) -> str:
+def restart(ctx: Context, part: ControlledComponent) -> str:
     """Restart the unit."""
     _systemctl(part, "restart", "--", part.unit)
     return f"restarted {part.unit}"
 
 
-def identity(ctx: Context, part: Part) -> str | None:
+def identity(ctx: Context, part: ControlledComponent) -> str | None:
     """Return the unit's invocation (systemd.exec(5), INVOCATION_ID), another one at each start."""
     return _systemctl(part, "show", "--property", "InvocationID", "--value", "--", part.unit).strip() or None
 
 
-def pid(ctx: Context, part: Part) -> int:
+def pid(ctx: Context, part: ControlledComponent) -> int:
     """Return the pid of its main process."""
     text = _systemctl(part, "show", "--property", "MainPID", "--value", "--", part.unit).strip()
     if not text.isdecimal() or int(text) == 0:
@@ -30,7 +30,7 @@ def pid(ctx: Context, part: Part) -> int:
     return int(text)
 
 
-def _systemctl(part: Part, *words: str) -> str:
+def _systemctl(part: ControlledComponent, *words: str) -> str:
     command = f"systemctl {words[0]} {part.unit}"
     try:
         done = subprocess.run(["systemctl", *words], capture_output=True, text=True, timeout=part.seconds, check=False)

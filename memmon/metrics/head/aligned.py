@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from memmon import labels as label_sets
 from memmon.labels import Labels
-from memmon.metrics.head.ring import Rows
+from memmon.metrics.head.ring import RingRows
 from memmon.metrics.head.schema import Schema
 from memmon.metrics.head.series_layout import Member
 from memmon.promql.block import NO_ROW, Block, Roster
@@ -20,14 +20,14 @@ from memmon.samples import STALE_BITS
 MAX_CHOICES = 64
 
 
-class Place(NamedTuple):
+class RingColumns(NamedTuple):
     """Where the members and the columns of one ring are in the window."""
 
     members: NDArray[np.intp]
     columns: NDArray[np.intp]
 
 
-class Choice(NamedTuple):
+class SeriesSelection(NamedTuple):
     """The series of the window that some matchers fit."""
 
     roster: Roster
@@ -35,7 +35,7 @@ class Choice(NamedTuple):
     place: NDArray[np.intp]
 
 
-class Window:
+class AlignedWindow:
     """The samples of one metric name in slots of one length: a row is a period, each member of any
     ring has its time in it and each of its series a value.
 
@@ -59,15 +59,15 @@ class Window:
         self._touched = rows  # The first row that was changed since `check`.
         self.times = np.full((rows, len(members)), NO_ROW, dtype=np.int64)
         self.values = _stale(rows, len(columns))
-        self._choices: dict[tuple[Matcher, ...], Choice] = {}
+        self._choices: dict[tuple[Matcher, ...], SeriesSelection] = {}
 
     @staticmethod
-    def _place(schema: Schema, members: dict[Member, int], columns: dict[tuple[int, Labels], int]) -> Place:
+    def _place(schema: Schema, members: dict[Member, int], columns: dict[tuple[int, Labels], int]) -> RingColumns:
         # A series that a timed ring has as a member of its own has no name to tell it from another
         # target's: its labels do.
         at = [members.setdefault(member, len(members)) for member in schema.members]
         of = [columns.setdefault((index, column), len(columns)) for index in at for column in schema.columns]
-        return Place(np.array(at, dtype=np.intp), np.array(of, dtype=np.intp))
+        return RingColumns(np.array(at, dtype=np.intp), np.array(of, dtype=np.intp))
 
     @property
     def size(self) -> int:
@@ -79,7 +79,7 @@ class Window:
         """The period after the last."""
         return self.first + self.rows
 
-    def put(self, ring: int, incoming: Rows, may_correct: bool = False) -> None:
+    def put(self, ring: int, incoming: RingRows, may_correct: bool = False) -> None:
         """Add the rows of one ring. Known times are skipped, unless the ring's writer may correct
         them.
         """
@@ -141,10 +141,10 @@ class Window:
         rows = slice(max(0, first - self.first), max(0, last + 1 - self.first))
         return Block(choice.roster, self.times[rows], self.values[rows], choice.member, choice.place)
 
-    def _choose(self, matchers: tuple[Matcher, ...]) -> Choice:
+    def _choose(self, matchers: tuple[Matcher, ...]) -> SeriesSelection:
         chosen = [at for at, labels in enumerate(self.labels) if all_accept(matchers, labels)]
         place = np.array(chosen, dtype=np.intp)
-        return Choice(Roster([self.labels[at] for at in chosen]), self._member[place], place)
+        return SeriesSelection(Roster([self.labels[at] for at in chosen]), self._member[place], place)
 
 
 def _stale(rows: int, columns: int) -> NDArray[np.float64]:

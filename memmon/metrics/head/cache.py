@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 from memmon import labels as label_sets
 from memmon.metrics.head import ring as rings
-from memmon.metrics.head.aligned import Window
-from memmon.metrics.head.store import HotStore, Ring
+from memmon.metrics.head.aligned import AlignedWindow
+from memmon.metrics.head.store import HeadStore, Ring
 from memmon.promql.block import Block, pack
 from memmon.promql.matcher import Matcher
 
@@ -30,7 +30,7 @@ class _Held:
         # The newest moment (Unix ms) that was asked about, and how far back from it.
         self.end, self.span = end, 0
         self.rings: list[Ring] = []
-        self.windows: dict[int, tuple[Window, list[Ring]]] = {}
+        self.windows: dict[int, tuple[AlignedWindow, list[Ring]]] = {}
         self.read_until: dict[int, int] = {}
         self.used = time.monotonic()
 
@@ -52,10 +52,10 @@ class _Held:
         return len(windows) < 2 or len({label for window in windows for label in window.labels}) == total
 
 
-class Warm:
+class HeadCache:
     """The hot window through one process' memory."""
 
-    def __init__(self, store: HotStore):
+    def __init__(self, store: HeadStore):
         self.store = store
         self._held: dict[str, _Held] = {}
         self._pinned: frozenset[str] = frozenset()
@@ -121,7 +121,7 @@ class Warm:
         rings_by_name: dict[str, list[Ring]] = {name: [] for name in names}
         for ring in self.store.rings(names, start):
             rings_by_name[ring.name].append(ring)
-        reads: list[tuple[_Held, Window, int, Ring, range]] = []
+        reads: list[tuple[_Held, AlignedWindow, int, Ring, range]] = []
         for name, now in rings_by_name.items():
             cached = self._held.setdefault(name, _Held(end))
             cached.end = max(cached.end, end)
@@ -141,12 +141,12 @@ class Warm:
 
     def _prepare(
         self, cached: _Held, name: str, slot_ms: int, of_slot: list[Ring]
-    ) -> list[tuple[_Held, Window, int, Ring, range]]:
+    ) -> list[tuple[_Held, AlignedWindow, int, Ring, range]]:
         """Return the reads that a window needs for all queried periods, and for its spare room."""
         needed = rings.periods(of_slot[0].schema, cached.end - cached.span, cached.end)
         window, cached_rings = cached.windows.get(slot_ms, (None, []))
         if window is None or cached_rings != of_slot or needed[0] < window.first:
-            window = Window(name, [ring.schema for ring in of_slot], needed[0], len(needed) + SLACK)
+            window = AlignedWindow(name, [ring.schema for ring in of_slot], needed[0], len(needed) + SLACK)
             cached.windows[slot_ms] = (window, of_slot)
             periods = needed
         else:

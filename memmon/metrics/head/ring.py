@@ -74,7 +74,7 @@ def slot(schema: Schema, period: int) -> int:
     return (period - schema.base) % schema.slots
 
 
-class Rows(NamedTuple):
+class RingRows(NamedTuple):
     """A table's rows in the order of their periods."""
 
     periods: NDArray[np.int64]
@@ -82,7 +82,7 @@ class Rows(NamedTuple):
     values: NDArray[np.float64]
 
 
-def rows(schema: Schema, periods_: range, chunks: list[bytes]) -> Rows:
+def rows(schema: Schema, periods_: range, chunks: list[bytes]) -> RingRows:
     """Return what the bytes of `spans(schema, wanted)` say of each period; times of an earlier turn
     of the ring are 0.
     """
@@ -99,4 +99,4 @@ def rows(schema: Schema, periods_: range, chunks: list[bytes]) -> Rows:
         periods = np.array(numbers, dtype=np.int64)
         times, values = (np.concatenate(pieces) for pieces in zip(*tables, strict=True))
     old = times < (periods[:, None] - schema.slots // 2) * schema.slot_ms
-    return Rows(periods, np.where(old, 0, times), values)
+    return RingRows(periods, np.where(old, 0, times), values)

@@ -27,7 +27,7 @@ MAX_CHOICES = 32
 TIMED = "t"
 
 
-class Choice(NamedTuple):
+class ColumnSelection(NamedTuple):
     """The series of a ring that some matchers fit: which member and column each is, and its label
     set.
     """
@@ -59,7 +59,7 @@ class Schema:
         self._timed = timed
         self.capacity = timed[1] if timed else len(self.members)
         self.floats = self.capacity * (1 + len(self.columns))
-        self._choices: dict[tuple[str, tuple[Matcher, ...]], Choice] = {}
+        self._choices: dict[tuple[str, tuple[Matcher, ...]], ColumnSelection] = {}
 
     @cached_property
     def version(self) -> str:
@@ -85,7 +85,7 @@ class Schema:
         """Return the whole label set of a series."""
         return tuple(sorted(((label_sets.NAME, name), *self.members[member].labels, *self.columns[column])))
 
-    def choice(self, name: str, matchers: tuple[Matcher, ...]) -> Choice:
+    def choice(self, name: str, matchers: tuple[Matcher, ...]) -> ColumnSelection:
         """Return the series that fit `matchers`, none of which is about the name."""
         key = (name, matchers)
         choice = self._choices.get(key)
@@ -96,7 +96,7 @@ class Schema:
             self._choices[key] = choice
         return choice
 
-    def _choose(self, name: str, matchers: tuple[Matcher, ...]) -> Choice:
+    def _choose(self, name: str, matchers: tuple[Matcher, ...]) -> ColumnSelection:
         members, columns, chosen = [], [], []
         for member in range(len(self.members)):
             for column in range(len(self.columns)):
@@ -105,7 +105,7 @@ class Schema:
                     members.append(member)
                     columns.append(column)
                     chosen.append(labels)
-        return Choice(np.array(members, dtype=np.intp), np.array(columns, dtype=np.intp), chosen)
+        return ColumnSelection(np.array(members, dtype=np.intp), np.array(columns, dtype=np.intp), chosen)
 
     def grown(self, members: Iterable[Member]) -> Schema:
         """Return a timed schema with more members."""

@@ -32,7 +32,7 @@ class Room(NamedTuple):
     size: int
 
 
-class Move(NamedTuple):
+class RingChange(NamedTuple):
     """A change of a ring: add `members`, to a new ring with `capacity` places if that is not 0."""
 
     members: tuple[Labels, ...] = ()
@@ -54,7 +54,9 @@ def base_of(slot_ms: int, now: int) -> int:
     return (now - BACK_MS) // slot_ms
 
 
-def move(old: Schema | None, incoming: Sequence[Labels], slot_ms: int, now: int, window_ms: int, room: Room) -> Move:
+def move(
+    old: Schema | None, incoming: Sequence[Labels], slot_ms: int, now: int, window_ms: int, room: Room
+) -> RingChange:
     """Return how the `wanted` members get places in slots of `slot_ms`, as many as there is room
     for.
     """
@@ -63,23 +65,23 @@ def move(old: Schema | None, incoming: Sequence[Labels], slot_ms: int, now: int,
         return _begun(incoming, 0, slots, room)
     new = [labels for labels in incoming if member(labels) not in old.member_at]
     if not new and slot_ms == old.slot_ms:
-        return Move()
+        return RingChange()
     freed = Room(room.places + old.capacity, room.size + size_of(old))
     if new and now - old.base * old.slot_ms >= window_ms + BACK_MS:
         return _begun(incoming, 0, slots, freed)
     left = old.capacity - len(old.members)
     if slot_ms == old.slot_ms and len(new) <= left:
-        return Move(tuple(new))
+        return RingChange(tuple(new))
     everybody = (*(member_.labels for member_ in old.members), *new)
     begun = _begun(everybody, 2 * old.capacity if new else old.capacity, slots, freed)
     has_more = len(begun.members) > len(old.members) + (left if slot_ms == old.slot_ms else -1)
-    return begun if has_more else Move(tuple(new[:left]))
+    return begun if has_more else RingChange(tuple(new[:left]))
 
 
-def _begun(members: Sequence[Labels], capacity: int, slots: int, room: Room) -> Move:
+def _begun(members: Sequence[Labels], capacity: int, slots: int, room: Room) -> RingChange:
     """Return the move to a ring of its own, of `members` as far as there is room, and with
     `capacity` for more.
     """
     most = max(0, min(room.places, room.size // (CELL * slots)))
     kept_members = tuple(members[:most])
-    return Move(kept_members, min(max(capacity, len(kept_members)), most) if kept_members else 0)
+    return RingChange(kept_members, min(max(capacity, len(kept_members)), most) if kept_members else 0)

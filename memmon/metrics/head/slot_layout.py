@@ -26,7 +26,7 @@ class Piece(NamedTuple):
     into: NDArray[np.intp]
 
 
-class Sheet(NamedTuple):
+class RingLayout(NamedTuple):
     """One ring of the shard: its empty slot, and the columns that are written."""
 
     name: str
@@ -37,7 +37,7 @@ class Sheet(NamedTuple):
     pieces: tuple[Piece, ...]
 
 
-class Plan:
+class SlotLayout:
     """The rings of a shard. `ended` are the metric names that no target exposes any longer, with
     their last schema.
     """
@@ -65,7 +65,7 @@ class Plan:
             and versions == self.versions
         )
 
-    def _sheet(self, name: str, old: Schema | None, window_ms: int, period: int) -> Sheet:
+    def _sheet(self, name: str, old: Schema | None, window_ms: int, period: int) -> RingLayout:
         giving = {index for index, shape in enumerate(self.shapes) if name in shape.families}
         old_members = set(old.members) if old else set()
         # Targets of the shard that exposed it before end here: their place is in the ring.
@@ -76,7 +76,7 @@ class Plan:
         places = np.array([schema.member_at[member] for member in members], dtype=np.intp)
         empty = np.full(schema.floats, STALE_BITS, dtype="<u8")
         empty[: schema.capacity] = 0
-        return Sheet(name, schema, empty, np.array(rows, dtype=np.intp), places, self._pieces(name, schema))
+        return RingLayout(name, schema, empty, np.array(rows, dtype=np.intp), places, self._pieces(name, schema))
 
     def _pieces(self, name: str, schema: Schema) -> tuple[Piece, ...]:
         pieces = []
@@ -89,7 +89,7 @@ class Plan:
                 pieces.append(Piece(index, np.fromiter(family.values(), np.intp, len(family)), into))
         return tuple(pieces)
 
-    def slots(self, rows: Sequence[Row]) -> list[tuple[Sheet, bytes]]:
+    def slots(self, rows: Sequence[Row]) -> list[tuple[RingLayout, bytes]]:
         """Return the slot of each ring that `rows` come to."""
         times = np.array([row.at for row in rows], dtype="<i8")
         stacked = [np.stack([rows[index].values for index in indexes]) for _, indexes in self._groups]

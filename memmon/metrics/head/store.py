@@ -21,9 +21,9 @@ from memmon.labels import Labels
 from memmon.metrics.head import ring as rings
 from memmon.metrics.head import schema as schemas
 from memmon.metrics.head import slot_layout as plans
-from memmon.metrics.head.schema import Choice, Schema
+from memmon.metrics.head.schema import ColumnSelection, Schema
 from memmon.metrics.head.series_layout import Member, Row
-from memmon.metrics.head.slot_layout import Plan
+from memmon.metrics.head.slot_layout import SlotLayout
 from memmon.promql.matcher import Matcher, all_accept
 from memmon.samples import Metadata, Series
 from memmon.state import client, keys
@@ -33,7 +33,7 @@ EXTEND_EVERY = 16
 SPARE_LIFE_MS = 900_000
 
 
-class Written(NamedTuple):
+class SlotWrite(NamedTuple):
     """How many samples went in, and how many of each member were dropped because it has too many
     series.
     """
@@ -55,11 +55,11 @@ class Ring(NamedTuple):
         return keys.hot_ring(self.shard, self.name, self.schema.version)
 
 
-_plans: dict[tuple[int, str], Plan] = {}
+_plans: dict[tuple[int, str], SlotLayout] = {}
 MAX_PLANS = 5_000
 
 
-class HotStore:
+class HeadStore:
     """The rings of one Redis."""
 
     def __init__(self, redis: Redis, window_seconds: float):
@@ -67,7 +67,7 @@ class HotStore:
         self.window_ms = round(window_seconds * 1000)
         self.life_ms = self.window_ms + SPARE_LIFE_MS
 
-    def write(self, shard: str, rows: Sequence[Row], period: int, slot_ms: int) -> Written:
+    def write(self, shard: str, rows: Sequence[Row], period: int, slot_ms: int) -> SlotWrite:
         """Write what the members of `shard` gave in `period` (the number of stretches of `slot_ms`
         since 1970).
 
@@ -75,14 +75,14 @@ class HotStore:
         there.
         """
         if not rows:
-            return Written(0, {})
+            return SlotWrite(0, {})
         with client.edge():
             stored = cast("dict[bytes, bytes]", self.redis.hgetall(keys.hot_shard(shard)))
             versions = {name.decode(): version.decode() for name, version in stored.items()}
             plan = _plans.get((self.window_ms, shard))
             is_new = plan is None or not plan.fits(rows, slot_ms, versions)
             if plan is None or is_new:
-                plan = Plan(rows, self._load(versions), slot_ms, self.window_ms, period)
+                plan = SlotLayout(rows, self._load(versions), slot_ms, self.window_ms, period)
             pipe = self.redis.pipeline(transaction=False)
             at = max(row.at for row in rows)
             if is_new:
@@ -99,7 +99,7 @@ class HotStore:
             pipe.execute()
         _keep_plan((self.window_ms, shard), plan)
         dropped = {row.member.name: row.shape.dropped for row in rows if row.shape.dropped}
-        return Written(sum(len(row.shape) for row in rows) - sum(dropped.values()), dropped)
+        return SlotWrite(sum(len(row.shape) for row in rows) - sum(dropped.values()), dropped)
 
     def _load(self, versions: dict[str, str]) -> dict[str, Schema]:
         """Return by name the schemas of `versions`; those are read that this process has not
@@ -108,7 +108,9 @@ class HotStore:
         schemas = self.schemas(versions.values())
         return {name: schemas[version] for name, version in versions.items() if version in schemas}
 
-    def _announce(self, pipe: Any, shard: str, plan: Plan, versions: dict[str, str], period: int, at: int) -> None:
+    def _announce(
+        self, pipe: Any, shard: str, plan: SlotLayout, versions: dict[str, str], period: int, at: int
+    ) -> None:
         """Say what the shard is written with from now on; end what nobody gives any more."""
         changed = {
             sheet.name: sheet.schema for sheet in plan.sheets if versions.get(sheet.name) != sheet.schema.version
@@ -289,7 +291,7 @@ class HotStore:
             pipe.execute()
 
 
-def _keep_plan(key: tuple[int, str], plan: Plan) -> None:
+def _keep_plan(key: tuple[int, str], plan: SlotLayout) -> None:
     while len(_plans) >= MAX_PLANS and key not in _plans:
         _plans.pop(next(iter(_plans)), None)
     _plans[key] = plan
@@ -302,7 +304,7 @@ def _but_name(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
 def _pick(
     table: rings.Table,
     schema: Schema,
-    choice: Choice,
+    choice: ColumnSelection,
     start: int,
     end: int,
     pieces_by_series: dict[Labels, list[tuple[Any, Any]]],

@@ -24,8 +24,8 @@ from memmon.metrics.head import schema as schemas
 from memmon.metrics.head import series_index, slot_interval
 from memmon.metrics.head.batches import Batch, Cells
 from memmon.metrics.head.schema import Schema
-from memmon.metrics.head.series_index import Move, Room
-from memmon.metrics.head.store import HotStore, Ring
+from memmon.metrics.head.series_index import RingChange, Room
+from memmon.metrics.head.store import HeadStore, Ring
 from memmon.samples import Sample
 from memmon.state import client, keys, lease
 
@@ -70,7 +70,7 @@ return won
 """
 
 
-class Written(NamedTuple):
+class TimestampedWrite(NamedTuple):
     """How many samples were kept, how many a newer one of their slot displaced, and how many were
     refused: by reason, with the first example of each.
     """
@@ -119,13 +119,13 @@ class _Tally:
         self.examples.setdefault(reason, label_sets.show(labels))
 
 
-class TimedStore:
+class TimestampedStore:
     """The timed rings of the hot window."""
 
-    def __init__(self, window: HotStore):
+    def __init__(self, window: HeadStore):
         self.window, self.redis, self.window_ms = window, window.redis, window.window_ms
 
-    def write(self, source: str, samples: Iterable[Sample], now: int, slot_ms: int | None = None) -> Written:
+    def write(self, source: str, samples: Iterable[Sample], now: int, slot_ms: int | None = None) -> TimestampedWrite:
         """Write samples of `source`, each of which has a time (Unix ms), at `now`.
 
         Without `slot_ms` the slots become as short as the series come fast.
@@ -150,7 +150,7 @@ class TimedStore:
                 )  # What Redis has of their rings is no more whole: begin anew.
         if left:
             raise Transient(f"redis: the series of {source} change faster than they can be written")
-        return Written(tally.kept, tally.folded, tally.refused, tally.examples)
+        return TimestampedWrite(tally.kept, tally.folded, tally.refused, tally.examples)
 
     def _attempt(
         self, source: str, batches: dict[str, Batch], slots_by_name: dict[str, int], now: int, tally: _Tally
@@ -206,8 +206,8 @@ class TimedStore:
             room = _room(held_rings)
         current = self._known(held_rings, batches)
         ready: dict[str, Schema | None] = {}
-        adds: dict[str, tuple[Schema, Move]] = {}
-        begins: dict[str, tuple[Schema, Move]] = {}
+        adds: dict[str, tuple[Schema, RingChange]] = {}
+        begins: dict[str, tuple[Schema, RingChange]] = {}
         for name, batch in batches.items():
             old = current.get(name)
             slot_ms = slots_by_name.get(name) or (old.slot_ms if old else slot_interval.SLOTS_MS[-1])
@@ -255,7 +255,7 @@ class TimedStore:
         asked = self.window.schemas(ask.values()) if ask else {}
         return cached_schemas | {name: asked[version] for name, version in ask.items() if version in asked}
 
-    def _add(self, moves: Sequence[tuple[Schema, Move]], now: int) -> None:
+    def _add(self, moves: Sequence[tuple[Schema, RingChange]], now: int) -> None:
         """Give members their places; keep what begins."""
         if not moves:
             return

@@ -8,7 +8,7 @@ from typing import cast
 
 from memmon import labels as label_sets
 from memmon.context import Context
-from memmon.metrics.head.store import HotStore
+from memmon.metrics.head.store import HeadStore
 from memmon.metrics.history import rollup, store
 from memmon.metrics.history.rollup import LEVELS, MINUTE, Rollup
 from memmon.promql.matcher import Matcher
@@ -23,7 +23,7 @@ PRUNED_AT_ONCE = 20_000
 """Rows in one transaction: SQLite lets nobody else write meanwhile."""
 
 
-def roll_up(ctx: Context, window: HotStore) -> int:
+def roll_up(ctx: Context, window: HeadStore) -> int:
     """Roll up every minute that is over, and the hours and five minutes that are; return how many
     minutes that were.
 
@@ -57,7 +57,7 @@ def _done(ctx: Context) -> int:
     return 0 if newest is None else newest // LEVELS[-1] * LEVELS[-1]
 
 
-def _roll_minute(ctx: Context, window: HotStore, minute: int) -> None:
+def _roll_minute(ctx: Context, window: HeadStore, minute: int) -> None:
     low, high = (minute - 2 * MINUTE) * 1000, (minute + MINUTE) * 1000
     everything = window.select(EVERYTHING, low, high)
     rollups = {series.labels: rolled for series in everything if (rolled := rollup.of_samples(series, minute, MINUTE))}
@@ -74,7 +74,7 @@ def _roll_level(ctx: Context, level: int, start: int) -> None:
         store.add_rollups(session, level, rollups)
 
 
-def prune(ctx: Context, window: HotStore) -> int:
+def prune(ctx: Context, window: HeadStore) -> int:
     """Forget rollups that are older than their level is kept, and series without any; return how
     many rows.
     """

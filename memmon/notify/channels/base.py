@@ -17,7 +17,7 @@ from memmon.notify.templates import Templates
 from memmon.settings import Settings
 
 
-class Busy(Transient):
+class RateLimited(Transient):
     """The other side asks to be left alone for a while."""
 
     def __init__(self, message: str, retry_after: float):

@@ -12,7 +12,7 @@ from typing import Any
 from memmon import outbound
 from memmon.config.receivers import Global, HttpConfig, TlsConfig
 from memmon.errors import Permanent, Transient
-from memmon.notify.channels.base import Busy
+from memmon.notify.channels.base import RateLimited
 
 TIMEOUT = 10.0
 LONGEST_WAIT = 600.0
@@ -60,7 +60,7 @@ def judge(answer: outbound.Response, retried: frozenset[int] = RETRIED) -> None:
         return
     if answer.status in retried or answer.status >= 500:
         after = answer.headers.get("Retry-After")
-        raise Busy(answer_text(answer), seconds(after)) if after else Transient(answer_text(answer))
+        raise RateLimited(answer_text(answer), seconds(after)) if after else Transient(answer_text(answer))
     raise Permanent(answer_text(answer))
 
 

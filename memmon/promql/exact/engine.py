@@ -20,7 +20,7 @@ from memmon.promql.exact import aggregation, binary, calls
 from memmon.promql.exact.binary import nameless
 from memmon.promql.exact.ranges import Window
 from memmon.promql.exact.values import Ranged, Value
-from memmon.promql.selection import NO_HINT, Held, Hint, Selection, Source
+from memmon.promql.selection import NO_HINT, Hint, SelectedSeries, Selection, Source
 from memmon.samples import STALE_BITS, Point
 
 LOOKBACK_MS = 5 * 60 * 1000
@@ -120,7 +120,7 @@ class Exact:
     def _selector(self, node: tree.Selector, at: float) -> list[Point]:
         return [Point(series.labels, float(series.values[index])) for series, index in self.newest(node, at)]
 
-    def newest(self, node: tree.Selector, at: float) -> list[tuple[Held, int]]:
+    def newest(self, node: tree.Selector, at: float) -> list[tuple[SelectedSeries, int]]:
         """Return the series of `node` with the index of the sample that counts at `at`."""
         moment = round(self.moment(node, at) * 1000)
         rows = []
@@ -171,7 +171,7 @@ class Exact:
             at = {"start": self.start, "end": self.end}[node.at] if isinstance(node.at, str) else node.at
         return at - node.offset
 
-    def series(self, node: tree.Selector, before: int) -> list[Held]:
+    def series(self, node: tree.Selector, before: int) -> list[SelectedSeries]:
         """Return the series of `node` with samples from `before` ms ahead of its first
         evaluation.
         """

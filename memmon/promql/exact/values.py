@@ -8,7 +8,7 @@ from memmon.labels import Labels
 from memmon.promql import tree
 from memmon.promql.annotations import Notes
 from memmon.promql.exact.ranges import Window
-from memmon.promql.selection import Held
+from memmon.promql.selection import SelectedSeries
 from memmon.samples import Point
 
 
@@ -43,5 +43,5 @@ class Evaluation(Protocol):
     def ranged(self, node: tree.Node, at: float) -> list[Ranged]:
         """Return the range vector that `node` is."""
 
-    def newest(self, node: tree.Selector, at: float) -> list[tuple[Held, int]]:
+    def newest(self, node: tree.Selector, at: float) -> list[tuple[SelectedSeries, int]]:
         """Return the series of `node` with the index of the sample that counts at `at`."""

@@ -15,7 +15,7 @@ from memmon.promql.vectorized.frame import Bools, Floats, Frame, Indexes, memoiz
 from memmon.promql.vectorized.ranges import exactly, suspicious
 
 
-class Groups(NamedTuple):
+class SeriesGroups(NamedTuple):
     """Series by group: `order` puts those of one group side by side, which begin at `starts`; `of`
     is the group of each.
     """
@@ -31,18 +31,18 @@ class Groups(NamedTuple):
         return self.order[self.starts[group] : end]
 
 
-def groups(roster: Roster, grouping: Grouping) -> Groups:
+def groups(roster: Roster, grouping: Grouping) -> SeriesGroups:
     """Return which series of `roster` belong together."""
     return memoized(roster, ("groups", grouping.only, grouping.names), lambda: _grouped(roster, grouping))
 
 
-def _grouped(roster: Roster, grouping: Grouping) -> Groups:
+def _grouped(roster: Roster, grouping: Grouping) -> SeriesGroups:
     at: dict[object, int] = {}
     keys = [grouping.key(labels) for labels in roster.labels]
     of = np.array([at.setdefault(key, len(at)) for key in keys], dtype=np.intp)
     order = np.argsort(of, kind="stable")
     starts = np.searchsorted(of[order], np.arange(len(at)))
-    return Groups(Roster(list(dict.fromkeys(keys))), of, order, starts)
+    return SeriesGroups(Roster(list(dict.fromkeys(keys))), of, order, starts)
 
 
 def aggregated(op: str, frame: Frame, grouping: Grouping) -> Frame | None:
@@ -69,7 +69,7 @@ def quantile(q: Floats, frame: Frame, grouping: Grouping) -> Frame:
     return Frame(grouped.roster, values, None if frame.present is None else _counts(frame, grouped) > 0)
 
 
-def _counts(frame: Frame, grouped: Groups) -> Indexes:
+def _counts(frame: Frame, grouped: SeriesGroups) -> Indexes:
     if frame.present is None:
         sizes = np.diff(np.append(grouped.starts, len(grouped.order)))
         return np.broadcast_to(sizes, (len(frame.values), len(sizes)))
@@ -77,13 +77,13 @@ def _counts(frame: Frame, grouped: Groups) -> Indexes:
     return counted
 
 
-def _laid(frame: Frame, grouped: Groups, empty: float) -> Floats:
+def _laid(frame: Frame, grouped: SeriesGroups, empty: float) -> Floats:
     """Return the values in the order of the groups, `empty` for missing ones."""
     values = frame.values[:, grouped.order]
     return values if frame.present is None else np.where(frame.present[:, grouped.order], values, empty)
 
 
-def _inside(frame: Frame, grouped: Groups, step: int, group: int) -> list[float]:
+def _inside(frame: Frame, grouped: SeriesGroups, step: int, group: int) -> list[float]:
     members = grouped.members(group)
     row: Floats = frame.values[step, members]
     if frame.present is not None:
@@ -92,13 +92,13 @@ def _inside(frame: Frame, grouped: Groups, step: int, group: int) -> list[float]
     return inside
 
 
-def _sum(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
+def _sum(frame: Frame, grouped: SeriesGroups, counts: Indexes) -> Floats:
     laid = _laid(frame, grouped, 0.0)
     sums, sizes = np.add.reduceat(laid, grouped.starts, axis=1), np.add.reduceat(np.abs(laid), grouped.starts, axis=1)
     return exactly(sums, sizes, lambda k, g: numbers.total(_inside(frame, grouped, k, g)))
 
 
-def _mean(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
+def _mean(frame: Frame, grouped: SeriesGroups, counts: Indexes) -> Floats:
     laid = _laid(frame, grouped, 0.0)
     sums, sizes = np.add.reduceat(laid, grouped.starts, axis=1), np.add.reduceat(np.abs(laid), grouped.starts, axis=1)
     means = sums / counts
@@ -107,20 +107,20 @@ def _mean(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
     return means
 
 
-def _least(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
+def _least(frame: Frame, grouped: SeriesGroups, counts: Indexes) -> Floats:
     least: Floats = np.fmin.reduceat(_laid(frame, grouped, np.nan), grouped.starts, axis=1)
     return least
 
 
-def _greatest(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
+def _greatest(frame: Frame, grouped: SeriesGroups, counts: Indexes) -> Floats:
     greatest: Floats = np.fmax.reduceat(_laid(frame, grouped, np.nan), grouped.starts, axis=1)
     return greatest
 
 
-def _each(op: str) -> Callable[[Frame, Groups, Indexes], Floats]:
+def _each(op: str) -> Callable[[Frame, SeriesGroups, Indexes], Floats]:
     """Return the aggregation group by group, for operators without a kernel."""
 
-    def each(frame: Frame, grouped: Groups, counts: Indexes) -> Floats:
+    def each(frame: Frame, grouped: SeriesGroups, counts: Indexes) -> Floats:
         values = np.zeros(counts.shape)
         for k, g in np.argwhere(counts > 0).tolist():
             values[k, g] = aggregation.SIMPLE[op](_inside(frame, grouped, k, g))
@@ -129,7 +129,7 @@ def _each(op: str) -> Callable[[Frame, Groups, Indexes], Floats]:
     return each
 
 
-_SIMPLE: dict[str, Callable[[Frame, Groups, Indexes], Floats]] = {
+_SIMPLE: dict[str, Callable[[Frame, SeriesGroups, Indexes], Floats]] = {
     "sum": _sum,
     "avg": _mean,
     "min": _least,
@@ -141,7 +141,7 @@ _SIMPLE: dict[str, Callable[[Frame, Groups, Indexes], Floats]] = {
 }
 
 
-def any_of(present: Bools, grouped: Groups) -> Bools:
+def any_of(present: Bools, grouped: SeriesGroups) -> Bools:
     """Return where any series of a group is there: [K, groups]."""
     if not present.shape[1]:
         return np.zeros((len(present), 0), dtype=bool)

@@ -14,7 +14,7 @@ from memmon.promql import tree
 from memmon.promql.exact.engine import Exact
 from memmon.promql.exact.values import Value
 from memmon.promql.vectorized import frame as frames
-from memmon.promql.vectorized.engine import Answer, Kernels
+from memmon.promql.vectorized.engine import Answer, Vectorized
 from memmon.promql.vectorized.frame import Frame
 from memmon.samples import Series
 
@@ -25,7 +25,7 @@ MOST_STEPS = 2_000
 
 def value(engine: Exact, at: float) -> Value:
     """Return what the expression is at one moment."""
-    answer = Kernels(engine, [float(at)]).answer(engine.tree)
+    answer = Vectorized(engine, [float(at)]).answer(engine.tree)
     if isinstance(answer, str):
         return answer
     if isinstance(answer, Frame):
@@ -40,7 +40,7 @@ def steps(engine: Exact, moments: Sequence[float]) -> list[Series]:
     pieces_by_series: dict[Any, list[tuple[Any, Any]]] = {}
     for first in range(0, len(moments), turn):
         batch = moments[first : first + turn]
-        answer = Kernels(engine, batch).answer(engine.tree)
+        answer = Vectorized(engine, batch).answer(engine.tree)
         times = np.array([round(moment * 1000) for moment in batch], dtype=np.int64)
         for labels, at, values in _series(answer, times):
             engine.selection.charge(len(at))
@@ -52,7 +52,7 @@ def _turn(engine: Exact) -> int:
     """Return how many steps are done at once, so that a frame of the largest selector stays within
     bounds.
     """
-    kernels = Kernels(engine, [engine.start])
+    kernels = Vectorized(engine, [engine.start])
     widest = max((kernels.width(node) for node in tree.walk(engine.tree)), default=0)
     return max(1, min(MOST_STEPS, CELLS // max(1, widest)))
 

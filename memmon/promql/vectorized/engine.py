@@ -38,7 +38,7 @@ Answer: TypeAlias = "Floats | str | Frame"
 _STALE = np.uint64(STALE_BITS)
 
 
-class Kernels:
+class Vectorized:
     """Evaluates expressions at `moments` (Unix seconds), beside the exact evaluator that is asked
     for the rest.
     """
@@ -313,12 +313,12 @@ _BY_VALUE: dict[str, Callable[..., Any]] = {
 }
 """As in `functions.BY_VALUE`, for all values at once."""
 
-_SPECIAL: dict[str, Callable[[Kernels, tree.Call], Answer]] = {
-    "time": Kernels._time,
-    "pi": Kernels._pi,
-    "vector": Kernels._to_vector,
-    "scalar": Kernels._to_scalar,
-    "absent": Kernels._absent,
-    "timestamp": Kernels._timestamp,
-    "histogram_quantile": Kernels._histogram_quantile,
+_SPECIAL: dict[str, Callable[[Vectorized, tree.Call], Answer]] = {
+    "time": Vectorized._time,
+    "pi": Vectorized._pi,
+    "vector": Vectorized._to_vector,
+    "scalar": Vectorized._to_scalar,
+    "absent": Vectorized._absent,
+    "timestamp": Vectorized._timestamp,
+    "histogram_quantile": Vectorized._histogram_quantile,
 }

@@ -17,7 +17,7 @@ from memmon.promql.vectorized import frame as frames
 from memmon.promql.vectorized.frame import Bools, Floats, Frame, Indexes, memoized
 
 
-class Family(NamedTuple):
+class BucketFamily(NamedTuple):
     """Histograms with the same bounds: `places` [G, B] are their bucket columns in the frame,
     `groups` their columns in the result.
     """
@@ -34,7 +34,7 @@ class Histograms(NamedTuple):
 
     roster: Roster
     names: list[str]
-    families: list[Family]
+    families: list[BucketFamily]
     odd: list[tuple[int, list[tuple[float, int]]]]
     without_bound: list[int]
 
@@ -63,7 +63,7 @@ def _histograms(roster: Roster) -> Histograms:
         else:
             by_bounds.setdefault(bounds, []).append((group, [index for _, index in ordered]))
     families = [
-        Family(np.array(bounds), np.array([p for _, p in rows], dtype=np.intp), np.array([g for g, _ in rows]))
+        BucketFamily(np.array(bounds), np.array([p for _, p in rows], dtype=np.intp), np.array([g for g, _ in rows]))
         for bounds, rows in by_bounds.items()
     ]
     names = [label_sets.name_of(labels) for labels in groups]
@@ -72,7 +72,7 @@ def _histograms(roster: Roster) -> Histograms:
     )
 
 
-class Lifted(NamedTuple):
+class MonotonicBuckets(NamedTuple):
     """A histogram whose counts were lifted at a step."""
 
     name: str
@@ -80,17 +80,17 @@ class Lifted(NamedTuple):
     step: int
 
 
-class Answer(NamedTuple):
+class QuantileResult(NamedTuple):
     """The quantiles, the histograms whose counts were lifted, and the series that are no
     buckets.
     """
 
     frame: Frame
-    lifted: list[Lifted]
+    lifted: list[MonotonicBuckets]
     without_bound: list[Labels]
 
 
-def quantiles(q: Floats, frame: Frame) -> Answer | None:
+def quantiles(q: Floats, frame: Frame) -> QuantileResult | None:
     """Return the quantile `q` [K] of each histogram; None where two differ in nothing but their
     names.
     """
@@ -100,25 +100,25 @@ def quantiles(q: Floats, frame: Frame) -> Answer | None:
     there = frame.there()
     values = np.zeros((len(q), len(grouped.roster)))
     present = np.zeros(values.shape, dtype=bool)
-    lifted: list[Lifted] = []
+    lifted: list[MonotonicBuckets] = []
     for family in grouped.families:
         _family(q, frame, there, family, values, present, grouped.names, lifted)
     for group, buckets in grouped.odd:
         for step in range(len(q)):
             _one(q, frame, there, step, group, buckets, values, present, grouped.names, lifted)
     bad = [frame.roster.labels[i] for i in grouped.without_bound if there[:, i].any()]
-    return Answer(Frame(grouped.roster, values, None if present.all() else present), lifted, bad)
+    return QuantileResult(Frame(grouped.roster, values, None if present.all() else present), lifted, bad)
 
 
 def _family(
     q: Floats,
     frame: Frame,
     there: Bools,
-    family: Family,
+    family: BucketFamily,
     values: Floats,
     present: Bools,
     names: list[str],
-    lifted: list[Lifted],
+    lifted: list[MonotonicBuckets],
 ) -> None:
     """Compute the histograms of one family; steps with missing buckets are computed singly."""
     counts = frame.values[:, family.places]
@@ -132,7 +132,7 @@ def _family(
     for step, group in np.argwhere(raised & whole & usable[:, None]).tolist():
         _, lift = histogram.quantile_of(0.5, zip(family.bounds.tolist(), counts[step, group].tolist(), strict=True))
         if lift:
-            lifted.append(Lifted(names[family.groups[group]], lift, step))
+            lifted.append(MonotonicBuckets(names[family.groups[group]], lift, step))
     for step, group in np.argwhere(~whole & bucket_present.any(axis=2)).tolist():
         buckets = list(zip(family.bounds.tolist(), family.places[group].tolist(), strict=True))
         _one(q, frame, there, step, int(family.groups[group]), buckets, values, present, names, lifted)
@@ -148,14 +148,14 @@ def _one(
     values: Floats,
     present: Bools,
     names: list[str],
-    lifted: list[Lifted],
+    lifted: list[MonotonicBuckets],
 ) -> None:
     bucket_values = [(bound, float(frame.values[step, index])) for bound, index in buckets if there[step, index]]
     present[step, group] = bool(bucket_values)
     if bucket_values:
         values[step, group], lift = histogram.quantile_of(float(q[step]), bucket_values)
         if lift:
-            lifted.append(Lifted(names[group], lift, step))
+            lifted.append(MonotonicBuckets(names[group], lift, step))
 
 
 def _interpolated(q: Floats, bounds: Floats, counts: Floats) -> tuple[Floats, Bools]:

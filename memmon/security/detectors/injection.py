@@ -68,14 +68,14 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
 _COMMENT = re2.compile(r"/\*[^*]{0,64}\*/")
 
 
-class Finding(NamedTuple):
+class InjectionFinding(NamedTuple):
     """A signature that a parameter fits."""
 
     family: str
     parameter: str
 
 
-def inspect(params: Mapping[str, str]) -> list[Finding]:
+def inspect(params: Mapping[str, str]) -> list[InjectionFinding]:
     """Return the families of attack that the parameters look like, each once a parameter."""
     matches = []
     for name, value in params.items():
@@ -84,7 +84,7 @@ def inspect(params: Mapping[str, str]) -> list[Finding]:
         texts = plain | {_COMMENT.sub(" ", text) for text in plain}
         for family, program in _programs():
             if any(program.search(text) for text in texts):
-                matches.append(Finding(family, name[:64]))
+                matches.append(InjectionFinding(family, name[:64]))
     return matches
 
 

@@ -1,14 +1,14 @@
 from memmon import labels
 from memmon.alerts import service
-from memmon.alerts.external import Given, receive
+from memmon.alerts.external import PostedAlert, receive
 from memmon.context import Context
 from tests.conftest import Clock
 
 DISK = labels.of(alertname="disk_full", instance="a")
 
 
-def posted_alert(start: float, end: float, of: labels.Labels = DISK, **annotations: str) -> Given:
-    return Given(of, annotations, start, end)
+def posted_alert(start: float, end: float, of: labels.Labels = DISK, **annotations: str) -> PostedAlert:
+    return PostedAlert(of, annotations, start, end)
 
 
 def test_an_alert_fires_once_and_tells_of_its_end_once(ctx: Context, clock: Clock) -> None:

@@ -1,25 +1,25 @@
 from memmon.audit import signing
-from memmon.audit.signing import START, Line, Mark, Problem
+from memmon.audit.signing import START, Entry, Mark, Problem
 
 BEGIN = Mark(0, START)
 KEY, OTHER = b"k" * 32, b"o" * 32
 
 
-def lines(count: int, key: bytes = KEY) -> list[Line]:
-    results: list[Line] = []
+def lines(count: int, key: bytes = KEY) -> list[Entry]:
+    results: list[Entry] = []
     previous = START
     for seq in range(1, count + 1):
-        line = signing.sign(key, Line(seq, 7, 1000.0 + seq, "note", "dana", f"line {seq}", {"a": 1.5}), previous)
+        line = signing.sign(key, Entry(seq, 7, 1000.0 + seq, "note", "dana", f"line {seq}", {"a": 1.5}), previous)
         previous = line.hash
         results.append(line)
     return results
 
 
-def wrong(lines: list[Line], end: Mark | None = None, start: Mark = BEGIN) -> list[Problem]:
+def wrong(lines: list[Entry], end: Mark | None = None, start: Mark = BEGIN) -> list[Problem]:
     return list(signing.problems(KEY, lines, start, end))
 
 
-def mark(line: Line) -> Mark:
+def mark(line: Entry) -> Mark:
     return Mark(line.seq, line.hash)
 
 

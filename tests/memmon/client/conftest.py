@@ -12,9 +12,9 @@ from tests.memmon.client.serving import Memmon
 
 
 @pytest.fixture
-def new_page(monkeypatch: pytest.MonkeyPatch) -> observers.Watched:
+def new_page(monkeypatch: pytest.MonkeyPatch) -> observers.ObservedObjects:
     """Empty registries with their observer collector."""
-    watched = observers.Watched()
+    watched = observers.ObservedObjects()
     monkeypatch.setattr(registry, "REGISTRY", CollectorRegistry())
     monkeypatch.setattr(registry, "_made", {})
     monkeypatch.setattr(observers, "_watched", watched)

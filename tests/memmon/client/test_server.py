@@ -71,7 +71,7 @@ def test_it_tells_what_the_process_is_and_does(base: str) -> None:
     assert {"restrictions", "recent_requests", "recent_errors"} <= set(actual)
 
 
-def test_it_clears_the_caches_that_are_watched(base: str, new_page: observers.Watched) -> None:
+def test_it_clears_the_caches_that_are_watched(base: str, new_page: observers.ObservedObjects) -> None:
     cache = {"a": 1, "b": 2}
     client.watch_cache(cache)
     answer = ask(f"{base}/-/memmon/cache/clear", "POST", None, TOKEN)

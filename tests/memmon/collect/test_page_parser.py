@@ -35,7 +35,7 @@ def strict(text: str) -> Said | None:
     )
 
 
-def fast(text: str, existing: page_parser.Known | None) -> tuple[Said | None, page_parser.Known | None]:
+def fast(text: str, existing: page_parser.PageLayout | None) -> tuple[Said | None, page_parser.PageLayout | None]:
     try:
         output, existing = page_parser.read(text, existing)
     except BadInput:

@@ -76,7 +76,7 @@ def test_a_target_that_fails_is_down_with_its_reason_and_the_others_go_on(
 
 def test_fifty_pages_are_fetched_at_the_same_time(pages: Pages) -> None:
     pages.pages["/metrics"] = PAGE
-    actual = scrape.fetch([scrape.Wanted(f"{pages.url}/metrics", 10)] * 50)
+    actual = scrape.fetch([scrape.PageRequest(f"{pages.url}/metrics", 10)] * 50)
     assert all(collected.error is None for collected, _ in actual)
 
 

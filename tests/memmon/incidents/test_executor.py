@@ -14,7 +14,7 @@ import pytest
 from memmon.context import Context
 from memmon.errors import Refused, Transient
 from memmon.incidents import actions, deadline, service
-from memmon.incidents.actions.base import Action, Call, NotYet, Subject
+from memmon.incidents.actions.base import Action, ActionCall, NotYet, Subject
 from memmon.jobs import Job
 from memmon.notify import service as notify
 from tests.conftest import Clock
@@ -46,17 +46,17 @@ class Lamp:
         self.fails: Exception | None = None
         self._kin, self._size = kin, size
 
-    def act(self, ctx: Context, call: Call) -> str:
+    def act(self, ctx: Context, call: ActionCall) -> str:
         if self.fails:
             raise self.fails
         self.done.append(call.key)
         return f"lit for {call.labels['instance']}"
 
-    def undo(self, ctx: Context, call: Call) -> str:
+    def undo(self, ctx: Context, call: ActionCall) -> str:
         self.undone.append(f"{call.key} {call.before['was']}")
         return "dark again"
 
-    def subject(self, ctx: Context, call: Call) -> Subject:
+    def subject(self, ctx: Context, call: ActionCall) -> Subject:
         return Subject(f"lamp of {call.labels['instance']}", call.labels["instance"], self._kin, self._size)
 
     @property
@@ -346,7 +346,7 @@ def test_another_action_that_takes_back_is_tried_again_as_what_it_is(
 def test_an_action_that_waits_holds_no_worker_and_that_was_no_attempt(
     configure: Configured, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def later(ctx: Context, call: Call) -> str:
+    def later(ctx: Context, call: ActionCall) -> str:
         if ctx.now() < call.created_at + 40:
             raise NotYet(call.created_at + 40, "not yet")
         return "at last"
@@ -367,7 +367,7 @@ def test_the_target_of_a_step_may_be_chosen_by_what_is_measured(
 ) -> None:
     seen: list[Any] = []
 
-    def act(ctx: Context, call: Call) -> str:
+    def act(ctx: Context, call: ActionCall) -> str:
         seen.append(call.parameters["target"])
         return "done"
 

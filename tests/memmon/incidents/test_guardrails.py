@@ -5,21 +5,21 @@ import pytest
 from memmon.config.guardrails import Limit, Never
 from memmon.incidents import guardrails
 from memmon.incidents.actions.base import Subject
-from memmon.incidents.guardrails import Hold, Past, Refusal
+from memmon.incidents.guardrails import Hold, PastAction, Refusal
 
 NOW = 10_000.0
 API = Subject("a/api", "a", "memmimic/api", 4)
 
 
-def done(at: float, subject: str = "a/api", state: str = "done", kin: str = "memmimic/api") -> Past:
-    return Past(subject, kin, state, at - 1, at)
+def done(at: float, subject: str = "a/api", state: str = "done", kin: str = "memmimic/api") -> PastAction:
+    return PastAction(subject, kin, state, at - 1, at)
 
 
-def running(subject: str = "a/api", kin: str = "memmimic/api") -> Past:
-    return Past(subject, kin, "running", NOW - 1, None)
+def running(subject: str = "a/api", kin: str = "memmimic/api") -> PastAction:
+    return PastAction(subject, kin, "running", NOW - 1, None)
 
 
-def judge(past: list[Past], held_since: float | None = None, subject: Subject = API, **limit: Any) -> Any:
+def judge(past: list[PastAction], held_since: float | None = None, subject: Subject = API, **limit: Any) -> Any:
     return guardrails.judge(Limit(name="restart", **limit), subject, past, NOW, held_since)
 
 

@@ -29,7 +29,7 @@ from memmon.audit import service as audit_service
 from memmon.context import Context
 from memmon.errors import Conflict, NotFound, Permanent, Transient
 from memmon.incidents import action_store, actions, auditor, service
-from memmon.incidents.actions.base import Action, Call
+from memmon.incidents.actions.base import Action, ActionCall
 from memmon.jobs import Job
 from tests.conftest import Clock
 from tests.memmon.incidents.story import ESCALATION, ROUTES
@@ -75,7 +75,7 @@ class World:
         self.undone: Counter[str] = Counter()
         self.outcome = "done"
 
-    def act(self, ctx: Context, call: Call) -> str:
+    def act(self, ctx: Context, call: ActionCall) -> str:
         outcome = self.outcome
         if outcome == "transient":
             raise Transient("no power")
@@ -88,10 +88,10 @@ class World:
             raise Killed
         return "lit"
 
-    def probe(self, ctx: Context, call: Call) -> str | None:
+    def probe(self, ctx: Context, call: ActionCall) -> str | None:
         return "lit" if self.effects[call.key] else None
 
-    def undo(self, ctx: Context, call: Call) -> str:
+    def undo(self, ctx: Context, call: ActionCall) -> str:
         if self.outcome == "dies before":
             raise Killed
         self.undone[call.key] += 1  # A second rollback changes nothing.

@@ -6,17 +6,17 @@ import pytest
 from memmon.config.playbooks import Playbook
 from memmon.incidents import model, playbook
 from memmon.incidents.model import (
+    AddNote,
     Ask,
     Close,
+    Decision,
     Ended,
     Escalate,
     Mitigated,
-    Move,
-    Note,
-    Place,
     Progress,
     Run,
     Situation,
+    StepKey,
     Withdraw,
 )
 
@@ -44,24 +44,24 @@ def a_stage(*steps: dict[str, Any], name: str = "first", due: float = 30, **extr
 def situation(
     book: Playbook,
     progress: Progress | None = None,
-    actions: Mapping[Place, Ended] | None = None,
+    actions: Mapping[StepKey, Ended] | None = None,
     firing: bool = True,
 ) -> Situation:
     return Situation(OPENED, book, progress or Progress(), actions or {}, firing)
 
 
-def moved(situation: Situation, now: float = OPENED, **answers: bool) -> Move:
+def moved(situation: Situation, now: float = OPENED, **answers: bool) -> Decision:
     advance = playbook.advance(situation, answers, now)
-    assert isinstance(advance, Move)
+    assert isinstance(advance, Decision)
     return advance
 
 
-def runs(move: Move) -> list[str]:
+def runs(move: Decision) -> list[str]:
     return [command.step.action for command in move.commands if isinstance(command, Run)]
 
 
-def notes(move: Move, kind: str) -> list[str]:
-    return [command.text for command in move.commands if isinstance(command, Note) and command.kind == kind]
+def notes(move: Decision, kind: str) -> list[str]:
+    return [command.text for command in move.commands if isinstance(command, AddNote) and command.kind == kind]
 
 
 def test_the_first_step_of_the_first_stage_is_run_at_once() -> None:
@@ -73,14 +73,14 @@ def test_the_first_step_of_the_first_stage_is_run_at_once() -> None:
 def test_nothing_new_is_run_while_an_action_is_under_way() -> None:
     book = a_playbook(a_stage({"action": "page"}, {"action": "restart"}))
     for state in ("waiting", "approval", "running"):
-        move = moved(situation(book, Progress(entered=True), {Place("first", 0): Ended(state, None)}))
+        move = moved(situation(book, Progress(entered=True), {StepKey("first", 0): Ended(state, None)}))
         assert move.commands == ()
         assert move.due_at == OPENED + model.WAIT
 
 
 def test_the_next_step_follows_the_end_of_the_one_before() -> None:
     book = a_playbook(a_stage({"action": "page"}, {"action": "restart"}))
-    move = moved(situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED + 1)}), OPENED + 1)
+    move = moved(situation(book, Progress(entered=True), {StepKey("first", 0): Ended("done", OPENED + 1)}), OPENED + 1)
     assert runs(move) == ["restart"]
 
 
@@ -97,7 +97,7 @@ def test_of_two_branches_one_is_taken_whatever_is_so_later() -> None:
         a_stage({"action": "restart"}, when="up == 0"), a_stage({"action": "page"}, name="other", otherwise=True)
     )
     assert runs(moved(situation(book), OPENED, **{"up == 0": False})) == ["page"]
-    taken = situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED)})
+    taken = situation(book, Progress(entered=True), {StepKey("first", 0): Ended("done", OPENED)})
     move = moved(taken, OPENED, **{"up == 0": False})
     assert (runs(move), move.progress.skipped) == ([], ("other",))
 
@@ -105,7 +105,7 @@ def test_of_two_branches_one_is_taken_whatever_is_so_later() -> None:
 def test_a_step_is_asked_about_only_when_its_turn_comes() -> None:
     book = a_playbook(a_stage({"action": "page"}, {"action": "restart", "when": "up == 0"}))
     assert runs(moved(situation(book))) == ["page"]
-    after = situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED)})
+    after = situation(book, Progress(entered=True), {StepKey("first", 0): Ended("done", OPENED)})
     assert playbook.advance(after, {}, OPENED) == Ask("up == 0")
     assert runs(moved(after, OPENED, **{"up == 0": True})) == ["restart"]
 
@@ -120,7 +120,7 @@ def test_a_step_for_while_it_fires_is_passed_over_once_nothing_does() -> None:
 
 def test_a_delay_counts_from_the_action_before() -> None:
     book = a_playbook(a_stage({"action": "clear_cache"}, {"action": "restart", "delay": 20}, due=600))
-    begun = situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED + 3)})
+    begun = situation(book, Progress(entered=True), {StepKey("first", 0): Ended("done", OPENED + 3)})
     waiting = moved(begun, OPENED + 4)
     assert runs(waiting) == []
     assert waiting.due_at == OPENED + 23
@@ -131,7 +131,7 @@ def test_a_delay_counts_from_the_action_before() -> None:
 @pytest.mark.parametrize("state", ["failed", "refused", "rejected"])
 def test_a_step_that_failed_escalates_where_the_playbook_says_so(state: str) -> None:
     book = a_playbook(a_stage({"action": "restart", "on_failure": "escalate"}, {"action": "page"}))
-    move = moved(situation(book, Progress(entered=True), {Place("first", 0): Ended(state, OPENED)}))
+    move = moved(situation(book, Progress(entered=True), {StepKey("first", 0): Ended(state, OPENED)}))
     assert Escalate(f"restart {state}") in move.commands
     assert runs(move) == ["page"]
 
@@ -140,7 +140,7 @@ def test_a_step_that_stops_leaves_the_rest_to_people() -> None:
     book = a_playbook(
         a_stage({"action": "restart", "on_failure": "stop"}, {"action": "page"}), a_stage({"action": "http"}, name="b")
     )
-    move = moved(situation(book, Progress(entered=True), {Place("first", 0): Ended("failed", OPENED)}))
+    move = moved(situation(book, Progress(entered=True), {StepKey("first", 0): Ended("failed", OPENED)}))
     assert runs(move) == []
     assert Escalate("restart failed") in move.commands
     assert model.state_of(book, move.progress) == "manual"
@@ -150,7 +150,7 @@ def test_a_step_that_fails_may_end_its_stage_and_not_the_response() -> None:
     book = a_playbook(
         a_stage({"action": "restart", "on_failure": "next"}, {"action": "page"}), a_stage({"action": "http"}, name="b")
     )
-    move = moved(situation(book, Progress(entered=True), {Place("first", 0): Ended("failed", OPENED)}))
+    move = moved(situation(book, Progress(entered=True), {StepKey("first", 0): Ended("failed", OPENED)}))
     assert runs(move) == ["http"]
     assert notes(move, "stage") == ["first ended early: a step failed", "b began"]
 
@@ -162,22 +162,22 @@ def test_steps_of_a_parallel_group_begin_at_once_and_what_follows_waits_for_all(
         situation(
             book,
             Progress(entered=True),
-            {Place("first", 0): Ended("done", OPENED), Place("first", 1): Ended("running", None)},
+            {StepKey("first", 0): Ended("done", OPENED), StepKey("first", 1): Ended("running", None)},
         )
     )
     assert runs(entry) == []
     assert entry.progress.passed == (0,)
-    both = {Place("first", 0): Ended("done", OPENED), Place("first", 1): Ended("done", OPENED + 1)}
+    both = {StepKey("first", 0): Ended("done", OPENED), StepKey("first", 1): Ended("done", OPENED + 1)}
     assert runs(moved(situation(book, entry.progress, both), OPENED + 1)) == ["restart"]
 
 
 def test_one_that_stops_in_a_group_is_heard_once_the_others_have_ended() -> None:
     steps = {"parallel": [{"action": "restart", "on_failure": "stop"}, {"action": "page"}]}
     book = a_playbook(a_stage(steps, {"action": "http"}))
-    failed = {Place("first", 0): Ended("failed", OPENED), Place("first", 1): Ended("running", None)}
+    failed = {StepKey("first", 0): Ended("failed", OPENED), StepKey("first", 1): Ended("running", None)}
     move = moved(situation(book, Progress(entered=True), failed))
     assert model.state_of(book, move.progress) == "open"
-    ended = {**failed, Place("first", 1): Ended("done", OPENED)}
+    ended = {**failed, StepKey("first", 1): Ended("done", OPENED)}
     after = moved(situation(book, move.progress, ended))
     assert runs(after) == []
     assert model.state_of(book, after.progress) == "manual"
@@ -188,7 +188,7 @@ PROVEN = {"action": "restart", "verify": {"expr": "up == 1", "within": 30}, "rol
 
 def test_an_action_is_done_once_its_effect_is_seen() -> None:
     book = a_playbook(a_stage(PROVEN, {"action": "http"}))
-    done = situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED)})
+    done = situation(book, Progress(entered=True), {StepKey("first", 0): Ended("done", OPENED)})
     assert playbook.advance(done, {}, OPENED) == Ask("up == 1")
     waiting = moved(done, OPENED + 1, **{"up == 1": False})
     assert (runs(waiting), waiting.due_at) == ([], OPENED + 6)
@@ -197,10 +197,10 @@ def test_an_action_is_done_once_its_effect_is_seen() -> None:
 
 def test_an_action_without_its_effect_is_taken_back_and_has_failed() -> None:
     book = a_playbook(a_stage(PROVEN, {"action": "http"}))
-    done = situation(book, Progress(entered=True), {Place("first", 0): Ended("done", OPENED)})
+    done = situation(book, Progress(entered=True), {StepKey("first", 0): Ended("done", OPENED)})
     late = moved(done, OPENED + 30, **{"up == 1": False})
     assert [command for command in late.commands if isinstance(command, Run)] == [Run(book.stages[0], 0, undo=True)]
-    undone = {**done.actions, Place("first", 0, undo=True): Ended("done", OPENED + 31)}
+    undone = {**done.actions, StepKey("first", 0, undo=True): Ended("done", OPENED + 31)}
     after = moved(done._replace(progress=late.progress, actions=undone), OPENED + 31, **{"up == 1": False})
     assert runs(after) == ["http"]
     assert after.progress.failed
@@ -208,26 +208,26 @@ def test_an_action_without_its_effect_is_taken_back_and_has_failed() -> None:
 
 def test_what_was_refused_is_not_taken_back() -> None:
     book = a_playbook(a_stage(PROVEN, {"action": "http"}))
-    refused = situation(book, Progress(entered=True), {Place("first", 0): Ended("refused", OPENED)})
+    refused = situation(book, Progress(entered=True), {StepKey("first", 0): Ended("refused", OPENED)})
     assert runs(moved(refused)) == ["http"]
 
 
 def test_a_dry_run_goes_on_and_mitigates_nothing() -> None:
     book = a_playbook(a_stage(PROVEN, {"action": "http"}))
-    dry = situation(book, Progress(entered=True), {Place("first", 0): Ended("dry_run", OPENED)})
+    dry = situation(book, Progress(entered=True), {StepKey("first", 0): Ended("dry_run", OPENED)})
     assert runs(moved(dry)) == ["http"]
 
 
 def test_the_success_of_a_mitigating_stage_ends_the_harm_and_its_failure_does_not() -> None:
     book = a_playbook(a_stage({"action": "block_ip"}, mitigates=True))
     entered = Progress(entered=True)
-    assert Mitigated() in moved(situation(book, entered, {Place("first", 0): Ended("done", OPENED)})).commands
-    assert Mitigated() not in moved(situation(book, entered, {Place("first", 0): Ended("refused", OPENED)})).commands
+    assert Mitigated() in moved(situation(book, entered, {StepKey("first", 0): Ended("done", OPENED)})).commands
+    assert Mitigated() not in moved(situation(book, entered, {StepKey("first", 0): Ended("refused", OPENED)})).commands
 
 
 def test_a_stage_that_is_late_is_named_once() -> None:
     book = a_playbook(a_stage({"action": "page"}, due=30))
-    running = {Place("first", 0): Ended("running", None)}
+    running = {StepKey("first", 0): Ended("running", None)}
     waiting = moved(situation(book, Progress(entered=True), running), OPENED + 28)
     assert waiting.due_at == OPENED + 30
     late = moved(situation(book, Progress(entered=True), running), OPENED + 30)
@@ -293,7 +293,7 @@ def test_what_fires_is_looked_at_seldom_and_a_recovery_often() -> None:
 
 def test_an_approval_for_while_it_fires_is_withdrawn_once_nothing_does() -> None:
     book = a_playbook(a_stage({"action": "restart", "while_firing": True, "approval": True}, {"action": "page"}))
-    waits = situation(book, Progress(entered=True), {Place("first", 0): Ended("approval", None)})
+    waits = situation(book, Progress(entered=True), {StepKey("first", 0): Ended("approval", None)})
     assert moved(waits).commands == ()
     move = moved(waits._replace(firing=False))
     assert Withdraw("first", 0) in move.commands
@@ -303,7 +303,7 @@ def test_an_approval_for_while_it_fires_is_withdrawn_once_nothing_does() -> None
 def test_an_alert_that_comes_after_the_end_of_the_response_lets_it_begin_again() -> None:
     book = a_playbook(a_stage({"action": "restart", "while_firing": True}))
     ended = Progress(stage=1, acted_at=OPENED, joined=True)
-    once = {Place("first", 0): Ended("done", OPENED)}
+    once = {StepKey("first", 0): Ended("done", OPENED)}
     move = moved(situation(book, ended, once), OPENED + 1)
     assert runs(move) == ["restart"]
     assert (move.progress.round, move.progress.joined) == (1, False)
@@ -328,7 +328,7 @@ def test_a_flapping_alert_does_not_restart_for_ever() -> None:
 def test_an_alert_that_comes_while_the_response_runs_is_heard_at_its_end() -> None:
     book = a_playbook(a_stage({"action": "page"}))
     running = Progress(entered=True, joined=True)
-    waiting = moved(situation(book, running, {Place("first", 0): Ended("running", None)}))
+    waiting = moved(situation(book, running, {StepKey("first", 0): Ended("running", None)}))
     assert waiting.progress.joined
 
 

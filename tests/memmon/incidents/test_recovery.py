@@ -1,7 +1,7 @@
 """Rollbacks without recovery, and at the end of the incident."""
 
 from memmon.incidents import model
-from memmon.incidents.model import Close, Ended, Escalate, Place, Progress, Run
+from memmon.incidents.model import Close, Ended, Escalate, Progress, Run, StepKey
 from tests.memmon.incidents.test_playbook import OPENED, a_playbook, a_stage, moved, situation
 
 BOOK = a_playbook(
@@ -9,12 +9,12 @@ BOOK = a_playbook(
         {"action": "isolate", "rollback": {"after": "end"}}, {"action": "scale", "rollback": {}}, {"action": "page"}
     )
 )
-DONE = {Place("first", n): Ended("done", OPENED) for n in range(3)}
+DONE = {StepKey("first", n): Ended("done", OPENED) for n in range(3)}
 OVER = Progress(stage=1, acted_at=OPENED)
 
 
-def undone(index: int) -> dict[Place, Ended]:
-    return {Place("first", index, undo=True): Ended("done", OPENED + 101)}
+def undone(index: int) -> dict[StepKey, Ended]:
+    return {StepKey("first", index, undo=True): Ended("done", OPENED + 101)}
 
 
 def test_without_recovery_all_is_taken_back_the_last_first_and_then_people_mend_it() -> None:
@@ -32,7 +32,7 @@ def test_after_a_recovery_only_what_is_for_the_end_is_taken_back_before_it_close
     changed = OVER._replace(held_since=OPENED + 5)
     first = moved(situation(BOOK, changed, DONE, firing=False), OPENED + 15)
     assert first.commands == (Run(BOOK.stages[0], 0, undo=True),)
-    waiting = {**DONE, Place("first", 0, undo=True): Ended("running", None)}
+    waiting = {**DONE, StepKey("first", 0, undo=True): Ended("running", None)}
     assert moved(situation(BOOK, first.progress, waiting, firing=False), OPENED + 16).commands == ()
     closed = moved(situation(BOOK, first.progress, {**DONE, **undone(0)}, firing=False), OPENED + 17)
     assert closed.commands == (Close("recovery verified"),)
@@ -40,11 +40,11 @@ def test_after_a_recovery_only_what_is_for_the_end_is_taken_back_before_it_close
 
 def test_one_that_cannot_be_taken_back_holds_nothing_up() -> None:
     changed = OVER._replace(ending="end")
-    failed = {**DONE, Place("first", 0, undo=True): Ended("failed", OPENED + 16)}
+    failed = {**DONE, StepKey("first", 0, undo=True): Ended("failed", OPENED + 16)}
     assert moved(situation(BOOK, changed, failed, firing=False), OPENED + 17).commands == (Close("recovery verified"),)
 
 
 def test_what_was_not_done_is_not_taken_back() -> None:
-    nothing = {Place("first", n): Ended("failed", OPENED) for n in range(3)}
+    nothing = {StepKey("first", n): Ended("failed", OPENED) for n in range(3)}
     arguments = moved(situation(BOOK, OVER, nothing), OPENED + 100)
     assert not any(isinstance(command, Run) for command in arguments.commands)

@@ -103,11 +103,11 @@ def test_the_postmortem_has_pictures_of_what_was_measured(ready: Context, clock:
         row = session.get(IncidentRow, 1)
         assert row is not None
         row.labels = {**row.labels, "job": "memmimic"}
-    charts = service.drawn(ready, 1)
+    charts = service.render(ready, 1)
     assert list(charts) == ["health-score"]
     assert "opened" in charts["health-score"]
     assert "![health score](/api/incidents/1/charts/health-score.svg)" in service.postmortem(ready, 1)
-    text, files = service.written(ready, 1)
+    text, files = service.postmortem_files(ready, 1)
     assert "![health score](INC-1-health-score.svg)" in text
     assert list(files) == ["INC-1-health-score.svg"]
     for heading in (

@@ -41,7 +41,7 @@ def search(ctx: Context, clock: Clock, seconds: float, mean: float, name: str = 
         arguments = [Sample(labels.of({**OWN, "__name__": metric}), value) for metric, value in pairs]
         service.ingest(ctx, "t", arguments, {}, clock(), 10)
         clock.move(10)
-    service.tell_usual(ctx)
+    service.publish_baselines(ctx)
 
 
 def stats_of(ctx: Context) -> dict[str, float]:
@@ -52,7 +52,7 @@ def stats_of(ctx: Context) -> dict[str, float]:
 def test_what_is_usual_is_told_by_job_and_instance(ctx: Context, clock: Clock) -> None:
     means = [0.1 + 0.001 * n for n in range(30)]
     remember(ctx, FIVE_MINUTES, int(clock()), means)
-    assert service.tell_usual(ctx) == 4
+    assert service.publish_baselines(ctx) == 4
     assert stats_of(ctx) == pytest.approx(
         {
             "median": np.median(means),
@@ -65,19 +65,19 @@ def test_what_is_usual_is_told_by_job_and_instance(ctx: Context, clock: Clock) -
 
 def test_of_a_short_history_nothing_is_said(ctx: Context, clock: Clock) -> None:
     remember(ctx, FIVE_MINUTES, int(clock()), [0.1] * (baseline_stats.FEWEST - 1))
-    assert service.tell_usual(ctx) == 0
+    assert service.publish_baselines(ctx) == 0
     assert stats_of(ctx) == {}
 
 
 def test_it_is_worked_out_once_an_hour(sqlite_ctx: Context, clock: Clock) -> None:
     remember(sqlite_ctx, FIVE_MINUTES, int(clock()), [0.1] * 30)
-    service.tell_usual(sqlite_ctx)
+    service.publish_baselines(sqlite_ctx)
     remember(sqlite_ctx, FIVE_MINUTES, int(clock()) + 30 * FIVE_MINUTES, [0.3] * 30)
     clock.move(60)
-    service.tell_usual(sqlite_ctx)
+    service.publish_baselines(sqlite_ctx)
     assert stats_of(sqlite_ctx)["p95"] == pytest.approx(0.1)
     clock.move(3 * HOUR)
-    service.tell_usual(sqlite_ctx)
+    service.publish_baselines(sqlite_ctx)
     assert stats_of(sqlite_ctx)["median"] == pytest.approx(0.2)
 
 
@@ -88,10 +88,10 @@ def test_an_hour_of_the_week_has_its_own_once_there_were_enough_weeks(sqlite_ctx
     busy = [1.0 if (index % 168) == 0 else 0.1 for index in range(hours)]
     remember(sqlite_ctx, HOUR, int(clock()), busy)
     remember(sqlite_ctx, FIVE_MINUTES, int(clock()), [0.1] * 30)
-    service.tell_usual(sqlite_ctx)
+    service.publish_baselines(sqlite_ctx)
     assert stats_of(sqlite_ctx)["seasonal_median"] == pytest.approx(1.0)
     clock.move(HOUR)
-    service.tell_usual(sqlite_ctx)
+    service.publish_baselines(sqlite_ctx)
     assert stats_of(sqlite_ctx)["seasonal_median"] == pytest.approx(0.1)
 
 
@@ -108,7 +108,7 @@ def test_a_gauge_is_told_by_its_means(sqlite_ctx: Context, clock: Clock) -> None
 
 
 def _samples(ctx: Context) -> list[Sample]:
-    baselines.work_out(ctx)
+    baselines.compute(ctx)
     return baselines.samples(ctx)
 
 

@@ -19,7 +19,7 @@ from memmon.labels import Labels
 from memmon.metrics import service
 from memmon.metrics.head import series_layout
 from memmon.metrics.head.series_layout import Member, Row
-from memmon.metrics.head.store import HotStore
+from memmon.metrics.head.store import HeadStore
 from memmon.promql.block import NO_ROW
 from memmon.promql.matcher import Matcher
 from memmon.samples import STALE_BITS, Sample
@@ -39,7 +39,7 @@ def row(target: str, at: int, columns: set[tuple[str, str]], value: float) -> Ro
     return series_layout.row_of(Member(target, labels.of(instance=target)), samples, at)
 
 
-def real(store: HotStore, start: int, end: int) -> Samples:
+def real(store: HeadStore, start: int, end: int) -> Samples:
     """Return the samples that are no markers."""
     samples: Samples = {}
     for entry in store.select(NAMED, start, end):
@@ -53,7 +53,7 @@ def real(store: HotStore, start: int, end: int) -> Samples:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_comes_and_goes_what_was_written_is_read(sqlite_ctx: Context, seed: int) -> None:
-    chance, store, model = random.Random(seed), HotStore(sqlite_ctx.redis, 60), Samples()
+    chance, store, model = random.Random(seed), HeadStore(sqlite_ctx.redis, 60), Samples()
     everything = [(name, column) for name in "xy" for column in "123"]
     homes = dict.fromkeys("pqr", "a")
     for tick in range(90):
@@ -77,13 +77,13 @@ def test_whatever_comes_and_goes_what_was_written_is_read(sqlite_ctx: Context, s
 
 
 def test_two_writers_of_one_period_leave_the_row_of_one_of_them_whole(sqlite_ctx: Context) -> None:
-    store = HotStore(sqlite_ctx.redis, 60)
+    store = HeadStore(sqlite_ctx.redis, 60)
     columns = {(name, str(index)) for name in "xy" for index in range(200)}
 
     def write(writer: int) -> None:
         for tick in range(30):
             rows = [row(entry, T0 + tick * SECOND + writer, columns, 10.0 * tick + writer) for entry in "pq"]
-            HotStore(sqlite_ctx.redis, 60).write("s", rows, T0 // SECOND + tick, SECOND)
+            HeadStore(sqlite_ctx.redis, 60).write("s", rows, T0 // SECOND + tick, SECOND)
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(write, range(3)))

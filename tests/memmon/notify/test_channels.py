@@ -13,7 +13,7 @@ import pytest
 from memmon.config.receivers import AppriseConfig, Global, PagerDutyConfig, SlackConfig, TeamsConfig, WebhookConfig
 from memmon.errors import Permanent, Transient
 from memmon.notify.channels import apprise, msteams, pagerduty, slack, webhook
-from memmon.notify.channels.base import Busy, Message
+from memmon.notify.channels.base import Message, RateLimited
 from memmon.settings import load
 from tests.memmon.notify.conftest import Hook
 from tests.memmon.notify.sample import PAGE, message
@@ -59,7 +59,9 @@ def test_slacks_address_may_be_that_of_all_receivers(hook: Hook, tmp_path: Path)
     assert len(hook.bodies) == 2
 
 
-@pytest.mark.parametrize(("status", "failure"), [(429, Busy), (500, Transient), (403, Permanent), (404, Permanent)])
+@pytest.mark.parametrize(
+    ("status", "failure"), [(429, RateLimited), (500, Transient), (403, Permanent), (404, Permanent)]
+)
 def test_what_slack_and_pagerduty_answer_is_honoured(hook: Hook, status: int, failure: type[Exception]) -> None:
     for send in (
         to_slack,

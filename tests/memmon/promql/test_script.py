@@ -54,7 +54,7 @@ eval range from 0 to 1m step 30s a
 clear
 """
     load, instant, over, clear = script.read(text)
-    assert isinstance(load, script.Load)
+    assert isinstance(load, script.LoadCommand)
     assert [series.labels for series in load.series] == [
         labels.of(__name__="a", x="1", y='two, "three"'),
         labels.of(__name__="utf8.name", z="9"),

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summ
 from memmon import labels as label_sets
 from memmon.errors import BadInput
 from memmon.push import group
-from memmon.push.group import Families, Group, Inconsistent
+from memmon.push.group import Families, Inconsistent, PushGroup
 
 JOB = {"job": "j"}
 
@@ -123,15 +123,15 @@ def test_what_cannot_be_read_is_refused(text: str, reason: str) -> None:
 
 
 def test_put_replaces_all_and_post_what_has_the_same_name() -> None:
-    old = Group(JOB, read("a 1\nb 2\n"), 5.0, 3.0)
+    old = PushGroup(JOB, read("a 1\nb 2\n"), 5.0, 3.0)
     new = read("b 7\nc 8\n")
-    assert group.pushed(old, new, replaces=True, now=9.0) == Group(JOB, new, 9.0, 3.0)
+    assert group.pushed(old, new, replaces=True, now=9.0) == PushGroup(JOB, new, 9.0, 3.0)
     added = group.pushed(old, new, replaces=False, now=9.0)
     assert values_by_series(added.families) == {'a{job="j"}': 1.0, 'b{job="j"}': 7.0, 'c{job="j"}': 8.0}
 
 
 def test_groups_have_one_kind_for_a_name_and_share_no_series() -> None:
-    mine = Group(JOB, read("# TYPE a gauge\na 1\n"), 1.0, 0.0)
+    mine = PushGroup(JOB, read("# TYPE a gauge\na 1\n"), 1.0, 0.0)
     assert group.conflict(mine, [{"a": "gauge", "b": "counter"}], []) == ""
     assert group.conflict(mine, [{"a": "counter"}], []) == "a is a gauge here and a counter in another group"
     same = next(iter(mine.families["a"].points)).labels
@@ -139,7 +139,7 @@ def test_groups_have_one_kind_for_a_name_and_share_no_series() -> None:
 
 
 def test_a_group_shows_when_it_was_pushed() -> None:
-    actual = {label_sets.show(p.labels): p.value for p in group.points(Group(JOB, {}, 7.5, 0.0))}
+    actual = {label_sets.show(p.labels): p.value for p in group.points(PushGroup(JOB, {}, 7.5, 0.0))}
     assert actual == {'push_time_seconds{job="j"}': 7.5, 'push_failure_time_seconds{job="j"}': 0.0}
 
 

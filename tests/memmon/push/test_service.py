@@ -8,7 +8,7 @@ from memmon.context import Context
 from memmon.errors import BadInput, Transient
 from memmon.metrics import service as metrics
 from memmon.push import otlp, service
-from memmon.push.group import Group, Inconsistent
+from memmon.push.group import Inconsistent, PushGroup
 from memmon.settings import load
 from memmon.state import counters
 from tests.conftest import Clock
@@ -104,7 +104,7 @@ def test_a_tick_that_read_a_group_before_it_was_deleted_does_not_bring_it_back(
     put(ctx, "rows 3\n")
     everything = service.store.everything
 
-    def slowly(session: Session) -> list[Group]:
+    def slowly(session: Session) -> list[PushGroup]:
         actual = everything(session)
         clock.move(1)
         service.delete(ctx, JOB)

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memmon.routing import dedup
-from memmon.routing.dedup import Told
+from memmon.routing.dedup import NotificationLogEntry
 from tests.memmon.routing.tables import table
 
 HOUR = 3600.0
 
 
-def log_entry(firing: set[int], resolved: set[int] | None = None, at: float = 0.0) -> Told:
-    return Told(frozenset(firing), frozenset(resolved or ()), at)
+def log_entry(firing: set[int], resolved: set[int] | None = None, at: float = 0.0) -> NotificationLogEntry:
+    return NotificationLogEntry(frozenset(firing), frozenset(resolved or ()), at)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def log_entry(firing: set[int], resolved: set[int] | None = None, at: float = 0.
     ],
 )
 def test_the_reason_follows_from_what_is_and_what_was_told(
-    firing: set[int], resolved: set[int], before: Told | None, now: float, reason: str
+    firing: set[int], resolved: set[int], before: NotificationLogEntry | None, now: float, reason: str
 ) -> None:
     assert dedup.decide(firing, resolved, before, HOUR, now) == reason
 
@@ -63,13 +63,15 @@ def test_alertmanager_decides_the_same(row: dict[str, Any]) -> None:
 numbers = st.frozensets(st.integers(1, 5))
 
 
-@given(numbers, numbers, st.none() | st.builds(Told, numbers, numbers, st.floats(-1e6, 0)), st.booleans())
+@given(
+    numbers, numbers, st.none() | st.builds(NotificationLogEntry, numbers, numbers, st.floats(-1e6, 0)), st.booleans()
+)
 def test_what_was_just_told_is_not_told_again(
-    firing: frozenset[int], resolved: frozenset[int], before: Told | None, acknowledged: bool
+    firing: frozenset[int], resolved: frozenset[int], before: NotificationLogEntry | None, acknowledged: bool
 ) -> None:
     resolved -= firing
     decision = dedup.decide(firing, resolved, before, HOUR, 0, acknowledged)
-    after = Told(firing, resolved, 0) if decision in dedup.SENDING else before
+    after = NotificationLogEntry(firing, resolved, 0) if decision in dedup.SENDING else before
     assert dedup.decide(firing, resolved, after, HOUR, 0, acknowledged) not in dedup.SENDING
     if firing and not (before and firing <= before.firing):
         assert decision in dedup.SENDING  # Nobody who fires is passed over.

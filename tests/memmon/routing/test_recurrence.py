@@ -7,16 +7,16 @@ import pytest
 from memmon import encode
 from memmon.errors import BadInput
 from memmon.routing import recurrence
-from memmon.routing.recurrence import Schedule
+from memmon.routing.recurrence import WindowSchedule
 
 NOW = encode.seconds_of("2026-03-01T00:00:00Z")
 
 
-def schedule(**arguments: Any) -> Schedule:
+def schedule(**arguments: Any) -> WindowSchedule:
     return recurrence.schedule({"duration": 3600, **arguments}, NOW)
 
 
-def starts(schedule: Schedule, count: int = 3, after: float = NOW) -> list[str]:
+def starts(schedule: WindowSchedule, count: int = 3, after: float = NOW) -> list[str]:
     return [encode.iso(o.start)[:16] for o in recurrence.occurrences(schedule, after, count)]  # type: ignore[index]
 
 

@@ -11,7 +11,7 @@ from memmon import labels as label_sets
 from memmon.config.routes import Routes
 from memmon.errors import BadConfig
 from memmon.routing import route
-from memmon.routing.route import Node
+from memmon.routing.route import RouteNode
 from memmon.settings import Settings, load
 from tests.memmon.routing.tables import shared, table
 
@@ -30,11 +30,11 @@ def _all(entry: dict[str, Any]) -> list[dict[str, Any]]:
     return [entry, *(deeper for child in entry.get("routes", []) for deeper in _all(child))]
 
 
-def tree(text: str, settings: Settings = BARE) -> Node:
+def tree(text: str, settings: Settings = BARE) -> RouteNode:
     return route.tree(routes(text), settings)
 
 
-def taken(node: Node, **labels: str) -> list[str]:
+def taken(node: RouteNode, **labels: str) -> list[str]:
     return [entry.receiver for entry in route.match(node, label_sets.of(labels))]
 
 

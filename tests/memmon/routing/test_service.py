@@ -12,7 +12,7 @@ from memmon.context import Context
 from memmon.promql.matcher import Matcher
 from memmon.routing import maintenance, service, store
 from memmon.routing.group import Pending
-from memmon.routing.service import Note
+from memmon.routing.service import LogEntry
 from tests.conftest import Clock
 
 Configure = Callable[..., Context]
@@ -54,7 +54,7 @@ class Outbox:
         channel: str,
         payload: Any,
         group_key: str,
-        note: Note,
+        note: LogEntry,
         old: Pending | None,
     ) -> None:
         self.payloads.append(payload)

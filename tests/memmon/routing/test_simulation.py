@@ -5,7 +5,7 @@ import yaml
 from memmon import labels as label_sets
 from memmon.config.routes import Routes
 from memmon.routing import route, simulation
-from memmon.routing.simulation import Event
+from memmon.routing.simulation import AlertEvent
 from memmon.settings import load
 
 SETTINGS = load({"MEMMON_HOME": "/nowhere"})
@@ -25,18 +25,18 @@ inhibit_rules: [{source_matchers: [severity="critical"], target_matchers: [sever
 """
 
 
-def notices(*events: Event, until: float = 10 * HOUR) -> list[tuple[float, str, str]]:
+def notices(*events: AlertEvent, until: float = 10 * HOUR) -> list[tuple[float, str, str]]:
     routes = Routes.model_validate(yaml.safe_load(ROUTES))
-    rehearse = simulation.rehearse(routes, route.tree(routes, SETTINGS), events, until)
+    rehearse = simulation.simulate(routes, route.tree(routes, SETTINGS), events, until)
     return [(entry.at, entry.receiver, entry.reason) for entry in rehearse]
 
 
-def fires(at: float, index: int, **labels: str) -> Event:
-    return Event(at, index, label_sets.of(zone="a", **labels), True)
+def fires(at: float, index: int, **labels: str) -> AlertEvent:
+    return AlertEvent(at, index, label_sets.of(zone="a", **labels), True)
 
 
-def ends(at: float, index: int, **labels: str) -> Event:
-    return Event(at, index, label_sets.of(zone="a", **labels), False)
+def ends(at: float, index: int, **labels: str) -> AlertEvent:
+    return AlertEvent(at, index, label_sets.of(zone="a", **labels), False)
 
 
 def test_a_group_is_told_when_it_would_have_been() -> None:

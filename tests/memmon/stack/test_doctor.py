@@ -6,10 +6,10 @@ import pytest
 from memmon.context import Context
 from memmon.settings import load
 from memmon.stack import doctor
-from memmon.stack.doctor import Finding
+from memmon.stack.doctor import Diagnosis
 
 
-def findings(ctx: Context) -> dict[str, Finding]:
+def findings(ctx: Context) -> dict[str, Diagnosis]:
     return {actual.name: actual for actual in doctor.examine(ctx.settings)}
 
 

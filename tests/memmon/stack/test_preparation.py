@@ -18,6 +18,6 @@ def test_a_redis_that_does_not_answer_is_named_before_anything_starts(tmp_path: 
     settings = preparation.checked(environ)
     preparation.folders(settings)
     with pytest.raises(Transient, match=r"^MEMMON_REDIS_URL: redis: .*refused") as caught:
-        preparation.plan(settings, environ, preparation.Wanted())
+        preparation.plan(settings, environ, preparation.StartOptions())
     assert "hunter2" not in str(caught.value)
     assert not (tmp_path / "home" / "memmon.db").exists()

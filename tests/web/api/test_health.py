@@ -5,13 +5,13 @@ from flask.testing import FlaskClient
 
 from memmon.context import Context
 from memmon.health import service
-from memmon.health.model import Finding
+from memmon.health.model import CheckResult
 
 
 def test_the_newest_results_are_shown_with_the_worst_as_the_whole(client: FlaskClient, ctx: Context) -> None:
     for check in ctx.config.checks.checks:
         state = "unhealthy" if check.name == "cache" else "healthy"
-        service.record(ctx, "host", check.name, int(ctx.now()), Finding(state, "as found", {"rate": 0.3}), 12.5)
+        service.record(ctx, "host", check.name, int(ctx.now()), CheckResult(state, "as found", {"rate": 0.3}), 12.5)
     response = client.get("/api/health").get_json()
     assert set(response) == {
         "status", "score", "overall_response_time_ms", "healthy_checks", "total_checks", "timestamp", "checks"

@@ -3,7 +3,7 @@ from flask.testing import FlaskClient
 from memmon import labels
 from memmon.context import Context
 from memmon.health import service as health
-from memmon.health.model import Finding
+from memmon.health.model import CheckResult
 from memmon.metrics import service as metrics
 from memmon.samples import Sample
 from tests.conftest import Clock
@@ -17,7 +17,7 @@ def test_history_baselines_trends_and_advice(client: FlaskClient, ctx: Context, 
         clock.move(60)
         metrics.roll_up(ctx)
     for check in ctx.config.checks.checks:
-        health.record(ctx, "host", check.name, int(ctx.now()), Finding("healthy", "well"), 1.0)
+        health.record(ctx, "host", check.name, int(ctx.now()), CheckResult("healthy", "well"), 1.0)
     response = client.get("/api/performance?hours=1").get_json()
     assert set(response) == {
         "timestamp", "hours", "current_metrics", "historical_metrics", "health_history", "baselines", "trends",

@@ -5,7 +5,7 @@ from memmon.alerts import service as alerts
 from memmon.context import Context
 from memmon.encode import dumps
 from memmon.health import service as health
-from memmon.health.model import Finding
+from memmon.health.model import CheckResult
 from memmon.jobs import QUEUES
 from memmon.state import heartbeat, keys
 from tests.conftest import Clock
@@ -20,7 +20,7 @@ def well(ctx: Context) -> None:
         heartbeat.beat(ctx.redis, name, "ok", ctx.now())
     ctx.redis.hset(keys.workers(), "all@host", dumps({"at": ctx.now(), "queues": list(QUEUES), "pid": 7}))
     for check in ctx.config.checks.checks:
-        health.record(ctx, "host", check.name, int(ctx.now()), Finding("healthy", "well"), 1.0)
+        health.record(ctx, "host", check.name, int(ctx.now()), CheckResult("healthy", "well"), 1.0)
 
 
 def test_it_is_operational_when_everything_ran_in_time(client: FlaskClient, ctx: Context) -> None:

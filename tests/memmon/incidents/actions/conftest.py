@@ -5,17 +5,19 @@ from typing import Any
 
 import pytest
 
-from memmon.incidents.actions.base import Call
+from memmon.incidents.actions.base import ActionCall
 
-Make = Callable[..., Call]
+Make = Callable[..., ActionCall]
 
 
 @pytest.fixture
 def call() -> Make:
     """Make calls: call(labels={...}, **parameters)."""
 
-    def make(labels: dict[str, str] | None = None, before: dict[str, Any] | None = None, **parameters: Any) -> Call:
+    def make(
+        labels: dict[str, str] | None = None, before: dict[str, Any] | None = None, **parameters: Any
+    ) -> ActionCall:
         arguments = {"job": "memmimic", "instance": "demo:1"} if labels is None else labels
-        return Call(7, arguments, parameters, "7/stage/0", 5.0, before or {})
+        return ActionCall(7, arguments, parameters, "7/stage/0", 5.0, before or {})
 
     return make

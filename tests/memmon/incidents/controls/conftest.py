@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from memmon.config.targets import Component, Target
-from memmon.incidents.controls.base import Part
+from memmon.incidents.controls.base import ControlledComponent
 
 Answers = Callable[[str, str, Any], tuple[int, Any]]
 
@@ -76,11 +76,11 @@ def engines() -> Iterator[Callable[..., Engine]]:
 
 
 @pytest.fixture
-def part() -> Callable[..., Part]:
+def part() -> Callable[..., ControlledComponent]:
     """Make a component as controls see it: part(control="docker", unit="web")."""
 
-    def make(key: str = "7/act/0", **component: Any) -> Part:
+    def make(key: str = "7/act/0", **component: Any) -> ControlledComponent:
         target = Target.model_validate({"name": "demo", "database": "/nonexistent"})
-        return Part(target, "api", Component.model_validate(component), key, 5.0)
+        return ControlledComponent(target, "api", Component.model_validate(component), key, 5.0)
 
     return make

@@ -13,7 +13,7 @@ from memmon.context import Context
 from memmon.errors import Permanent
 from memmon.incidents.actions import restart, scale
 from memmon.incidents.controls import client
-from memmon.incidents.controls.base import Part
+from memmon.incidents.controls.base import ControlledComponent
 from tests.memmon.incidents.actions.conftest import call as call_fixture
 
 TOKEN = "client-token"
@@ -62,10 +62,10 @@ targets:
     server.close()
 
 
-def part(ctx: Context, name: str, key: str = "7/act/0") -> Part:
+def part(ctx: Context, name: str, key: str = "7/act/0") -> ControlledComponent:
     target = ctx.config.targets.get("demo")
     assert isinstance(target, Target)
-    return Part(target, name, target.components[name], key, 5.0)
+    return ControlledComponent(target, name, target.components[name], key, 5.0)
 
 
 def test_a_part_is_restarted_once_for_an_action(ready: Context, pool: Pool) -> None:

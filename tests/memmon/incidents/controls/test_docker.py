@@ -14,7 +14,7 @@ import pytest
 from memmon.context import Context
 from memmon.errors import Permanent, Transient
 from memmon.incidents.controls import docker
-from memmon.incidents.controls.base import Part
+from memmon.incidents.controls.base import ControlledComponent
 from tests.memmon.incidents.controls.conftest import Engine
 
 SERVICE = {
@@ -70,7 +70,7 @@ def engine(engines: Callable[..., Engine], daemon: Daemon, short_dir: Path) -> E
 
 
 def test_a_container_is_restarted_through_the_socket_and_is_another_life(
-    sqlite_ctx: Context, engine: Engine, daemon: Daemon, part: Callable[..., Part], short_dir: Path
+    sqlite_ctx: Context, engine: Engine, daemon: Daemon, part: Callable[..., ControlledComponent], short_dir: Path
 ) -> None:
     web = part(control="docker", unit="web", socket=short_dir / "docker.sock")
     before = docker.identity(sqlite_ctx, web)
@@ -83,7 +83,7 @@ def test_a_container_is_restarted_through_the_socket_and_is_another_life(
 
 
 def test_a_service_is_scaled_and_keeps_the_rest_of_its_specification(
-    sqlite_ctx: Context, engines: Callable[..., Engine], daemon: Daemon, part: Callable[..., Part]
+    sqlite_ctx: Context, engines: Callable[..., Engine], daemon: Daemon, part: Callable[..., ControlledComponent]
 ) -> None:
     web = part(control="docker", unit="service/web", api=engines(daemon.answer).url)
     assert docker.size(sqlite_ctx, web) == 3
@@ -96,7 +96,11 @@ def test_a_service_is_scaled_and_keeps_the_rest_of_its_specification(
 
 
 def test_what_is_not_there_and_what_is_busy_are_told_apart(
-    sqlite_ctx: Context, engines: Callable[..., Engine], daemon: Daemon, part: Callable[..., Part], short_dir: Path
+    sqlite_ctx: Context,
+    engines: Callable[..., Engine],
+    daemon: Daemon,
+    part: Callable[..., ControlledComponent],
+    short_dir: Path,
 ) -> None:
     url = engines(daemon.answer).url
     with pytest.raises(Permanent, match="404.*No such container"):

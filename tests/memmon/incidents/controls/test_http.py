@@ -8,12 +8,12 @@ import pytest
 from memmon.context import Context
 from memmon.errors import Permanent
 from memmon.incidents.controls import http
-from memmon.incidents.controls.base import Part
+from memmon.incidents.controls.base import ControlledComponent
 from tests.memmon.incidents.controls.conftest import Engine
 
 
 def test_an_endpoint_is_told_what_to_do_and_by_which_action(
-    sqlite_ctx: Context, engines: Callable[..., Engine], part: Callable[..., Part]
+    sqlite_ctx: Context, engines: Callable[..., Engine], part: Callable[..., ControlledComponent]
 ) -> None:
     size = [2]
 
@@ -34,7 +34,7 @@ def test_an_endpoint_is_told_what_to_do_and_by_which_action(
 
 
 def test_one_that_does_not_say_how_many_there_are_cannot_be_scaled(
-    sqlite_ctx: Context, engines: Callable[..., Engine], part: Callable[..., Part]
+    sqlite_ctx: Context, engines: Callable[..., Engine], part: Callable[..., ControlledComponent]
 ) -> None:
     with pytest.raises(Permanent, match="does not say how many"):
         http.size(sqlite_ctx, part(control="http", unit=engines(lambda *_: (200, {"ok": True})).url))

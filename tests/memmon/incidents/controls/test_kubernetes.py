@@ -13,7 +13,7 @@ import pytest
 from memmon.context import Context
 from memmon.errors import Permanent, Transient
 from memmon.incidents.controls import kubernetes
-from memmon.incidents.controls.base import Part
+from memmon.incidents.controls.base import ControlledComponent
 from tests.memmon.incidents.controls.conftest import Engine
 
 WHERE = "/apis/apps/v1/namespaces/prod/deployments/memory"
@@ -52,14 +52,14 @@ def engine(engines: Callable[..., Engine], cluster: Cluster) -> Engine:
 
 
 @pytest.fixture
-def memory(engine: Engine, part: Callable[..., Part], tmp_path: Path) -> Part:
+def memory(engine: Engine, part: Callable[..., ControlledComponent], tmp_path: Path) -> ControlledComponent:
     token = tmp_path / "token"
     token.write_text("service-account\n")
     return part(control="kubernetes", unit="prod/deployment/memory", api=engine.url, token_file=token)
 
 
 def test_a_rollout_is_restarted_once_for_an_action(
-    sqlite_ctx: Context, engine: Engine, cluster: Cluster, memory: Part
+    sqlite_ctx: Context, engine: Engine, cluster: Cluster, memory: ControlledComponent
 ) -> None:
     before = kubernetes.identity(sqlite_ctx, memory)
     assert kubernetes.restart(sqlite_ctx, memory) == "restarted prod/deployment/memory"
@@ -76,7 +76,7 @@ def test_a_rollout_is_restarted_once_for_an_action(
 
 
 def test_it_is_scaled_through_the_subresource(
-    sqlite_ctx: Context, engine: Engine, cluster: Cluster, memory: Part
+    sqlite_ctx: Context, engine: Engine, cluster: Cluster, memory: ControlledComponent
 ) -> None:
     assert kubernetes.resize(sqlite_ctx, memory, 5) == "scaled prod/deployment/memory: 2 -> 5"
     assert (cluster.replicas, kubernetes.size(sqlite_ctx, memory)) == (5, 5)
@@ -84,7 +84,7 @@ def test_it_is_scaled_through_the_subresource(
 
 
 def test_failures_say_what_the_cluster_said(
-    sqlite_ctx: Context, engines: Callable[..., Engine], engine: Engine, part: Callable[..., Part]
+    sqlite_ctx: Context, engines: Callable[..., Engine], engine: Engine, part: Callable[..., ControlledComponent]
 ) -> None:
     with pytest.raises(Permanent, match="not found"):
         kubernetes.restart(sqlite_ctx, part(control="kubernetes", unit="prod/deployment/x", api=engine.url))
@@ -96,7 +96,7 @@ def test_failures_say_what_the_cluster_said(
 
 
 def test_outside_a_cluster_an_address_is_needed(
-    sqlite_ctx: Context, part: Callable[..., Part], monkeypatch: pytest.MonkeyPatch
+    sqlite_ctx: Context, part: Callable[..., ControlledComponent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(Permanent, match="not inside a cluster"):
@@ -104,6 +104,6 @@ def test_outside_a_cluster_an_address_is_needed(
 
 
 @pytest.mark.parametrize("unit", ["memory", "prod/pod/x", "prod/deployment/", "a/b/c/d"])
-def test_a_unit_that_is_none_is_refused_at_load(part: Callable[..., Part], unit: str) -> None:
+def test_a_unit_that_is_none_is_refused_at_load(part: Callable[..., ControlledComponent], unit: str) -> None:
     with pytest.raises(ValueError, match="must be namespace/deployment/name"):
         part(control="kubernetes", unit=unit)

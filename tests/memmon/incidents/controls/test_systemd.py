@@ -10,7 +10,7 @@ import pytest
 from memmon.context import Context
 from memmon.errors import Permanent, Transient
 from memmon.incidents.controls import systemd
-from memmon.incidents.controls.base import Part
+from memmon.incidents.controls.base import ControlledComponent
 
 SCRIPT = """#!/bin/sh
 echo "$@" >> {folder}/asked
@@ -37,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_unit_is_restarted_and_is_another_invocation(
-    sqlite_ctx: Context, folder: Path, part: Callable[..., Part]
+    sqlite_ctx: Context, folder: Path, part: Callable[..., ControlledComponent]
 ) -> None:
     unit = part(control="systemd", unit="x.service")
     before = systemd.identity(sqlite_ctx, unit)
@@ -54,7 +54,7 @@ def test_a_unit_is_restarted_and_is_another_invocation(
 
 
 def test_what_systemd_says_comes_back_and_one_that_hangs_is_left(
-    sqlite_ctx: Context, folder: Path, part: Callable[..., Part]
+    sqlite_ctx: Context, folder: Path, part: Callable[..., ControlledComponent]
 ) -> None:
     unit = part(control="systemd", unit="x.service")
     (folder / "fail").touch()
@@ -66,6 +66,6 @@ def test_what_systemd_says_comes_back_and_one_that_hangs_is_left(
         systemd.restart(sqlite_ctx, unit._replace(seconds=0.3))
 
 
-def test_what_a_control_cannot_do_is_said(sqlite_ctx: Context, part: Callable[..., Part]) -> None:
+def test_what_a_control_cannot_do_is_said(sqlite_ctx: Context, part: Callable[..., ControlledComponent]) -> None:
     with pytest.raises(Permanent, match="api of demo is under systemd, which cannot scale it"):
         systemd.CONTROL.size(sqlite_ctx, part(control="systemd", unit="x.service"))

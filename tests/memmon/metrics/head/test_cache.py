@@ -12,10 +12,10 @@ from memmon.context import Context
 from memmon.labels import Labels
 from memmon.metrics.head import cache as warm_windows
 from memmon.metrics.head import series_layout
-from memmon.metrics.head.cache import Warm
+from memmon.metrics.head.cache import HeadCache
 from memmon.metrics.head.series_layout import Member, Row
-from memmon.metrics.head.store import HotStore
-from memmon.metrics.head.timestamped import TimedStore
+from memmon.metrics.head.store import HeadStore
+from memmon.metrics.head.timestamped import TimestampedStore
 from memmon.promql.block import NO_ROW, Block
 from memmon.promql.matcher import Matcher
 from memmon.samples import STALE_BITS, Sample
@@ -34,7 +34,7 @@ def sample(name: str, value: float, **pairs: str) -> Sample:
 
 
 def real(
-    store: HotStore, start: int, end: int, matchers: tuple[Matcher, ...] = X
+    store: HeadStore, start: int, end: int, matchers: tuple[Matcher, ...] = X
 ) -> dict[Labels, list[tuple[int, float]]]:
     """Return the samples, without markers, as the rings have them."""
     actual = {}
@@ -60,7 +60,7 @@ def samples_of(blocks: list[Block], start: int, end: int) -> dict[Labels, list[t
 
 
 def write_now_and_then(
-    chance: random.Random, store: HotStore, shard: str, rows: list[Row], at: int, seconds: int
+    chance: random.Random, store: HeadStore, shard: str, rows: list[Row], at: int, seconds: int
 ) -> None:
     """Write a tick, sometimes twice, sometimes not at all."""
     slot = seconds * SECOND
@@ -73,8 +73,8 @@ def write_now_and_then(
 @pytest.mark.parametrize("seed", range(6))
 def test_it_holds_what_the_rings_say(sqlite_ctx: Context, seed: int) -> None:
     chance = random.Random(seed)
-    store = HotStore(sqlite_ctx.redis, 60)
-    warm = Warm(store)
+    store = HeadStore(sqlite_ctx.redis, 60)
+    warm = HeadCache(store)
     targets = {f"t{n}": n % 2 for n in range(5)}
     columns = {target: {"0"} for target in targets}
     for tick in range(1, 150):
@@ -104,8 +104,8 @@ def test_it_holds_what_the_rings_say(sqlite_ctx: Context, seed: int) -> None:
 
 
 def test_a_further_query_reads_only_the_newest_rows(sqlite_ctx: Context) -> None:
-    store = HotStore(sqlite_ctx.redis, 3600)
-    warm = Warm(store)
+    store = HeadStore(sqlite_ctx.redis, 3600)
+    warm = HeadCache(store)
     for tick in range(1, 200):
         store.write("s", [row("t", T0 + tick * 10_000, sample("x", tick))], T0 // 10_000 + tick, 10_000)
     end = T0 + 1_990_000
@@ -119,22 +119,22 @@ def test_a_further_query_reads_only_the_newest_rows(sqlite_ctx: Context) -> None
 
 
 def test_pushed_samples_are_seen_however_late_they_come(sqlite_ctx: Context) -> None:
-    store = HotStore(sqlite_ctx.redis, 600)
-    warm, pushed = Warm(store), TimedStore(store)
+    store = HeadStore(sqlite_ctx.redis, 600)
+    warm, pushed = HeadCache(store), TimestampedStore(store)
     for at in (T0, T0 - 120 * SECOND):
         pushed.write("sender", [sample("x", 1)._replace(at=at)], T0, 10 * SECOND)
         assert samples_of(warm.blocks(X, T0 - 300 * SECOND, T0), 0, T0) == real(store, T0 - 300 * SECOND, T0)
 
 
 def test_members_without_a_sample_are_nothing_to_write(sqlite_ctx: Context) -> None:
-    store = HotStore(sqlite_ctx.redis, 60)
+    store = HeadStore(sqlite_ctx.redis, 60)
     assert store.write("s", [row("t", T0)], T0 // SECOND, SECOND).accepted == 0
-    assert Warm(store).blocks(X, T0 - SECOND, T0) == []
+    assert HeadCache(store).blocks(X, T0 - SECOND, T0) == []
 
 
 def test_what_was_pinned_is_read_once_for_all_queries(sqlite_ctx: Context) -> None:
-    store = HotStore(sqlite_ctx.redis, 60)
-    warm = Warm(store)
+    store = HeadStore(sqlite_ctx.redis, 60)
+    warm = HeadCache(store)
     store.write("s", [row("t", T0, sample("x", 1), sample("y", 2))], T0 // SECOND, SECOND)
     with warm.pinned(["x", "y"], 30 * SECOND, T0):
         before = sqlite_ctx.redis.info("stats")["total_commands_processed"]
@@ -148,20 +148,20 @@ def test_what_was_pinned_is_read_once_for_all_queries(sqlite_ctx: Context) -> No
 
 
 def test_one_label_set_from_two_targets_is_joined_and_not_twice(sqlite_ctx: Context) -> None:
-    store = HotStore(sqlite_ctx.redis, 60)
+    store = HeadStore(sqlite_ctx.redis, 60)
     for target, value in (("a", 1.0), ("b", 2.0)):
         row_of = series_layout.row_of(Member(target), [sample("x", value)], T0 + int(value))
         store.write(target, [row_of], T0 // SECOND, SECOND)
-    [block] = Warm(store).blocks(X, T0 - SECOND, T0 + SECOND)
+    [block] = HeadCache(store).blocks(X, T0 - SECOND, T0 + SECOND)
     assert len(block.roster) == 1
     assert samples_of([block], 0, T0 + SECOND) == real(store, 0, T0 + SECOND)
 
 
 def test_a_process_holds_no_more_than_its_bytes(sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = HotStore(sqlite_ctx.redis, 60)
+    store = HeadStore(sqlite_ctx.redis, 60)
     names = [f"n{at}" for at in range(30)]
     store.write("s", [row("t", T0, *(sample(name, 1) for name in names))], T0 // SECOND, SECOND)
-    warm = Warm(store)
+    warm = HeadCache(store)
     monkeypatch.setattr(warm_windows, "MOST_BYTES", 20_000)
     for name in names:
         warm.blocks((Matcher("__name__", "=", name),), T0 - 30 * SECOND, T0)

@@ -6,7 +6,7 @@ from memmon import labels
 from memmon.context import Context
 from memmon.metrics.head import schema, series_layout
 from memmon.metrics.head.series_layout import MAX_SERIES, Member
-from memmon.metrics.head.store import HotStore, Written
+from memmon.metrics.head.store import HeadStore, SlotWrite
 from memmon.promql.matcher import Matcher
 from memmon.samples import Sample, Series, is_stale
 
@@ -17,18 +17,18 @@ def sample(name: str, value: float, **pairs: str) -> Sample:
     return Sample(labels.of(pairs | {"__name__": name}), value)
 
 
-def read(store: HotStore, name: str, start: int = 0, end: int = 10**12, **pairs: str) -> list[Series]:
+def read(store: HeadStore, name: str, start: int = 0, end: int = 10**12, **pairs: str) -> list[Series]:
     matchers = (Matcher("__name__", "=", name), *(Matcher(k, "=", v) for k, v in pairs.items()))
     return sorted(store.select(matchers, start, end), key=lambda s: s.labels)
 
 
-def write(store: HotStore, target: str, samples: list[Sample], at: int, slot_ms: int, shard: str = "") -> Written:
+def write(store: HeadStore, target: str, samples: list[Sample], at: int, slot_ms: int, shard: str = "") -> SlotWrite:
     row = series_layout.row_of(Member(target), samples, at)
     return store.write(shard or target, [row], at // slot_ms, slot_ms)
 
 
-def store_of(ctx: Context) -> HotStore:
-    return HotStore(ctx.redis, 60)
+def store_of(ctx: Context) -> HeadStore:
+    return HeadStore(ctx.redis, 60)
 
 
 def test_what_is_written_reads_back_in_order_of_time(sqlite_ctx: Context) -> None:

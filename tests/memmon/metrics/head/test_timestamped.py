@@ -17,7 +17,7 @@ from memmon.metrics import service
 from memmon.metrics.head import batches, series_index, slot_interval, timestamped
 from memmon.metrics.head import ring as rings
 from memmon.metrics.head import schema as schemas
-from memmon.metrics.head.timestamped import TimedStore, Written
+from memmon.metrics.head.timestamped import TimestampedStore, TimestampedWrite
 from memmon.samples import STALE_BITS, STALE_NAN, Metadata, Sample, Series
 from memmon.state import keys
 from tests.conftest import Clock
@@ -39,8 +39,8 @@ def now(clock: Clock) -> int:
 
 
 @pytest.fixture
-def store(ctx: Context) -> TimedStore:
-    return TimedStore(service.hot(ctx))
+def store(ctx: Context) -> TimestampedStore:
+    return TimestampedStore(service.hot(ctx))
 
 
 @pytest.fixture
@@ -67,14 +67,14 @@ def sample(at: int, value: float, name: str = "m", **pairs: str) -> Sample:
     return Sample(label_sets.of({**pairs, label_sets.NAME: name}), value, at)
 
 
-def test_samples_come_back_with_their_own_times(store: TimedStore, now: int, seen: Callable[..., object]) -> None:
+def test_samples_come_back_with_their_own_times(store: TimestampedStore, now: int, seen: Callable[..., object]) -> None:
     written = store.write("s", [sample(now - 30_000, 1, a="x"), sample(now - 15_007, 2, a="x"), sample(now, 3)], now)
-    assert written == Written(3, 0, {}, {})
+    assert written == TimestampedWrite(3, 0, {}, {})
     assert seen(a="x") == [(-30_000, 1), (-15_007, 2)]
     assert seen() == [(0, 3)]
 
 
-def test_they_may_come_in_any_order_and_twice(store: TimedStore, now: int, seen: Callable[..., object]) -> None:
+def test_they_may_come_in_any_order_and_twice(store: TimestampedStore, now: int, seen: Callable[..., object]) -> None:
     arguments = [sample(now - 15_000 * n, float(n), a="x") for n in (3, 1, 2, 0)]
     for part in (arguments[:2], arguments[1:], arguments, arguments[::-1]):
         assert store.write("s", part, now).folded == 0
@@ -82,43 +82,43 @@ def test_they_may_come_in_any_order_and_twice(store: TimedStore, now: int, seen:
 
 
 def test_of_one_slot_the_newest_is_kept_whenever_it_comes(
-    store: TimedStore, now: int, seen: Callable[..., object]
+    store: TimestampedStore, now: int, seen: Callable[..., object]
 ) -> None:
     slot = now // 10_000 * 10_000 - 20_000
-    assert store.write("s", [sample(slot + 5_000, 2)], now) == Written(1, 0, {}, {})
-    assert store.write("s", [sample(slot + 4_000, 1)], now) == Written(0, 1, {}, {})
+    assert store.write("s", [sample(slot + 5_000, 2)], now) == TimestampedWrite(1, 0, {}, {})
+    assert store.write("s", [sample(slot + 4_000, 1)], now) == TimestampedWrite(0, 1, {}, {})
     assert seen() == [(slot + 5_000 - now, 2)]
 
 
 def test_series_that_come_faster_than_the_slots_get_shorter_ones(
-    store: TimedStore, now: int, seen: Callable[..., list[tuple[int, float]]]
+    store: TimestampedStore, now: int, seen: Callable[..., list[tuple[int, float]]]
 ) -> None:
     folded = [store.write("fast", [sample(now + n * SECOND, float(n))], now + n * SECOND).folded for n in range(60)]
     assert sum(folded) <= 3
     assert [value for _, value in seen()][-50:] == [float(n) for n in range(10, 60)]
 
 
-def test_one_sample_out_of_turn_does_not_shorten_the_slots(store: TimedStore, now: int, ctx: Context) -> None:
+def test_one_sample_out_of_turn_does_not_shorten_the_slots(store: TimestampedStore, now: int, ctx: Context) -> None:
     slot = now // 10_000 * 10_000 - 100_000
     for at in (slot, slot + 3_000, slot + 15_000, slot + 30_000):
         store.write("turn", [sample(at, 1)], now)
     assert schema_of(ctx, "turn").slot_ms == 10_000
 
 
-def test_a_batch_of_fast_samples_is_kept_whole(store: TimedStore, now: int, seen: Callable[..., object]) -> None:
+def test_a_batch_of_fast_samples_is_kept_whole(store: TimestampedStore, now: int, seen: Callable[..., object]) -> None:
     arguments = [sample(now - n * SECOND, float(n)) for n in range(30)]
-    assert store.write("s", arguments, now) == Written(30, 0, {}, {})
+    assert store.write("s", arguments, now) == TimestampedWrite(30, 0, {}, {})
     assert len(seen()) == 30  # type: ignore[arg-type]
 
 
-def test_slots_of_a_known_interval_stay(store: TimedStore, now: int, ctx: Context) -> None:
+def test_slots_of_a_known_interval_stay(store: TimestampedStore, now: int, ctx: Context) -> None:
     arguments = [sample(now - n * SECOND, float(n)) for n in range(30)]
     written = store.write("known", arguments, now, slot_ms=10_000)
     assert written.accepted + written.folded == 30
     assert schema_of(ctx, "known").slot_ms == 10_000
 
 
-def test_a_stale_marker_keeps_its_bits(store: TimedStore, now: int, ctx: Context) -> None:
+def test_a_stale_marker_keeps_its_bits(store: TimestampedStore, now: int, ctx: Context) -> None:
     store.write("s", [sample(now, STALE_NAN), sample(now - 15_000, float("nan"))], now)
     [series] = everything(ctx, "m", now)
     assert series.values.view(np.uint64).tolist() == [
@@ -128,7 +128,7 @@ def test_a_stale_marker_keeps_its_bits(store: TimedStore, now: int, ctx: Context
 
 
 def test_too_old_and_too_early_samples_are_refused_and_the_others_kept(
-    store: TimedStore, now: int, seen: Callable[..., object]
+    store: TimestampedStore, now: int, seen: Callable[..., object]
 ) -> None:
     arguments = [
         sample(now - WINDOW * SECOND - 1, 1),
@@ -136,12 +136,12 @@ def test_too_old_and_too_early_samples_are_refused_and_the_others_kept(
         sample(now + batches.FUTURE_MS + 1, 3),
         Sample(label_sets.of({label_sets.NAME: "m"}), 4.0),
     ]
-    assert store.write("s", arguments, now) == Written(1, 0, {"out_of_bounds": 3}, {"out_of_bounds": "m"})
+    assert store.write("s", arguments, now) == TimestampedWrite(1, 0, {"out_of_bounds": 3}, {"out_of_bounds": "m"})
     assert seen() == [(0, 2)]
 
 
 def test_the_oldest_sample_that_is_taken_and_the_earliest_share_no_slot(
-    store: TimedStore, now: int, seen: Callable[..., list[tuple[int, float]]]
+    store: TimestampedStore, now: int, seen: Callable[..., list[tuple[int, float]]]
 ) -> None:
     for slot_ms in slot_interval.SLOTS_MS:
         name = f"m{slot_ms}"
@@ -150,17 +150,17 @@ def test_the_oldest_sample_that_is_taken_and_the_earliest_share_no_slot(
         assert [value for _, value in seen(name)] == [1, 2]
 
 
-def test_what_the_window_has_left_behind_is_written_over(store: TimedStore, now: int, ctx: Context) -> None:
+def test_what_the_window_has_left_behind_is_written_over(store: TimestampedStore, now: int, ctx: Context) -> None:
     later = now + 2 * WINDOW * SECOND
     for at in range(now, later + 1, 15_000):
-        assert store.write("s", [sample(at, 1)], at) == Written(1, 0, {}, {})
+        assert store.write("s", [sample(at, 1)], at) == TimestampedWrite(1, 0, {}, {})
     [series] = everything(ctx, "m", later)
     assert np.diff(series.times[series.times >= later - WINDOW * SECOND]).tolist() == [15_000] * (WINDOW // 15)
     size: int = ctx.redis.strlen(keys.hot_ring("s", "m", schema_of(ctx, "s").version))  # type: ignore[assignment]
     assert size <= series_index.size_of(schema_of(ctx, "s"))
 
 
-def test_members_come_one_after_the_other(store: TimedStore, now: int, ctx: Context) -> None:
+def test_members_come_one_after_the_other(store: TimestampedStore, now: int, ctx: Context) -> None:
     for n in range(40):
         store.write("s", [sample(now - 60_000 + n * 1000, float(n), n=str(n))], now)
     actual = {label_sets.get(entry.labels, "n"): entry.values.tolist() for entry in everything(ctx, "m", now)}
@@ -171,7 +171,7 @@ def test_members_come_one_after_the_other(store: TimedStore, now: int, ctx: Cont
 
 def test_writers_at_the_same_time_lose_nothing(ctx: Context, now: int) -> None:
     def send(worker: int) -> int:
-        mine = TimedStore(service.hot(ctx))
+        mine = TimestampedStore(service.hot(ctx))
         series = [str(w) for w in (worker, worker + 1, 99)]
         return sum(
             mine.write("s", [sample(now - 15_000 * n, float(n), w=w) for w in series], now).accepted for n in range(10)
@@ -184,7 +184,7 @@ def test_writers_at_the_same_time_lose_nothing(ctx: Context, now: int) -> None:
 
 
 def test_series_over_the_limit_are_counted_and_the_others_kept(
-    store: TimedStore, now: int, monkeypatch: pytest.MonkeyPatch, ctx: Context
+    store: TimestampedStore, now: int, monkeypatch: pytest.MonkeyPatch, ctx: Context
 ) -> None:
     monkeypatch.setattr(timestamped, "MAX_SERIES", 5)
     first = store.write("s", [sample(now, 1, "a", n=str(n)) for n in range(3)], now)
@@ -197,7 +197,7 @@ def test_series_over_the_limit_are_counted_and_the_others_kept(
 
 
 def test_a_source_has_no_more_bytes_than_it_may(
-    store: TimedStore, now: int, monkeypatch: pytest.MonkeyPatch, ctx: Context
+    store: TimestampedStore, now: int, monkeypatch: pytest.MonkeyPatch, ctx: Context
 ) -> None:
     slots = batches.slots_of(10_000, WINDOW * SECOND)
     monkeypatch.setattr(timestamped, "MAX_BYTES", 16 * slots * 3)
@@ -208,7 +208,7 @@ def test_a_source_has_no_more_bytes_than_it_may(
 
 
 def test_names_that_went_make_room_once_their_rings_are_gone(
-    store: TimedStore, now: int, monkeypatch: pytest.MonkeyPatch, ctx: Context
+    store: TimestampedStore, now: int, monkeypatch: pytest.MonkeyPatch, ctx: Context
 ) -> None:
     monkeypatch.setattr(timestamped, "MAX_SERIES", 3)
     store.write("s", [sample(now, 1, name) for name in ("a", "b", "c")], now)
@@ -218,7 +218,7 @@ def test_names_that_went_make_room_once_their_rings_are_gone(
     assert store.write("s", [sample(now, 1, "d")], now).accepted == 1
 
 
-def test_series_that_went_make_room_after_a_window(store: TimedStore, now: int, ctx: Context) -> None:
+def test_series_that_went_make_room_after_a_window(store: TimestampedStore, now: int, ctx: Context) -> None:
     store.write("s", [sample(now, 1, pod=str(n)) for n in range(50)], now)
     later = now + WINDOW * SECOND
     store.write("s", [sample(later, 2, pod="0")], later)
@@ -231,7 +231,9 @@ def test_series_that_went_make_room_after_a_window(store: TimedStore, now: int, 
     assert len(actual) == 51
 
 
-def test_a_process_that_knows_no_schema_reads_them(store: TimedStore, now: int, seen: Callable[..., object]) -> None:
+def test_a_process_that_knows_no_schema_reads_them(
+    store: TimestampedStore, now: int, seen: Callable[..., object]
+) -> None:
     store.write("s", [sample(now, 1)], now)
     schemas._known.clear()
     assert store.write("s", [sample(now - 15_000, 2)], now).accepted == 1
@@ -240,7 +242,7 @@ def test_a_process_that_knows_no_schema_reads_them(store: TimedStore, now: int, 
 
 
 def test_a_ring_whose_members_redis_lost_is_begun_anew(
-    store: TimedStore, now: int, seen: Callable[..., object]
+    store: TimestampedStore, now: int, seen: Callable[..., object]
 ) -> None:
     store.write("s", [sample(now, 1, n=str(n)) for n in range(3)], now)
     store.write("s", [sample(now, 1, n="3")], now)
@@ -252,7 +254,7 @@ def test_a_ring_whose_members_redis_lost_is_begun_anew(
     assert seen(n="4") == [(0, 1)]
 
 
-def test_everything_of_a_source_expires(store: TimedStore, now: int, ctx: Context) -> None:
+def test_everything_of_a_source_expires(store: TimestampedStore, now: int, ctx: Context) -> None:
     store.write("s", [sample(now, 1), sample(now, 2, "b")], now)
     store.write("s", [sample(now, 1, n="2")], now)
     results = [key for key in ctx.redis.scan_iter("*hot:*") if key != keys.hot_names().encode()]
@@ -285,7 +287,7 @@ def labels_in(ctx: Context, source: str) -> list[label_sets.Labels]:
 
 def test_the_writer_leaves_no_gap_between_time_and_value(ctx: Context, now: int) -> None:
     redis: Redis = ctx.redis
-    store = TimedStore(service.hot(ctx))
+    store = TimestampedStore(service.hot(ctx))
     store.write("s", [sample(now, 7.0, a="x")], now)
     schema = schema_of(ctx, "s")
     raw: bytes = redis.get(keys.hot_ring("s", "m", schema.version))  # type: ignore[assignment]
@@ -307,7 +309,7 @@ def test_whatever_comes_the_newest_of_each_series_and_slot_is_there(
     expected: dict[tuple[str, int], tuple[int, float]] = {}
     for entry in requests:
         given_now = [sample(now - back * 250, float(back), s=str(series)) for series, back in entry]
-        TimedStore(service.hot(ctx)).write("s", given_now, now, slot_ms=10_000)
+        TimestampedStore(service.hot(ctx)).write("s", given_now, now, slot_ms=10_000)
         for actual in given_now:
             at = actual.at or 0
             slot = (label_sets.get(actual.labels, "s"), at // 10_000)

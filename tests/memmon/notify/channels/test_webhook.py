@@ -11,7 +11,7 @@ import pytest
 from memmon.config.receivers import Global, WebhookConfig
 from memmon.errors import MemmonError, Permanent, Transient
 from memmon.notify.channels import http, webhook
-from memmon.notify.channels.base import Busy, Message
+from memmon.notify.channels.base import Message, RateLimited
 from memmon.outbound import Response
 from memmon.settings import load
 from tests.memmon.notify.conftest import Hook
@@ -79,14 +79,14 @@ def test_alertmanager_tries_again_for_the_same_answers(row: dict[str, Any]) -> N
 )
 def test_a_receiver_that_asks_for_time_says_how_much(hook: Hook, name: str, value: str, seconds: float) -> None:
     hook.answers = [(503, {name: value})]
-    with pytest.raises(Busy) as caught:
+    with pytest.raises(RateLimited) as caught:
         send(hook.url)
     assert caught.value.retry_after == seconds
 
 
 def test_it_may_say_so_as_a_date(hook: Hook) -> None:
     hook.answers = [(429, {"Retry-After": email.utils.formatdate(time.time() + 60, usegmt=True)})]
-    with pytest.raises(Busy) as caught:
+    with pytest.raises(RateLimited) as caught:
         send(hook.url)
     assert 55 < caught.value.retry_after <= 60
 

@@ -6,7 +6,7 @@ import pytest
 
 from memmon.client import prefilter
 from memmon.security.detectors import injection
-from memmon.security.detectors.injection import Finding
+from memmon.security.detectors.injection import InjectionFinding
 from tests.memmon.security.detectors.texts import ATTACKS, INNOCENT
 
 CASES = [(family, text) for family, texts in ATTACKS.items() for text in texts]
@@ -14,7 +14,7 @@ CASES = [(family, text) for family, texts in ATTACKS.items() for text in texts]
 
 @pytest.mark.parametrize(("family", "text"), CASES)
 def test_an_attack_is_found_in_the_value_of_a_parameter(family: str, text: str) -> None:
-    assert Finding(family, "q") in injection.inspect({"q": text})
+    assert InjectionFinding(family, "q") in injection.inspect({"q": text})
 
 
 @pytest.mark.parametrize("text", INNOCENT)
@@ -28,7 +28,7 @@ def test_the_client_lets_through_to_memmon_what_memmon_would_find(family: str, t
 
 
 def test_an_attack_in_the_name_of_a_parameter_is_found_too() -> None:
-    assert injection.inspect({"<script>x</script>": "1"}) == [Finding("xss", "<script>x</script>")]
+    assert injection.inspect({"<script>x</script>": "1"}) == [InjectionFinding("xss", "<script>x</script>")]
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -42,7 +42,11 @@ def test_escapes_are_undone_twice(times: int) -> None:
 def test_each_family_is_told_once_a_parameter() -> None:
     both = "<script>1</script><iframe src=x>../../../etc"
     inspect = injection.inspect({"a": both, "b": "fine", "c": "../../x"})
-    assert inspect == [Finding("path_traversal", "a"), Finding("xss", "a"), Finding("path_traversal", "c")]
+    assert inspect == [
+        InjectionFinding("path_traversal", "a"),
+        InjectionFinding("xss", "a"),
+        InjectionFinding("path_traversal", "c"),
+    ]
 
 
 @pytest.mark.parametrize("unit", ["' or ", "../", "<", "{{", "/*", "%25", "$(", "((", "'" + " " * 30])
