@@ -25,19 +25,19 @@ from memmon.state import client, keys
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = 1.0
+CONFIG_CHECK_SECONDS = 1.0
 """Seconds between two looks at whether the configuration changed."""
 
 
-class Fleet(Protocol):
+class WorkerPools(Protocol):
     """The fleet's workers, by their remote control; only a worker has it."""
 
-    def pools(self, seconds: float) -> dict[str, int]:
+    def sizes(self, timeout: float) -> dict[str, int]:
         """Return the size that the pool of each worker that answers within `seconds` is to have, by
         node name.
         """
 
-    def grow(self, worker: str, by: int, seconds: float) -> None:
+    def resize(self, worker: str, delta: int, timeout: float) -> None:
         """Add `by` processes to the pool of a worker, or take away as many as it is below 0; return
         once they are there, or gone. Raise Transient or Permanent.
         """
@@ -54,13 +54,13 @@ class Context:
         settings: Settings,
         config: Config | None = None,
         now: Callable[[], float] = time.time,
-        load: Callable[[Settings], Config] = configuration.load,
-        fleet: Fleet | None = None,
+        load_config: Callable[[Settings], Config] = configuration.load,
+        worker_pools: WorkerPools | None = None,
     ):
         self.settings = settings
-        self.fleet = fleet
+        self.worker_pools = worker_pools
         self.now = now
-        self._load = load
+        self._load = load_config
         self._config = config
         self._version: bytes | None = None
         self._looked_at: float | None = None
@@ -78,7 +78,7 @@ class Context:
         self._config = self._load(self.settings)
         return self._config
 
-    def refresh(self) -> None:
+    def refresh_config(self) -> None:
         """Read the files again when an operator asked for that since the last look; look at most
         once a second.
 
@@ -86,7 +86,7 @@ class Context:
         the old one in force, and so does a Redis that is away.
         """
         now = self.now()
-        if self._looked_at is not None and 0 <= now - self._looked_at < LOOK_EVERY:
+        if self._looked_at is not None and 0 <= now - self._looked_at < CONFIG_CHECK_SECONDS:
             return
         self._looked_at = now
         try:
@@ -103,7 +103,7 @@ class Context:
         except BadConfig as error:
             log.error("the configuration is wrong, the old one stays in force: %s", error)
 
-    def announce_config(self) -> None:
+    def publish_config_change(self) -> None:
         """Let every process read the files again; the caller has checked them."""
         with client.edge():
             self.redis.incr(keys.config_version())

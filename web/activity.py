@@ -7,18 +7,28 @@ from typing import Any
 
 from memmon import encode
 
-Shown = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 
-TOGETHER = 60.0
-OF_TIMELINE = ("escalated", "page", "action", "approval", "acknowledged", "resolved", "opened", "mitigated", "manual")
+ALERT_GROUP_SECONDS = 60.0
+TIMELINE_KINDS = (
+    "escalated",
+    "page",
+    "action",
+    "approval",
+    "acknowledged",
+    "resolved",
+    "opened",
+    "mitigated",
+    "manual",
+)
 """Kinds of an incident's lines that matter beside it; its alerts and notes are on its own page."""
 
 
-def merged(
-    alerts: Iterable[Shown],
-    incidents: Iterable[Shown],
-    restrictions: Iterable[Shown],
-    notifications: Iterable[Shown],
+def merge_activity(
+    alerts: Iterable[JsonObject],
+    incidents: Iterable[JsonObject],
+    restrictions: Iterable[JsonObject],
+    notifications: Iterable[JsonObject],
     limit: int = 12,
 ) -> list[dict[str, Any]]:
     """Return the newest of everything: {at, kind, subject, text, link, states}; the newest
@@ -40,7 +50,7 @@ def _together(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     repeats: dict[int, int] = {}
     for line in lines:
         last = grouped[-1] if grouped else None
-        if last and last["kind"] == line["kind"] == "alert" and _apart(last, line) < TOGETHER:
+        if last and last["kind"] == line["kind"] == "alert" and _apart(last, line) < ALERT_GROUP_SECONDS:
             repeats[len(grouped) - 1] = repeats.get(len(grouped) - 1, 0) + 1
         else:
             grouped.append(line)
@@ -49,7 +59,7 @@ def _together(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return grouped
 
 
-def _apart(line: Shown, other: Shown) -> float:
+def _apart(line: JsonObject, other: JsonObject) -> float:
     return abs(encode.seconds_of(line["at"]) - encode.seconds_of(other["at"]))
 
 
@@ -57,7 +67,7 @@ def _line(at: str, kind: str, subject: str, text: str, link: str | None = None) 
     return {"at": at, "kind": kind, "subject": subject, "text": text, "link": link, "states": []}
 
 
-def _alert(alert: Shown) -> list[dict[str, Any]]:
+def _alert(alert: JsonObject) -> list[dict[str, Any]]:
     link = "/dashboard#alerts"
     lines = [_line(alert["created_at"], "alert", alert["name"], f"fires: {alert['message']}", link)]
     if alert["resolved_at"]:
@@ -68,16 +78,16 @@ def _alert(alert: Shown) -> list[dict[str, Any]]:
     return lines
 
 
-def _incident(incident: Shown) -> list[dict[str, Any]]:
+def _incident(incident: JsonObject) -> list[dict[str, Any]]:
     name, link = f"INC-{incident['id']}", f"/dashboard/incidents/{incident['id']}"
     return [
         _line(entry["at"], "incident", name, _said(entry), link)
         for entry in incident["timeline"]
-        if entry["kind"] in OF_TIMELINE
+        if entry["kind"] in TIMELINE_KINDS
     ]
 
 
-def _said(entry: Shown) -> str:
+def _said(entry: JsonObject) -> str:
     """Return a line of the timeline; one of a person says who it was, and did what."""
     if entry["by"] == "memmon":
         return str(entry["text"])
@@ -85,7 +95,7 @@ def _said(entry: Shown) -> str:
     return did if entry["text"] == entry["kind"] else f"{did}: {entry['text']}"
 
 
-def _restriction(restriction: Shown) -> dict[str, Any]:
+def _restriction(restriction: JsonObject) -> dict[str, Any]:
     words = {"block": "blocked", "throttle": "throttled", "disable": "switched off"}
     return _line(
         restriction["created_at"],
@@ -96,7 +106,7 @@ def _restriction(restriction: Shown) -> dict[str, Any]:
     )
 
 
-def _told(notifications: Iterable[Shown]) -> list[dict[str, Any]]:
+def _told(notifications: Iterable[JsonObject]) -> list[dict[str, Any]]:
     """Return one line a message: its receivers and channels, each with how it went."""
     lines: dict[tuple[str, str], dict[str, Any]] = {}
     for notification in notifications:

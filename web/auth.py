@@ -19,7 +19,7 @@ from web import http, origin, session
 from web.errors import Forbidden, Unauthorized
 from web.http import View
 
-MAY = {
+PERMITTED_ROLES = {
     "viewer": ("viewer", "operator", "admin"),
     "ingest": ("ingest", "operator", "admin"),
     "operator": ("operator", "admin"),
@@ -27,11 +27,11 @@ MAY = {
 }
 """Who may do what needs a role."""
 
-SAFE = ("GET", "HEAD", "OPTIONS")
-LOCAL = Caller("local", "viewer")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+LOCAL_CALLER = Caller("local", "viewer")
 
 
-def needs(role: str) -> Callable[[View], View]:
+def require_role(role: str) -> Callable[[View], View]:
     """Let a view need `role`: viewer (a POST that reads), ingest, operator, admin, or `open` for
     nobody's leave.
     """
@@ -49,41 +49,41 @@ def register(app: Flask) -> None:
 
 
 def _check() -> ResponseReturnValue | None:
-    need = needed()
+    need = required_role()
     if need == "open":
         return None
     try:
-        g.caller = identify(http.context(), need)
+        g.caller = authenticate(http.context(), need)
     except Unauthorized:
         if request.method == "GET" and request.blueprint == "pages" and request.accept_mimetypes.accept_html:
             return redirect(url_for("login.form", next=request.full_path.rstrip("?")))
         raise
-    if g.caller.role not in MAY[need]:
+    if g.caller.role not in PERMITTED_ROLES[need]:
         raise Forbidden(f"this needs the role {need}; {g.caller.name} is {g.caller.role}")
     return None
 
 
-def needed() -> str:
+def required_role() -> str:
     """Return the role that this request needs."""
-    view = http.view()
+    view = http.current_view()
     if request.endpoint == "static":
         return "open"
-    default = "viewer" if request.method in SAFE else "operator"
+    default = "viewer" if request.method in SAFE_METHODS else "operator"
     return str(getattr(view, "memmon_needs", default))
 
 
-def identify(ctx: Context, need: str) -> Caller:
+def authenticate(ctx: Context, role: str) -> Caller:
     """Return the caller; raise Unauthorized for an unknown one where authentication is required."""
     header = request.headers.get("Authorization")
     if header is not None:
-        return _of_token(ctx, header, need)
+        return _of_token(ctx, header, role)
     signed_in = session.current(ctx)
     if signed_in:
-        if request.method not in SAFE and need != "viewer":
+        if request.method not in SAFE_METHODS and role != "viewer":
             session.check_csrf(signed_in)
         return signed_in.caller
-    if need == "viewer" and origin.is_local(ctx.settings):
-        return LOCAL
+    if role == "viewer" and origin.is_local(ctx.settings):
+        return LOCAL_CALLER
     raise Unauthorized("a token is needed: Authorization: Bearer TOKEN")
 
 

@@ -8,24 +8,24 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import Any
 
-MANY = 64
-FORGOTTEN = 60.0
+MAX_ENTRIES = 64
+EVICTION_SECONDS = 60.0
 """Seconds after which an answer is forgotten when there are many."""
 
 
-class Recent:
+class TtlCache:
     """Caches answers for `seconds`; older ones are dropped when there are many."""
 
-    def __init__(self, seconds: float):
-        self._seconds = seconds
+    def __init__(self, ttl: float):
+        self._seconds = ttl
         self._kept: dict[Hashable, tuple[float, Future[Any]]] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], Any], seconds: float | None = None) -> Any:
+    def get(self, key: Hashable, compute: Callable[[], Any], ttl: float | None = None) -> Any:
         """Return the answer for `key`, recomputed when it is older than `seconds`. Concurrent
         callers wait for the computation and share its failure.
         """
-        life = self._seconds if seconds is None else seconds
+        life = self._seconds if ttl is None else ttl
         answer: Future[Any] = Future()
         with self._lock:
             cached = self._kept.get(key)
@@ -36,7 +36,7 @@ class Recent:
         if cached:
             return cached[1].result()
         try:
-            answer.set_result(make())
+            answer.set_result(compute())
         # The waiting callers must receive the failure.
         except BaseException as error:  # noqa: BLE001
             self._kept.pop(key, None)
@@ -44,8 +44,10 @@ class Recent:
         return answer.result()
 
     def _forget(self) -> None:
-        if len(self._kept) >= MANY:
+        if len(self._kept) >= MAX_ENTRIES:
             now = time.monotonic()
             self._kept = {
-                key: entry for key, entry in self._kept.items() if now - entry[0] < FORGOTTEN or not entry[1].done()
+                key: entry
+                for key, entry in self._kept.items()
+                if now - entry[0] < EVICTION_SECONDS or not entry[1].done()
             }

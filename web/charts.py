@@ -12,7 +12,7 @@ from memmon.errors import BadInput, BadQuery
 from memmon.incidents import service as incidents
 from memmon.metrics import service as metrics
 
-STEPS = {900: 10, 3600: 30, 21600: 180, 86400: 720}
+STEP_BY_WINDOW = {900: 10, 3600: 30, 21600: 180, 86400: 720}
 """Seconds between two points, by the window's length: 90 to 120 points, which is what fits on a
 phone.
 """
@@ -60,13 +60,13 @@ CHARTS = (
 )
 
 
-def drawn(ctx: Context, window: int) -> dict[str, Any]:
+def chart_data(ctx: Context, window: int) -> dict[str, Any]:
     """Return {now, step, times, charts, marks} of the last `window` seconds; times are Unix
     seconds.
     """
-    if window not in STEPS:
-        raise BadInput("window", f"must be one of {', '.join(map(str, STEPS))} seconds")
-    now, step = ctx.now(), STEPS[window]
+    if window not in STEP_BY_WINDOW:
+        raise BadInput("window", f"must be one of {', '.join(map(str, STEP_BY_WINDOW))} seconds")
+    now, step = ctx.now(), STEP_BY_WINDOW[window]
     count = window // step
     end = math.floor(now / step) * step  # On a fixed grid the line moves on, and does not tremble.
     grid = [end - (count - at) * step for at in range(count + 1)]

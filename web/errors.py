@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 RETRY_AFTER = "5"
 """Seconds after which a caller may ask again when a part was away."""
 
-STATUS: dict[type[MemmonError], tuple[int, str]] = {
+STATUS_BY_ERROR: dict[type[MemmonError], tuple[int, str]] = {
     BadInput: (400, "bad_input"),
     BadQuery: (400, "bad_query"),
     NotFound: (404, "not_found"),
@@ -30,7 +30,7 @@ STATUS: dict[type[MemmonError], tuple[int, str]] = {
     Transient: (503, "unavailable"),
 }
 
-CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+ERROR_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 
 
 class Unauthorized(MemmonError):
@@ -41,7 +41,7 @@ class Forbidden(MemmonError):
     """The caller is known, and may not do this."""
 
 
-class TooOften(MemmonError):
+class TooManyAttempts(MemmonError):
     """The caller tried too often; `retry_after` is the number of seconds until another attempt is
     accepted.
     """
@@ -62,45 +62,46 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unforeseen)
 
 
-def failure(status: int, code: str, message: str, **fields: Any) -> Response:
+def error_response(status: int, code: str, message: str, **fields: Any) -> Response:
     """Return the answer that says what went wrong."""
-    return http.answer({"error": code, "message": message, **fields}, status)
+    return http.json_response({"error": code, "message": message, **fields}, status)
 
 
-def status_of(error: MemmonError) -> int:
+def http_status(error: MemmonError) -> int:
     """Return the status that answers a failure."""
     statuses = {
         Unauthorized: 401,
         Forbidden: 403,
-        TooOften: 429,
-        **{kind: status for kind, (status, _) in STATUS.items()},
+        TooManyAttempts: 429,
+        **{kind: status for kind, (status, _) in STATUS_BY_ERROR.items()},
     }
     return next((status for kind, status in statuses.items() if isinstance(error, kind)), 500)
 
 
 def _ours(error: MemmonError) -> Response:
     if isinstance(error, Unauthorized):
-        response = failure(401, "unauthorized", str(error))
+        response = error_response(401, "unauthorized", str(error))
         response.headers["WWW-Authenticate"] = 'Bearer realm="memmon"'
         return response
     if isinstance(error, Forbidden):
-        return failure(403, "forbidden", str(error))
-    if isinstance(error, TooOften):
-        response = failure(429, "too_many_attempts", str(error))
+        return error_response(403, "forbidden", str(error))
+    if isinstance(error, TooManyAttempts):
+        response = error_response(429, "too_many_attempts", str(error))
         response.headers["Retry-After"] = str(error.retry_after)
         return response
     if isinstance(error, BadInput):
-        return failure(400, "bad_input", str(error), field=error.field)
+        return error_response(400, "bad_input", str(error), field=error.field)
     if isinstance(error, BadQuery) and error.kind != "bad_data":
         return _later(str(error))  # It took too long, or too much; a smaller one may pass.
     status, code = next(
-        (status_and_code for kind, status_and_code in STATUS.items() if isinstance(error, kind)), (500, "failed")
+        (status_and_code for kind, status_and_code in STATUS_BY_ERROR.items() if isinstance(error, kind)),
+        (500, "failed"),
     )
-    return _later(str(error)) if status == 503 else failure(status, code, str(error))
+    return _later(str(error)) if status == 503 else error_response(status, code, str(error))
 
 
 def _later(message: str) -> Response:
-    response = failure(503, "unavailable", message)
+    response = error_response(503, "unavailable", message)
     response.headers["Retry-After"] = RETRY_AFTER
     return response
 
@@ -112,14 +113,16 @@ def _away(error: Exception) -> Response:
 
 
 def _no_websocket(error: Exception) -> Response:
-    return failure(400, "bad_request", f"no WebSocket could be opened: {error}")
+    return error_response(400, "bad_request", f"no WebSocket could be opened: {error}")
 
 
 def _of_http(error: HTTPException) -> Response:
     code = error.code or 500
     if isinstance(error, WebsocketMismatch):
-        return failure(400, "bad_request", "/ws is a WebSocket, other paths are not")
-    response = failure(code, CODES.get(code, error.name.lower().replace(" ", "_")), error.description or error.name)
+        return error_response(400, "bad_request", "/ws is a WebSocket, other paths are not")
+    response = error_response(
+        code, ERROR_CODES.get(code, error.name.lower().replace(" ", "_")), error.description or error.name
+    )
     for name, value in error.get_headers():
         if name in ("Allow", "Location", "Retry-After"):
             response.headers[name] = value
@@ -129,4 +132,4 @@ def _of_http(error: HTTPException) -> Response:
 def _unforeseen(error: Exception) -> Response:
     """The caller learns that it failed; what and where is in the log."""
     log.error("a request failed: %r", error, exc_info=error)
-    return failure(500, "internal", "an error of memmon's own; the log has more")
+    return error_response(500, "internal", "an error of memmon's own; the log has more")

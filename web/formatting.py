@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from memmon import encode
 
-SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
-UNITS = (
+BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+UNIT_PATTERNS = (
     (r"_percent\b", "percent"),
     (r"_seconds(_bucket|_sum)?\b", "seconds"),
     (r"_bytes\b", "bytes"),
@@ -21,9 +21,9 @@ UNITS = (
 """How a name's end tells its unit; the first that is found in an expression counts."""
 
 
-def unit_of(expr: str) -> str:
+def infer_unit(expr: str) -> str:
     """Return the unit of what `expr` gives: percent, seconds, bytes, ratio, score or number."""
-    return next((unit for pattern, unit in UNITS if re.search(pattern, expr)), "number")
+    return next((unit for pattern, unit in UNIT_PATTERNS if re.search(pattern, expr)), "number")
 
 
 def format_number(value: float | None, unit: str = "number") -> str:
@@ -55,7 +55,7 @@ def _digits(value: float) -> str:
 def _seconds(value: float) -> str:
     size = abs(value)
     if size >= 100:
-        return span(value)
+        return format_duration(value)
     if size >= 1 or size == 0:
         return f"{value:.2f} s" if size else "0 s"
     return f"{_digits(value * 1000)} ms" if size >= 0.001 else f"{_digits(value * 1e6)} µs"
@@ -63,12 +63,12 @@ def _seconds(value: float) -> str:
 
 def _bytes(value: float) -> str:
     power = 0
-    while abs(value) >= 1024 and power < len(SIZES) - 1:
+    while abs(value) >= 1024 and power < len(BYTE_UNITS) - 1:
         value, power = value / 1024, power + 1
-    return f"{_digits(value)} {SIZES[power]}"
+    return f"{_digits(value)} {BYTE_UNITS[power]}"
 
 
-def span(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """Return a length of time in its one or two largest units: `42 s`, `21 min`, `3 h 10 min`, `2 d
     4 h`.
     """
@@ -84,12 +84,12 @@ def span(seconds: float | None) -> str:
     return f"{whole // 86400} d" + (f" {whole % 86400 // 3600} h" if whole % 86400 >= 3600 else "")
 
 
-def minutes(value: float | None) -> str:
+def format_minutes(value: float | None) -> str:
     """Return a number of minutes as a length of time."""
-    return span(None if value is None else value * 60)
+    return format_duration(None if value is None else value * 60)
 
 
-def left(iso: str | None, now: float) -> str:
+def format_countdown(iso: str | None, now: float) -> str:
     """Return how long it is until then, as a clock that runs down: `03:42`, `1:03:42`; `now` once
     it is over.
     """
@@ -106,22 +106,22 @@ def left(iso: str | None, now: float) -> str:
     )
 
 
-def since(iso: str | None, now: float) -> str:
+def format_age(iso: str | None, now: float) -> str:
     """Return how long ago that was."""
-    return span(now - encode.seconds_of(iso)) if iso else "–"
+    return format_duration(now - encode.seconds_of(iso)) if iso else "–"
 
 
-def utc(iso: str | None, form: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
+def format_utc(iso: str | None, date_format: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
     """Return an ISO 8601 time in UTC by `form`."""
-    return datetime.fromtimestamp(encode.seconds_of(iso), UTC).strftime(form) if iso else "–"
+    return datetime.fromtimestamp(encode.seconds_of(iso), UTC).strftime(date_format) if iso else "–"
 
 
-def plain(name: str) -> str:
+def humanize(name: str) -> str:
     """Return a name such as `system_resources` in words."""
     return name.replace("_", " ")
 
 
-def howto(url: Any) -> str | None:
+def runbook_link(url: Any) -> str | None:
     """Return where the page links for a runbook's address: `docs/runbook.md#x` is served as
     /runbook#x, the web as it is, and nothing that a browser would run.
     """
@@ -149,12 +149,12 @@ def format_value(value: Any) -> str:
 FILTERS = {
     "value_text": format_value,
     "number": format_number,
-    "span": span,
-    "minutes": minutes,
-    "left": left,
-    "since": since,
-    "utc": utc,
-    "plain": plain,
-    "howto": howto,
+    "span": format_duration,
+    "minutes": format_minutes,
+    "left": format_countdown,
+    "since": format_age,
+    "utc": format_utc,
+    "plain": humanize,
+    "howto": runbook_link,
     "iso": encode.iso,
 }

@@ -9,13 +9,15 @@ from typing import Any
 from memmon import encode
 from web import formatting
 
-RANK = {"unknown": -1, "healthy": 0, "degraded": 1, "unhealthy": 2, "critical": 3}
+STATUS_RANK = {"unknown": -1, "healthy": 0, "degraded": 1, "unhealthy": 2, "critical": 3}
 SEVERITY_RANK = {"info": 0, "low": 0, "warning": 1, "medium": 1, "error": 2, "high": 2, "critical": 3}
-PLACES = ("instance", "source_ip", "endpoint", "component", "check", "job")
+LOCATION_LABELS = ("instance", "source_ip", "endpoint", "component", "check", "job")
 """Labels that say where an alert is, the most telling first."""
 
 
-def of(health: Mapping[str, Any] | None, alerts: Mapping[str, Any] | None, errors: Sequence[str]) -> dict[str, str]:
+def summarize_status(
+    health: Mapping[str, Any] | None, alerts: Mapping[str, Any] | None, errors: Sequence[str]
+) -> dict[str, str]:
     """Return {status, word, text}: how it is in a word, and the one thing that says most about
     why.
     """
@@ -28,7 +30,7 @@ def of(health: Mapping[str, Any] | None, alerts: Mapping[str, Any] | None, error
     if status == "unknown":
         text = "the first checks are on their way"
     elif losses:
-        text = f"{formatting.plain(losses[0]['check'])}: {losses[0]['message'].split('; ')[0]}"
+        text = f"{formatting.humanize(losses[0]['check'])}: {losses[0]['message'].split('; ')[0]}"
     elif firing:
         text = f"all checks pass, but {firing[0]['message']}"
     else:
@@ -36,39 +38,39 @@ def of(health: Mapping[str, Any] | None, alerts: Mapping[str, Any] | None, error
     return {"status": status, "word": word, "text": text}
 
 
-def change(past: Sequence[Mapping[str, Any]], score: float | None) -> dict[str, Any] | None:
+def score_change(history: Sequence[Mapping[str, Any]], score: float | None) -> dict[str, Any] | None:
     """Return {points, seconds}: how the score moved from the oldest of `past` on; None while that
     cannot be said.
     """
-    if score is None or len(past) < 2:
+    if score is None or len(history) < 2:
         return None
-    oldest = past[0]["timestamp"]
+    oldest = history[0]["timestamp"]
     began = encode.seconds_of(oldest)
-    first = min(row["score"] for row in past if encode.seconds_of(row["timestamp"]) - began < 1)
-    length = encode.seconds_of(past[-1]["timestamp"]) - began
+    first = min(row["score"] for row in history if encode.seconds_of(row["timestamp"]) - began < 1)
+    length = encode.seconds_of(history[-1]["timestamp"]) - began
     return {"points": round(score * 100) - round(first * 100), "seconds": length}
 
 
-def bars(rows: Sequence[Mapping[str, Any]], interval: float, now: float, count: int) -> list[dict[str, Any]]:
+def history_bars(rows: Sequence[Mapping[str, Any]], interval: float, now: float, slots: int) -> list[dict[str, Any]]:
     """Return {slot, status, at, ms} of each result, `count` slots to the newest at the right; a
     slot without a result has none, and of several the worst is kept.
     """
     last = math.floor(now / interval)
     rows_by_slot: dict[int, dict[str, Any]] = {}
     for row in rows:
-        slot = count - 1 - (last - math.floor(encode.seconds_of(row["at"]) / interval))
+        slot = slots - 1 - (last - math.floor(encode.seconds_of(row["at"]) / interval))
         worst_row = rows_by_slot.get(slot)
-        if 0 <= slot < count and (worst_row is None or RANK[row["status"]] > RANK[worst_row["status"]]):
+        if 0 <= slot < slots and (worst_row is None or STATUS_RANK[row["status"]] > STATUS_RANK[worst_row["status"]]):
             rows_by_slot[slot] = {"slot": slot, **row}
     return [rows_by_slot[slot] for slot in sorted(rows_by_slot)]
 
 
-def place(labels: Mapping[str, str]) -> str:
+def alert_location(labels: Mapping[str, str]) -> str:
     """Return where an alert is, in a few words."""
-    return " · ".join(dict.fromkeys(labels[name] for name in PLACES if labels.get(name)))
+    return " · ".join(dict.fromkeys(labels[name] for name in LOCATION_LABELS if labels.get(name)))
 
 
-def urgency(incident: Mapping[str, Any]) -> tuple[Any, ...]:
+def urgency_key(incident: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return a key that sorts the most urgent incident to the front."""
     next_at = incident["escalation"]["next_level_at"]
     return (
@@ -78,7 +80,7 @@ def urgency(incident: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def waited(incident: Mapping[str, Any], now: float) -> dict[str, float] | None:
+def escalation_wait(incident: Mapping[str, Any], now: float) -> dict[str, float] | None:
     """Return {began, whole, passed}: when the wait for the next page began, its seconds, and those
     of it that are over; None where nobody will be paged.
     """
@@ -95,7 +97,7 @@ def _before(incident: Mapping[str, Any], end: float) -> Iterable[float]:
     return [at for level in incident["escalation"]["levels"] if (at := encode.seconds_of(level["at"])) < end]
 
 
-def folded(events: Sequence[Mapping[str, Any]], limit: int) -> list[dict[str, Any]]:
+def collapse_repeats(events: Sequence[Mapping[str, Any]], limit: int) -> list[dict[str, Any]]:
     """Return up to `limit` of the events with `times`; consecutive equal ones are merged."""
     reasons: list[dict[str, Any]] = []
     for event in events:

@@ -24,7 +24,7 @@ from memmon.state import client
 View = TypeVar("View", bound=Callable[..., Any])
 
 MIB = 1024 * 1024
-MOST_ID = 2**53 - 1
+MAX_ID = 2**53 - 1
 """What JSON's readers count up to exactly; no database row has a higher number."""
 
 
@@ -32,12 +32,12 @@ def id_segment(name: str) -> str:
     """Return the URL rule of a path segment that is the id of a row, passed to the view as
     `name`.
     """
-    return f"<int(max={MOST_ID}):{name}>"
+    return f"<int(max={MAX_ID}):{name}>"
 
 
 """Parts of a path; another one is answered with 404."""
 
-REDIS_SECONDS = 2.0
+REDIS_TIMEOUT = 2.0
 """A page is no good after ten seconds: a Redis that hangs is soon taken for away."""
 
 
@@ -46,16 +46,16 @@ class WebContext(Context):
 
     @cached_property
     def redis(self) -> client.Redis:
-        return client.connect(self.settings.redis_address, REDIS_SECONDS)
+        return client.connect(self.settings.redis_address, REDIS_TIMEOUT)
 
 
 @cache
 def _opened(pid: int) -> Context:
     """One for each process, opened after the fork."""
-    return WebContext(load(), load=config_check.config)
+    return WebContext(load(), load_config=config_check.config)
 
 
-def of(app: Flask) -> Context:
+def context_of(app: Flask) -> Context:
     """Return the context that `app` was made with, or that of this process."""
     ctx: Context | None = app.config["MEMMON_CONTEXT"]
     return ctx or _opened(os.getpid())
@@ -63,7 +63,7 @@ def of(app: Flask) -> Context:
 
 def context() -> Context:
     """Return the context of this request."""
-    return of(current_app)
+    return context_of(current_app)
 
 
 def caller() -> Caller:
@@ -72,12 +72,12 @@ def caller() -> Caller:
     return caller_
 
 
-def answer(value: Any, status: int = 200, indent: int | None = None) -> Response:
+def json_response(value: Any, status: int = 200, indent: int | None = None) -> Response:
     """Return `value` as JSON."""
     return Response(encode.dumps(value, indent) + "\n", status, mimetype="application/json")
 
 
-def text(content: str, content_type: str) -> Response:
+def text_response(content: str, content_type: str) -> Response:
     """Return `content` as text of a type like `text/markdown; charset=utf-8`."""
     return Response(content, content_type=content_type)
 
@@ -87,7 +87,7 @@ def redirect(path: str) -> Response:
     return Response(status=303, headers={"Location": path})
 
 
-def up_to(size: int) -> Callable[[View], View]:
+def limit_body_size(size: int) -> Callable[[View], View]:
     """Let a view take bodies of `size` bytes; the others take 1 MiB."""
 
     def mark(view: View) -> View:
@@ -97,12 +97,12 @@ def up_to(size: int) -> Callable[[View], View]:
     return mark
 
 
-def view() -> Callable[..., Any] | None:
+def current_view() -> Callable[..., Any] | None:
     """Return the view function of this request, or None."""
     return current_app.view_functions.get(request.endpoint) if request.endpoint else None
 
 
-def body() -> Any:
+def json_body() -> Any:
     """Return the JSON body; 415 for another content type, BadInput for invalid JSON."""
     if not request.is_json:
         raise UnsupportedMediaType("send JSON, with Content-Type: application/json")
@@ -121,13 +121,13 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
-def fields(*names: str) -> dict[str, Any]:
+def json_fields(*names: str) -> dict[str, Any]:
     """Return the JSON object that was sent, which has no other fields than `names`; an empty body
     is an empty object.
     """
     if not request.get_data():
         return {}
-    document = body()
+    document = json_body()
     if not isinstance(document, dict):
         raise BadInput("body", "must be an object")
     for name in document:
@@ -136,13 +136,13 @@ def fields(*names: str) -> dict[str, Any]:
     return document
 
 
-def words(fields: Mapping[str, Any], name: str, default: str | None = None, longest: int = 2000) -> str:
+def text_field(fields: Mapping[str, Any], name: str, default: str | None = None, max_length: int = 2000) -> str:
     """Return the text `name` of a body; without a default it must be there and not be empty."""
     value = fields.get(name, default)
     if value is None:
         raise BadInput(name, "is missing")
-    if not isinstance(value, str) or len(value) > longest or "\0" in value:
-        raise BadInput(name, f"must be text of at most {longest} characters")
+    if not isinstance(value, str) or len(value) > max_length or "\0" in value:
+        raise BadInput(name, f"must be text of at most {max_length} characters")
     if default is None and not value.strip():
         raise BadInput(name, "must not be empty")
     return value
@@ -160,17 +160,17 @@ def float_parameter(name: str, default: float, low: float, high: float) -> float
     return value
 
 
-def whole(name: str, default: int | None, low: int, high: int) -> Any:
+def int_arg(name: str, default: int | None, minimum: int, maximum: int) -> Any:
     """Return the whole number `name` of the query, between `low` and `high`, or `default`."""
     text = request.args.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 19) or not low <= int(text) <= high:
-        raise BadInput(name, f"must be a whole number between {low} and {high}")
+    if not (text.isascii() and text.isdigit() and len(text) < 19) or not minimum <= int(text) <= maximum:
+        raise BadInput(name, f"must be a whole number between {minimum} and {maximum}")
     return int(text)
 
 
-def choice(name: str, allowed: tuple[str, ...], default: str | None = None) -> str | None:
+def choice_arg(name: str, allowed: tuple[str, ...], default: str | None = None) -> str | None:
     """Return the value `name` of the query, which is one of `allowed`."""
     text = request.args.get(name, default)
     if text is not None and text not in allowed:
@@ -178,30 +178,30 @@ def choice(name: str, allowed: tuple[str, ...], default: str | None = None) -> s
     return text
 
 
-def signature() -> tuple[str, str]:
+def request_author() -> tuple[str, str]:
     """Return author and comment of a body; the author defaults to the signed-in user."""
-    return signed(fields("by", "comment"))
+    return author_and_comment(json_fields("by", "comment"))
 
 
-def signed(fields: Mapping[str, Any]) -> tuple[str, str]:
+def author_and_comment(fields: Mapping[str, Any]) -> tuple[str, str]:
     """Return by and comment of `given`."""
-    by = words(fields, "by", "", 64).strip() or caller().name
-    return by, words(fields, "comment", "")
+    by = text_field(fields, "by", "", 64).strip() or caller().name
+    return by, text_field(fields, "comment", "")
 
 
-def duration(fields: Mapping[str, Any], name: str, longest: float = 366 * 86400) -> float:
+def duration_field(fields: Mapping[str, Any], name: str, max_seconds: float = 366 * 86400) -> float:
     """Return the seconds that `name` of a body means, more than none and `longest` at most:
     `1h30m`, or a number of seconds.
     """
     value = fields.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool):
-        value = durations.parse(words(fields, name, longest=32), name)
-    if not 0 < value <= longest:
-        raise BadInput(name, f"must be more than nothing and at most {durations.show(longest)}")
+        value = durations.parse(text_field(fields, name, max_length=32), name)
+    if not 0 < value <= max_seconds:
+        raise BadInput(name, f"must be more than nothing and at most {durations.show(max_seconds)}")
     return float(value)
 
 
-def instance(ctx: Context) -> str | None:
+def instance_arg(ctx: Context) -> str | None:
     """Return the `instance` of the query, which is one that is watched."""
     value = request.args.get("instance")
     if value is not None and all(value != target.identity for target in ctx.config.targets.targets):

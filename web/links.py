@@ -15,21 +15,21 @@ from memmon.errors import Conflict, NotFound, Refused, Transient
 from memmon.incidents import links, service
 from memmon.incidents.links import Link
 from web import auth, http
-from workers.base import follow
+from workers.base import enqueue
 
 blueprint = Blueprint("links", __name__)
 
-GONE = "This link is invalid or has expired. Use the incident's page instead."
+INVALID_LINK_MESSAGE = "This link is invalid or has expired. Use the incident's page instead."
 
 
 @blueprint.get("/act/<token>")
-@auth.needs("open")
+@auth.require_role("open")
 def look(token: str) -> ResponseReturnValue:
     """Show what the link would do."""
     ctx = http.context()
     link = _link(ctx, token)
     if link is None:
-        return render_template("missing.html", message=GONE), 404
+        return render_template("missing.html", message=INVALID_LINK_MESSAGE), 404
     try:
         incident = service.show(ctx, link.incident)
     except NotFound as error:
@@ -43,18 +43,18 @@ def look(token: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/act/<token>")
-@auth.needs("open")
+@auth.require_role("open")
 def do(token: str) -> ResponseReturnValue:
     """Do it."""
     ctx = http.context()
     link = _link(ctx, token)
     if link is None:
-        return render_template("missing.html", message=GONE), 404
+        return render_template("missing.html", message=INVALID_LINK_MESSAGE), 404
     try:
         incident, jobs = _act(ctx, link)
     except (Conflict, NotFound, Refused) as error:
         return render_template("missing.html", message=str(error)), 409
-    follow(jobs)
+    enqueue(jobs)
     words = {"acknowledge": "Acknowledged: nobody else is paged.", "approve": "Approved.", "reject": "Rejected."}
     return render_template(
         "act.html", link=link, token=token, incident=incident, action=None, done=words[link.verb], now=ctx.now()

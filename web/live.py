@@ -26,16 +26,16 @@ from web.live_feed import LiveFeed, Subscriber
 blueprint = Blueprint("live", __name__)
 sock = Sock()
 
-MOST_CLIENTS = 1500
-LIFE = 3600.0
+MAX_CLIENTS = 1500
+MAX_CONNECTION_SECONDS = 3600.0
 """Seconds after which a client must connect again, and show again that it may."""
 
-SEND_SECONDS = 20.0
+SEND_TIMEOUT = 20.0
 SERVER_OPTIONS = {"ping_interval": 25, "max_message_size": 4096}
-SOCKETS = ("gunicorn.socket", "werkzeug.socket")
+SOCKET_ENVIRON_KEYS = ("gunicorn.socket", "werkzeug.socket")
 
 
-class WholeSocket:
+class SendAllSocket:
     """A socket whose `send` sends all, one frame at a time, or fails.
 
     A cooperative socket sends what fits at the moment, and the WebSocket library does not look at
@@ -45,7 +45,7 @@ class WholeSocket:
     def __init__(self, inner: socket.socket):
         self._inner = inner
         self._sending = threading.Lock()
-        inner.settimeout(SEND_SECONDS)
+        inner.settimeout(SEND_TIMEOUT)
 
     def send(self, data: bytes) -> int:
         with self._sending:
@@ -63,11 +63,11 @@ def _admit() -> None:
     """
     if not origin.is_same_origin(http.context().settings):
         raise Forbidden("the connection comes from a page of another origin")
-    if len(_hub()) >= MOST_CLIENTS:
-        raise Transient(f"{MOST_CLIENTS} clients are connected already")
-    for name in SOCKETS:
+    if len(_hub()) >= MAX_CLIENTS:
+        raise Transient(f"{MAX_CLIENTS} clients are connected already")
+    for name in SOCKET_ENVIRON_KEYS:
         if name in request.environ:
-            request.environ[name] = WholeSocket(request.environ[name])
+            request.environ[name] = SendAllSocket(request.environ[name])
 
 
 def _hub() -> LiveFeed:
@@ -80,23 +80,23 @@ def ws(connection: Server) -> None:
     """Serve one client until it leaves."""
     hub, subscriber = _hub(), Subscriber()
     hub.start()
-    hub.join(subscriber)
+    hub.add_subscriber(subscriber)
     threading.Thread(target=_send, args=(connection, subscriber), name="memmon-send", daemon=True).start()
-    until = time.monotonic() + LIFE
+    until = time.monotonic() + MAX_CONNECTION_SECONDS
     try:
         while (left := until - time.monotonic()) > 0:
             message = connection.receive(timeout=left)
             if message is not None:
                 _hear(hub, subscriber, message)
     finally:
-        hub.leave(subscriber)
-        subscriber.mailbox.close()
+        hub.remove_subscriber(subscriber)
+        subscriber.send_queue.close()
 
 
 def _send(connection: Server, subscriber: Subscriber) -> None:
     """Send what waits, until the connection is closed at either end."""
     try:
-        while (message := subscriber.mailbox.take()) is not None:
+        while (message := subscriber.send_queue.get()) is not None:
             connection.send(message)
     except (ConnectionClosed, OSError):
         connection.connected = False
@@ -112,19 +112,19 @@ def _hear(hub: LiveFeed, subscriber: Subscriber, message: str | bytes) -> None:
         request_ = None
     kind = request_.get("type") if isinstance(request_, dict) else None
     if kind == "ping":
-        subscriber.tell("pong")
+        subscriber.send("pong")
     elif kind == "subscribe":
         _subscribe(hub, subscriber, request_.get("streams", list(STREAMS)))
     else:
-        subscriber.tell("error", error="bad_input", message='send an object with the type "ping" or "subscribe"')
+        subscriber.send("error", error="bad_input", message='send an object with the type "ping" or "subscribe"')
 
 
 def _subscribe(hub: LiveFeed, subscriber: Subscriber, streams: Any) -> None:
     is_valid = isinstance(streams, list) and all(isinstance(name, str) and name in STREAMS for name in streams)
     if not is_valid:
-        subscriber.tell("error", error="bad_input", message=f"streams: must be a list of {', '.join(STREAMS)}")
+        subscriber.send("error", error="bad_input", message=f"streams: must be a list of {', '.join(STREAMS)}")
         return
     subscriber.streams = frozenset(streams)
-    subscriber.tell("subscribed", streams=[name for name in STREAMS if name in subscriber.streams])
+    subscriber.send("subscribed", streams=[name for name in STREAMS if name in subscriber.streams])
     if "status" in subscriber.streams:
-        subscriber.tell("update", stream="status", data=hub.status())
+        subscriber.send("update", stream="status", data=hub.status())

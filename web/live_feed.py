@@ -15,19 +15,19 @@ from memmon.analysis import service as analysis
 from memmon.context import Context
 from memmon.errors import MemmonError
 from memmon.state import client, heartbeat, keys
-from web.cache import Recent
+from web.cache import TtlCache
 from web.send_queue import SendQueue
 
 log = logging.getLogger(__name__)
 
 COMPONENT = "dashboard_server"
-FRESH = 1.0
+STATUS_TTL = 1.0
 """Seconds for which a status is reused for all subscribers: many clients that connect at once cost
 one query.
 """
 
-AGAIN_AFTER = 1.0
-LISTEN_SECONDS = 2.0
+RECONNECT_SECONDS = 1.0
+LISTEN_TIMEOUT = 2.0
 """Seconds that an operation of the listener may take; a Redis that hangs is found out within its
 health check and these.
 """
@@ -38,11 +38,13 @@ class Subscriber:
 
     def __init__(self) -> None:
         self.streams: frozenset[str] = frozenset()
-        self.mailbox = SendQueue()
+        self.send_queue = SendQueue()
 
-    def tell(self, kind: str, **fields: Any) -> None:
+    def send(self, message_type: str, **fields: Any) -> None:
         """Send a message of the type `kind`."""
-        self.mailbox.put(f"{kind} {fields.get('stream', '')}", encode.dumps({"type": kind, **fields}))
+        self.send_queue.put(
+            f"{message_type} {fields.get('stream', '')}", encode.dumps({"type": message_type, **fields})
+        )
 
 
 class LiveFeed:
@@ -51,13 +53,13 @@ class LiveFeed:
     """
 
     def __init__(self, ctx: Callable[[], Context]):
-        self.up = True
+        self.is_redis_up = True
         """Whether Redis answered the last time that it was asked."""
         self._ctx = ctx
         self._subscribers: set[Subscriber] = set()
         self._pid: int | None = None
         self._lock = threading.Lock()
-        self._recent = Recent(FRESH)
+        self._recent = TtlCache(STATUS_TTL)
 
     def __len__(self) -> int:
         return len(self._subscribers)
@@ -71,33 +73,33 @@ class LiveFeed:
             threading.Thread(target=self._listen, name="memmon-live", daemon=True).start()
             threading.Thread(target=self._tick, name="memmon-pulse", daemon=True).start()
 
-    def join(self, subscriber: Subscriber) -> None:
+    def add_subscriber(self, subscriber: Subscriber) -> None:
         """Add a subscriber."""
         self._subscribers.add(subscriber)
 
-    def leave(self, subscriber: Subscriber) -> None:
+    def remove_subscriber(self, subscriber: Subscriber) -> None:
         """Forget a subscriber."""
         self._subscribers.discard(subscriber)
 
-    def status(self, fresh: float = FRESH) -> dict[str, Any]:
+    def status(self, max_age: float = STATUS_TTL) -> dict[str, Any]:
         """Return the status, which is at most `fresh` seconds old."""
-        status: dict[str, Any] = self._recent.get("status", lambda: analysis.status(self._ctx()), fresh)
+        status: dict[str, Any] = self._recent.get("status", lambda: analysis.status(self._ctx()), max_age)
         return status
 
-    def hand_out(self, stream: str, data: Any) -> None:
+    def broadcast(self, stream: str, data: Any) -> None:
         """Tell all subscribers of `stream`; nobody waits for a slow one."""
         wanting = [subscriber for subscriber in tuple(self._subscribers) if stream in subscriber.streams]
         if wanting:
             message = encode.dumps({"type": "update", "stream": stream, "data": data})
             for subscriber in wanting:
-                subscriber.mailbox.put(f"update {stream}", message)
+                subscriber.send_queue.put(f"update {stream}", message)
 
     def _wanted(self, stream: str) -> bool:
         return any(stream in subscriber.streams for subscriber in tuple(self._subscribers))
 
     def _tell_status(self) -> None:
         if self._wanted("status"):
-            self.hand_out("status", self.status(0))
+            self.broadcast("status", self.status(0))
 
     def _listen(self) -> None:
         """Forward Redis' messages for ever. Messages during an outage are lost: pages reload when
@@ -106,9 +108,9 @@ class LiveFeed:
         address, last_error = self._ctx().settings.redis_address, ""
         while True:
             try:
-                self._forward(client.connect(address, LISTEN_SECONDS, retries=0))
+                self._forward(client.connect(address, LISTEN_TIMEOUT, retries=0))
             except client.RedisError as error:
-                self.up = False
+                self.is_redis_up = False
                 if str(error) != last_error:  # One line an outage, not one a second.
                     log.warning("the live feed is interrupted: %s", error)
                 last_error = str(error)
@@ -116,19 +118,19 @@ class LiveFeed:
             except Exception:
                 log.exception("the live feed failed")
             self._safely(self._tell_status)
-            time.sleep(AGAIN_AFTER)
+            time.sleep(RECONNECT_SECONDS)
 
     def _forward(self, connection: client.Redis) -> None:
         feed = connection.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         prefix = keys.live("")
         try:
             feed.psubscribe(keys.live("*"))
-            self.up = True
+            self.is_redis_up = True
             self._safely(self._tell_status)
             while True:
-                message = feed.get_message(timeout=LISTEN_SECONDS)
+                message = feed.get_message(timeout=LISTEN_TIMEOUT)
                 if message is not None:
-                    self.hand_out(message["channel"].decode().removeprefix(prefix), json.loads(message["data"]))
+                    self.broadcast(message["channel"].decode().removeprefix(prefix), json.loads(message["data"]))
         finally:
             feed.close()
             connection.close()
@@ -139,7 +141,7 @@ class LiveFeed:
             self._safely(self._beat)
             self._safely(self._tell_status)
             if self._wanted("tasks"):
-                self._safely(lambda: self.hand_out("tasks", analysis.tasks(self._ctx())))
+                self._safely(lambda: self.broadcast("tasks", analysis.tasks(self._ctx())))
             time.sleep(analysis.DASHBOARD_EVERY)
 
     def _beat(self) -> None:

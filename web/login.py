@@ -9,96 +9,98 @@ from flask.typing import ResponseReturnValue
 
 from memmon.security import access
 from web import auth, http, origin, session
-from web.errors import Forbidden, TooOften, Unauthorized
+from web.errors import Forbidden, TooManyAttempts, Unauthorized
 
 blueprint = Blueprint("login", __name__)
 
-ATTEMPTS, WITHIN = 10, 300.0
+MAX_ATTEMPTS, ATTEMPT_WINDOW = 10, 300.0
 """Wrong tokens of one address within this many seconds before it must wait."""
 
-MOST_ADDRESSES = 10_000
+MAX_ADDRESSES = 10_000
 
 
-class Attempts:
+class LoginThrottle:
     """The wrong tokens of each address, the oldest forgotten first."""
 
     def __init__(self) -> None:
         self._failed: dict[str, deque[float]] = {}
 
-    def wait(self, address: str, now: float) -> float:
+    def retry_after(self, address: str, now: float) -> float:
         """Return the seconds that this address must wait before it may try again."""
         failed = self._failed.get(address, deque())
-        while failed and failed[0] <= now - WITHIN:
+        while failed and failed[0] <= now - ATTEMPT_WINDOW:
             failed.popleft()
-        return failed[0] + WITHIN - now if len(failed) >= ATTEMPTS else 0.0
+        return failed[0] + ATTEMPT_WINDOW - now if len(failed) >= MAX_ATTEMPTS else 0.0
 
-    def failed(self, address: str, now: float) -> None:
+    def record_failure(self, address: str, now: float) -> None:
         """Keep a wrong one."""
-        self._failed.setdefault(address, deque(maxlen=ATTEMPTS)).append(now)
-        while len(self._failed) > MOST_ADDRESSES:
+        self._failed.setdefault(address, deque(maxlen=MAX_ATTEMPTS)).append(now)
+        while len(self._failed) > MAX_ADDRESSES:
             self._failed.pop(next(iter(self._failed)))
 
 
-attempts = Attempts()
+login_throttle = LoginThrottle()
 
 
 @blueprint.get("/login")
-@auth.needs("open")
+@auth.require_role("open")
 def form() -> ResponseReturnValue:
     """Show the page that asks for a token."""
     return render_template("login.html", next=_target(), error=None)
 
 
 @blueprint.post("/login")
-@auth.needs("open")
+@auth.require_role("open")
 def sign_in() -> ResponseReturnValue:
     """Take a token, as a form's field or as JSON, and answer with the cookie."""
     ctx, address = http.context(), request.remote_addr or ""
     if not origin.is_same_origin(ctx.settings):
         raise Forbidden("the request comes from a page of another origin")
-    wait = attempts.wait(address, ctx.now())
+    wait = login_throttle.retry_after(address, ctx.now())
     if wait:
-        raise TooOften("too many wrong tokens from this address", wait)
-    token = http.words(http.fields("token") if request.is_json else request.form, "token", longest=500).strip()
+        raise TooManyAttempts("too many wrong tokens from this address", wait)
+    token = http.text_field(
+        http.json_fields("token") if request.is_json else request.form, "token", max_length=500
+    ).strip()
     caller = access.verify(ctx, token)
     if caller is None or caller.role == "ingest":
-        attempts.failed(address, ctx.now())
+        login_throttle.record_failure(address, ctx.now())
         text = "This token is not known, was revoked, or can only write events."
         if not request.is_json:
             return render_template("login.html", next=_target(), error=text), 401
         raise Unauthorized(text)
-    begun = session.begin(caller)
-    response = http.answer(_shown(begun)) if request.is_json else http.redirect(_target())
-    session.keep(ctx, begun, token, response)
+    begun = session.create_session(caller)
+    response = http.json_response(_shown(begun)) if request.is_json else http.redirect(_target())
+    session.set_cookie(ctx, begun, token, response)
     return response
 
 
 @blueprint.post("/logout")
-@auth.needs("open")
+@auth.require_role("open")
 def sign_out() -> Response:
     """Forget the cookie."""
     ctx = http.context()
     signed_in = session.current(ctx)
     if signed_in:
         session.check_csrf(signed_in)
-    response = http.answer(_shown(None))
-    session.end(ctx, response)
+    response = http.json_response(_shown(None))
+    session.clear_cookie(ctx, response)
     return response
 
 
 @blueprint.get("/api/session")
-@auth.needs("open")
+@auth.require_role("open")
 def show_login() -> Response:
     """Say who is signed in, and the CSRF token of writes."""
     ctx = http.context()
     signed_in = session.current(ctx)
     if signed_in:
-        return http.answer(_shown(signed_in))
+        return http.json_response(_shown(signed_in))
     try:
-        caller = auth.identify(ctx, "viewer")
+        caller = auth.authenticate(ctx, "viewer")
     except Unauthorized:
-        return http.answer(_shown(None))
-    return http.answer({**_shown(None), "name": caller.name, "role": caller.role})
+        return http.json_response(_shown(None))
+    return http.json_response({**_shown(None), "name": caller.name, "role": caller.role})
 
 
 def _shown(browser_session: session.Session | None) -> dict[str, object]:

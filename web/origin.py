@@ -20,8 +20,8 @@ def is_local(settings: Settings) -> bool:
     """
     if any(name in request.headers for name in PROXY_HEADERS) or not _is_loopback(request.remote_addr or ""):
         return False
-    host = (split(f"//{request.host}").hostname or "").lower()
-    configured = {settings.dashboard_host.lower(), (split(settings.external_url or "").hostname or "").lower()}
+    host = (parse_url(f"//{request.host}").hostname or "").lower()
+    configured = {settings.dashboard_host.lower(), (parse_url(settings.external_url or "").hostname or "").lower()}
     return host == "localhost" or host in configured or _is_loopback(host)
 
 
@@ -40,13 +40,13 @@ def is_same_origin(settings: Settings) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return True
-    own_hosts = {request.host.lower(), split(settings.external_url or "").netloc.lower()}
-    return split(origin).netloc.lower() in own_hosts - {""}
+    own_hosts = {request.host.lower(), parse_url(settings.external_url or "").netloc.lower()}
+    return parse_url(origin).netloc.lower() in own_hosts - {""}
 
 
-def split(address: str) -> SplitResult:
+def parse_url(url: str) -> SplitResult:
     """Return the components of a URL from a request, empty ones for an invalid URL."""
     try:
-        return urlsplit(address)
+        return urlsplit(url)
     except ValueError:
         return urlsplit("")

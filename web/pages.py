@@ -11,12 +11,12 @@ from flask.typing import ResponseReturnValue
 
 from memmon.errors import NotFound, Transient
 from web import charts, formatting, hero, http, overview
-from web.cache import Recent
+from web.cache import TtlCache
 
 blueprint = Blueprint("pages", __name__)
 
 RUNBOOK = Path(__file__).parent.parent / "docs" / "runbook.md"
-DRAWN_FOR = 5.0
+CHART_CACHE_SECONDS = 5.0
 """Seconds for which all who look at the same window are shown one calculation."""
 
 
@@ -25,9 +25,9 @@ def _teach(state: Any) -> None:
     """Register the formatting filters with the templates, and a cache of rendered charts with the
     application.
     """
-    state.app.extensions["drawn"] = Recent(DRAWN_FOR)
+    state.app.extensions["drawn"] = TtlCache(CHART_CACHE_SECONDS)
     state.app.jinja_env.filters.update(formatting.FILTERS)
-    state.app.jinja_env.globals.update(drawn=charts.CHARTS, waited=hero.waited)
+    state.app.jinja_env.globals.update(drawn=charts.CHARTS, waited=hero.escalation_wait)
     state.app.jinja_env.trim_blocks = state.app.jinja_env.lstrip_blocks = True
 
 
@@ -40,23 +40,23 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/dashboard")
 def dashboard() -> str:
     """Show the overview."""
-    return render_template("overview.html", **overview.gather(http.context()))
+    return render_template("overview.html", **overview.load_overview(http.context()))
 
 
 @blueprint.get("/dashboard/charts")
-def lines() -> Response:
+def chart_points() -> Response:
     """Return what the charts draw over `?window=` seconds."""
     ctx = http.context()
-    window = http.whole("window", 3600, 1, max(charts.STEPS))
-    recent: Recent = current_app.extensions["drawn"]
-    return http.answer(recent.get(window, lambda: charts.drawn(ctx, window)))
+    window = http.int_arg("window", 3600, 1, max(charts.STEP_BY_WINDOW))
+    recent: TtlCache = current_app.extensions["drawn"]
+    return http.json_response(recent.get(window, lambda: charts.chart_data(ctx, window)))
 
 
 @blueprint.get("/dashboard/rules")
 def rules() -> ResponseReturnValue:
     """Show every rule and how it did, and let one be tried over history."""
     try:
-        return render_template("rules.html", **overview.rules(http.context()))
+        return render_template("rules.html", **overview.load_rules(http.context()))
     except Transient as error:
         return render_template("missing.html", message=f"this cannot be read just now: {error}"), 503
 
@@ -66,7 +66,7 @@ def incident(incident_id: int) -> ResponseReturnValue:
     """Show one incident."""
     try:
         return render_template(
-            "incident.html", **overview.incident(http.context(), incident_id, current_app.extensions["drawn"])
+            "incident.html", **overview.load_incident(http.context(), incident_id, current_app.extensions["drawn"])
         )
     except NotFound as error:
         return render_template("missing.html", message=str(error)), 404
@@ -78,7 +78,7 @@ def incident(incident_id: int) -> ResponseReturnValue:
 def alert(alert_id: int) -> ResponseReturnValue:
     """Show the decision trace of an alert."""
     try:
-        return render_template("alert.html", **overview.alert(http.context(), alert_id))
+        return render_template("alert.html", **overview.load_alert(http.context(), alert_id))
     except NotFound as error:
         return render_template("missing.html", message=str(error)), 404
     except Transient as error:
@@ -90,10 +90,10 @@ def runbook() -> ResponseReturnValue:
     """Show the runbook's sections as text, each with an anchor."""
     if not RUNBOOK.exists():
         return render_template("missing.html", message="the runbook is not installed with this copy of memmon"), 404
-    return render_template("runbook.html", sections=sections(RUNBOOK.read_text(encoding="utf-8")))
+    return render_template("runbook.html", sections=parse_sections(RUNBOOK.read_text(encoding="utf-8")))
 
 
-def sections(text: str) -> list[dict[str, str]]:
+def parse_sections(text: str) -> list[dict[str, str]]:
     """Return the sections of a Markdown text: {id, title, text}, ids as GitHub makes them."""
     parsed_sections = []
     for block in re.split(r"^#{1,2} ", text, flags=re.MULTILINE)[1:]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 
-MOST_WAITING = 64
+MAX_QUEUED = 64
 
 
 class SendQueue:
@@ -14,8 +14,8 @@ class SendQueue:
     newer one is enough.
     """
 
-    def __init__(self, size: int = MOST_WAITING):
-        self._size = size
+    def __init__(self, max_queued: int = MAX_QUEUED):
+        self._size = max_queued
         self._waiting: list[tuple[str, str]] = []
         self._changed = threading.Condition()
         self._closed = False
@@ -29,7 +29,7 @@ class SendQueue:
                 self._waiting = [self._waiting[index] for index in sorted(newest.values())]
             self._changed.notify()
 
-    def take(self) -> str | None:
+    def get(self) -> str | None:
         """Wait for a message and return it; None once the mailbox was closed."""
         with self._changed:
             while not self._waiting and not self._closed:

@@ -18,7 +18,7 @@ from memmon.security.access import Caller
 from web import http, origin
 from web.errors import Forbidden
 
-LIFE = 12 * 3600.0
+SESSION_SECONDS = 12 * 3600.0
 
 
 class Session(NamedTuple):
@@ -85,29 +85,29 @@ def check_csrf(session: Session) -> None:
         raise Forbidden("the request comes from a page of another origin")
 
 
-def begin(caller: Caller) -> Session:
+def create_session(caller: Caller) -> Session:
     """Return a new session of `caller`."""
     return Session(caller, secrets.token_urlsafe(24))
 
 
-def keep(ctx: Context, begun: Session, token: str, response: Response) -> None:
+def set_cookie(ctx: Context, session: Session, token: str, response: Response) -> None:
     """Let `response` carry the session, which ends with the token that it was begun with."""
     api_token = ctx.settings.api_token
     of_environment = api_token is not None and hmac.compare_digest(
         api_token.get_secret_value().encode(), token.encode()
     )
     content = {
-        "name": begun.caller.name,
+        "name": session.caller.name,
         "mark": _mark(ctx, token) if of_environment else None,
-        "csrf": begun.csrf,
-        "until": ctx.now() + LIFE,
+        "csrf": session.csrf,
+        "until": ctx.now() + SESSION_SECONDS,
     }
     signed = str(_serializer(ctx).dumps(content))
     response.set_cookie(
-        _cookie(ctx), signed, max_age=int(LIFE), httponly=True, samesite="Strict", secure=request.is_secure
+        _cookie(ctx), signed, max_age=int(SESSION_SECONDS), httponly=True, samesite="Strict", secure=request.is_secure
     )
 
 
-def end(ctx: Context, response: Response) -> None:
+def clear_cookie(ctx: Context, response: Response) -> None:
     """Let `response` sign out."""
     response.delete_cookie(_cookie(ctx), httponly=True, samesite="Strict")

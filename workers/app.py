@@ -4,7 +4,7 @@ from celery import Celery
 
 from workers import broker, signals
 
-broker.mend()
+broker.patch_kombu()
 app = Celery("memmon")
 app.config_from_object("celeryconfig")
 app.conf.imports = (
@@ -17,4 +17,4 @@ app.conf.imports = (
     "workers.upkeep",
     "workers.remote",
 )
-signals.connect(app)
+signals.register_signals(app)

@@ -23,10 +23,10 @@ from workers.app import app
 log = logging.getLogger(__name__)
 
 MAX_RETRIES = 5
-FIRST_WAIT = 1.0
-LONGEST_WAIT = 30.0  # Far below the visibility timeout: a waiting task is redelivered after that.
+RETRY_BACKOFF = 1.0
+RETRY_BACKOFF_MAX = 30.0  # Far below the visibility timeout: a waiting task is redelivered after that.
 MAX_DELIVERIES = 3  # The third death of its process ends a task.
-TO_SAY_SO = 5.0  # Seconds that a task which is cut has left.
+KILL_GRACE_SECONDS = 5.0  # Seconds that a task which is cut has left.
 
 
 class MemmonTask(Task):  # type: ignore[misc]
@@ -40,11 +40,11 @@ class MemmonTask(Task):  # type: ignore[misc]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         ctx = process.context()
-        ctx.refresh()
+        ctx.refresh_config()
         try:
             if self._is_poison(ctx):
                 raise Ignore
-            return follow(self.run(ctx, *args, **kwargs))
+            return enqueue(self.run(ctx, *args, **kwargs))
         except Transient as error:
             if self.request.called_directly:
                 raise
@@ -54,7 +54,7 @@ class MemmonTask(Task):  # type: ignore[misc]
         """Put the task back for a while. Where even that cannot be sent, the broker is away and has
         kept this delivery: it must not be taken for done.
         """
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2**self.request.retries) * random.uniform(0.5, 1)
+        wait = min(RETRY_BACKOFF_MAX, RETRY_BACKOFF * 2**self.request.retries) * random.uniform(0.5, 1)
         log.warning("%s will be tried again in %.1f s: %s", self.name, wait, error)
         try:
             raise self.retry(exc=error, countdown=wait) from error
@@ -91,12 +91,14 @@ def task(function: Callable[..., Iterable[Job] | None]) -> Any:
     return app.task(base=MemmonTask, name=f"{function.__module__}.{function.__name__}")(function)
 
 
-def follow(jobs: Iterable[Job] | None) -> None:
+def enqueue(jobs: Iterable[Job] | None) -> None:
     """Send `jobs`. A broker that is away loses nothing: the rows that they are about are due, and a
     tick finds them.
     """
     for job in jobs or ():
-        limits = {} if job.limit is None else {"soft_time_limit": job.limit, "time_limit": job.limit + TO_SAY_SO}
+        limits = (
+            {} if job.limit is None else {"soft_time_limit": job.limit, "time_limit": job.limit + KILL_GRACE_SECONDS}
+        )
         try:
             app.send_task(f"workers.{job.name}", args=list(job.args), retry=False, expires=job.expires, **limits)
         except OperationalError as error:

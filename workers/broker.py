@@ -13,15 +13,15 @@ from typing import Any
 from kombu.transport import redis
 
 
-class Channel(redis.Channel):  # type: ignore[misc]
+class ReconnectingChannel(redis.Channel):  # type: ignore[misc]
     """Remembers how Redis is reached when its connection is no more."""
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         if self.connection is not None and self.connection.client is not None:
-            self._address = {kind: super(Channel, self)._connparams(kind) for kind in (True, False)}
+            self._address = {kind: super(ReconnectingChannel, self)._connparams(kind) for kind in (True, False)}
         return dict(self._address[asynchronous])
 
 
-def mend() -> None:
+def patch_kombu() -> None:
     """Put the mended channel in the place of kombu's."""
-    redis.Transport.Channel = Channel
+    redis.Transport.Channel = ReconnectingChannel

@@ -14,9 +14,9 @@ def tick(ctx: Context) -> list[Job]:
 
 
 @task
-def run(ctx: Context, shard: str, names: list[str], period: int) -> list[Job]:
+def run(ctx: Context, shard: str, target_names: list[str], period: int) -> list[Job]:
     """Collect one shard."""
-    return service.run(ctx, shard, names, period)
+    return service.run(ctx, shard, target_names, period)
 
 
 @task

@@ -10,43 +10,43 @@ from kombu.exceptions import OperationalError
 
 from memmon.errors import Permanent, Transient
 
-BUSY = "All processes busy"
+POOL_BUSY_MESSAGE = "All processes busy"
 """What billiard says (`Pool.shrink`) where it finds fewer idle processes than it is to end."""
 
-MAINTAINED = 5.0
+POOL_MAINTENANCE_SECONDS = 5.0
 """Seconds between two maintenance runs of a pool (celery.concurrency.asynpool), which start missing
 processes.
 """
 
-LOOK_EVERY = 0.2
+POLL_SECONDS = 0.2
 
 
-class Pools:
+class CeleryWorkerPools:
     """The pools of the workers of this broker."""
 
-    def pools(self, seconds: float) -> dict[str, int]:
+    def sizes(self, timeout: float) -> dict[str, int]:
         """Return the size that the pool of each worker that answers within `seconds` is to have, by
         node name.
         """
-        return {name: size for name, size in self._ask("pool_size", seconds).items() if isinstance(size, int)}
+        return {name: size for name, size in self._ask("pool_size", timeout).items() if isinstance(size, int)}
 
-    def grow(self, worker: str, by: int, seconds: float) -> None:
+    def resize(self, worker: str, delta: int, timeout: float) -> None:
         """Add `by` processes to the pool of a worker, or take away as many as it is below 0; return
         once they are there or gone.
         """
-        reply = self._ask("pool_grow" if by > 0 else "pool_shrink", seconds, worker, n=abs(by)).get(worker)
+        reply = self._ask("pool_grow" if delta > 0 else "pool_shrink", timeout, worker, n=abs(delta)).get(worker)
         if reply is None:
             raise Transient(f"{worker} does not answer")
         if "ok" not in reply:
             reason = f"{worker}: {reply.get('error', reply)}"
-            raise Transient(reason) if BUSY in reason else Permanent(reason)
-        self._settle(worker, seconds)
+            raise Transient(reason) if POOL_BUSY_MESSAGE in reason else Permanent(reason)
+        self._settle(worker, timeout)
 
     def _settle(self, worker: str, seconds: float) -> None:
         """Wait until a pool has as many processes as it is to have: one that is not there yet could
         not be taken away again.
         """
-        end = time.monotonic() + seconds + MAINTAINED
+        end = time.monotonic() + seconds + POOL_MAINTENANCE_SECONDS
         while True:
             sizes = self._ask("pool_size", seconds, worker).get(worker)
             pool = self._ask("stats", seconds, worker).get(worker, {}).get("pool", {})
@@ -55,7 +55,7 @@ class Pools:
                 return
             if time.monotonic() > end:
                 raise Transient(f"{worker} has {there} processes and is to have {sizes}")
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_SECONDS)
 
     def _ask(self, command: str, seconds: float, worker: str | None = None, **arguments: int) -> dict[str, Any]:
         """Return what each worker answers to a command, or `worker` alone, which is not waited for

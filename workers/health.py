@@ -15,9 +15,9 @@ def tick(ctx: Context) -> list[Job]:
 
 
 @task
-def check(ctx: Context, target: str, name: str, round_number: int) -> None:
+def check(ctx: Context, target_name: str, check_name: str, round_number: int) -> None:
     """Do one check; a hung one is cut by its time limit and says so."""
     try:
-        service.check(ctx, target, name, round_number)
+        service.check(ctx, target_name, check_name, round_number)
     except SoftTimeLimitExceeded:
-        service.cut(ctx, target, name, round_number)
+        service.cut(ctx, target_name, check_name, round_number)

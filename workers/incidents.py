@@ -32,6 +32,6 @@ def act(ctx: Context, incident_id: int) -> list[Job]:
 
 
 @task
-def calendar(ctx: Context, name: str) -> None:
+def calendar(ctx: Context, schedule_name: str) -> None:
     """Get the calendar of one on-call schedule."""
-    calendars.fetch(ctx, name)
+    calendars.fetch(ctx, schedule_name)

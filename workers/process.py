@@ -29,7 +29,7 @@ def context() -> Context:
     if pid not in _contexts:
         # One of the parent's would share its sockets. It is kept all the same: letting go of it
         # would close, in this process, an SQLite file that the parent has locked.
-        ctx = Context(load(), load=config_check.config, fleet=control.Pools())
+        ctx = Context(load(), load_config=config_check.config, worker_pools=control.CeleryWorkerPools())
         _wait_for_schema(ctx)
         _contexts[pid] = ctx
     return _contexts[pid]

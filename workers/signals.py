@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
 
-FIRST_TICKS = {"collect": 0.0, "health": 5.0}
+FIRST_TICK_DELAYS = {"collect": 0.0, "health": 5.0}
 """Seconds after its worker's start: the checks need collected samples."""
 
-PER_TASK = ("celery.beat", "celery.app.trace", "celery.worker.strategy")
+TASK_LOGGERS = ("celery.beat", "celery.app.trace", "celery.worker.strategy")
 """Loggers that write a line for each task, of which there are several a second."""
 
 _started: dict[str, float] = {}
@@ -60,7 +60,7 @@ def _ready(sender: Any, **_: Any) -> None:
     in one period does nothing.
     """
     _beat(sender.controller)
-    for queue, wait in FIRST_TICKS.items():
+    for queue, wait in FIRST_TICK_DELAYS.items():
         if queue in sender.app.amqp.queues.consume_from:
             try:
                 sender.app.send_task(f"workers.{queue}.tick", retry=False, countdown=wait, expires=wait + 10.0)
@@ -68,7 +68,7 @@ def _ready(sender: Any, **_: Any) -> None:
                 log.warning("the first tick could not be sent (%s); beat sends the next", error)
 
 
-def connect(app: Celery) -> None:
+def register_signals(app: Celery) -> None:
     """Join the signals and steps to `app`."""
     app.steps["worker"].add(Heartbeat)
     signals.setup_logging.connect(_setup_logging, weak=False)
@@ -84,7 +84,7 @@ def connect(app: Celery) -> None:
 def _setup_logging(**_: Any) -> None:
     settings = process.context().settings
     logs.setup(settings.log_path, settings.log_level)
-    for name in PER_TASK:
+    for name in TASK_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 

@@ -10,7 +10,7 @@ from memmon import labels as label_sets
 from memmon.alerts import lifecycle, machine, recording, rule, store, transitions
 from memmon.alerts.lifecycle import QueryResult
 from memmon.alerts.machine import Transition
-from memmon.alerts.rule import AlertRule, Book, RecordingRule, RuleGroup
+from memmon.alerts.rule import AlertRule, Book, LoadedGroup, RecordingRule
 from memmon.alerts.template import NOWHERE
 from memmon.config.rules import RuleFile
 from memmon.context import Context
@@ -90,7 +90,7 @@ def _bring_up(ctx: Context, book: Book) -> list[Transition]:
     return transitions_made
 
 
-def _due(ctx: Context, book: Book, now: float) -> list[RuleGroup]:
+def _due(ctx: Context, book: Book, now: float) -> list[LoadedGroup]:
     """Return the groups whose time has come: those without an interval always, others once it is
     over since they last were; a little sooner is well enough, since ticks and samples come when
     they come.
@@ -100,7 +100,7 @@ def _due(ctx: Context, book: Book, now: float) -> list[RuleGroup]:
     with ctx.read() as session:
         last = {name: health.evaluated_at for name, health in store.health(session).items()}
 
-    def is_due(group: RuleGroup) -> bool:
+    def is_due(group: LoadedGroup) -> bool:
         times = [last[rule.id] for rule in group.rules if rule.id in last]
         if group.interval is None or not times:
             return True
@@ -109,7 +109,7 @@ def _due(ctx: Context, book: Book, now: float) -> list[RuleGroup]:
     return [group for group in book.groups if is_due(group)]
 
 
-def _ask_all(ctx: Context, groups: Sequence[RuleGroup], recorded: set[str], now: float) -> Iterator[QueryResult]:
+def _ask_all(ctx: Context, groups: Sequence[LoadedGroup], recorded: set[str], now: float) -> Iterator[QueryResult]:
     renewed = began = time.perf_counter()
     exprs = [text for group in groups for rule in group.rules for text in _exprs(rule)]
     with metrics.pinned(ctx, exprs, now, but=recorded):
@@ -128,7 +128,7 @@ def _exprs(rule: AlertRule | RecordingRule) -> list[str]:
 
 
 def _ask(
-    ctx: Context, group: RuleGroup, rule: AlertRule | RecordingRule, now: float
+    ctx: Context, group: LoadedGroup, rule: AlertRule | RecordingRule, now: float
 ) -> tuple[dict[Labels, Point], list[Point], str | None]:
     """Return the series for which the rule's condition holds, keyed by alert identity, the series
     that its `clear` expression keeps, and the error text of a failed query. A recording rule's

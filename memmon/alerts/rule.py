@@ -68,7 +68,7 @@ class RecordingRule(NamedTuple):
     labels: dict[str, str]
 
 
-class RuleGroup(NamedTuple):
+class LoadedGroup(NamedTuple):
     """Rules that are evaluated in order; 0 is no limit, and no interval means at each
     evaluation.
     """
@@ -83,7 +83,7 @@ class RuleGroup(NamedTuple):
 class Book(NamedTuple):
     """All rules in force."""
 
-    groups: tuple[RuleGroup, ...]
+    groups: tuple[LoadedGroup, ...]
 
     @property
     def alerting(self) -> list[AlertRule]:
@@ -112,7 +112,7 @@ def book(rules: RuleFile) -> Book:
             repetition = seen[checked.id]
             seen[checked.id] += 1
             checked_rules.append(checked._replace(id=f"{checked.id}#{repetition}") if repetition else checked)
-        groups.append(RuleGroup(group.name, group.interval, group.limit, group.query_offset, tuple(checked_rules)))
+        groups.append(LoadedGroup(group.name, group.interval, group.limit, group.query_offset, tuple(checked_rules)))
     return Book(tuple(groups))
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from memmon import labels as label_sets
 from memmon.alerts import rule
-from memmon.alerts.rule import RuleGroup
+from memmon.alerts.rule import LoadedGroup
 from memmon.alerts.simulation import Trial
 from memmon.config.document import read
 from memmon.config.model import Seconds, Section
@@ -104,14 +104,14 @@ def run(path: Path) -> list[str]:
     failures = []
     for index, case in enumerate(cases.tests):
         title = case.name or f"test {index}"
-        failures += [f"{title}: {missed}" for missed in _Run(groups, case, cases.evaluation_interval).missed()]
+        failures += [f"{title}: {missed}" for missed in _TestRun(groups, case, cases.evaluation_interval).missed()]
     return failures
 
 
-class _Run:
+class _TestRun:
     """One test: its samples, and its rules over them from the time 0 on."""
 
-    def __init__(self, groups: Sequence[RuleGroup], case: Case, interval: float):
+    def __init__(self, groups: Sequence[LoadedGroup], case: Case, interval: float):
         self._case, self._interval = case, interval
         self._memory = Memory(_loaded(case))
         self._before: dict[str, frozenset[Labels]] = {}

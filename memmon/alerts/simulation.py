@@ -10,7 +10,7 @@ from typing import NamedTuple
 from memmon import labels as label_sets
 from memmon.alerts import machine, template
 from memmon.alerts.machine import Active, Transition
-from memmon.alerts.rule import AlertRule, RecordingRule, RuleGroup
+from memmon.alerts.rule import AlertRule, LoadedGroup, RecordingRule
 from memmon.alerts.template import Outside
 from memmon.errors import BadQuery
 from memmon.labels import Labels
@@ -38,7 +38,7 @@ class SimulatedTransition(NamedTuple):
 class Trial:
     """Simulates the alerts of some rules step by step."""
 
-    def __init__(self, groups: Sequence[RuleGroup], ask: Ask, record: Record, url: str = ""):
+    def __init__(self, groups: Sequence[LoadedGroup], ask: Ask, record: Record, url: str = ""):
         self._groups, self._ask, self._record, self._url = groups, ask, record, url
         self._active: dict[str, dict[Labels, Active]] = {}
         self._points: dict[str, dict[Labels, tuple[Point, float]]] = {}
@@ -58,7 +58,7 @@ class Trial:
                     self.errors[rule.id] = str(error)
         return steps
 
-    def _one(self, group: RuleGroup, rule: AlertRule | RecordingRule, now: float) -> list[SimulatedTransition]:
+    def _one(self, group: LoadedGroup, rule: AlertRule | RecordingRule, now: float) -> list[SimulatedTransition]:
         at = now - group.offset
         vector = self._ask(rule.expr, at)
         if isinstance(rule, RecordingRule):
@@ -81,7 +81,7 @@ class Trial:
             for t in transitions
         ]
 
-    def _limit(self, group: RuleGroup, count: int) -> None:
+    def _limit(self, group: LoadedGroup, count: int) -> None:
         if group.limit and count > group.limit:
             raise BadQuery(f"exceeded limit of {group.limit} with {count}", "execution")
 

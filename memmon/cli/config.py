@@ -37,7 +37,7 @@ def reload() -> None:
     """Apply changed files: checked first, and the old ones stay in force when they are wrong."""
     with context() as ctx:
         config = config_check.config(ctx.settings)
-        ctx.announce_config()
+        ctx.publish_config_change()
         click.echo(f"{ctx.settings.config_folder}: applied within a second: {_size(config)}")
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 KEPT = 100
 
 
-class Component(NamedTuple):
+class HostComponent(NamedTuple):
     """The host's functions to restart, measure and scale one component; None where unsupported."""
 
     restart: Callable[[], Any] | None
@@ -29,16 +29,16 @@ class Unfit(ValueError):
         self.status = status
 
 
-class Components:
+class HostComponents:
     """The parts of this process by name, and how often each was restarted."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, Component] = {}
+        self._parts: dict[str, HostComponent] = {}
         self._generations: dict[str, int] = {}
         self._done: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def add(self, name: str, part: Component) -> None:
+    def add(self, name: str, part: HostComponent) -> None:
         """Let memmon control the part called `name`."""
         self._parts[name] = part
 
@@ -67,7 +67,7 @@ class Components:
         with self._lock:
             self._done.clear()
 
-    def _act(self, name: str, part: Component, request: Any) -> None:
+    def _act(self, name: str, part: HostComponent, request: Any) -> None:
         action = request.get("action") if isinstance(request, dict) else None
         if action == "restart" and part.restart:
             part.restart()
@@ -82,13 +82,13 @@ class Components:
         else:
             raise Unfit(400, "action: must be restart or scale")
 
-    def _part(self, name: str) -> Component:
+    def _part(self, name: str) -> HostComponent:
         if name not in self._parts:
             raise Unfit(404, f"this process has named no part {name[:100]}")
         return self._parts[name]
 
 
-PARTS = Components()
+PARTS = HostComponents()
 
 
 def control(
@@ -99,4 +99,4 @@ def control(
     scale: Callable[[int], Any] | None = None,
 ) -> None:
     """Let memmon restart, measure and scale the component `name` of this process."""
-    PARTS.add(name, Component(restart, size, scale))
+    PARTS.add(name, HostComponent(restart, size, scale))

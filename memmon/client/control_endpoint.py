@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from memmon.client import evidence, observers
-from memmon.client.components import PARTS, Components, Unfit
+from memmon.client.components import PARTS, HostComponents, Unfit
 from memmon.client.evidence import Recorder
 from memmon.client.restrictions import Invalid, Restrictions
 
@@ -38,7 +38,9 @@ RECORDER = Recorder()
 class ControlEndpoint:
     """Answers requests to the control endpoint; without a token it answers nobody."""
 
-    def __init__(self, token: str | None, restrictions: Restrictions = RESTRICTIONS, components: Components = PARTS):
+    def __init__(
+        self, token: str | None, restrictions: Restrictions = RESTRICTIONS, components: HostComponents = PARTS
+    ):
         self._token = token or ""
         self._restrictions = restrictions
         self._parts = components

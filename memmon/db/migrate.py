@@ -31,7 +31,7 @@ COPIES = 3
 State = Literal["empty", "older", "current", "newer"]
 
 
-class Schema(NamedTuple):
+class SchemaVersion(NamedTuple):
     """The database's revision (None when it is empty), the code's, and how they compare."""
 
     revision: str | None
@@ -43,7 +43,7 @@ class Schema(NamedTuple):
         return f"the database has schema {self.revision}, memmon {__version__} needs schema {self.newest}"
 
 
-def schema(engine: Engine) -> Schema:
+def schema(engine: Engine) -> SchemaVersion:
     """Return how the database's schema compares with the code's; raise Transient while it is
     away.
     """
@@ -51,11 +51,11 @@ def schema(engine: Engine) -> Schema:
     newest = str(script.get_current_head())
     current = revision(engine)
     if current is None:
-        return Schema(current, newest, "empty")
+        return SchemaVersion(current, newest, "empty")
     if current == newest:
-        return Schema(current, newest, "current")
+        return SchemaVersion(current, newest, "current")
     revisions = {entry.revision for entry in script.walk_revisions()}
-    return Schema(current, newest, "older" if current in revisions else "newer")
+    return SchemaVersion(current, newest, "older" if current in revisions else "newer")
 
 
 def upgrade(engine: Engine) -> None:

@@ -37,7 +37,7 @@ class RequestTooLarge(Exception):
     """A body above MAX_BODY."""
 
 
-class Request(NamedTuple):
+class DemoRequest(NamedTuple):
     """One request, as the handlers see it."""
 
     query: Mapping[str, list[str]]
@@ -53,7 +53,7 @@ class App:
         self._memories = memories
         self._faults = faults
         self._control = ControlEndpoint(token)
-        self._routes: dict[tuple[str, str], Callable[[Request], tuple[int, Any]]] = {
+        self._routes: dict[tuple[str, str], Callable[[DemoRequest], tuple[int, Any]]] = {
             ("POST", "/memories"): self._store,
             ("GET", "/memories/search"): self._search,
             ("POST", "/classify"): self._classify,
@@ -92,14 +92,14 @@ class App:
             log.warning("%s %s failed: %s", method, path, error)
             return 500, _error("failed", str(error))
 
-    def _store(self, call: Request) -> tuple[int, Any]:
+    def _store(self, call: DemoRequest) -> tuple[int, Any]:
         kind = call.body.get("type", "interaction") if isinstance(call.body, dict) else ""
         if not isinstance(kind, str) or not 0 < len(kind) <= 100:
             raise BadInput("type", "must be a text of at most 100 characters")
         stored = self._memories.remember(_text(call.body, "content"), kind)
         return (201 if stored["new"] else 200), stored
 
-    def _search(self, call: Request) -> tuple[int, Any]:
+    def _search(self, call: DemoRequest) -> tuple[int, Any]:
         query = call.query.get("q", [""])[0]
         if not query.strip():
             raise BadInput("q", "must be the words to look for")
@@ -108,32 +108,32 @@ class App:
             raise BadInput("limit", f"must be a number from 1 to {MAX_LIMIT}")
         return 200, {"memories": self._memories.recall_cxd(query[:1000], int(limit))}
 
-    def _classify(self, call: Request) -> tuple[int, Any]:
+    def _classify(self, call: DemoRequest) -> tuple[int, Any]:
         return 200, self._memories.classify(_text(call.body, "text"))._asdict()
 
-    def _login(self, call: Request) -> tuple[int, Any]:
+    def _login(self, call: DemoRequest) -> tuple[int, Any]:
         user, password = _text(call.body, "user"), _text(call.body, "password")
         call.environ["memmon.user"] = user
         if not (_same(user, USER) and _same(password, PASSWORD)):
             raise WrongToken("wrong user or password")
         return 200, {"user": user}
 
-    def _show_faults(self, call: Request) -> tuple[int, Any]:
+    def _show_faults(self, call: DemoRequest) -> tuple[int, Any]:
         self._need_token(call)
         return 200, self._faults.to_json()
 
-    def _switch_fault(self, call: Request) -> tuple[int, Any]:
+    def _switch_fault(self, call: DemoRequest) -> tuple[int, Any]:
         self._need_token(call)
         return 200, self._faults.switch(call.body)
 
-    def _need_token(self, call: Request) -> None:
+    def _need_token(self, call: DemoRequest) -> None:
         if not self._control.allows(call.authorization):
             raise WrongToken("needs the client token")
 
 
-def _call(environ: dict[str, Any]) -> Request:
+def _call(environ: dict[str, Any]) -> DemoRequest:
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
-    return Request(query, _body(environ), environ.get("HTTP_AUTHORIZATION", ""), environ)
+    return DemoRequest(query, _body(environ), environ.get("HTTP_AUTHORIZATION", ""), environ)
 
 
 def _body(environ: dict[str, Any]) -> Any:

@@ -33,7 +33,7 @@ def write(
     session: Session,
     row: IncidentRow,
     run: Run,
-    action_number: int,
+    round_number: int,
     now: float,
     target: str | None = None,
 ) -> list[Job]:
@@ -44,13 +44,13 @@ def write(
     step, stage = run.step, run.stage.name
     key = (
         f"{row.id}/{stage}/{run.step_number}"
-        + (f"/{action_number}" if action_number else "")
+        + (f"/{round_number}" if round_number else "")
         + ("/undo" if run.undo else "")
     )
     values: dict[str, Any] = {
         "incident_id": row.id,
         "key": key,
-        "round": action_number,
+        "round": round_number,
         "stage": stage,
         "step": run.step_number,
         "undo": run.undo,
@@ -66,7 +66,7 @@ def write(
     }
     approval = None if run.undo else step.approval
     try:
-        values |= _undoing(session, row, run, action_number) if run.undo else {}
+        values |= _undoing(session, row, run, round_number) if run.undo else {}
         if not takes_back(step, run.undo):  # Rendered parameters never change.
             values["parameters"] = correlation.fill_parameters(values["parameters"], row.labels)
         if "where" in values["parameters"] and not run.undo:
@@ -107,7 +107,7 @@ def _needed(target: str | None, where: str) -> str:
     return target
 
 
-def _undoing(session: Session, row: IncidentRow, run: Run, action_number: int) -> dict[str, Any]:
+def _undoing(session: Session, row: IncidentRow, run: Run, round_number: int) -> dict[str, Any]:
     """Return the rollback of an action: its own undo with the state before it, or another
     action.
     """
@@ -116,7 +116,7 @@ def _undoing(session: Session, row: IncidentRow, run: Run, action_number: int) -
         raise Permanent(f"{run.step.action} has no rollback")
     if undo.action is not None:
         return {"action": undo.action, "parameters": dict(undo.parameters)}
-    place = (run.stage.name, run.step_number, action_number, False)
+    place = (run.stage.name, run.step_number, round_number, False)
     done_action = next(
         (a for a in action_store.of(session, row.id) if (a.stage, a.step, a.round, a.undo) == place), None
     )

@@ -31,7 +31,7 @@ def merge(ctx: Context, incident_id: int, into: int, by: str, comment: str = "")
         other.due_at = now
         row.merged_into = into
         audit.note(session, into, now, "merged", by, f"incident {incident_id} is part of this one{suffix}")
-        jobs = responders.remove_acknowledgement(ctx, session, row)
+        jobs = responders.create_end_rollbacks(ctx, session, row)
         responders.close(ctx, session, row, by, f"merged into incident {into}{suffix}")
     responders.closed(ctx, row)
     live.publish(ctx.redis, "incidents", {"id": incident_id, "state": "resolved"})

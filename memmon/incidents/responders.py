@@ -106,24 +106,24 @@ def record_activity(ctx: Context, row: IncidentRow) -> None:
 
 
 def acknowledge_alert(
-    ctx: Context, incident_id: int, by: str, comment: str = "", seconds: float | None = None
+    ctx: Context, alert_id: int, by: str, comment: str = "", seconds: float | None = None
 ) -> dict[str, Any]:
     """Acknowledge a firing alert, see `alerts.acknowledge`, and return it. Once all firing alerts
     of an open incident are acknowledged, the incident is acknowledged too, so that nobody else is
     paged.
     """
-    alert = alerts.acknowledge(ctx, incident_id, by, comment, seconds)
+    alert = alerts.acknowledge(ctx, alert_id, by, comment, seconds)
     cared = {alert["id"] for alert in alerts.firing(ctx) if alert["status"] == "acknowledged"}
-    firing = {alert_id for alert_id, _, _ in alerts.firing_labels(ctx)}
+    firing = {firing_id for firing_id, _, _ in alerts.firing_labels(ctx)}
     with ctx.read() as session:
         mine = [
             incident
             for incident, alert_ids in store.open_sources(session, "alert").items()
-            if incident_id in alert_ids and alert_ids & firing <= cared
+            if alert_id in alert_ids and alert_ids & firing <= cared
         ]
     for incident in mine:
         with suppress(Conflict):  # The incident is acknowledged already.
-            acknowledge(ctx, incident, by, comment or f"alert {incident_id} was acknowledged")
+            acknowledge(ctx, incident, by, comment or f"alert {alert_id} was acknowledged")
     return alert
 
 
@@ -132,13 +132,13 @@ def resolve(ctx: Context, incident_id: int, by: str, comment: str = "") -> Answe
     run.
     """
     with changing(ctx, incident_id) as (session, row):
-        jobs = remove_acknowledgement(ctx, session, row)
+        jobs = create_end_rollbacks(ctx, session, row)
         close(ctx, session, row, by, comment or "resolved by hand")
     closed(ctx, row)
     return publish_change(ctx, incident_id), [*jobs, Job("notify.tick")]
 
 
-def remove_acknowledgement(ctx: Context, session: Session, row: IncidentRow) -> list[Job]:
+def create_end_rollbacks(ctx: Context, session: Session, row: IncidentRow) -> list[Job]:
     """Write down the rollbacks that the end of an incident asks for, within a transaction."""
     progress = snapshot.progress(row.progress)
     done = {

@@ -275,7 +275,7 @@ def test_alerts_are_chosen_by_what_their_receivers_are_labelled(
 @pytest.mark.parametrize("row", table("matchers", "label_names"))
 def test_alertmanager_takes_the_same_names(row: dict[str, Any]) -> None:
     with nullcontext() if row["utf8"] else pytest.raises(BadInput):
-        form.label_name(row["name"], "labels")
+        form.parse_label_name(row["name"], "labels")
     assert bool(labels.LABEL_NAME.fullmatch(row["name"])) == row["classic"]
 
 
@@ -283,7 +283,9 @@ def test_alertmanager_takes_the_same_names(row: dict[str, Any]) -> None:
 def test_alertmanager_chooses_receivers_the_same(row: dict[str, Any]) -> None:
     existing = shared("filters", "receiver_labels")
     results = [Receiver(name=name, labels=existing[name]) if name in existing else None for name in row["receivers"]]
-    assert any(form.fits_receiver(matcher.parse(row["receiver_matcher"]), entry) for entry in results) == row["shown"]
+    assert (
+        any(form.receiver_matches(matcher.parse(row["receiver_matcher"]), entry) for entry in results) == row["shown"]
+    )
 
 
 @pytest.mark.parametrize("row", table("filters", "alerts"))
@@ -297,7 +299,7 @@ def test_alertmanager_filters_silences_the_same(row: dict[str, Any]) -> None:
     created = [Matcher(entry["name"], entry["op"], entry["value"]) for entry in row["silence"]]
     entry = row["filter"]
     body = {"matchers": [matcher.to_json(each) for each in created]}
-    assert form.fits(body, (Matcher(entry["name"], entry["op"], entry["value"]),)) == row["shown"]
+    assert form.silence_matches(body, (Matcher(entry["name"], entry["op"], entry["value"]),)) == row["shown"]
 
 
 def test_alertmanager_orders_silences_the_same(clock: Clock) -> None:
@@ -310,7 +312,9 @@ def test_alertmanager_orders_silences_the_same(clock: Clock) -> None:
         start, end = (encode.iso(3600.0 * int(hour)) for hour in hours.split("-"))
         return {"text": text, "status": {"state": state}, "startsAt": start, "endsAt": end}
 
-    assert [entry["text"] for entry in sorted(map(created, example["input"]), key=form.in_order)] == example["sorted"]
+    assert [entry["text"] for entry in sorted(map(created, example["input"]), key=form.silence_sort_key)] == example[
+        "sorted"
+    ]
 
 
 @pytest.mark.parametrize("row", table("silences", "http"))

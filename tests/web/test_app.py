@@ -78,7 +78,7 @@ def test_a_changed_configuration_is_in_force_at_the_next_request(sqlite_ctx: Con
     rules = "groups: [{name: g, rules: [{alert: mine, expr: up == 0, labels: {severity: error}}]}]"
     (folder / "rules.yml").write_text(rules)
     assert "mine" not in names()
-    sqlite_ctx.announce_config()
+    sqlite_ctx.publish_config_change()
     clock.move(2)
     assert "mine" in names()
 

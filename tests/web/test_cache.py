@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support import eventually
-from web.cache import Recent
+from web.cache import TtlCache
 
 
 class Key:
@@ -18,14 +18,14 @@ class Key:
 
 
 def test_an_answer_is_kept_for_its_time() -> None:
-    recent, created = Recent(60), iter((1, 2, 3))
+    recent, created = TtlCache(60), iter((1, 2, 3))
     assert [recent.get("a", lambda: next(created)) for _ in range(2)] == [1, 1]
     assert recent.get("b", lambda: next(created)) == 2
     assert recent.get("a", lambda: next(created), 0) == 3
 
 
 def test_who_asks_meanwhile_waits_for_the_one_calculation() -> None:
-    recent, key, begun, release = Recent(60), Key(), [], threading.Event()
+    recent, key, begun, release = TtlCache(60), Key(), [], threading.Event()
 
     def slow() -> str:
         begun.append(key)
@@ -42,7 +42,7 @@ def test_who_asks_meanwhile_waits_for_the_one_calculation() -> None:
 
 
 def test_a_failure_is_not_kept() -> None:
-    recent = Recent(60)
+    recent = TtlCache(60)
     with pytest.raises(ZeroDivisionError):
         recent.get("a", lambda: 1 / 0)
     assert recent.get("a", lambda: 5) == 5

@@ -44,14 +44,14 @@ def test_a_number_is_worded_with_its_unit(value: float | None, unit: str, text: 
     ],
 )
 def test_a_length_of_time_has_its_largest_units(seconds: float | None, text: str) -> None:
-    assert formatting.span(seconds) == text
+    assert formatting.format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
     ("now", "text"), [(0.0, "03:42"), (221.5, "00:01"), (222.0, "now"), (500.0, "now"), (-3600.0, "1:03:42")]
 )
 def test_a_countdown_runs_to_now(now: float, text: str) -> None:
-    assert formatting.left("1970-01-01T00:03:42Z", now) == text
+    assert formatting.format_countdown("1970-01-01T00:03:42Z", now) == text
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_countdown_runs_to_now(now: float, text: str) -> None:
     ],
 )
 def test_an_expression_tells_its_unit(expr: str, unit: str) -> None:
-    assert formatting.unit_of(expr) == unit
+    assert formatting.infer_unit(expr) == unit
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_an_expression_tells_its_unit(expr: str, unit: str) -> None:
     ],
 )
 def test_only_the_web_and_the_own_runbook_are_linked(arguments: str | None, link: str | None) -> None:
-    assert formatting.howto(arguments) == link
+    assert formatting.runbook_link(arguments) == link
 
 
 def test_a_parameter_is_told_in_words() -> None:

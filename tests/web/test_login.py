@@ -11,7 +11,7 @@ from memmon.security import access
 from tests.conftest import Clock
 from tests.web.conftest import Headers
 from web import create_app, login
-from web.login import ATTEMPTS, WITHIN, Attempts
+from web.login import ATTEMPT_WINDOW, MAX_ATTEMPTS, LoginThrottle
 
 OUTSIDE = {"REMOTE_ADDR": "203.0.113.5"}
 
@@ -24,7 +24,7 @@ def ctx(sqlite_ctx: Context) -> Context:
 
 @pytest.fixture(autouse=True)
 def _nobody_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login, "attempts", Attempts())
+    monkeypatch.setattr(login, "login_throttle", LoginThrottle())
 
 
 @pytest.fixture
@@ -95,11 +95,11 @@ def test_an_ingest_key_signs_nobody_in(client: FlaskClient, ctx: Context) -> Non
 
 
 def test_too_many_wrong_tokens_make_an_address_wait(client: FlaskClient, token: str, clock: Clock) -> None:
-    assert [sign_in(client, "wrong").status_code for _ in range(ATTEMPTS)] == [401] * ATTEMPTS
+    assert [sign_in(client, "wrong").status_code for _ in range(MAX_ATTEMPTS)] == [401] * MAX_ATTEMPTS
     refused = sign_in(client, token)
-    assert (refused.status_code, refused.headers["Retry-After"]) == (429, f"{WITHIN:g}")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, f"{ATTEMPT_WINDOW:g}")
     assert client.post("/login", json={"token": token}).status_code == 200  # From another address.
-    clock.move(WITHIN + 1)
+    clock.move(ATTEMPT_WINDOW + 1)
     assert sign_in(client, token).status_code == 200
 
 
@@ -168,9 +168,15 @@ def test_the_session_says_who_looks(client: FlaskClient, operator: Headers) -> N
 
 
 def test_only_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login, "MOST_ADDRESSES", 3)
-    attempts = Attempts()
+    monkeypatch.setattr(login, "MAX_ADDRESSES", 3)
+    attempts = LoginThrottle()
     for index in range(5):
-        for _ in range(ATTEMPTS):
-            attempts.failed(f"203.0.113.{index}", 100)
-    assert [attempts.wait(f"203.0.113.{index}", 100) for index in range(5)] == [0, 0, WITHIN, WITHIN, WITHIN]
+        for _ in range(MAX_ATTEMPTS):
+            attempts.record_failure(f"203.0.113.{index}", 100)
+    assert [attempts.retry_after(f"203.0.113.{index}", 100) for index in range(5)] == [
+        0,
+        0,
+        ATTEMPT_WINDOW,
+        ATTEMPT_WINDOW,
+        ATTEMPT_WINDOW,
+    ]

@@ -87,7 +87,7 @@ def test_each_section_of_the_runbook_has_its_anchor(client: FlaskClient) -> None
 
 
 def test_sections_are_text_with_the_ids_of_github() -> None:
-    sections = pages.sections("# One\nfirst\n## Two, and three\n<b>second</b>\n### deeper\n")
+    sections = pages.parse_sections("# One\nfirst\n## Two, and three\n<b>second</b>\n### deeper\n")
     assert sections == [
         {"id": "one", "title": "One", "text": "first"},
         {"id": "two-and-three", "title": "Two, and three", "text": "<b>second</b>\n### deeper"},

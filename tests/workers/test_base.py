@@ -59,7 +59,7 @@ def test_a_transient_failure_is_tried_again_after_waits_that_grow(ctx: Context) 
             task.delivered(retries=retries)
     assert task.waits[0] <= 1
     assert 2 <= task.waits[2] <= 4
-    assert max(task.waits) <= base.LONGEST_WAIT
+    assert max(task.waits) <= base.RETRY_BACKOFF_MAX
 
 
 def test_what_cannot_even_be_put_back_is_left_to_the_broker_and_not_lost(ctx: Context) -> None:
@@ -105,7 +105,7 @@ def test_what_was_given_up_is_written_down(ctx: Context) -> None:
 def test_jobs_are_sent_with_the_time_after_which_nobody_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, Any, Any]] = []
     monkeypatch.setattr(app, "send_task", lambda name, args, **extra: sent.append((name, args, extra)))
-    base.follow([Job("collect.run", (["a"],), expires=10), Job("health.check", expires=12, limit=6)])
+    base.enqueue([Job("collect.run", (["a"],), expires=10), Job("health.check", expires=12, limit=6)])
     assert sent == [
         ("workers.collect.run", [["a"]], {"retry": False, "expires": 10}),
         ("workers.health.check", [], {"retry": False, "expires": 12, "soft_time_limit": 6, "time_limit": 11}),
@@ -117,4 +117,4 @@ def test_a_broker_that_is_away_does_not_fail_the_work_that_was_done(monkeypatch:
         raise OperationalError("away")
 
     monkeypatch.setattr(app, "send_task", away)
-    base.follow([Job("notify.tick")])
+    base.enqueue([Job("notify.tick")])

@@ -13,7 +13,7 @@ from memmon.security import service as security_room
 from tests.conftest import Clock
 from workers import alerts, collect, notify, process, security
 from workers.app import app
-from workers.base import follow
+from workers.base import enqueue
 
 
 class Queue:
@@ -57,7 +57,7 @@ def test_an_alert_goes_from_task_to_task_until_it_is_told(queue: Queue, sqlite_c
 
 def test_the_security_tick_lets_what_is_in_force_be_told(queue: Queue, sqlite_ctx: Context) -> None:
     _, jobs = security_room.record(sqlite_ctx, [{"event_type": "auth_failure", "source_ip": "203.0.113.5"}] * 5, "test")
-    follow(jobs)
+    enqueue(jobs)
     assert queue.take() == ["security.enforce", "notify.tick", "incidents.correlate"]
     security.tick()
     assert queue.take() == ["security.enforce"]

@@ -289,17 +289,17 @@ def test_a_pool_that_was_changed_has_its_size_at_once(make_fleet: Maker, monkeyp
     fleet = make_fleet()
     fleet.worker("one", "upkeep", "--pool", "prefork", "--concurrency", "1")
     monkeypatch.setattr(control, "current_app", fleet.sender)
-    pools = control.Pools()
+    pools = control.CeleryWorkerPools()
 
     def sizes() -> tuple[dict[str, int], int]:
         stats = fleet.sender.control.inspect(["one@fleet"], timeout=3).stats()
-        return pools.pools(3), len(stats["one@fleet"]["pool"]["processes"])
+        return pools.sizes(3), len(stats["one@fleet"]["pool"]["processes"])
 
     for by, size in ((2, 3), (-2, 1), (1, 2), (-1, 1)):
-        pools.grow("one@fleet", by, 3)
+        pools.resize("one@fleet", by, 3)
         assert sizes() == ({"one@fleet": size}, size)
     with pytest.raises(Transient, match="nobody@fleet does not answer"):
-        pools.grow("nobody@fleet", 1, 0.5)
+        pools.resize("nobody@fleet", 1, 0.5)
 
 
 def test_a_pool_of_the_fleet_is_made_larger_and_smaller_for_real(make_fleet: Maker) -> None:

@@ -38,11 +38,11 @@ def test_a_rule_that_cannot_be_evaluated_leaves_the_old_ones_in_force(
     migrate_empty_database()
     ctx = opened(name)
     in_force = ctx.config
-    ctx.refresh()
+    ctx.refresh_config()
     rules.write_text(RULE % "sum(")
-    ctx.announce_config()
+    ctx.publish_config_change()
     ctx.now = lambda: 1e12  # It looks at most once a second.
-    ctx.refresh()
+    ctx.refresh_config()
     assert ctx.config == in_force
     assert "rules.yml:4: groups.0.rules.0.expr: rule a of group g: " in caplog.text
     ctx.close()

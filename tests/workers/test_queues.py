@@ -47,4 +47,4 @@ def test_only_json_is_spoken() -> None:
 
 def test_nothing_runs_or_waits_as_long_as_the_visibility_timeout() -> None:
     assert celeryconfig.task_time_limit < celeryconfig.VISIBILITY_TIMEOUT
-    assert base.LONGEST_WAIT < celeryconfig.VISIBILITY_TIMEOUT
+    assert base.RETRY_BACKOFF_MAX < celeryconfig.VISIBILITY_TIMEOUT

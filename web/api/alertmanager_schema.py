@@ -19,12 +19,12 @@ from memmon.promql.matcher import Matcher, all_accept, compiled
 from memmon.routing import matcher as matchers
 from memmon.routing.alert_status import AlertStatus
 
-MOST_LABELS = 100
-MOST_TEXT = 16_384
-MOST_NAME = 200
+MAX_LABELS = 100
+MAX_TEXT = 16_384
+MAX_NAME = 200
 
 
-def flag(name: str) -> bool:
+def parse_flag(name: str) -> bool:
     """Return the parameter `name`, which is true where it is missing."""
     flag = request.args.get(name, "true").lower()
     if flag not in ("true", "false", "1", "0"):
@@ -32,7 +32,7 @@ def flag(name: str) -> bool:
     return flag in ("true", "1")
 
 
-def filters() -> tuple[Matcher, ...]:
+def parse_filters() -> tuple[Matcher, ...]:
     """Return the matchers of all `filter`."""
     return tuple(matcher_ for text in request.args.getlist("filter") for matcher_ in matchers.parse(text, "filter"))
 
@@ -43,7 +43,7 @@ def filter_alerts(
     """Return the alerts that match the request's parameters besides `filter`; `flags` names the
     allowed ones.
     """
-    on = {name: flag(name) for name in flags}
+    on = {name: parse_flag(name) for name in flags}
     receiver = request.args.get("receiver")
     pattern = compiled(receiver) if receiver else None
     owners = tuple(m for t in request.args.getlist("receiver_matchers") for m in matchers.parse(t, "receiver_matchers"))
@@ -51,7 +51,7 @@ def filter_alerts(
         alert_status_
         for alert_status_ in statuses
         if (pattern is None or any(pattern.search(node.receiver) for node in alert_status_.nodes))
-        and (not owners or any(fits_receiver(owners, receivers.get(node.receiver)) for node in alert_status_.nodes))
+        and (not owners or any(receiver_matches(owners, receivers.get(node.receiver)) for node in alert_status_.nodes))
         and (on.get("active", True) or alert_status_.muted)
         and (on.get("silenced", True) or not alert_status_.silenced_by)
         and (on.get("inhibited", True) or not alert_status_.inhibited_by)
@@ -59,12 +59,12 @@ def filter_alerts(
     ]
 
 
-def fits_receiver(matchers: tuple[Matcher, ...], receiver: Receiver | None) -> bool:
+def receiver_matches(matchers: tuple[Matcher, ...], receiver: Receiver | None) -> bool:
     """Tell whether a receiver has what `given` wants of its labels; its name is one of them."""
     return receiver is not None and all_accept(matchers, label_sets.of({**receiver.labels, "name": receiver.name}))
 
 
-def alert(alert_status_: AlertStatus, ends_at: float) -> dict[str, Any]:
+def serialize_alert(alert_status_: AlertStatus, ends_at: float) -> dict[str, Any]:
     """Return a firing alert, which ends at `ends_at` unless it is seen again."""
     annotations = dict(alert_status_.alert["annotations"])
     source = annotations.pop(GENERATOR, "")
@@ -99,9 +99,9 @@ def posted_alert(index: int, document: Any, now: float, life: float) -> PostedAl
     annotations = _texts({} if document.get("annotations") is None else document["annotations"], f"{where}.annotations")
     source = document.get("generatorURL") or ""
     if source:
-        annotations[GENERATOR] = text(source, f"{where}.generatorURL")
-    end = time(document.get("endsAt"), f"{where}.endsAt")
-    start = time(document.get("startsAt"), f"{where}.startsAt")
+        annotations[GENERATOR] = parse_text(source, f"{where}.generatorURL")
+    end = parse_time(document.get("endsAt"), f"{where}.endsAt")
+    start = parse_time(document.get("startsAt"), f"{where}.startsAt")
     begun = start if start is not None else (now if end is None else end)
     if end is not None and end < begun:
         raise BadInput(f"{where}.startsAt", "start time must be before end time")
@@ -109,29 +109,29 @@ def posted_alert(index: int, document: Any, now: float, life: float) -> PostedAl
 
 
 def _texts(value: Any, field: str) -> dict[str, str]:
-    if not isinstance(value, dict) or len(value) > MOST_LABELS:
-        raise BadInput(field, f"must be an object of at most {MOST_LABELS} texts")
+    if not isinstance(value, dict) or len(value) > MAX_LABELS:
+        raise BadInput(field, f"must be an object of at most {MAX_LABELS} texts")
     for name, item in value.items():
-        label_name(name, field)
-        text(item, f"{field}.{name}")
+        parse_label_name(name, field)
+        parse_text(item, f"{field}.{name}")
     return dict(value)
 
 
-def label_name(name: str, field: str) -> str:
+def parse_label_name(name: str, field: str) -> str:
     """Return `name` when Alertmanager takes it as a label's: any text, since its version 0.27."""
-    if not name or len(name) > MOST_NAME or not name.isprintable():
-        raise BadInput(field, f"{name[:MOST_NAME]!r} is not a label name")
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise BadInput(field, f"{name[:MAX_NAME]!r} is not a label name")
     return name
 
 
-def text(value: Any, field: str, longest: int = MOST_TEXT) -> str:
+def parse_text(value: Any, field: str, longest: int = MAX_TEXT) -> str:
     """Return `value`, which is text that can be kept."""
     if not isinstance(value, str) or len(value) > longest or "\0" in value:
         raise BadInput(field, f"must be text of at most {longest} characters")
     return value
 
 
-def time(value: Any, field: str) -> float | None:
+def parse_time(value: Any, field: str) -> float | None:
     """Return the Unix seconds of an RFC 3339 time, None for a missing one or Go's zero time."""
     if value is None or value == "" or (isinstance(value, str) and value.startswith("0001-01-01T")):
         return None
@@ -143,21 +143,23 @@ def time(value: Any, field: str) -> float | None:
         raise BadInput(field, "must be a time like 2026-01-01T12:00:00Z") from None
 
 
-def of_matchers(value: Any) -> list[Matcher]:
+def parse_matchers(value: Any) -> list[Matcher]:
     """Return the matchers of a silence that was posted."""
-    if not isinstance(value, list) or not 0 < len(value) <= MOST_LABELS:
-        raise BadInput("matchers", f"must be a list of 1 to {MOST_LABELS}")
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_LABELS:
+        raise BadInput("matchers", f"must be a list of 1 to {MAX_LABELS}")
     matchers_ = []
     for index, item in enumerate(value):
         field = f"matchers[{index}]"
         if not isinstance(item, dict):
             raise BadInput(field, "must be an object with name, value and isRegex")
-        name = label_name(text(item.get("name"), f"{field}.name", MOST_NAME), f"{field}.name")
-        matchers_.append(matchers.checked(name, matchers.op_of(item), text(item.get("value"), f"{field}.value"), field))
+        name = parse_label_name(parse_text(item.get("name"), f"{field}.name", MAX_NAME), f"{field}.name")
+        matchers_.append(
+            matchers.checked(name, matchers.op_of(item), parse_text(item.get("value"), f"{field}.value"), field)
+        )
     return matchers_
 
 
-def fits(silence: dict[str, Any], filters: tuple[Matcher, ...]) -> bool:
+def silence_matches(silence: dict[str, Any], filters: tuple[Matcher, ...]) -> bool:
     """Tell whether a silence has every one of the matchers `filters`, in name, operator and
     value.
     """
@@ -165,19 +167,19 @@ def fits(silence: dict[str, Any], filters: tuple[Matcher, ...]) -> bool:
     return all(tuple(matcher_) in silence_matchers for matcher_ in filters)
 
 
-ORDER = {"active": 0, "pending": 1, "expired": 2}
+STATE_ORDER = {"active": 0, "pending": 1, "expired": 2}
 
 
-def in_order(silence: dict[str, Any]) -> tuple[int, float]:
+def silence_sort_key(silence: dict[str, Any]) -> tuple[int, float]:
     """Return where a silence stands: active by end, pending by start, expired with the last one
     first.
     """
     state = silence["status"]["state"]
     at = encode.seconds_of(silence["startsAt" if state == "pending" else "endsAt"])
-    return ORDER[state], -at if state == "expired" else at
+    return STATE_ORDER[state], -at if state == "expired" else at
 
 
-def configuration(routes: Routes) -> str:
+def dump_config(routes: Routes) -> str:
     """Return routes, receivers, inhibition and time intervals as YAML. What a receiver consists of
     is left out: it may be secret.
     """

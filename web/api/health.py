@@ -14,4 +14,4 @@ blueprint = Blueprint("health", __name__)
 def health() -> Response:
     """Return the newest stored results, of all instances or of one `instance`."""
     ctx = http.context()
-    return http.answer(service.report(ctx, http.instance(ctx)))
+    return http.json_response(service.report(ctx, http.instance_arg(ctx)))

@@ -12,73 +12,73 @@ from memmon import encode
 from memmon.errors import BadInput
 from memmon.routing import maintenance
 from web import http
-from web.api.silences import of_matchers
+from web.api.silences import parse_matchers
 
 blueprint = Blueprint("maintenance", __name__, url_prefix="/api/maintenance")
 
-SCHEDULE = ("kind", "start", "duration", "timezone", "until", "days", "time", "cron", "rrule")
+SCHEDULE_FIELDS = ("kind", "start", "duration", "timezone", "until", "days", "time", "cron", "rrule")
 
 
 @blueprint.get("")
 def windows() -> Response:
     """Return every window that holds or will come again."""
-    return http.answer({"maintenance": maintenance.windows(http.context())})
+    return http.json_response({"maintenance": maintenance.windows(http.context())})
 
 
 @blueprint.post("")
 def plan() -> Response:
     """Plan a window: `name`, `matchers`, a schedule, and whether it `needs_approval`."""
-    body = http.fields("name", "matchers", "by", "comment", "needs_approval", *SCHEDULE)
-    matchers, name = of_matchers(body.get("matchers")), http.words(body, "name", longest=255)
+    body = http.json_fields("name", "matchers", "by", "comment", "needs_approval", *SCHEDULE_FIELDS)
+    matchers, name = parse_matchers(body.get("matchers")), http.text_field(body, "name", max_length=255)
     needs = body.get("needs_approval", False)
     if not isinstance(needs, bool):
         raise BadInput("needs_approval", "must be true or false")
-    by, comment = http.signed(body)
+    by, comment = http.author_and_comment(body)
     window = maintenance.plan(http.context(), name, matchers, _schedule(body), by, comment, needs)
-    return http.answer(window, 201)
+    return http.json_response(window, 201)
 
 
 @blueprint.post("/preview")
 def preview() -> Response:
     """Return the next occurrences of a schedule, which is not saved."""
-    body = http.fields(*SCHEDULE)
-    return http.answer({"next": maintenance.preview(_schedule(body), http.context().now())})
+    body = http.json_fields(*SCHEDULE_FIELDS)
+    return http.json_response({"next": maintenance.preview(_schedule(body), http.context().now())})
 
 
 def _schedule(body: dict[str, Any]) -> dict[str, Any]:
     """Return the schedule with its times as seconds: `start` and `until` are times of ISO 8601,
     `duration` like `2h`.
     """
-    schedule = {name: body[name] for name in SCHEDULE if body.get(name) is not None}
+    schedule = {name: body[name] for name in SCHEDULE_FIELDS if body.get(name) is not None}
     for name in ("start", "until"):
         if name in schedule:
             try:
-                schedule[name] = encode.seconds_of(http.words(body, name))
+                schedule[name] = encode.seconds_of(http.text_field(body, name))
             except (ValueError, OverflowError):
                 raise BadInput(name, "must be a time like 2026-01-01T12:00:00Z") from None
-    return {**schedule, "duration": http.duration(body, "duration", 31 * 86400)}
+    return {**schedule, "duration": http.duration_field(body, "duration", 31 * 86400)}
 
 
 @blueprint.get(f"/{http.id_segment('window_id')}")
 def get_window(window_id: int) -> Response:
     """Return one window with its next occurrences."""
-    return http.answer(maintenance.get(http.context(), window_id))
+    return http.json_response(maintenance.get(http.context(), window_id))
 
 
 @blueprint.delete(f"/{http.id_segment('window_id')}")
 def cancel(window_id: int) -> Response:
     """Forget a window."""
     maintenance.cancel(http.context(), window_id)
-    return http.answer({"id": window_id, "state": "cancelled"})
+    return http.json_response({"id": window_id, "state": "cancelled"})
 
 
 @blueprint.post(f"/{http.id_segment('window_id')}/approve")
 def approve(window_id: int) -> Response:
     """Approve a window that another person planned."""
-    return http.answer(maintenance.approve(http.context(), window_id, http.signature()[0]))
+    return http.json_response(maintenance.approve(http.context(), window_id, http.request_author()[0]))
 
 
 @blueprint.post(f"/{http.id_segment('window_id')}/end")
 def end(window_id: int) -> Response:
     """End the occurrence that holds now."""
-    return http.answer(maintenance.end(http.context(), window_id, http.signature()[0]))
+    return http.json_response(maintenance.end(http.context(), window_id, http.request_author()[0]))

@@ -13,18 +13,18 @@ from web import http
 
 blueprint = Blueprint("metrics", __name__)
 
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
+TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @blueprint.get("/api/metrics")
 def metrics() -> Response:
     """Return the fleet's newest values, or those of one `instance`."""
     ctx = http.context()
-    document = service.snapshot_of(ctx, http.instance(ctx))
-    return http.text(render(document), "application/json")
+    document = service.snapshot_of(ctx, http.instance_arg(ctx))
+    return http.text_response(render_snapshot(document), "application/json")
 
 
-def render(document: dict[str, Any]) -> str:
+def render_snapshot(document: dict[str, Any]) -> str:
     """Return the JSON with one value a line and each histogram on one: a grep for its name shows
     all of it.
     """
@@ -39,10 +39,10 @@ def render(document: dict[str, Any]) -> str:
 @blueprint.get("/api/metrics/prometheus")
 def prometheus() -> Response:
     """Return the newest sample of every series in text format 0.0.4."""
-    return http.text(service.page(http.context()), TEXT)
+    return http.text_response(service.page(http.context()), TEXT_FORMAT)
 
 
 @blueprint.get("/metrics")
 def own_metrics() -> Response:
     """Return memmon's own metrics in text format 0.0.4."""
-    return http.text(analysis.own_page(http.context()), TEXT)
+    return http.text_response(analysis.own_page(http.context()), TEXT_FORMAT)

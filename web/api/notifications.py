@@ -13,4 +13,4 @@ blueprint = Blueprint("notifications", __name__)
 @blueprint.get("/api/notifications")
 def notifications() -> Response:
     """Return the newest `limit` messages with every attempt, and how each channel is."""
-    return http.answer(service.notifications(http.context(), http.whole("limit", 50, 1, 500)))
+    return http.json_response(service.notifications(http.context(), http.int_arg("limit", 50, 1, 500)))

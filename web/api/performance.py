@@ -9,10 +9,10 @@ from web import http
 
 blueprint = Blueprint("performance", __name__)
 
-MOST_HOURS = 8760
+MAX_HOURS = 8760
 
 
 @blueprint.get("/api/performance")
 def performance() -> Response:
     """Return history, baselines, trends and advice of the last `hours`."""
-    return http.answer(service.performance(http.context(), http.float_parameter("hours", 1, 0.1, MOST_HOURS)))
+    return http.json_response(service.performance(http.context(), http.float_parameter("hours", 1, 0.1, MAX_HOURS)))

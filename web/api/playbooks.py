@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from memmon.errors import BadInput
 from memmon.incidents import playbook_catalogue, service
 from web import http
-from workers.base import follow
+from workers.base import enqueue
 
 blueprint = Blueprint("playbooks", __name__, url_prefix="/api/playbooks")
 
@@ -15,7 +15,7 @@ blueprint = Blueprint("playbooks", __name__, url_prefix="/api/playbooks")
 @blueprint.get("")
 def playbooks() -> Response:
     """Return every playbook, with what keeps actions within bounds."""
-    return http.answer(playbook_catalogue.overview(http.context()))
+    return http.json_response(playbook_catalogue.overview(http.context()))
 
 
 @blueprint.get("/history")
@@ -23,26 +23,26 @@ def history() -> Response:
     """Return the newest incidents of all playbooks and how their actions did, or of the playbook
     `name`.
     """
-    limit = http.whole("limit", 20, 1, 200)
+    limit = http.int_arg("limit", 20, 1, 200)
     name = request.args.get("name")
-    return http.answer({"history": service.playbook_history(http.context(), name, limit)})
+    return http.json_response({"history": service.playbook_history(http.context(), name, limit)})
 
 
 @blueprint.get("/<name>")
 def playbook(name: str) -> Response:
     """Return one playbook whole."""
-    return http.answer(playbook_catalogue.show(http.context(), name))
+    return http.json_response(playbook_catalogue.show(http.context(), name))
 
 
 @blueprint.post("/<name>/run")
 def run(name: str) -> Response:
     """Begin a playbook by hand, for `labels`; with `dry_run` it decides, and does nothing."""
-    body = http.fields("by", "comment", "labels", "dry_run")
+    body = http.json_fields("by", "comment", "labels", "dry_run")
     labels, dry_run = body.get("labels", {}), body.get("dry_run", False)
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
         raise BadInput("labels", "must be names with their texts")
     if not isinstance(dry_run, bool):
         raise BadInput("dry_run", "must be true or false")
-    incident_id, jobs = service.begin(http.context(), name, labels, http.signed(body)[0], dry_run)
-    follow(jobs)
-    return http.answer(service.show(http.context(), incident_id), 201)
+    incident_id, jobs = service.begin(http.context(), name, labels, http.author_and_comment(body)[0], dry_run)
+    enqueue(jobs)
+    return http.json_response(service.show(http.context(), incident_id), 201)

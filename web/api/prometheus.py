@@ -23,11 +23,11 @@ from web.errors import Forbidden, Unauthorized
 
 blueprint = Blueprint("prometheus", __name__, url_prefix="/api/v1")
 
-READ = ("GET", "POST")
-ZERO = "0001-01-01T00:00:00Z"
+READ_METHODS = ("GET", "POST")
+ZERO_TIME = "0001-01-01T00:00:00Z"
 """Go's zero time: Prometheus' value for a rule or target that was not evaluated or scraped yet."""
 
-FAILURES: dict[type[MemmonError], tuple[int, str]] = {
+STATUS_BY_ERROR: dict[type[MemmonError], tuple[int, str]] = {
     BadInput: (400, "bad_data"),
     Unauthorized: (401, "unauthorized"),
     Forbidden: (403, "forbidden"),
@@ -36,42 +36,43 @@ FAILURES: dict[type[MemmonError], tuple[int, str]] = {
     Refused: (422, "execution"),
     Transient: (503, "unavailable"),
 }
-OF_QUERY = {"bad_data": 400, "execution": 422, "timeout": 503, "canceled": 503}
+QUERY_ERROR_STATUS = {"bad_data": 400, "execution": 422, "timeout": 503, "canceled": 503}
 
 
 @blueprint.errorhandler(MemmonError)
-def failed(error: MemmonError) -> Response:
+def handle_error(error: MemmonError) -> Response:
     """Return any failure of memmon's in Prometheus' envelope."""
     if isinstance(error, BadQuery):
-        return form.failure(OF_QUERY[error.kind], error.kind, str(error))
+        return form.error_response(QUERY_ERROR_STATUS[error.kind], error.kind, str(error))
     status, kind = next(
-        (status_and_kind for cls, status_and_kind in FAILURES.items() if isinstance(error, cls)), (500, "internal")
+        (status_and_kind for cls, status_and_kind in STATUS_BY_ERROR.items() if isinstance(error, cls)),
+        (500, "internal"),
     )
-    response = form.failure(status, kind, error.message if isinstance(error, BadInput) else str(error))
+    response = form.error_response(status, kind, error.message if isinstance(error, BadInput) else str(error))
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="memmon"'
     return response
 
 
-@blueprint.route("/query", methods=READ)
-@auth.needs("viewer")
+@blueprint.route("/query", methods=READ_METHODS)
+@auth.require_role("viewer")
 def query() -> Response:
     """Evaluate `query` at `time`."""
     ctx = http.context()
-    at = form.moment("time", ctx.now())
-    kind, value, notes = service.value(ctx, form.parameter("query"), at, _timeout())
-    result, warnings = form.result(kind, value, at), list(notes.warnings)
+    at = form.time_param("time", ctx.now())
+    kind, value, notes = service.value(ctx, form.text_param("query"), at, _timeout())
+    result, warnings = form.serialize_result(kind, value, at), list(notes.warnings)
     if kind in ("vector", "matrix"):
-        result["result"], limit_warnings = form.limited(result["result"], form.limit())
+        result["result"], limit_warnings = form.truncate(result["result"], form.limit_param())
         warnings += limit_warnings
-    return form.success(result, warnings, notes.infos)
+    return form.success_response(result, warnings, notes.infos)
 
 
-@blueprint.route("/query_range", methods=READ)
-@auth.needs("viewer")
+@blueprint.route("/query_range", methods=READ_METHODS)
+@auth.require_role("viewer")
 def query_range() -> Response:
     """Evaluate `query` at every `step` from `start` to `end`."""
-    start, end, step = form.moment("start"), form.moment("end"), form.seconds("step")
+    start, end, step = form.time_param("start"), form.time_param("end"), form.duration_param("step")
     if end < start:
         raise BadInput("end", 'invalid parameter "end": end timestamp must not be before start time')
     if step <= 0:
@@ -86,49 +87,49 @@ def query_range() -> Response:
             "exceeded maximum resolution of 11,000 points per timeseries. "
             "Try decreasing the query resolution (?step=XX)",
         )
-    series, notes = service.range(http.context(), form.parameter("query"), start, end, step, _timeout())
-    rows, warnings = form.limited(sorted(series, key=lambda row: row.labels), form.limit())
-    return form.success(form.matrix(rows), [*notes.warnings, *warnings], notes.infos)
+    series, notes = service.range(http.context(), form.text_param("query"), start, end, step, _timeout())
+    rows, warnings = form.truncate(sorted(series, key=lambda row: row.labels), form.limit_param())
+    return form.success_response(form.serialize_matrix(rows), [*notes.warnings, *warnings], notes.infos)
 
 
 def _timeout() -> float:
-    requested = form.seconds("timeout", service.QUERY_SECONDS)
+    requested = form.duration_param("timeout", service.QUERY_SECONDS)
     if requested <= 0:
         raise BadInput("timeout", 'invalid parameter "timeout": must be positive')
     return requested
 
 
-@blueprint.route("/format_query", methods=READ)
-@auth.needs("viewer")
+@blueprint.route("/format_query", methods=READ_METHODS)
+@auth.require_role("viewer")
 def format_query() -> Response:
     """Lay `query` out over lines."""
-    return form.success(parser.pretty(form.parameter("query")))
+    return form.success_response(parser.pretty(form.text_param("query")))
 
 
-@blueprint.route("/query_exemplars", methods=READ)
-@auth.needs("viewer")
+@blueprint.route("/query_exemplars", methods=READ_METHODS)
+@auth.require_role("viewer")
 def query_exemplars() -> Response:
     """Return no exemplar, since none is kept; Grafana asks for them beside a query."""
-    parser.parse(form.parameter("query"))
-    return form.success([])
+    parser.parse(form.text_param("query"))
+    return form.success_response([])
 
 
-@blueprint.route("/series", methods=READ)
-@auth.needs("viewer")
+@blueprint.route("/series", methods=READ_METHODS)
+@auth.require_role("viewer")
 def series() -> Response:
     """Return the label sets that any `match[]` fits."""
     if not request.values.getlist("match[]"):
         raise BadInput("match[]", "no match[] parameter provided")
-    label_sets_, warnings = form.limited(_label_sets(http.context()), form.limit())
-    return form.success(form.of_labels(label_sets_), warnings)
+    label_sets_, warnings = form.truncate(_label_sets(http.context()), form.limit_param())
+    return form.success_response(form.serialize_labels(label_sets_), warnings)
 
 
-@blueprint.route("/labels", methods=READ)
-@auth.needs("viewer")
+@blueprint.route("/labels", methods=READ_METHODS)
+@auth.require_role("viewer")
 def labels() -> Response:
     """Return the names of labels."""
     names = sorted({name for label_set in _label_sets(http.context()) for name, _ in label_set})
-    return form.success(*form.limited(names, form.limit()))
+    return form.success_response(*form.truncate(names, form.limit_param()))
 
 
 @blueprint.get("/label/<name>/values")
@@ -137,15 +138,15 @@ def label_values(name: str) -> Response:
     if not label_sets.LABEL_NAME.fullmatch(name):
         raise BadInput("name", f'invalid label name: "{name}"')
     values = sorted({value for label_set in _label_sets(http.context()) if (value := label_sets.get(label_set, name))})
-    return form.success(*form.limited(values, form.limit()))
+    return form.success_response(*form.truncate(values, form.limit_param()))
 
 
 def _label_sets(ctx: Context) -> list[Labels]:
     """Return the label sets that match any `match[]` between `start` and `end`, all without a
     `match[]`.
     """
-    start, end = form.moment("start", 0.0), form.moment("end", ctx.now())
-    matcher_lists = form.matches()
+    start, end = form.time_param("start", 0.0), form.time_param("end", ctx.now())
+    matcher_lists = form.selector_params()
     if not matcher_lists:
         return service.every_series(ctx, start, end)
     return sorted({labels for matchers in matcher_lists for labels in service.series(ctx, matchers, start, end)})
@@ -154,11 +155,11 @@ def _label_sets(ctx: Context) -> list[Labels]:
 @blueprint.get("/metadata")
 def metadata() -> Response:
     """Return type and help of every metric, or of one."""
-    metric = form.parameter("metric")
+    metric = form.text_param("metric")
     families = service.metadata(http.context())
     names = [name for name in sorted(families) if not metric or name == metric]
-    most = form.limit()
-    return form.success(
+    most = form.limit_param()
+    return form.success_response(
         {
             name: [
                 {
@@ -186,7 +187,7 @@ def rules() -> Response:
             continue
         if (not names or rule["name"] in names) and (not group_names or rule["group"] in group_names):
             groups.setdefault(rule["group"], []).append(_rule(rule))
-    return form.success({"groups": [_group(ctx, name, rules_) for name, rules_ in groups.items()]})
+    return form.success_response({"groups": [_group(ctx, name, rules_) for name, rules_ in groups.items()]})
 
 
 def _group(ctx: Context, name: str, rules_: list[dict[str, Any]]) -> dict[str, Any]:
@@ -208,7 +209,7 @@ def _rule(rule: dict[str, Any]) -> dict[str, Any]:
         "health": "err" if rule["error"] else ("ok" if rule["last_evaluation"] else "unknown"),
         **({"lastError": rule["error"]} if rule["error"] else {}),
         "evaluationTime": rule["evaluation_seconds"] or 0,
-        "lastEvaluation": rule["last_evaluation"] or ZERO,
+        "lastEvaluation": rule["last_evaluation"] or ZERO_TIME,
     }
     about = {"name": rule["name"], "query": rule["expr"], "labels": rule["labels"], **went}
     return {"type": "recording", **about} if "alerts" not in rule else _alerting(rule, about)
@@ -230,10 +231,10 @@ def _alerting(rule: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/alerts")
-def active() -> Response:
+def active_alerts() -> Response:
     """Return the pending and firing alerts of rules."""
     active_alerts = [alert for alert in alerts.active(http.context()) if alert["source"] == "rule"]
-    return form.success({"alerts": [_alert(alert) for alert in active_alerts]})
+    return form.success_response({"alerts": [_alert(alert) for alert in active_alerts]})
 
 
 def _alert(alert: dict[str, Any]) -> dict[str, Any]:
@@ -256,7 +257,7 @@ def targets() -> Response:
     ctx = http.context()
     pool = request.args.get("scrapePool")
     targets = [_target(ctx, target) for target in collect.targets(ctx) if pool in (None, target["job"])]
-    return form.success(
+    return form.success_response(
         {"activeTargets": targets if state != "dropped" else [], "droppedTargets": [], "droppedTargetCounts": {}}
     )
 
@@ -272,7 +273,7 @@ def _target(ctx: Context, target: dict[str, Any]) -> dict[str, Any]:
         "scrapeUrl": url,
         "globalUrl": url,
         "lastError": target["error"] or "",
-        "lastScrape": encode.iso(target["last_scrape"]) or ZERO,
+        "lastScrape": encode.iso(target["last_scrape"]) or ZERO_TIME,
         "lastScrapeDuration": target["duration"] or 0,
         "health": health,
         "scrapeInterval": duration.show(interval),
@@ -283,7 +284,7 @@ def _target(ctx: Context, target: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/status/buildinfo")
 def buildinfo() -> Response:
     """Return memmon's version in the place of Prometheus'."""
-    return form.success(
+    return form.success_response(
         {
             "version": memmon.__version__,
             "revision": "",
@@ -301,10 +302,10 @@ def runtimeinfo() -> Response:
     """Return what of Prometheus' facts memmon has too."""
     ctx = http.context()
     last_collection = service.last_collection(ctx)
-    return form.success(
+    return form.success_response(
         {
             "serverTime": encode.iso(ctx.now()),
-            "lastCollection": encode.iso(last_collection) or ZERO,
+            "lastCollection": encode.iso(last_collection) or ZERO_TIME,
             "storageRetention": duration.show(ctx.settings.retention_hours * 3600),
         }
     )

@@ -12,14 +12,14 @@ from memmon.context import Context
 from memmon.errors import BadInput, MemmonError
 from memmon.push import compression, group, otlp, rejections, remote_write, service
 from web import auth, errors, http
-from workers.base import follow
+from workers.base import enqueue
 
 groups = Blueprint("push", __name__)
 write = Blueprint("remote_write", __name__, url_prefix="/api/v1/write")
 opentelemetry = Blueprint("otlp", __name__, url_prefix="/api/v1/otlp/v1/metrics")
 BLUEPRINTS = (groups, write, opentelemetry)
 
-MAX_PAGE = 8 * compression.MIB
+MAX_PUSH_BODY = 8 * compression.MIB
 GRPC_CODES = {400: 3, 413: 3, 415: 3, 401: 16, 403: 7, 429: 8, 503: 14}
 """What google.rpc calls a status."""
 
@@ -29,23 +29,23 @@ def _status(error: MemmonError) -> int:
         return 413
     if isinstance(error, compression.NotSpoken):
         return 415
-    return errors.status_of(error)
+    return errors.http_status(error)
 
 
 def _wake(ctx: Context) -> None:
     """Wake the evaluation of rules over the new samples."""
-    follow(collect.wake_evaluation(ctx))
+    enqueue(collect.wake_evaluation(ctx))
 
 
 @groups.errorhandler(BadInput)
 def _unfit(error: BadInput) -> Response:
     status = _status(error)
-    return errors.failure(status, errors.CODES.get(status, "bad_input"), str(error), field=error.field)
+    return errors.error_response(status, errors.ERROR_CODES.get(status, "bad_input"), str(error), field=error.field)
 
 
 @groups.route('/metrics/<any("job", "job@base64"):head>/<path:path>', methods=["PUT", "POST", "DELETE"])
-@auth.needs("ingest")
-@http.up_to(MAX_PAGE)
+@auth.require_role("ingest")
+@http.limit_body_size(MAX_PUSH_BODY)
 def push(head: str, path: str) -> Response:
     """Replace a group, replace its families of the same names, or delete it, as Pushgateway
     does.
@@ -57,15 +57,15 @@ def push(head: str, path: str) -> Response:
         service.delete(ctx, labels)
         _wake(ctx)
         return Response(status=202)
-    body = compression.unpack(request.get_data(), request.headers.get("Content-Encoding", ""), MAX_PAGE)
+    body = compression.unpack(request.get_data(), request.headers.get("Content-Encoding", ""), MAX_PUSH_BODY)
     service.put(ctx, labels, body, replaces=request.method == "PUT")
     _wake(ctx)
     return Response(status=200)
 
 
 @write.post("")
-@auth.needs("ingest")
-@http.up_to(remote_write.MAX_BODY)
+@auth.require_role("ingest")
+@http.limit_body_size(remote_write.MAX_BODY)
 def receive() -> Response:
     """Accept samples by remote write. Rejected samples are final; the rest of the request is
     stored.
@@ -97,8 +97,8 @@ def _plain(status: int, message: str) -> Response:
 
 
 @opentelemetry.post("")
-@auth.needs("ingest")
-@http.up_to(otlp.MAX_BODY)
+@auth.require_role("ingest")
+@http.limit_body_size(otlp.MAX_BODY)
 def export() -> Response:
     """Take in metrics of an OpenTelemetry SDK or collector; say how many data points were
     refused.

@@ -17,43 +17,43 @@ from web import http
 
 blueprint = Blueprint("silences", __name__, url_prefix="/api/silences")
 
-MOST_MATCHERS = 100
+MAX_MATCHERS = 100
 
 
 @blueprint.get("")
 def silences() -> Response:
     """Return the silences that hold, will hold, or ended within the hour."""
-    return http.answer({"silences": service.silences(http.context())})
+    return http.json_response({"silences": service.silences(http.context())})
 
 
 @blueprint.post("")
-def create() -> Response:
+def create_silence() -> Response:
     """Mute what `matchers` match, or exactly the labels of the alert with the id `alert`, for
     `duration` (`2h`, or seconds).
     """
     ctx = http.context()
-    body = http.fields("matchers", "alert", "duration", "starts_at", "by", "comment")
-    matchers = _of_alert(ctx, body["alert"]) if "alert" in body else of_matchers(body.get("matchers"))
-    seconds = http.duration(body, "duration")
-    by, comment = http.signed(body)
-    return http.answer(service.silence(ctx, matchers, seconds, by, comment, _start(body)), 201)
+    body = http.json_fields("matchers", "alert", "duration", "starts_at", "by", "comment")
+    matchers = _of_alert(ctx, body["alert"]) if "alert" in body else parse_matchers(body.get("matchers"))
+    seconds = http.duration_field(body, "duration")
+    by, comment = http.author_and_comment(body)
+    return http.json_response(service.silence(ctx, matchers, seconds, by, comment, _start(body)), 201)
 
 
 def _of_alert(ctx: Context, alert_id: Any) -> tuple[Matcher, ...]:
     if not isinstance(alert_id, int) or isinstance(alert_id, bool):
         raise BadInput("alert", "must be the id of an alert")
-    alert_rows = alerts.by_ids(ctx, [alert_id]) if 0 < alert_id <= http.MOST_ID else []
+    alert_rows = alerts.by_ids(ctx, [alert_id]) if 0 < alert_id <= http.MAX_ID else []
     if not alert_rows:
         raise NotFound(f"no alert {alert_id}")
     return tuple(Matcher(name, "=", value) for name, value in sorted(alert_rows[0]["labels"].items()))
 
 
-def of_matchers(document: Any) -> tuple[Matcher, ...]:
+def parse_matchers(document: Any) -> tuple[Matcher, ...]:
     """Return the matchers, each written like `severity="critical"` or as an object of
     Alertmanager.
     """
-    if not isinstance(document, list) or not 0 < len(document) <= MOST_MATCHERS:
-        raise BadInput("matchers", f"must be a list of 1 to {MOST_MATCHERS}")
+    if not isinstance(document, list) or not 0 < len(document) <= MAX_MATCHERS:
+        raise BadInput("matchers", f"must be a list of 1 to {MAX_MATCHERS}")
     matchers: list[Matcher] = []
     for item in document:
         if isinstance(item, str):
@@ -69,7 +69,7 @@ def _start(body: dict[str, Any]) -> float | None:
     if body.get("starts_at") is None:
         return None
     try:
-        return encode.seconds_of(http.words(body, "starts_at"))
+        return encode.seconds_of(http.text_field(body, "starts_at"))
     except (ValueError, OverflowError):
         raise BadInput("starts_at", "must be a time like 2026-01-01T12:00:00Z") from None
 
@@ -78,4 +78,4 @@ def _start(body: dict[str, Any]) -> float | None:
 def expire(silence_id: UUID) -> Response:
     """End a silence now."""
     service.expire_silence(http.context(), str(silence_id))
-    return http.answer({"id": str(silence_id), "status": {"state": "expired"}})
+    return http.json_response({"id": str(silence_id), "status": {"state": "expired"}})

@@ -13,4 +13,4 @@ blueprint = Blueprint("status", __name__)
 @blueprint.get("/api/status")
 def status() -> Response:
     """Return the status of memmon and its targets; answers during outages too."""
-    return http.answer(service.status(http.context()))
+    return http.json_response(service.status(http.context()))

@@ -13,4 +13,4 @@ blueprint = Blueprint("tasks", __name__)
 @blueprint.get("/api/tasks")
 def tasks() -> Response:
     """Return queues, workers, and the newest `limit` tasks that were given up."""
-    return http.answer(service.tasks(http.context(), http.whole("limit", 20, 1, 500)))
+    return http.json_response(service.tasks(http.context(), http.int_arg("limit", 20, 1, 500)))

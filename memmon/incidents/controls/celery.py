@@ -4,7 +4,7 @@ or `name@host`.
 
 from __future__ import annotations
 
-from memmon.context import Context, Fleet
+from memmon.context import Context, WorkerPools
 from memmon.errors import Permanent, Transient
 from memmon.incidents.controls.base import Control, ControlledComponent
 
@@ -21,18 +21,18 @@ def resize(ctx: Context, part: ControlledComponent, to: int) -> str:
     fleet, pools = _fleet(ctx), _pools(ctx, part)
     for worker, now in sorted(pools.items()):
         if now != to:
-            fleet.grow(worker, to - now, ANSWERS_WITHIN)
+            fleet.resize(worker, to - now, ANSWERS_WITHIN)
     return ", ".join(f"pool of {worker}: {now} -> {to}" for worker, now in sorted(pools.items()))
 
 
-def _fleet(ctx: Context) -> Fleet:
-    if ctx.fleet is None:
+def _fleet(ctx: Context) -> WorkerPools:
+    if ctx.worker_pools is None:
         raise Permanent("Celery's workers can only be reached from one of them")
-    return ctx.fleet
+    return ctx.worker_pools
 
 
 def _pools(ctx: Context, part: ControlledComponent) -> dict[str, int]:
-    pools = _fleet(ctx).pools(ANSWERS_WITHIN)
+    pools = _fleet(ctx).sizes(ANSWERS_WITHIN)
     matching_pools = {name: now for name, now in pools.items() if part.unit in (name, name.split("@")[0])}
     if not matching_pools:
         raise Transient(f"no worker {part.unit} answers")

@@ -23,7 +23,7 @@ SLACK = 64
 """Spare periods of a window, so that it moves only now and then."""
 
 
-class _Held:
+class _CachedName:
     """The windows of one metric name, by the length of their slots."""
 
     def __init__(self, end: int):
@@ -57,7 +57,7 @@ class HeadCache:
 
     def __init__(self, store: HeadStore):
         self.store = store
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, _CachedName] = {}
         self._pinned: frozenset[str] = frozenset()
         self._lock = threading.RLock()
 
@@ -121,9 +121,9 @@ class HeadCache:
         rings_by_name: dict[str, list[Ring]] = {name: [] for name in names}
         for ring in self.store.rings(names, start):
             rings_by_name[ring.name].append(ring)
-        reads: list[tuple[_Held, AlignedWindow, int, Ring, range]] = []
+        reads: list[tuple[_CachedName, AlignedWindow, int, Ring, range]] = []
         for name, now in rings_by_name.items():
-            cached = self._held.setdefault(name, _Held(end))
+            cached = self._held.setdefault(name, _CachedName(end))
             cached.end = max(cached.end, end)
             cached.span = max(cached.span, cached.end - start)
             for slot_ms, of_slot in _by_slot(now).items():
@@ -140,8 +140,8 @@ class HeadCache:
             cached.read_until[window.slot_ms] = periods[-1]
 
     def _prepare(
-        self, cached: _Held, name: str, slot_ms: int, of_slot: list[Ring]
-    ) -> list[tuple[_Held, AlignedWindow, int, Ring, range]]:
+        self, cached: _CachedName, name: str, slot_ms: int, of_slot: list[Ring]
+    ) -> list[tuple[_CachedName, AlignedWindow, int, Ring, range]]:
         """Return the reads that a window needs for all queried periods, and for its spare room."""
         needed = rings.periods(of_slot[0].schema, cached.end - cached.span, cached.end)
         window, cached_rings = cached.windows.get(slot_ms, (None, []))

@@ -81,7 +81,7 @@ class TimestampedWrite(NamedTuple):
     examples: dict[str, str]
 
 
-class _Held(NamedTuple):
+class _SourceRing(NamedTuple):
     """What a source has of a name: the ring in force, its places and bytes."""
 
     version: str
@@ -92,7 +92,7 @@ class _Held(NamedTuple):
         return f"{self.version}:{self.places}:{self.size}"
 
 
-_NOTHING = _Held("", 0, 0)
+_NOTHING = _SourceRing("", 0, 0)
 
 
 class _Laid(NamedTuple):
@@ -238,7 +238,7 @@ class TimestampedStore:
                 lost.append(name)  # Others took the places.
         return {name: schema for name, schema in ready.items() if name not in lost}
 
-    def _known(self, held_rings: dict[str, _Held], batches: dict[str, Batch]) -> dict[str, Schema]:
+    def _known(self, held_rings: dict[str, _SourceRing], batches: dict[str, Batch]) -> dict[str, Schema]:
         """Return the schemas of the current rings by name, read from Redis where they are not
         cached.
         """
@@ -270,16 +270,16 @@ class TimestampedStore:
                 pipe.pexpire(key, self.window.life_ms)
         pipe.execute()
 
-    def _held(self, source: str) -> dict[str, _Held]:
+    def _held(self, source: str) -> dict[str, _SourceRing]:
         """Return what `source` has of each name."""
         stored = cast("dict[bytes, bytes]", self.redis.hgetall(keys.hot_timed(source)))
         held_rings = {}
         for name, text in stored.items():
             version, places, size = text.decode().split(":")
-            held_rings[name.decode()] = _Held(version, int(places), int(size))
+            held_rings[name.decode()] = _SourceRing(version, int(places), int(size))
         return held_rings
 
-    def _swept(self, source: str, held_rings: dict[str, _Held]) -> dict[str, _Held]:
+    def _swept(self, source: str, held_rings: dict[str, _SourceRing]) -> dict[str, _SourceRing]:
         """Forget the names of which nothing was written for so long that no ring is left; look at
         most once a minute.
         """
@@ -293,13 +293,13 @@ class TimestampedStore:
             self.redis.hdel(keys.hot_timed(source), *gone)
         return {name: ring for name, ring in held_rings.items() if name not in gone}
 
-    def _lost(self, source: str, held_rings: dict[str, _Held], begun: dict[str, Schema]) -> list[str]:
+    def _lost(self, source: str, held_rings: dict[str, _SourceRing], begun: dict[str, Schema]) -> list[str]:
         """Put new rings in force; return the names for which another writer did so first."""
         if not begun:
             return []
         words: list[str] = []
         for name, schema in begun.items():
-            new = _Held(schema.version, schema.capacity, series_index.size_of(schema))
+            new = _SourceRing(schema.version, schema.capacity, series_index.size_of(schema))
             words += [name, held_rings[name].dump() if name in held_rings else "", new.dump()]
         won = cast("list[int]", self.redis.eval(_SWAP, 1, keys.hot_timed(source), *words))
         return [name for name, is_won in zip(begun, won, strict=True) if not is_won]
@@ -321,7 +321,7 @@ class TimestampedStore:
             self.window.extend(pipe, ring)
 
 
-def _room(held_rings: dict[str, _Held]) -> Room:
+def _room(held_rings: dict[str, _SourceRing]) -> Room:
     """Return how much more a source may have."""
     places, size = sum(ring.places for ring in held_rings.values()), sum(ring.size for ring in held_rings.values())
     return Room(MAX_SERIES - places, MAX_BYTES - size)

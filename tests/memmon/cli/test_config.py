@@ -42,11 +42,11 @@ def test_what_only_another_file_can_tell_to_be_wrong_is_found_too(run: Run, sqli
 
 
 def test_reload_lets_every_process_read_the_files_again(run: Run, sqlite_ctx: Context) -> None:
-    sqlite_ctx.refresh()
+    sqlite_ctx.refresh_config()
     write(sqlite_ctx, "targets.yml", "targets: [{name: second, kind: host}]")
     assert run("config", "reload").exit_code == 0
     sqlite_ctx.now.move(2)  # type: ignore[attr-defined]
-    sqlite_ctx.refresh()
+    sqlite_ctx.refresh_config()
     assert sqlite_ctx.config.targets.get("second")
 
 

@@ -53,16 +53,16 @@ def test_an_administrator_saves_rules_which_are_then_in_force(
 ) -> None:
     admin = bearer("admin")
     assert client.put("/api/rules/files/mine", json={"rules": RULES}, headers=operator).status_code == 403
-    ctx.refresh()
+    ctx.refresh_config()
     saved = client.put("/api/rules/files/mine", json={"rules": RULES}, headers=admin)
     assert saved.get_json() == {"name": "mine", "groups": ["g"], "rules": 1}
     clock.move(2)
-    ctx.refresh()
+    ctx.refresh_config()
     assert "hot" in [rule.name for rule in alerts.rules(ctx)]
     wrong = client.put("/api/rules/files/mine", json={"rules": "groups: ["}, headers=admin)
     assert wrong.status_code == 400
     assert client.put("/api/rules/files/..%2Fx", json={"rules": RULES}, headers=admin).status_code in (400, 404)
     assert client.delete("/api/rules/files/mine", headers=admin).status_code == 200
     clock.move(2)
-    ctx.refresh()
+    ctx.refresh_config()
     assert "hot" not in [rule.name for rule in alerts.rules(ctx)]
