@@ -33,13 +33,13 @@ class WorkerPools(Protocol):
     """The fleet's workers, by their remote control; only a worker has it."""
 
     def sizes(self, timeout: float) -> dict[str, int]:
-        """Return the size that the pool of each worker that answers within `seconds` is to have, by
+        """Return the configured pool size of each worker that answers within the timeout (s), by
         node name.
         """
 
     def resize(self, worker: str, delta: int, timeout: float) -> None:
-        """Add `by` processes to the pool of a worker, or take away as many as it is below 0; return
-        once they are there, or gone. Raise Transient or Permanent.
+        """Add processes to the pool of a worker, or remove them for a negative count; return once
+        that is done. Raise Transient or Permanent.
         """
 
 

@@ -24,7 +24,7 @@ _SEPARATOR = 255
 
 
 def of(pairs: Mapping[str, str] | Iterable[tuple[str, str]] = (), **added: str) -> Labels:
-    """Return the label set of `pairs` and `more`; an empty value is an absent label."""
+    """Return the label set of `pairs` and `added`; an empty value is an absent label."""
     merged = dict(pairs, **added)
     return tuple(sorted((name, str(value)) for name, value in merged.items() if value != ""))
 

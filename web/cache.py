@@ -14,7 +14,7 @@ EVICTION_SECONDS = 60.0
 
 
 class TtlCache:
-    """Caches answers for `seconds`; older ones are dropped when there are many."""
+    """Caches answers for `ttl` seconds; older ones are dropped when there are many."""
 
     def __init__(self, ttl: float):
         self._seconds = ttl

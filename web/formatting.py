@@ -112,7 +112,7 @@ def format_age(iso: str | None, now: float) -> str:
 
 
 def format_utc(iso: str | None, date_format: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
-    """Return an ISO 8601 time in UTC by `form`."""
+    """Return an ISO 8601 time in UTC in the given format."""
     return datetime.fromtimestamp(encode.seconds_of(iso), UTC).strftime(date_format) if iso else "–"
 
 

@@ -39,8 +39,8 @@ def summarize_status(
 
 
 def score_change(history: Sequence[Mapping[str, Any]], score: float | None) -> dict[str, Any] | None:
-    """Return {points, seconds}: how the score moved from the oldest of `past` on; None while that
-    cannot be said.
+    """Return {points, seconds}: the change of the score since the oldest entry of `history`; None
+    without one.
     """
     if score is None or len(history) < 2:
         return None

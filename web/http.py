@@ -184,14 +184,14 @@ def request_author() -> tuple[str, str]:
 
 
 def author_and_comment(fields: Mapping[str, Any]) -> tuple[str, str]:
-    """Return by and comment of `given`."""
+    """Return author and comment of a body."""
     by = text_field(fields, "by", "", 64).strip() or caller().name
     return by, text_field(fields, "comment", "")
 
 
 def duration_field(fields: Mapping[str, Any], name: str, max_seconds: float = 366 * 86400) -> float:
-    """Return the seconds that `name` of a body means, more than none and `longest` at most:
-    `1h30m`, or a number of seconds.
+    """Return the seconds of the field `name`, positive and at most `max_seconds`: `1h30m`, or a
+    number of seconds.
     """
     value = fields.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool):

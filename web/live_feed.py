@@ -41,7 +41,7 @@ class Subscriber:
         self.send_queue = SendQueue()
 
     def send(self, message_type: str, **fields: Any) -> None:
-        """Send a message of the type `kind`."""
+        """Send a message of this type."""
         self.send_queue.put(
             f"{message_type} {fields.get('stream', '')}", encode.dumps({"type": message_type, **fields})
         )
@@ -82,7 +82,7 @@ class LiveFeed:
         self._subscribers.discard(subscriber)
 
     def status(self, max_age: float = STATUS_TTL) -> dict[str, Any]:
-        """Return the status, which is at most `fresh` seconds old."""
+        """Return the status, at most `max_age` seconds old."""
         status: dict[str, Any] = self._recent.get("status", lambda: analysis.status(self._ctx()), max_age)
         return status
 

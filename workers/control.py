@@ -31,8 +31,8 @@ class CeleryWorkerPools:
         return {name: size for name, size in self._ask("pool_size", timeout).items() if isinstance(size, int)}
 
     def resize(self, worker: str, delta: int, timeout: float) -> None:
-        """Add `by` processes to the pool of a worker, or take away as many as it is below 0; return
-        once they are there or gone.
+        """Add processes to the pool of a worker, or remove them for a negative count; return once
+        that is done.
         """
         reply = self._ask("pool_grow" if delta > 0 else "pool_shrink", timeout, worker, n=abs(delta)).get(worker)
         if reply is None:

@@ -138,8 +138,8 @@ def _covers(endpoint: str, path: str, feature: str | None) -> bool:
 
 
 def parse(document: Any) -> State:
-    """Return the state that `given` (the body of PUT restrictions) tells; raises Invalid naming the
-    wrong field.
+    """Return the state in `document` (the body of PUT restrictions); raise Invalid with the wrong
+    field.
     """
     if not isinstance(document, dict):
         raise Invalid("body", "must be an object")

@@ -1,5 +1,5 @@
-"""Doing actions: taken by one worker within the limits, done, recorded. They are written down in
-`writing`.
+"""Runs actions: a worker claims one within the guardrails, runs it and records the result.
+`action_queue` creates them.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ class Run(NamedTuple):
 
 
 class Withdraw(NamedTuple):
-    """Nobody need approve the step `number` of this stage any more."""
+    """The step `step_number` of this stage no longer needs approval."""
 
     stage: str
     step_number: int

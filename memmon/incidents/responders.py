@@ -1,5 +1,5 @@
-"""The verbs of people: acknowledge, snooze, take over, resolve, escalate, note, approve. Merging
-and splitting are in `regroup`.
+"""Commands of people: acknowledge, snooze, take over, resolve, escalate, note, approve. Merging and
+splitting are in `merging`.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def version4(payload: Mapping[str, Any], max_alerts: int = 0) -> dict[str, Any]:
 
 
 def common(alerts: Sequence[Mapping[str, Any]], field: str) -> dict[str, str]:
-    """Return what all of `some` have in common in their `field`."""
+    """Return the entries of `field` that all `alerts` share."""
     if not alerts:
         return {}
     first, *other_maps = (alert.get(field) or {} for alert in alerts)

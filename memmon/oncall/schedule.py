@@ -40,8 +40,8 @@ def _moment(at: datetime, zone: ZoneInfo) -> float:
 
 
 def shift_at(schedule: Schedule, shifts_given: Sequence[Shift], at: float) -> Shift:
-    """Return who is on call at `at`, as a shift without length; `given` are overrides and events of
-    the calendar.
+    """Return the on-call person at `at`, as a shift without length; `shifts_given` are overrides
+    and events of the calendar.
     """
     for why in ("override", "calendar"):
         matching = [shift for shift in shifts_given if shift.why == why and shift.start <= at < shift.end]

@@ -50,9 +50,7 @@ class AlertStatus(NamedTuple):
 
 
 def statuses(ctx: Context, matchers: tuple[Matcher, ...] = ()) -> list[AlertStatus]:
-    """Return the firing alerts that `wanted` accept, each with what keeps it back and where it
-    goes.
-    """
+    """Return the firing alerts that the matchers accept, each with its suppressions and routes."""
     if not matchers:
         return statuses_of(FlushInputs(ctx, ctx.now()), alerts.firing(ctx))
     numbers = [alert_id for alert_id, _, labels in alerts.firing_labels(ctx) if all_accept(matchers, labels)]

@@ -31,8 +31,8 @@ def plan(
     comment: str = "",
     needs_approval: bool = False,
 ) -> dict[str, Any]:
-    """Make a window that comes as `given` says (`recurrence.schedule`); one that needs approval
-    mutes nothing before it has it.
+    """Create a window with the given schedule (see `recurrence.schedule`); while it needs approval
+    it suppresses nothing.
     """
     now = ctx.now()
     if not name:

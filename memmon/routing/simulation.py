@@ -14,7 +14,7 @@ from memmon.routing.route import RouteNode
 
 
 class AlertEvent(NamedTuple):
-    """An alert that began to fire, or ended, at a time (Unix seconds); `number` is the alert's."""
+    """An alert that fires or resolves at a time (Unix seconds); `alert_number` identifies it."""
 
     at: float
     alert_number: int

@@ -91,9 +91,7 @@ def leave_but(session: Session, key: str, numbers: Collection[int], now: float) 
 def leave_others(
     session: Session, numbers: Sequence[int], placements_kept: Collection[tuple[int, str]], now: float
 ) -> None:
-    """Let alerts leave every group that is not among those `wanted`, as pairs of alert and
-    group.
-    """
+    """Remove alerts from every group that is not in `placements_kept`, pairs of alert and group."""
     query = select(PlacementRow).where(PlacementRow.alert_id.in_(numbers), PlacementRow.left_at.is_(None))
     for row in session.scalars(query):
         if (row.alert_id, row.group_key) not in placements_kept:

@@ -13,8 +13,8 @@ PR_SET_PDEATHSIG = 1
 
 
 def tie(signal_number: int = signal.SIGKILL, parent: int | None = None) -> None:
-    """Let the kernel send this process the signal `number` when its parent dies; end now when
-    `parent` is dead already.
+    """Let the kernel send this process `signal_number` when its parent dies; exit now when `parent`
+    is dead already. The setting survives exec, but not fork.
 
     It holds across an exec and not for children. The parent is the thread that started this
     process: the main one.

@@ -11,7 +11,7 @@ def lease(name: str) -> str:
 
 
 def period(name: str, index: int) -> str:
-    """String: the period `number` of the tick `name` was claimed; expires after two periods."""
+    """String: the period `index` of the tick `name` was claimed; expires after two periods."""
     return f"{PREFIX}period:{name}:{index}"
 
 

@@ -60,7 +60,7 @@ def filter_alerts(
 
 
 def receiver_matches(matchers: tuple[Matcher, ...], receiver: Receiver | None) -> bool:
-    """Tell whether a receiver has what `given` wants of its labels; its name is one of them."""
+    """Return True if a receiver's labels match; its name is one of them."""
     return receiver is not None and all_accept(matchers, label_sets.of({**receiver.labels, "name": receiver.name}))
 
 

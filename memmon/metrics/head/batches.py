@@ -78,7 +78,7 @@ class Cells(NamedTuple):
     value: NDArray[np.float64]
 
     def only(self, mask: NDArray[np.bool_]) -> Cells:
-        """Return the cells that are `wanted`."""
+        """Return the cells that `mask` selects."""
         return Cells(self.member[mask], self.period[mask], self.at[mask], self.value[mask])
 
 

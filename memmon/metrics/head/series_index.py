@@ -57,7 +57,7 @@ def base_of(slot_ms: int, now: int) -> int:
 def move(
     old: Schema | None, incoming: Sequence[Labels], slot_ms: int, now: int, window_ms: int, room: Room
 ) -> RingChange:
-    """Return how the `wanted` members get places in slots of `slot_ms`, as many as there is room
+    """Return how the `incoming` members get places in slots of `slot_ms`, as many as there is room
     for.
     """
     slots = batches.slots_of(slot_ms, window_ms)

@@ -309,7 +309,9 @@ def _pick(
     end: int,
     pieces_by_series: dict[Labels, list[tuple[Any, Any]]],
 ) -> None:
-    """Add the chosen series' samples in (start, end] to `parts`, each in order of time."""
+    """Add the selected series' samples in (start, end] to `pieces_by_series`, each in order of
+    time.
+    """
     inside = (table.times > max(start, 0)) & (table.times <= end)
     rows: dict[int, tuple[Any, Any]] = {}
     for member, column, labels in zip(choice.members.tolist(), choice.columns.tolist(), choice.labels, strict=True):

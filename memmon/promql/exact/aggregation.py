@@ -45,7 +45,7 @@ def quantile(q: float, points: Sequence[Point], grouping: Grouping) -> list[Poin
 
 
 def extremes(op: str, parameter: float, points: Sequence[Point], grouping: Grouping) -> list[Point]:
-    """Return the `wanted` largest or smallest points of each group, in order, NaN last."""
+    """Return the `parameter` largest or smallest points of each group, in order, NaN last."""
     if math.isnan(parameter):
         raise BadQuery("Parameter value is NaN", "execution")
     if abs(parameter) >= 2.0**63:

@@ -1,4 +1,4 @@
-"""Aggregations of frames. `aggregate` says what each of them means."""
+"""Aggregations of frames, see `exact/aggregation.py`."""
 
 from __future__ import annotations
 

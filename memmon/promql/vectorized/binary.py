@@ -153,7 +153,7 @@ def _set(node: Binary, left: Frame, right: Frame) -> Frame:
 
 
 def _has(frame: Frame, other: Frame, matching: Grouping) -> Bools:
-    """Return at each step which series of `other` have one of `one` in their group."""
+    """Return at each step which series of `other` have a series of `frame` in their group."""
     ours, theirs = aggregation.groups(frame.roster, matching), aggregation.groups(other.roster, matching)
     group_present = aggregation.any_of(frame.there(), ours)
     key = ("meets", _about(matching), frame.roster)
