@@ -20,7 +20,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from memmon.context import Context
 from memmon.db import migrate
-from memmon.db.tables import Base
+from memmon.db.base import Base
 from memmon.settings import load
 from tests import postgres
 from tests.memmon.pages import pages  # noqa: F401 - a fixture for all.

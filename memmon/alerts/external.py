@@ -15,8 +15,8 @@ from memmon.alerts import merging, rule, store
 from memmon.alerts.machine import Active, Transition
 from memmon.alerts.merging import Report
 from memmon.alerts.service import announce
+from memmon.alerts.tables import AlertRow
 from memmon.context import Context
-from memmon.db.tables import AlertRow
 from memmon.jobs import Job
 from memmon.labels import Labels
 

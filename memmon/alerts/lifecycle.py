@@ -14,9 +14,9 @@ from memmon import labels as label_sets
 from memmon.alerts import machine, rule, store, template
 from memmon.alerts.machine import Active, Transition
 from memmon.alerts.rule import AlertRule, RecordingRule
+from memmon.alerts.tables import AlertRow
 from memmon.alerts.template import Outside
 from memmon.context import Context
-from memmon.db.tables import AlertRow
 from memmon.labels import Labels
 from memmon.metrics import service as metrics
 from memmon.samples import Point

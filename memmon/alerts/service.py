@@ -32,9 +32,9 @@ from memmon.alerts.queries import (
     to_json,
     unplaced,
 )
+from memmon.alerts.tables import AlertRow
 from memmon.alerts.transitions import announce
 from memmon.context import Context
-from memmon.db.tables import AlertRow
 from memmon.errors import BadInput, Conflict, NotFound
 from memmon.jobs import Job
 from memmon.state import live

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from memmon import labels as label_sets
 from memmon.alerts.machine import Active
 from memmon.alerts.rule import SEVERITIES
+from memmon.alerts.tables import AlertRow, RuleHealth
 from memmon.db import upsert
-from memmon.db.tables import AlertRow, RuleHealth
 from memmon.labels import Labels
 
 FLAP_SECONDS = 3600.0

@@ -13,15 +13,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import delete, event, func, select
+from sqlalchemy import Select, delete, event, func, select
 from sqlalchemy.orm import Session
 
 from memmon import encode, files, secret
 from memmon.audit import signing
 from memmon.audit.signing import START, Entry, Mark, Problem
+from memmon.audit.tables import EntryMark, IncidentEntry
 from memmon.context import Context
 from memmon.db import advisory_lock, upsert
-from memmon.db.tables import EntryMark, IncidentEntry, IncidentRow
 from memmon.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -230,12 +230,12 @@ def _remember(ctx: Context, signer: bytes, end: Mark) -> None:
         log.warning("where the record was verified to cannot be kept: %s", error)
 
 
-def forget(ctx: Context, before: float) -> int:
-    """Delete the oldest lines up to the first one that is of an incident still kept, or younger
-    than `before`; return how many.
+def forget(ctx: Context, before: float, incident_ids: Select[tuple[int]]) -> int:
+    """Delete the oldest entries up to the first one that is younger than `before` (Unix seconds) or
+    belongs to one of the incidents that the query selects; return how many.
     """
     with ctx.write() as session:
-        is_kept = (IncidentEntry.at >= before) | IncidentEntry.incident_id.in_(select(IncidentRow.id))
+        is_kept = (IncidentEntry.at >= before) | IncidentEntry.incident_id.in_(incident_ids)
         first = session.scalar(select(func.min(IncidentEntry.seq)).where(is_kept))
         last = session.scalar(select(func.max(IncidentEntry.seq)))
         limit = first - 1 if first is not None else last

@@ -12,11 +12,11 @@ from memmon import labels as label_sets
 from memmon.config.sections import Check
 from memmon.config.targets import Target
 from memmon.context import Context
-from memmon.db.tables import HealthResult
 from memmon.errors import BadQuery, Transient
 from memmon.health import score, store
 from memmon.health.model import VALUE, CheckResult, worst
 from memmon.health.probes import OF_HOSTS, PROBES
+from memmon.health.tables import HealthResult
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
 from memmon.samples import Metadata, Sample

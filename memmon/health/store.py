@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from memmon.db import upsert
-from memmon.db.tables import HealthResult, HealthRound
+from memmon.health.tables import HealthResult, HealthRound
 
 
 def save_result(session: Session, **values: Any) -> None:

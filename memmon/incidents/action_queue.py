@@ -10,11 +10,11 @@ from memmon import encode
 from memmon.audit import service as audit
 from memmon.config.playbooks import Approval, Step
 from memmon.context import Context
-from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import Permanent
 from memmon.incidents import action_store, actions, correlation, paging, snapshot
 from memmon.incidents.actions.base import ActionCall
 from memmon.incidents.model import Run
+from memmon.incidents.tables import IncidentAction, IncidentRow
 from memmon.jobs import Job
 
 SPARE = 10.0

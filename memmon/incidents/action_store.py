@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from memmon.db import upsert
-from memmon.db.tables import IncidentAction, IncidentRow
+from memmon.incidents.tables import IncidentAction, IncidentRow
 
 
 def add(session: Session, values: dict[str, Any]) -> IncidentAction | None:

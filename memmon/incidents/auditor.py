@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from memmon import encode, outbound
 from memmon.audit import service as audit_service
 from memmon.context import Context
-from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import Permanent, Refused, Transient
 from memmon.incidents import action_queue, action_store, clock_skew, paging, store
+from memmon.incidents.tables import IncidentAction, IncidentRow
 from memmon.jobs import Job
 from memmon.state import counters, heartbeat, live
 

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from memmon.audit import service as audit
 from memmon.context import Context
 from memmon.db import upsert
-from memmon.db.tables import ClockMark, IncidentAction, IncidentRow
 from memmon.incidents import action_store, store
+from memmon.incidents.tables import ClockMark, IncidentAction, IncidentRow
 
 LEAST = 60.0
 """Seconds by which clocks of a fleet may differ, and are set, without being noticed."""

@@ -13,12 +13,12 @@ from memmon.audit import service as audit
 from memmon.config.playbooks import Approval
 from memmon.context import Context
 from memmon.db import advisory_lock, engine
-from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import MemmonError, Refused, Transient
 from memmon.incidents import action_store, actions, deadline, guardrails, paging, snapshot, store
 from memmon.incidents.action_queue import SPARE, approval_of, job, step_of, takes_back
 from memmon.incidents.actions.base import Action, ActionCall, NotYet, Subject
 from memmon.incidents.guardrails import Hold, PastAction, Refusal
+from memmon.incidents.tables import IncidentAction, IncidentRow
 from memmon.jobs import Job
 from memmon.state import counters, live
 

@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 from memmon.context import Context
-from memmon.db.tables import IncidentRow
 from memmon.errors import BadQuery, NotFound
 from memmon.incidents import chart, correlation, store
+from memmon.incidents.tables import IncidentRow
 from memmon.metrics import service as metrics
 
 log = logging.getLogger(__name__)

@@ -16,11 +16,11 @@ from memmon.audit import service as audit
 from memmon.config.playbooks import Playbook
 from memmon.config.targets import Target
 from memmon.context import Context
-from memmon.db.tables import IncidentRow
 from memmon.errors import BadInput, Conflict, NotFound, Transient
 from memmon.incidents import correlation, escalation, snapshot, store
 from memmon.incidents.correlation import Sign
 from memmon.incidents.model import Progress
+from memmon.incidents.tables import IncidentRow
 from memmon.jobs import Job
 from memmon.labels import LABEL_NAME
 from memmon.routing import route

@@ -14,10 +14,10 @@ from memmon.audit import service as audit
 from memmon.config.escalation import Chain, Level
 from memmon.config.playbooks import Approval
 from memmon.context import Context
-from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import NotFound
 from memmon.incidents import escalation, links, snapshot, store
 from memmon.incidents.links import Link
+from memmon.incidents.tables import IncidentAction, IncidentRow
 from memmon.notify import service as notify
 from memmon.oncall import service as oncall
 from memmon.routing import interval, route

@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 from memmon import encode
 from memmon.alerts import service as alerts
 from memmon.audit import service as audit
+from memmon.audit.tables import IncidentEntry
 from memmon.context import Context
-from memmon.db.tables import IncidentAction, IncidentEntry, IncidentRow, NotificationRow
 from memmon.errors import NotFound
 from memmon.incidents import action_queue, action_store, impact_charts, paging, snapshot, store
 from memmon.incidents import postmortem as report
+from memmon.incidents.tables import IncidentAction, IncidentRow
 from memmon.notify import service as notify
+from memmon.notify.tables import NotificationRow
 from memmon.security import service as security
 
 SEVERITIES = ("low", "medium", "high", "critical")

@@ -15,10 +15,10 @@ from memmon import encode
 from memmon.alerts import service as alerts
 from memmon.audit import service as audit
 from memmon.context import Context
-from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadInput, Conflict, NotFound, Refused
 from memmon.incidents import action_queue, action_store, paging, queries, recovery, snapshot, store
 from memmon.incidents.model import Ended, Run, StepKey
+from memmon.incidents.tables import IncidentAction, IncidentRow
 from memmon.jobs import Job
 from memmon.state import counters, live
 

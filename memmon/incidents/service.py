@@ -13,7 +13,6 @@ from memmon.alerts import service as alerts
 from memmon.audit import service as audit_service
 from memmon.audit.service import accept, verify
 from memmon.context import Context
-from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadQuery
 from memmon.incidents import action_queue, action_store, correlation, paging, playbook, responders, snapshot, store
 from memmon.incidents.auditor import audit, last_audit
@@ -50,6 +49,7 @@ from memmon.incidents.responders import (
     take_over,
 )
 from memmon.incidents.stats import playbook_history, stats
+from memmon.incidents.tables import IncidentAction, IncidentRow
 from memmon.incidents.validation import check
 from memmon.jobs import Job
 from memmon.metrics import service as metrics
@@ -290,4 +290,5 @@ def forget_record(ctx: Context) -> int:
     """Forget the oldest lines of the record, those of incidents that are kept no more; return how
     many.
     """
-    return audit_service.forget(ctx, ctx.now() - ctx.settings.security_retention_hours * 3600)
+    before = ctx.now() - ctx.settings.security_retention_hours * 3600
+    return audit_service.forget(ctx, before, store.ids())

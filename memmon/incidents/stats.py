@@ -10,9 +10,9 @@ from typing import Any
 
 from memmon import encode
 from memmon.context import Context
-from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.errors import BadInput, NotFound
 from memmon.incidents import action_store, store
+from memmon.incidents.tables import IncidentAction, IncidentRow
 
 DAY = 86400.0
 LONGEST = 366.0

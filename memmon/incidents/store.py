@@ -8,11 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import Select, case, func, or_, select, update
 from sqlalchemy.orm import Session, load_only
 
 from memmon.db import upsert
-from memmon.db.tables import IncidentAction, IncidentRow, IncidentSource, NotificationRow
+from memmon.incidents.tables import IncidentAction, IncidentRow, IncidentSource
+from memmon.notify.tables import NotificationRow
 
 COUNTED = (
     IncidentRow.open_key,
@@ -33,6 +34,11 @@ COUNTED = (
 def get(session: Session, incident_id: int, lock: bool = False) -> IncidentRow | None:
     """Return one incident; with `lock` nobody else changes it before this transaction ends."""
     return session.get(IncidentRow, incident_id, with_for_update=lock)
+
+
+def ids() -> Select[tuple[int]]:
+    """Return the query for the ids of all stored incidents."""
+    return select(IncidentRow.id)
 
 
 def open_for(session: Session, key: str) -> IncidentRow | None:

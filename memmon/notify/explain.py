@@ -9,11 +9,12 @@ from memmon import encode
 from memmon import labels as label_sets
 from memmon.alerts import service as alerts
 from memmon.context import Context
-from memmon.db.tables import DecisionRow, NotificationRow
 from memmon.errors import NotFound
 from memmon.notify import store
+from memmon.notify.tables import NotificationRow
 from memmon.routing import dispatcher, route, trace
 from memmon.routing.inputs import FlushInputs
+from memmon.routing.tables import DecisionRow
 
 AFTER = 86400.0
 """Seconds after an alert's end within which something may still be decided about it."""

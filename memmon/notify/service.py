@@ -12,7 +12,6 @@ from memmon import encode
 from memmon.config.receivers import EmailConfig, LogConfig
 from memmon.context import Context
 from memmon.db import engine
-from memmon.db.tables import NotificationRow
 from memmon.errors import Permanent, Transient
 from memmon.jobs import Job
 from memmon.notify import circuit_breaker, render, store, templates
@@ -21,6 +20,7 @@ from memmon.notify.channels import log as log_channel
 from memmon.notify.channels.base import RateLimited, Sender
 from memmon.notify.explain import explain
 from memmon.notify.outbox import GroupOutbox, add
+from memmon.notify.tables import NotificationRow
 from memmon.routing import route
 from memmon.routing import service as routing
 from memmon.state import counters, lease, live

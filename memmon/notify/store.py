@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from memmon import encode
 from memmon.db import upsert
-from memmon.db.tables import NotificationAttempt, NotificationRow
+from memmon.notify.tables import NotificationAttempt, NotificationRow
 
 MOST_UNDELIVERED = 100
 FARTHEST = 900.0

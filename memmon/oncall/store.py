@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from memmon.db import upsert
-from memmon.db.tables import OncallCalendar, OncallOverride
+from memmon.oncall.tables import OncallCalendar, OncallOverride
 
 
 def overrides(session: Session, schedule: str, start: float, end: float) -> Sequence[OncallOverride]:

@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from memmon.db import upsert
-from memmon.db.tables import PushGroupRow
 from memmon.push import group as groups
 from memmon.push.group import PushGroup
+from memmon.push.tables import PushGroupRow
 
 
 class Kinds(NamedTuple):

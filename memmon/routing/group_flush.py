@@ -10,13 +10,13 @@ from memmon import encode
 from memmon import labels as label_sets
 from memmon.alerts import service as alerts
 from memmon.context import Context
-from memmon.db.tables import GroupRow
 from memmon.routing import group, route, store
 from memmon.routing.dedup import NotificationLogEntry
 from memmon.routing.group import ChannelDecision, Members, Pending, ReceiverChannel
 from memmon.routing.inputs import FlushInputs
 from memmon.routing.mute import Suppression
 from memmon.routing.route import RouteNode
+from memmon.routing.tables import GroupRow
 from memmon.state import counters
 
 LIFE = 86400.0

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from memmon import encode
 from memmon.context import Context
-from memmon.db.tables import MaintenanceRow
 from memmon.errors import BadInput, Conflict, NotFound
 from memmon.promql.matcher import Matcher
 from memmon.routing import recurrence, store
 from memmon.routing.matcher import checked, op_of, to_json
 from memmon.routing.mute import MaintenanceWindow
 from memmon.routing.recurrence import WindowSchedule
+from memmon.routing.tables import MaintenanceRow
 from memmon.state import live
 
 log = logging.getLogger(__name__)

@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from memmon.context import Context
-from memmon.db.tables import SilenceRow
 from memmon.errors import BadInput, NotFound
 from memmon.promql.matcher import Matcher
 from memmon.routing import store
 from memmon.routing.matcher import checked, to_json
 from memmon.routing.silences import MAX_SILENCE, silence_json
+from memmon.routing.tables import SilenceRow
 from memmon.state import live
 
 log = logging.getLogger(__name__)

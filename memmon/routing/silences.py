@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from memmon import encode
 from memmon.context import Context
-from memmon.db.tables import SilenceRow
 from memmon.errors import BadInput, Conflict, NotFound
 from memmon.promql.matcher import Matcher
 from memmon.routing import store
 from memmon.routing.matcher import checked, op_of, to_json
 from memmon.routing.mute import Silence
+from memmon.routing.tables import SilenceRow
 from memmon.state import live
 
 log = logging.getLogger(__name__)

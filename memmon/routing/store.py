@@ -11,8 +11,8 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from memmon.db import upsert
-from memmon.db.tables import DecisionRow, GroupRow, MaintenanceRow, NotificationLog, PlacementRow, SilenceRow
 from memmon.routing.dedup import NotificationLogEntry
+from memmon.routing.tables import DecisionRow, GroupRow, MaintenanceRow, NotificationLog, PlacementRow, SilenceRow
 
 
 def group(session: Session, key: str) -> GroupRow | None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from memmon.db.tables import DecisionRow, PlacementRow
 from memmon.routing import store
+from memmon.routing.tables import DecisionRow, PlacementRow
 
 
 def placements(session: Session, alert_id: int) -> Sequence[PlacementRow]:

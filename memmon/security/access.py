@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 from memmon import encode
 from memmon.context import Context
 from memmon.db import upsert
-from memmon.db.tables import TokenRow
 from memmon.errors import BadInput, Conflict, NotFound, Transient
+from memmon.security.tables import TokenRow
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ import psutil
 from memmon import encode
 from memmon.config.targets import Target
 from memmon.context import Context
-from memmon.db.tables import RestrictionRow
 from memmon.errors import BadInput, NotFound, Permanent, Refused, Transient
 from memmon.jobs import Job
 from memmon.security import address, client, store
 from memmon.security.event import SEVERITY
+from memmon.security.tables import RestrictionRow
 from memmon.state import counters, heartbeat, lease, live
 
 log = logging.getLogger(__name__)

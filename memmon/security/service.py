@@ -17,7 +17,6 @@ from memmon.alerts.machine import Transition
 from memmon.config.sections import Detector
 from memmon.context import Context
 from memmon.db import advisory_lock
-from memmon.db.tables import SecurityEventRow
 from memmon.errors import BadInput
 from memmon.jobs import Job
 from memmon.security import event as events
@@ -26,6 +25,7 @@ from memmon.security import store
 from memmon.security.detectors import brute_force, injection
 from memmon.security.event import SecurityEvent
 from memmon.security.restrictions import desired, due, enforce, lift, restrict, restrictions
+from memmon.security.tables import SecurityEventRow
 from memmon.state import counters, live
 
 __all__ = [

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from memmon.db import upsert
-from memmon.db.tables import RestrictionRow, SecurityEventRow
+from memmon.security.tables import RestrictionRow, SecurityEventRow
 
 MOST = 5000
 """Most events that are inspected together."""

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from memmon.context import Context
 from memmon.db import upsert
-from memmon.db.tables import DeadLetter, Redelivery
 from memmon.state import counters
+from memmon.upkeep.tables import DeadLetter, Redelivery
 
 MERGED = 3600.0
 """Seconds within which letters of one cause are one."""

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from sqlalchemy import delete
 
+from memmon.alerts.tables import AlertRow
 from memmon.context import Context
-from memmon.db import tables
-from memmon.db.tables import Base
+from memmon.db.base import Base
+from memmon.health.tables import HealthResult, HealthRound
+from memmon.incidents.tables import IncidentRow
+from memmon.notify.tables import NotificationRow
+from memmon.oncall.tables import OncallOverride
+from memmon.routing.tables import DecisionRow, MaintenanceRow, SilenceRow
+from memmon.security.tables import RestrictionRow, SecurityEventRow
+from memmon.upkeep.tables import DeadLetter, Redelivery
 
 DAY = 24.0
 
@@ -27,17 +34,17 @@ def _limits(ctx: Context) -> list[tuple[type[Base], str, float]]:
     """
     retention, security = ctx.settings.retention_hours, ctx.settings.security_retention_hours
     return [
-        (tables.HealthResult, "at", min(retention, 7 * DAY)),
-        (tables.HealthRound, "at", retention),
-        (tables.AlertRow, "resolved_at", retention),
-        (tables.SilenceRow, "ends_at", retention),
-        (tables.NotificationRow, "created_at", retention),
-        (tables.DecisionRow, "until", retention),
-        (tables.MaintenanceRow, "until", retention),
-        (tables.SecurityEventRow, "at", security),
-        (tables.RestrictionRow, "ended_at", security),
-        (tables.IncidentRow, "resolved_at", security),
-        (tables.OncallOverride, "end", retention),
-        (tables.DeadLetter, "at", retention),
-        (tables.Redelivery, "at", DAY),
+        (HealthResult, "at", min(retention, 7 * DAY)),
+        (HealthRound, "at", retention),
+        (AlertRow, "resolved_at", retention),
+        (SilenceRow, "ends_at", retention),
+        (NotificationRow, "created_at", retention),
+        (DecisionRow, "until", retention),
+        (MaintenanceRow, "until", retention),
+        (SecurityEventRow, "at", security),
+        (RestrictionRow, "ended_at", security),
+        (IncidentRow, "resolved_at", security),
+        (OncallOverride, "end", retention),
+        (DeadLetter, "at", retention),
+        (Redelivery, "at", DAY),
     ]

@@ -2,9 +2,5 @@
 
 from alembic import context
 
-from memmon.db.tables import Base
-
-context.configure(
-    connection=context.config.attributes["connection"], target_metadata=Base.metadata, transactional_ddl=True
-)
+context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
 context.run_migrations()

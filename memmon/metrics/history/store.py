@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from memmon import labels as label_sets
 from memmon.db import upsert
-from memmon.db.tables import BaselineRow, RollupRow, SeriesRow
 from memmon.labels import Labels
 from memmon.metrics.history.interpolation import Stretches
 from memmon.metrics.history.rollup import Rollup
+from memmon.metrics.tables import BaselineRow, RollupRow, SeriesRow
 from memmon.promql.matcher import Matcher, all_accept
 
 _fingerprint = lru_cache(maxsize=100_000)(label_sets.fingerprint)

@@ -11,10 +11,11 @@ from sqlalchemy import text
 from memmon import secret
 from memmon.audit import service as audit
 from memmon.audit import signing
+from memmon.audit.tables import IncidentEntry
 from memmon.context import Context
 from memmon.db import engine
-from memmon.db.tables import IncidentEntry, IncidentRow
-from memmon.incidents import opening, service
+from memmon.incidents import opening, service, store
+from memmon.incidents.tables import IncidentRow
 from tests.conftest import Clock
 from tests.support import at_once
 
@@ -114,10 +115,10 @@ def test_the_oldest_lines_are_forgotten_up_to_those_of_what_is_kept(ctx: Context
         session.flush()
     write(ctx, "of an incident", incident=1)
     clock.move(100)
-    assert audit.forget(ctx, ctx.now()) == 2
+    assert audit.forget(ctx, ctx.now(), store.ids()) == 2
     assert audit.verify(ctx) == {"lines": 1, "since": 2, "end": 3, "problems": []}
     do(ctx, "DELETE FROM incident")
-    assert audit.forget(ctx, ctx.now()) == 1
+    assert audit.forget(ctx, ctx.now(), store.ids()) == 1
     write(ctx, "new")
     assert audit.verify(ctx) == {"lines": 1, "since": 3, "end": 4, "problems": []}
 

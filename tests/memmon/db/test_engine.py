@@ -3,8 +3,8 @@ from sqlalchemy import text
 
 from memmon.context import Context
 from memmon.db import engine
-from memmon.db.tables import Redelivery
 from memmon.errors import Transient
+from memmon.upkeep.tables import Redelivery
 from tests.support import at_once
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import re
 from pathlib import Path
@@ -18,7 +19,7 @@ from memmon.audit import service as audit
 from memmon.context import Context
 from memmon.db import engine as engines
 from memmon.db import migrate
-from memmon.db.tables import Base
+from memmon.db.base import Base
 from memmon.errors import Permanent, Transient
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "data" / "schemas"
@@ -52,6 +53,22 @@ def old_database(request: pytest.FixtureRequest, ctx: Context) -> Engine:
 def rows_of(engine: Engine, table: str) -> list[Row]:
     with engine.connect() as connection:
         return [dict(row) for row in connection.execute(text(f"SELECT * FROM {table}")).mappings()]
+
+
+for room in (
+    "alerts",
+    "audit",
+    "health",
+    "incidents",
+    "metrics",
+    "notify",
+    "oncall",
+    "push",
+    "routing",
+    "security",
+    "upkeep",
+):
+    importlib.import_module(f"memmon.{room}.tables")
 
 
 def differences(engine: Engine) -> list[Any]:

@@ -1,6 +1,7 @@
+from memmon.alerts.tables import AlertRow
 from memmon.context import Context
 from memmon.db import upsert
-from memmon.db.tables import AlertRow, Redelivery
+from memmon.upkeep.tables import Redelivery
 
 
 def test_an_insert_says_how_many_rows_are_new(ctx: Context) -> None:

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from memmon.context import Context
-from memmon.db.tables import IncidentRow, NotificationRow
 from memmon.incidents import auditor, service
+from memmon.incidents.tables import IncidentRow
+from memmon.notify.tables import NotificationRow
 from memmon.settings import load as load_settings
 from memmon.state import counters, heartbeat
 from tests.conftest import Clock

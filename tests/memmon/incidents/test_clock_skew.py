@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from memmon.context import Context
-from memmon.db.tables import IncidentAction, IncidentRow
 from memmon.incidents import auditor, service
 from memmon.incidents import clock_skew as clocks
+from memmon.incidents.tables import IncidentAction, IncidentRow
 from memmon.state import heartbeat
 from tests.conftest import Clock
 from tests.memmon.incidents.conftest import Endpoint

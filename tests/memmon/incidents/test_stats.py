@@ -8,9 +8,9 @@ import pytest
 
 from memmon import labels as label_sets
 from memmon.context import Context
-from memmon.db.tables import IncidentRow
 from memmon.errors import BadInput, NotFound
 from memmon.incidents import service
+from memmon.incidents.tables import IncidentRow
 from memmon.metrics import service as metrics
 from memmon.samples import Sample
 from memmon.state import counters

@@ -6,10 +6,10 @@ import pytest
 from memmon import encode
 from memmon import labels as label_sets
 from memmon.context import Context
-from memmon.db.tables import SilenceRow
 from memmon.errors import BadInput
 from memmon.promql.matcher import Matcher
 from memmon.routing import matcher, mute, silence_api
+from memmon.routing.tables import SilenceRow
 from tests.conftest import Clock
 from tests.memmon.routing.tables import shared, table
 
