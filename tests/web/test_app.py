@@ -87,12 +87,12 @@ def test_while_redis_hangs_no_request_waits_for_it_to_hear_of_a_configuration(
     sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(sqlite_ctx, "refresh", lambda: asked.append(True))
+    monkeypatch.setattr(sqlite_ctx, "refresh_config", lambda: asked.append(True))
     app = create_app(sqlite_ctx)
-    app.extensions["memmon_hub"].up = False
+    app.extensions["memmon_hub"].is_redis_up = False
     app.test_client().get("/api/health")
     assert asked == []
-    app.extensions["memmon_hub"].up = True
+    app.extensions["memmon_hub"].is_redis_up = True
     app.test_client().get("/api/health")
     assert asked == [True]
 

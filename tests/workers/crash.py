@@ -52,7 +52,7 @@ def _before(module: Any, name: str) -> None:
 match STEP:
     case "evaluate":
         # The alerts are committed; no notification was sent, and the lease is active.
-        _after(evaluation.settling, "settle")
+        _after(evaluation.lifecycle, "apply_results")
     case "place":
         _after(service.routing, "place")
     case "flush":
