@@ -163,7 +163,7 @@ class Incidents(RuleBasedStateMachine):
             return  # Its claim ends by itself.
 
     @precondition(lambda self: self.jobs)
-    @rule(which=st.integers(0, 1000))
+    @rule(field=st.integers(0, 1000))
     def lose(self, field: int) -> None:
         """The broker loses a message."""
         self.jobs.pop(field % len(self.jobs))
@@ -182,7 +182,7 @@ class Incidents(RuleBasedStateMachine):
         self.audit()
         self.clock.move(seconds)
 
-    @rule(number=st.integers(1, 3), verb=st.sampled_from(["acknowledge", "resolve", "approve", "reject", "escalate"]))
+    @rule(index=st.integers(1, 3), verb=st.sampled_from(["acknowledge", "resolve", "approve", "reject", "escalate"]))
     def decide(self, index: int, verb: str) -> None:
         """A person acts on an incident, where possible."""
         with suppress(Conflict, NotFound):
